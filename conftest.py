@@ -1,0 +1,15 @@
+"""What a run of the checks is made of; each plugin owns one subject."""
+
+pytest_plugins = (
+    "fixtures.options",
+    "fixtures.budget",
+    "fixtures.evidence",
+    "fixtures.lab",
+    "fixtures.subjects",
+    "fixtures.host",
+    "fixtures.api",
+    "fixtures.metrics",
+    "fixtures.database",
+    "fixtures.queue",
+    "reports.plugin",
+)
