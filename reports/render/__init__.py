@@ -1,0 +1,1 @@
+"""One renderer a format: a pure function of a Report."""

@@ -1,0 +1,102 @@
+"""A project of made-up checks in a directory of its own, run by pytest as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytest_plugins = ("pytester",)
+
+ROOT = Path(__file__).parents[2]
+
+CONFTEST = """
+import pytest
+
+pytest_plugins = ("reports.plugin",)
+
+class Refused(Exception):
+    check_status = "unreachable"
+
+@pytest.fixture
+def refused():
+    raise Refused("nothing listens on 127.0.0.1:1 (connection refused)")
+
+@pytest.fixture
+def refusing():
+    def look():
+        raise Refused("the database password swordfish was refused")
+    return look
+
+def pytest_check_observations(item):
+    return [{"name": "made.up", "seen": "what was seen", "data": {"depth": 3}, "seconds": 0.0}]
+
+def pytest_check_target(config):
+    return {"name": "made-up", "environment": "lab", "runbook_document": None, "placeholders": {},
+            "components": {"queue": "q at amqp://127.0.0.1", "database": None}}
+
+def pytest_check_secrets(config):
+    return ["swordfish"]
+"""
+
+PYPROJECT = """
+[tool.pytest]
+testpaths = ["checks"]
+addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "--import-mode=importlib", "-q", "-rN"]
+strict = true
+filterwarnings = ["error"]
+"""
+
+
+@dataclass
+class Run:
+    """A finished run: its exit status, what it printed, and report.json (None: not written)."""
+
+    status: int
+    text: str
+    errors: str
+    report: dict[str, Any] | None
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """The status of each check in the report."""
+        assert self.report is not None
+        return {r["outcome"]["check"]: r["outcome"]["status"] for r in self.report["results"]}
+
+    def outcome(self, check: str) -> dict[str, Any]:
+        """The outcome of one check in the report."""
+        assert self.report is not None
+        found: list[dict[str, Any]] = [
+            r["outcome"] for r in self.report["results"] if r["outcome"]["check"] == check
+        ]
+        assert len(found) == 1, f"{check} has {len(found)} outcomes"
+        return found[0]
+
+
+@pytest.fixture
+def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Run `body`, the text of test_queue.py, with pytest and these arguments."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    shutil.copytree(ROOT / "runbooks", pytester.path / "runbooks")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyprojecttoml(PYPROJECT)
+    folder = pytester.path / "checks" / "upload_stuck"
+    folder.mkdir(parents=True)
+
+    def run(body: str, *args: str, **files: str) -> Run:
+        for name, text in {"test_queue": body, **files}.items():
+            (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        result = pytester.runpytest_subprocess(*args, timeout=60)
+        path = pytester.path / "out" / "made-up" / "report.json"
+        report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return Run(int(result.ret), result.stdout.str(), result.stderr.str(), report)
+
+    return run

@@ -1,0 +1,202 @@
+"""Every selected check gets exactly one outcome, in one process and in several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.plugin.conftest import Run
+
+MIXED = '''
+import pytest
+
+def test_queue_exists():
+    """The queue exists."""
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    consumers = 0
+    assert consumers >= 1, "queue q: 3 ready, 0 consumers"
+
+def test_broker_is_reachable(refused):
+    """The broker answers."""
+
+def test_backlog_is_bounded(refusing):
+    """The backlog is bounded."""
+    refusing()
+
+def test_dead_letters_are_empty():
+    """Nothing is dead."""
+    pytest.skip("no dead-letter queue is configured")
+
+def test_queue_is_draining():
+    """It drains."""
+    raise KeyError("a bug of ours")
+
+@pytest.fixture
+def closes_badly():
+    yield
+    raise RuntimeError("teardown broke")
+
+def test_deliveries_are_acknowledged(closes_badly):
+    """Acknowledged."""
+'''
+
+EXPECTED = {
+    "queue/queue_exists": "passed",
+    "queue/queue_has_a_consumer": "failed",
+    "queue/broker_is_reachable": "unreachable",
+    "queue/backlog_is_bounded": "unreachable",
+    "queue/dead_letters_are_empty": "skipped",
+    "queue/queue_is_draining": "error",
+    "queue/deliveries_are_acknowledged": "error",
+}
+
+processes = pytest.mark.parametrize("processes", [("-n0",), ("-n2",), ("-p", "no:xdist")])
+
+
+@processes
+def test_each_check_has_one_outcome(
+    run_checks: Callable[..., Run], processes: tuple[str, ...]
+) -> None:
+    """Each way to end has its status, whatever number of processes runs the checks."""
+    run = run_checks(MIXED, *processes)
+    assert run.statuses == EXPECTED
+    assert run.status == 1
+    assert run.report is not None
+    assert run.report["state"] == "at risk"
+
+
+@processes
+def test_what_was_seen_travels(run_checks: Callable[..., Run], processes: tuple[str, ...]) -> None:
+    """A failure carries its sentence, what was seen, and the observations."""
+    run = run_checks(MIXED, *processes)
+    outcome = run.outcome("queue/queue_has_a_consumer")
+    assert outcome["expected"] == "The queue is consumed."
+    assert outcome["seen"] == "queue q: 3 ready, 0 consumers"
+    assert outcome["observations"][0]["data"] == {"depth": 3}
+    assert "queue q: 3 ready, 0 consumers" in run.text
+
+
+@processes
+def test_no_traceback_and_no_secret(
+    run_checks: Callable[..., Run], processes: tuple[str, ...]
+) -> None:
+    """What could not be looked at is one line, and a secret in it is masked everywhere."""
+    run = run_checks(MIXED, *processes, "-rA", "--tb=short", "--junitxml=junit.xml")
+    everything = run.text + run.errors + str(run.report)
+    assert "the database password *** was refused" in everything
+    assert "swordfish" not in everything
+    assert "Refused(" not in run.text
+
+
+@processes
+def test_a_broken_check_says_where(
+    run_checks: Callable[..., Run], processes: tuple[str, ...]
+) -> None:
+    """An error of the suite names the exception and the line, and accuses nobody."""
+    seen = run_checks(MIXED, *processes).outcome("queue/queue_is_draining")["seen"]
+    assert "KeyError" in seen
+    assert "test_queue.py:" in seen
+
+
+def test_a_killed_process_leaves_no_gap(run_checks: Callable[..., Run]) -> None:
+    """When a worker process dies, the check that it ran is missing and the others have theirs."""
+    run = run_checks(
+        '''
+import os, signal
+
+def test_queue_exists():
+    """The queue exists."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+
+def test_backlog_is_bounded():
+    """The backlog is bounded."""
+''',
+        "-n2",
+    )
+    assert run.statuses == {
+        "queue/queue_exists": "missing",
+        "queue/queue_has_a_consumer": "passed",
+        "queue/backlog_is_bounded": "passed",
+    }
+    assert run.outcome("queue/queue_exists")["expected"] == "The queue exists."
+    assert "crashed" in run.outcome("queue/queue_exists")["seen"]
+    assert run.status != 0
+    assert run.report is not None
+    assert run.report["state"] == "unknown"
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_what_never_ran_is_missing(run_checks: Callable[..., Run], processes: str) -> None:
+    """A run that stops at the first failure has an outcome for the checks behind it."""
+    run = run_checks(MIXED, processes, "-x")
+    assert set(run.statuses) == set(EXPECTED)
+    assert "missing" in run.statuses.values() or processes == "-n2"
+    assert run.status != 0
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+@pytest.mark.parametrize(
+    ("body", "args"),
+    [
+        ("import pytest\n\ndef test_queue_exists():\n    pytest.skip('left out')\n", ()),
+        ("def test_queue_exists():\n    pass\n", ("-k", "nothing_is_called_this")),
+        ("import nothing_is_called_this\n", ()),
+        ("", ()),
+    ],
+    ids=["all skipped", "none selected", "collection failed", "no checks"],
+)
+def test_silence_is_not_health(
+    run_checks: Callable[..., Run], processes: str, body: str, args: tuple[str, ...]
+) -> None:
+    """A run that observed nothing is unknown, says why, and does not exit with 0."""
+    run = run_checks(body, processes, *args)
+    assert run.status != 0
+    assert run.report is not None
+    assert run.report["state"] == "unknown"
+    assert "Unknown: " in run.text
+
+
+@processes
+def test_health_is_exit_0(run_checks: Callable[..., Run], processes: tuple[str, ...]) -> None:
+    """A run whose checks all hold is healthy and exits with 0."""
+    run = run_checks("def test_queue_exists():\n    '''It is there.'''\n", *processes)
+    assert run.status == 0
+    assert run.report is not None
+    assert run.report["state"] == "healthy"
+    assert "Healthy: " in run.text
+
+
+@pytest.mark.parametrize("mark", ["verification_4", "cause"])
+def test_marks_come_from_the_evidence(run_checks: Callable[..., Run], mark: str) -> None:
+    """A check is selected by its verification's number and by its role."""
+    run = run_checks("def test_queue_exists():\n    '''It is there.'''\n", "-m", mark)
+    assert run.statuses == {"queue/queue_exists": "passed"}
+    assert run_checks("def test_queue_exists(): pass\n", "-m", "verification_5").status != 0
+
+
+def test_plain_when_piped(run_checks: Callable[..., Run]) -> None:
+    """Piped output has no escape sequence and no line over 80 columns."""
+    run = run_checks(MIXED, "-n0")
+    assert "\x1b" not in run.text
+    report = run.text[run.text.index("At risk: ") :]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_an_unwritable_folder_costs_no_verdict(
+    run_checks: Callable[..., Run], pytester: pytest.Pytester
+) -> None:
+    """Where the report cannot be written, one sentence says so and the verdict is printed."""
+    pytester.makefile("", out="a file where the folder should be")
+    run = run_checks(MIXED, "-n0")
+    assert "The report was not written: " in run.text
+    assert "At risk: " in run.text
+    assert run.status == 1
