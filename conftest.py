@@ -11,5 +11,6 @@ pytest_plugins = (
     "fixtures.metrics",
     "fixtures.database",
     "fixtures.queue",
+    "fixtures.agreement",
     "reports.plugin",
 )

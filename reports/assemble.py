@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.diagnosis import diagnose
 from reports.headline import headline_of
-from reports.report import Report, coverage_of, place_results, state_of, titles_of
+from reports.report import Remedy, Report, coverage_of, place_results, state_of, titles_of
+from reports.runbook import fill_step
+from reports.values import observed_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from reports.diagnosis import Diagnosis
     from reports.evidence import Evidence
     from reports.outcome import Outcome
     from reports.runbook import Runbook
@@ -35,15 +39,38 @@ def assemble(
     """Return the report on these outcomes; `seconds` is the run's wall time."""
     results = place_results(outcomes, book.evidence)
     state = state_of(results, problems)
+    diagnosis = diagnose(book.evidence, outcomes)
+    # What the target file and the command line say comes before what was seen.
+    values = {**observed_values(outcomes), **target["placeholders"]}
     return Report(
         target=target,
         runbook=book.document.title,
         started=started,
         seconds=round(seconds, 3),
         state=state,
-        headline=headline_of(state, results, problems),
+        headline=headline_of(state, results, problems, diagnosis),
         verifications=titles_of(book.document),
         results=results,
         coverage=coverage_of(results, target["components"]),
+        diagnosis=diagnosis,
+        remedies=remedies_for(diagnosis, book, values),
         problems=tuple(problems),
+    )
+
+
+def remedies_for(diagnosis: Diagnosis, book: Book, values: Mapping[str, str]) -> tuple[Remedy, ...]:
+    """Return the corrective actions of each hypothesis that is held to be true, filled in.
+
+    None where the cause is not known or lies outside the runbook: a remedy for a guess is a
+    second incident.
+    """
+    if diagnosis.certainty not in ("certain", "likely"):
+        return ()
+    numbers = {cause.id: n for n, cause in enumerate(book.evidence.hypotheses, start=1)}
+    held = [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
+    found = ((finding, book.document.action(numbers[finding.id])) for finding in held)
+    return tuple(
+        Remedy(finding.id, section.title, tuple(fill_step(step, values) for step in section.steps))
+        for finding, section in found
+        if section
     )

@@ -63,9 +63,15 @@ def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[St
     if isinstance(error, pytest.fail.Exception) and text.startswith("Timeout"):
         return "unreachable", f"the check was ended at its deadline ({text})"
     if isinstance(error, AssertionError) and call.when == "call":
-        # pytest adds what the expression was made of; the check's author wrote the first part.
-        return "failed", text.partition("\nassert ")[0]
+        # Where pytest rewrites assertions it adds what the expression was made of.
+        return "failed", text.partition("\nassert ")[0] or _source(call)
     return "error", f"{type(error).__name__} in {call.when}: {text or 'no message'}\n{_place(call)}"
+
+
+def _source(call: pytest.CallInfo[None]) -> str:
+    """Return the assertion itself, for a check whose author gave it no message."""
+    assert call.excinfo is not None
+    return str(call.excinfo.traceback[-1].statement).strip()
 
 
 def _place(call: pytest.CallInfo[None]) -> str:

@@ -7,18 +7,63 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reports.diagnosis import Diagnosis, Finding
     from reports.report import Result, State
+
+WORTH_NAMING = 0.05
+"""Probability below which a hypothesis is not worth a person's thought."""
 
 SENTENCE_MAX = 200
 """Characters of a reason in the first line; the whole of it is further down."""
 
 
-def headline_of(state: State, results: Sequence[Result], problems: Sequence[str]) -> str:
-    """Return one sentence of what the state is and why."""
-    reason = _reason(state, results, problems)
-    text = f"{state.capitalize()}: {reason}"
+def headline_of(
+    state: State, results: Sequence[Result], problems: Sequence[str], diagnosis: Diagnosis
+) -> str:
+    """Return what the state is and rests on, and the most likely cause: two sentences."""
+    text = f"{state.capitalize()}: {_reason(state, results, problems)}"
     text = text if len(text) <= SENTENCE_MAX else f"{text[: SENTENCE_MAX - 1]}…"
-    return text if text.endswith((".", "…", "!", "?")) else f"{text}."
+    text = text if text.endswith((".", "…", "!", "?")) else f"{text}."
+    cause = cause_of(diagnosis)
+    return f"{text} {cause}" if cause else text
+
+
+def cause_of(diagnosis: Diagnosis) -> str:
+    """Return the sentence that names the cause, or says that it is not known; empty if all is well.
+
+    A hypothesis is followed by its probability.
+    """
+    if diagnosis.certainty == "none":
+        return ""
+    if diagnosis.certainty == "outside":
+        named = [f.title for f in diagnosis.outside if f.id in diagnosis.most_likely_outside]
+        parts = named or sorted({u.component for u in diagnosis.unexplained})
+        return f"Outside this runbook: {_listed([_uncapitalized(part) for part in parts])}."
+    if diagnosis.certainty == "unclear":
+        open_to = suspects(diagnosis)
+        if not open_to:
+            return "No hypothesis of the runbook explains it."
+        return f"The cause is not clear: {' or '.join(_named(finding) for finding in open_to)}."
+    held = [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
+    return f"Most likely: {_listed([_named(finding) for finding in held])}."
+
+
+def suspects(diagnosis: Diagnosis) -> list[Finding]:
+    """Return the hypotheses worth a name where the cause is not clear: at most two, none absurd."""
+    return [f for f in diagnosis.hypotheses[:2] if f.probability >= WORTH_NAMING]
+
+
+def _named(finding: Finding) -> str:
+    return f"{_uncapitalized(finding.title)} ({finding.probability:.2f})"
+
+
+def _uncapitalized(title: str) -> str:
+    # "API down" keeps its letters.
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
 def _reason(state: State, results: Sequence[Result], problems: Sequence[str]) -> str:

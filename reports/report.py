@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reports.diagnosis import Diagnosis
     from reports.evidence import Evidence
     from reports.outcome import Outcome
-    from reports.runbook import Runbook
+    from reports.runbook import Runbook, Step
 
 SCHEMA = 1
 """Version of the report's shape; it changes when a reader of the old one would misread the new."""
@@ -54,6 +55,18 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """The runbook's corrective actions for a hypothesis that is held to be true.
+
+    What could be filled in is; a placeholder that could not stays visible.
+    """
+
+    hypothesis: str
+    title: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run found out. `started` is ISO 8601 in UTC, `seconds` the run's wall time."""
 
@@ -66,12 +79,19 @@ class Report:
     verifications: tuple[Verification, ...]
     results: tuple[Result, ...]
     coverage: tuple[Source, ...]
+    diagnosis: Diagnosis
+    remedies: tuple[Remedy, ...]
     problems: tuple[str, ...] = ()
     schema: int = field(default=SCHEMA)
 
-    def count(self, *statuses: str) -> int:
-        """Return how many checks ended with one of these statuses."""
-        return sum(result.outcome.status in statuses for result in self.results)
+    def expected(self, check: str) -> str:
+        """Return the sentence of a check, or its id where it has not run."""
+        found = (r.outcome.expected for r in self.results if r.outcome.check == check)
+        return next(found, "") or check
+
+    def seen(self, check: str) -> str:
+        """Return what stood against a check's expectation; empty where it held or has not run."""
+        return next((r.outcome.seen for r in self.results if r.outcome.check == check), "")
 
 
 def place_results(outcomes: Sequence[Outcome], evidence: Evidence) -> tuple[Result, ...]:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from reports.render.explanation import print_explanation
+
 if TYPE_CHECKING:
     from reports.outcome import Outcome
     from reports.report import Report, Result, Verification
@@ -52,6 +54,7 @@ def render(report: Report, width: int = 80, color: bool = False, path: str = "")
     )
     console.print()
     console.print(Text(report.headline, STYLES.get(report.state, "bold magenta")))
+    print_explanation(console, report)
     for step in report.verifications:
         _verification(console, step, [r for r in report.results if r.verification == step.number])
     known = {step.number for step in report.verifications}

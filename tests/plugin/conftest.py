@@ -49,7 +49,8 @@ def pytest_check_secrets(config):
 PYPROJECT = """
 [tool.pytest]
 testpaths = ["checks"]
-addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "--import-mode=importlib", "-q", "-rN"]
+addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
+    "-p", "no:anyio", "-p", "no:inline_snapshot", "--import-mode=importlib", "-q", "-rN"]
 strict = true
 filterwarnings = ["error"]
 """
@@ -80,9 +81,13 @@ class Run:
         return found[0]
 
 
+_RUNS: dict[tuple[str, ...], Run] = {}
+"""Runs by what was run: several tests look at the same one, and none changes it."""
+
+
 @pytest.fixture
 def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    """Run `body`, the text of test_queue.py, with pytest and these arguments."""
+    """Run `body`, the text of test_queue.py, with pytest and these arguments, once."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     shutil.copytree(ROOT / "runbooks", pytester.path / "runbooks")
@@ -91,12 +96,15 @@ def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Ca
     folder = pytester.path / "checks" / "upload_stuck"
     folder.mkdir(parents=True)
 
-    def run(body: str, *args: str, **files: str) -> Run:
-        for name, text in {"test_queue": body, **files}.items():
-            (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    def run(body: str, *args: str) -> Run:
+        key = (body, *args, *sorted(path.name for path in pytester.path.iterdir()))
+        if key in _RUNS:
+            return _RUNS[key]
+        (folder / "test_queue.py").write_text(body, encoding="utf-8")
         result = pytester.runpytest_subprocess(*args, timeout=60)
         path = pytester.path / "out" / "made-up" / "report.json"
         report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        return Run(int(result.ret), result.stdout.str(), result.stderr.str(), report)
+        _RUNS[key] = Run(int(result.ret), result.stdout.str(), result.stderr.str(), report)
+        return _RUNS[key]
 
     return run

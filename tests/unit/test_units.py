@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,10 +58,8 @@ def test_more_than_the_whole_is_refused() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text makes a parser do anything but answer or raise ValueError."""
     for parse in (duration, size, Amount.parse):
-        try:
-            parse(text)
-        except ValueError as refused:
-            assert str(refused)
+        with contextlib.suppress(ValueError):
+            assert parse(text) is not None
 
 
 @pytest.mark.parametrize(
