@@ -28,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--out",
         metavar="DIR",
         default="out",
-        help="where reports are written, in a folder for each target (default: out)",
+        help="where reports are written, in a folder for each target (default: out); "
+        "write it with the =, or pytest takes a folder that exists for the place of the project",
     )
     parser.getgroup("veza").addoption(
         "--runbook-doc",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.suite import ROOT, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytest_plugins = ("pytester",)
-
-ROOT = Path(__file__).parents[2]
 
 CONFTEST = """
 import pytest
@@ -54,31 +51,6 @@ addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "-p", "no:hypothesisp
 strict = true
 filterwarnings = ["error"]
 """
-
-
-@dataclass
-class Run:
-    """A finished run: its exit status, what it printed, and report.json (None: not written)."""
-
-    status: int
-    text: str
-    errors: str
-    report: dict[str, Any] | None
-
-    @property
-    def statuses(self) -> dict[str, str]:
-        """The status of each check in the report."""
-        assert self.report is not None
-        return {r["outcome"]["check"]: r["outcome"]["status"] for r in self.report["results"]}
-
-    def outcome(self, check: str) -> dict[str, Any]:
-        """The outcome of one check in the report."""
-        assert self.report is not None
-        found: list[dict[str, Any]] = [
-            r["outcome"] for r in self.report["results"] if r["outcome"]["check"] == check
-        ]
-        assert len(found) == 1, f"{check} has {len(found)} outcomes"
-        return found[0]
 
 
 _RUNS: dict[tuple[str, ...], Run] = {}

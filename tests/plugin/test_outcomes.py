@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.plugin.conftest import Run
+    from tests.suite import Run
 
 MIXED = '''
 import pytest

@@ -104,10 +104,18 @@ def test_passwords_are_found_in_every_form() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("stuck_after", "stuck_atfer", ("[targets.staging.thresholds]", "did you mean 'stuck_after'")),
+        (
+            "stuck_after",
+            "stuck_atfer",
+            ("[targets.staging.thresholds]", "did you mean 'stuck_after'"),
+        ),
         ('"12 min"', '"12 mins"', ("thresholds] stuck_after (text)", '"10 min"')),
         ('"12 min"', "12", ("thresholds] stuck_after (a int)", '"10 min"')),
-        ("[targets.staging.api]", "[targets.staging.apy]", ("[targets.staging]", "did you mean 'api'")),
+        (
+            "[targets.staging.api]",
+            "[targets.staging.apy]",
+            ("[targets.staging]", "did you mean 'api'"),
+        ),
         ('url = "https://staging.example"\n', "", ("[targets.staging.api]", "lacks the key 'url'")),
         ('"https://staging.example"', '"staging.example"', ("api] url (text)", "https://")),
         ('environment = "staging"', 'environment = "prod"', ("environment", "'live'")),
@@ -182,7 +190,9 @@ def test_the_example_states_the_defaults() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     """No content of the file makes reading it do anything but answer or refuse."""
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(data)

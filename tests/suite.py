@@ -1,0 +1,77 @@
+"""Running the checks as a user does, in a process of its own, and reading what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[1]
+
+RUN_MAX = 150.0
+"""Seconds after which a run that does not end fails its test."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its exit status, what it printed, and report.json (None: not written)."""
+
+    status: int
+    text: str
+    errors: str
+    report: dict[str, Any] | None
+
+    @property
+    def state(self) -> str:
+        """The state of the report."""
+        assert self.report is not None, self.text + self.errors
+        return str(self.report["state"])
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """The status of each check in the report; a check that is there twice fails the test."""
+        assert self.report is not None, self.text + self.errors
+        found = [r["outcome"] for r in self.report["results"]]
+        statuses = {outcome["check"]: outcome["status"] for outcome in found}
+        assert len(statuses) == len(found), "a check has two outcomes"
+        return statuses
+
+    def outcome(self, check: str) -> dict[str, Any]:
+        """The outcome of one check in the report."""
+        assert self.report is not None, self.text + self.errors
+        found: list[dict[str, Any]] = [
+            r["outcome"] for r in self.report["results"] if r["outcome"]["check"] == check
+        ]
+        assert len(found) == 1, f"{check} has {len(found)} outcomes"
+        return found[0]
+
+
+def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = None) -> Run:
+    """Run `pytest` in the project's root with these arguments and a report in `out`."""
+    command = [sys.executable, "-m", "pytest", f"--out={out}", *arguments]
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        # Of the pytest that runs this test, and of the person who runs it.
+        if not name.startswith(("PYTEST_", "VEZA_"))
+    }
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**inherited, **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=RUN_MAX,
+        check=False,
+    )
+    reports = list(out.glob("*/report.json"))
+    report = json.loads(reports[0].read_text(encoding="utf-8")) if reports else None
+    return Run(done.returncode, done.stdout, done.stderr, report)
