@@ -39,6 +39,12 @@ class Controller:
         self._path = config.rootpath
         self._unwritten = ""
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        # Not earlier: a lab that is started for the run is no part of it.
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select([item.nodeid for item in session.items])
 
@@ -48,6 +54,8 @@ class Controller:
 
     def _select(self, nodeids: Sequence[str]) -> None:
         self._collector.select(nodeids)
+        if self._config.option.collectonly:
+            return
         # Read now: a document that does not fit is a usage error, not a surprise at the end.
         self._book = self._book or open_book(self._config, nodeids[0] if nodeids else None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.host import host_id
 from fixtures.probes.host_spec import refusal, shown
 from fixtures.probes.shell import Shell, last_line
 
@@ -58,3 +59,16 @@ def test_last_line_is_harmless() -> None:
     assert last_line("a\n\x1b[31mred\x07\n\n") == "[31mred"
     assert len(last_line("x" * 1000)) == 200
     assert last_line("") == "it says nothing"
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("local://", "local"),
+        ("ssh://veza@host", "ssh-veza@host"),
+        ("kubectl://pod?namespace=veza", "kubectl-pod-namespace-veza"),
+    ],
+)
+def test_a_host_is_a_part_of_a_tests_name(spec: str, name: str) -> None:
+    """A check that runs once a host is named for it, in letters that a command line takes."""
+    assert host_id(spec) == name

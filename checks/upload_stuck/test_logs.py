@@ -1,0 +1,37 @@
+"""Verification 2: the application logs, and its logs tell of no trouble with uploads."""
+
+
+def test_application_is_logging(logs, limits):
+    """The application's log moved within `log_silence_max`."""
+    activity = logs.activity()
+    assert activity.is_within(limits.log_silence_max), activity
+
+
+def test_no_recent_processing_errors(logs):
+    """No upload error, failed processing or failed job was logged within `log_window`."""
+    errors = logs.errors()
+    assert errors.none, errors
+
+
+def test_upload_transitions_are_logged(logs, subjects):
+    """Each stuck upload's way through uploading, processing and completed is in the logs."""
+    transitions = logs.transitions(subjects)
+    assert transitions.complete, transitions
+
+
+def test_worker_activity_is_logged(logs, limits):
+    """While uploads arrive the worker logs, at the latest `log_silence_max` after one arrived."""
+    lines = logs.worker_lines()
+    assert lines.keeps_up(limits.log_silence_max), lines
+
+
+def test_worker_starts_once(logs):
+    """The worker started at most once within `log_window`: it is in no crash loop."""
+    starts = logs.starts()
+    assert starts.at_most_once, starts
+
+
+def test_no_timeouts_are_logged(logs):
+    """No timeout and no exceeded deadline was logged within `log_window`."""
+    timeouts = logs.timeouts()
+    assert timeouts.none, timeouts

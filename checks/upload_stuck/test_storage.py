@@ -1,0 +1,43 @@
+"""Verification 5: the storage has the uploads, lets the service use them, and has room."""
+
+
+def test_directory_exists(storage):
+    """The upload directory is there."""
+    directory = storage.directory()
+    assert directory.exists, directory
+
+
+def test_directory_is_writable_by_service(storage):
+    """Owner, mode and mount let the service user traverse and write the upload directory."""
+    access = storage.access()
+    assert access.is_granted, access
+
+
+def test_disk_space_is_free(storage, limits):
+    """At least `disk_free_min` of the upload directory's file system is free."""
+    space = storage.space()
+    assert space.is_at_least(limits.disk_free_min), space
+
+
+def test_inodes_are_free(storage, limits):
+    """At least `inodes_free_min` of the file system's inodes are free, where it counts any."""
+    inodes = storage.inodes()
+    assert inodes.is_at_least(limits.inodes_free_min), inodes
+
+
+def test_stuck_files_exist(storage, subjects):
+    """Each stuck upload has its file."""
+    files = storage.files(subjects)
+    assert files.all_good, files
+
+
+def test_stuck_files_are_readable(storage, subjects):
+    """The service user may read the files of the stuck uploads."""
+    files = storage.readable_files(subjects)
+    assert files.all_good, files
+
+
+def test_stuck_files_are_whole(storage, subjects):
+    """The stuck uploads' files are not empty, and of the recorded size where one is recorded."""
+    files = storage.whole_files(subjects)
+    assert files.all_good, files

@@ -1,0 +1,172 @@
+"""What the probes are tested against: the lab's real services, and servers that answer nonsense."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from lab import state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lab.state import Lab
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Lab]:
+    """A lab for the probes' tests alone, which break none of it for good."""
+    with tempfile.TemporaryDirectory(prefix="veza-probes-") as folder:
+        home = str(Path(folder) / "lab")
+        command(*("up", "--dir", home, "--owner", str(os.getpid())))
+        try:
+            yield state.load(Path(home))
+        finally:
+            command("down", "--dir", home)
+
+
+def command(*arguments: str) -> None:
+    """Run one of the lab's own commands."""
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=root, check=True, timeout=90)
+
+
+@pytest.fixture
+def owner(services: Lab) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A session of the application, which may write."""
+    with psycopg.connect(services.owner_dsn, autocommit=True) as session:
+        yield session
+
+
+@dataclass
+class Reply:
+    """What a made server says: `body` in one piece, or one byte every `drip` seconds."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    kind: str = "application/json"
+    drip: float = 0.0
+    location: str = ""
+
+
+class MadeServer(ThreadingHTTPServer):
+    """An HTTP server that gives the same reply to every request and keeps what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.reply = Reply()
+        self.replies: dict[str, Reply] = {}
+        self.asked: list[tuple[str, str, str | None]] = []
+        self.ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with the server's reply."""
+
+    protocol_version = "HTTP/1.1"
+    server: MadeServer
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        self.server.asked.append((self.command, self.path, self.headers.get("Authorization")))
+        reply = self.server.replies.get(path, self.server.reply)
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.kind)
+        self.send_header("Content-Length", str(len(reply.body)))
+        if reply.location:
+            self.send_header("Location", reply.location)
+        self.end_headers()
+        try:
+            if not reply.drip:
+                self.wfile.write(reply.body)
+            for byte in reply.body if reply.drip else b"":
+                if self.server.ended.wait(reply.drip):
+                    break
+                self.wfile.write(bytes([byte]))
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep quiet."""
+
+
+@pytest.fixture
+def made_server() -> Iterator[MadeServer]:
+    """A server that answers what the test tells it to."""
+    server = MadeServer()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.ended.set()
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+@pytest.fixture
+def aged_upload(
+    owner: psycopg.Connection[tuple[Any, ...]],
+) -> Iterator[Callable[..., str]]:
+    """Insert uploads with or without a job, as old as wanted; they are removed afterwards."""
+    made: list[str] = []
+
+    def make(
+        status: str = "uploading",
+        minutes: float = 47.0,
+        job: str | None = None,
+        error: str | None = None,
+        started: float | None = None,
+    ) -> str:
+        row = owner.execute(
+            "INSERT INTO uploads (id, user_id, filename, status, progress, created_at, updated_at,"
+            " error_message) VALUES (gen_random_uuid(), gen_random_uuid(), 'aged.wav', %s, 100,"
+            " now() - %s * interval '1 minute', now() - %s * interval '1 minute', %s)"
+            " RETURNING id::text",
+            (status, minutes, minutes, error),
+        ).fetchone()
+        assert row is not None
+        made.append(row[0])
+        if job is not None:
+            ended = minutes - 1 if job in ("completed", "failed") else None
+            began = started if started is not None else ended
+            owner.execute(
+                "INSERT INTO job_queue (id, type, payload, status, created_at, started_at,"
+                " completed_at) VALUES (gen_random_uuid(), 'process_upload',"
+                " jsonb_build_object('upload_id', %s::text), %s,"
+                " now() - %s * interval '1 minute', now() - %s * interval '1 minute',"
+                " now() - %s * interval '1 minute')",
+                (row[0], job, minutes, began, ended),
+            )
+        return str(row[0])
+
+    yield make
+    owner.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = ANY(%s)", (made,))
+    owner.execute("DELETE FROM uploads WHERE id::text = ANY(%s)", (made,))
+
+
+@contextmanager
+def locked(dsn: str, table: str) -> Iterator[int]:
+    """Hold `table` as a migration does; gives the session's process id."""
+    with psycopg.connect(dsn, application_name="a-migration") as session:
+        session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        yield session.info.backend_pid
+        session.rollback()
