@@ -33,7 +33,10 @@ MAX_CAUSES = 16
 CERTAIN = 0.9
 LIKELY = 0.5
 RIVAL_FACTOR = 3.0
-"""Two hypotheses whose probabilities are within this factor are not told apart."""
+"""Two hypotheses whose probabilities are within this factor want another check."""
+
+CLEAR_FACTOR = 2.0
+"""A hypothesis that is this many times likelier than its rival is said to be the likely one."""
 
 NEGLIGIBLE = 0.005
 """Log-odds below which a check is not listed for or against a cause."""
@@ -137,7 +140,7 @@ class Diagnosis:
     outside  something failed, no hypothesis reaches 0.5, and a cause outside the runbook does, or
              nothing that failed has a hypothesis that explains it
     certain  every hypothesis of the most likely set reaches 0.9, and no other comes within a
-             factor of three of the weakest of them
+             factor of two of the weakest of them
     likely   as certain, but below 0.9
     unclear  anything else: something failed, and it is not known why
     """
@@ -363,7 +366,7 @@ def _certainty(
         return "outside" if known or not explicable else "unclear"
     weakest = min((f.probability for f in hypotheses if f.id in chosen), default=0.0)
     rival = max((f.probability for f in hypotheses if f.id not in chosen), default=0.0)
-    if not chosen or rival * RIVAL_FACTOR > weakest:
+    if not chosen or rival * CLEAR_FACTOR > weakest:
         return "unclear"
     return "certain" if weakest >= CERTAIN else "likely"
 
@@ -423,10 +426,13 @@ def _next_check(
     members = [[cell == state for cell in cells] for state in range(4)]
     passed = {row_id(check) for check, status in results if status == "passed"}
     failed = {row_id(check) for check, status in results if status == "failed"}
+    # What could not look this time would not the next time either.
+    tried = {row_id(check) for check, status in results if status == "unreachable"}
     best: NextCheck | None = None
     for row in evidence.checks:
         moot = row.moot_when in passed and row.moot_when not in failed
-        if row.id in passed | failed or moot or not (row.weight(first.id) or row.weight(second.id)):
+        looked = row.id in passed | failed | tried
+        if looked or moot or not (row.weight(first.id) or row.weight(second.id)):
             continue
         joint = [x * exp(y) for x, y in zip(masses, network.log_pass(row), strict=True)]
         states = [sum(compress(masses, member)) for member in members]

@@ -67,6 +67,9 @@ def _listed(parts: list[str]) -> str:
 
 
 def _reason(state: State, results: Sequence[Result], problems: Sequence[str]) -> str:
+    stuck = _stuck(results)
+    if stuck:
+        return stuck
     if state in ("incident", "at risk"):
         role = "symptom" if state == "incident" else "cause"
         first, *others = [r for r in results if r.outcome.status == "failed" and r.role == role]
@@ -86,6 +89,22 @@ def _reason(state: State, results: Sequence[Result], problems: Sequence[str]) ->
         f"{len(unsure)} of {len(results)} checks could not tell, "
         f"the first: {_without_stop(unsure[0].seen or unsure[0].expected)}"
     )
+
+
+def _stuck(results: Sequence[Result]) -> str:
+    """Return how many uploads are stuck and for how long, where that is what was seen."""
+    for result in results:
+        for observation in result.outcome.observations:
+            if observation.name == "database.stuck_uploads" and observation.data["total"]:
+                total = observation.data["total"]
+                oldest = observation.data["shown"][0]["age_seconds"]
+                return f"{total} upload{'s' * (total != 1)} stuck, oldest {_minutes(oldest)}"
+    return ""
+
+
+def _minutes(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _without_stop(sentence: str) -> str:

@@ -1,3 +1,9 @@
 """What the project's own tests are made of; each plugin owns one subject."""
 
-pytest_plugins = ("pytester", "tests.lab.fix_ssh", "tests.lab.fix_proxy", "tests.lab.fix_services")
+pytest_plugins = (
+    "pytester",
+    "tests.lab.fix_lab",
+    "tests.lab.fix_ssh",
+    "tests.lab.fix_proxy",
+    "tests.lab.fix_services",
+)

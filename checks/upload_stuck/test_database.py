@@ -19,6 +19,12 @@ def test_stuck_uploads_have_a_job(database, subjects, limits):
     assert not jobs.without, jobs
 
 
+def test_no_upload_was_passed_over(database, subjects, limits):
+    """No stuck upload lacks a job while later uploads got theirs."""
+    jobs = database.jobs_of(subjects, limits.stuck_after)
+    assert not jobs.passed_over, jobs
+
+
 def test_jobs_start_promptly(database, limits):
     """No job waits for longer than it may to be started."""
     pending = database.pending_jobs(limits.job_pending_max, limits.processing_max)

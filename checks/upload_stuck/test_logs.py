@@ -35,3 +35,9 @@ def test_no_timeouts_are_logged(logs):
     """No timeout and no exceeded deadline was logged within `log_window`."""
     timeouts = logs.timeouts()
     assert timeouts.none, timeouts
+
+
+def test_no_job_ran_out_of_time(logs):
+    """No job was logged as cut off at its deadline within `log_window`."""
+    expired = logs.expired_jobs()
+    assert expired.none, expired

@@ -10,6 +10,8 @@ from rich.text import Text
 from reports.headline import suspects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from reports.diagnosis import Contribution, Diagnosis, Finding
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 STRONGEST = 3
 """Pieces of evidence shown for a hypothesis; the report's file has all of them."""
+
+TELLING = 0.3
+"""Log-odds below which a piece of evidence is not worth a line."""
 
 
 def print_explanation(console: Console, report: Report) -> None:
@@ -42,15 +47,19 @@ def _worth_explaining(diagnosis: Diagnosis) -> list[Finding]:
 def _finding(console: Console, report: Report, finding: Finding) -> None:
     console.print()
     console.print(Text(f"Why {finding.title} ({finding.probability:.2f})", "bold"))
-    for contribution in finding.supporting[:STRONGEST]:
+    for contribution in _telling(finding.supporting)[:STRONGEST]:
         _evidence(console, report, contribution, "for", "red")
-    for contribution in finding.against[:1]:
+    for contribution in _telling(finding.against)[:1]:
         _evidence(console, report, contribution, "against", "green")
     unseen = [entry for entry in finding.not_observed if entry.status != "absent"]
     if unseen:
         names = ", ".join(entry.check for entry in unseen[:STRONGEST])
         more = f" and {len(unseen) - STRONGEST} more" if len(unseen) > STRONGEST else ""
         console.print(Padding(Text(f"not seen: {names}{more}", "dim"), (0, 0, 0, 2)))
+
+
+def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
+    return [one for one in contributions if abs(one.log_odds) >= TELLING]
 
 
 def _evidence(

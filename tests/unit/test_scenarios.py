@@ -226,7 +226,11 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     "file-unreadable": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_readable", ""),
     "error-swallowed": (F, f"{STUCK} database/finished_jobs_updated_their_upload", ""),
     "error-not-recorded": (F, f"{STUCK} database/failed_jobs_recorded_an_error", ""),
-    "job-never-created": (F, f"{STUCK} database/stuck_uploads_have_a_job", ""),
+    "job-never-created": (
+        F,
+        f"{STUCK} database/stuck_uploads_have_a_job no_upload_was_passed_over",
+        "",
+    ),
     "status-update-lost": (
         F,
         (
@@ -260,10 +264,18 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
+    "deadline-exceeded, and the upload left as it was": (
+        T,
+        (
+            f"{STUCK} {ERRORS} logs/no_timeouts_are_logged no_job_ran_out_of_time"
+            " queue/dead_letters_are_empty"
+        ),
+        "",
+    ),
     "deadline-exceeded": (
         T,
         (
-            f"{ERRORS} logs/no_timeouts_are_logged queue/dead_letters_are_empty"
+            f"{ERRORS} logs/no_timeouts_are_logged no_job_ran_out_of_time queue/dead_letters_are_empty"
             " signal/no_upload_overstays_processing database/jobs_finish_in_time"
         ),
         "",

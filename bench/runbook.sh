@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The runbook's verifications as a person types them, one after the other and with no time to think:
+# what a run of the suite is measured against. Needs the variables of bench/runbook_values.py.
+set -u
+
+# 1. The upload's status
+curl -sS -m 5 -H "Authorization: Bearer $token" "$api_url/api/v1/uploads/$upload_id/status"
+
+# 2. The application's log (the patterns are the paths' own globs)
+grep "$upload_id" $log_files
+grep -iE "upload.*error|processing.*failed|job.*failed" $log_files | tail -50
+grep -iE "job worker|process.*upload" $log_files | tail -50
+
+# 3. The job worker
+ps aux | grep -E "job.*worker|worker.*upload"
+tail -n 100 $worker_log_files
+
+# 4. The queue
+/usr/lib/rabbitmq/bin/rabbitmqctl list_queues name messages messages_ready messages_unacknowledged
+curl -sS -m 5 "$management_url/api/queues"
+
+# 5. Storage
+ls -lh "$upload_dir/$upload_id/"
+ls -la "$upload_dir/$upload_id/"
+df -h "$upload_dir"
+df -i "$upload_dir"
+
+# 6. The database
+psql -X "$dsn" -c "SELECT id, status, progress, created_at, updated_at, error_message
+    FROM uploads WHERE id = '$upload_id'"
+psql -X "$dsn" -c "SELECT id, status, created_at, updated_at FROM uploads
+    WHERE status = 'uploading' AND created_at < now() - interval '10 minutes' ORDER BY created_at"
+psql -X "$dsn" -c "SELECT id, type, status, created_at, started_at, completed_at FROM job_queue
+    WHERE type = 'process_upload' AND status IN ('pending', 'processing') ORDER BY created_at"

@@ -1,0 +1,183 @@
+"""The whole of it: the checks against a running lab, as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tomllib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from lab import faults, lifecycle
+from tests.suite import ROOT, Run, run_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.state import Lab
+
+EVIDENCE = tomllib.loads((ROOT / "runbooks/upload_stuck/evidence.toml").read_text())
+CHECKS = {
+    "hosts/host_is_reachable[local]" if c.startswith("hosts/") else c for c in EVIDENCE["checks"]
+}
+
+AGED = """
+WITH aged AS (
+    INSERT INTO uploads (id, user_id, status, progress, size, filename, created_at, updated_at)
+    VALUES (gen_random_uuid(), gen_random_uuid(), 'uploading', 100, 9, 'aged.wav',
+            now() - interval '47 minutes', now() - interval '47 minutes')
+    RETURNING id
+)
+INSERT INTO job_queue (id, type, payload, status, created_at)
+SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', id), 'pending',
+       now() - interval '47 minutes' FROM aged
+RETURNING payload ->> 'upload_id'
+"""
+
+
+def run_lab(lab: Lab, out: Path, *arguments: str) -> Run:
+    """Run the suite against this lab; a warning of a library fails it."""
+    environ = {"VEZA_LAB_DIR": str(lab.directory)}
+    return run_suite("--target", "lab", "-W", "error", *arguments, out=out, environ=environ)
+
+
+def run_edited(lab: Lab, folder: Path, edits: dict[str, str], *arguments: str) -> Run:
+    """Run the suite against this lab by a targets file in which these texts are replaced."""
+    text = (lab.directory / "targets.toml").read_text()
+    for old, new in edits.items():
+        assert old in text, f"the lab's targets.toml has no {old!r}"
+        text = text.replace(old, new)
+    file = folder / "edited.toml"
+    file.write_text(text)
+    return run_suite(f"--targets-file={file}", "--target", "lab", *arguments, out=folder / "out")
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_a_healthy_lab_is_healthy(lab: Lab, tmp_path: Path, processes: str) -> None:
+    """Every check of the catalogue passes, the verdict is healthy, the exit status 0."""
+    run = run_lab(lab, tmp_path, processes)
+    assert run.statuses == dict.fromkeys(CHECKS, "passed"), run.text
+    assert run.state == "healthy"
+    assert run.status == 0
+    assert "Healthy: " in run.text
+
+
+@contextmanager
+def broken_by_hand(lab: Lab) -> Iterator[str]:
+    """Kill the worker and leave one upload of 47 minutes ago waiting; gives its id."""
+    worker = lifecycle.describe(lab.directory)["processes"]["worker"]["pid"]
+    try:
+        os.kill(worker, signal.SIGKILL)
+        with psycopg.connect(lab.owner_dsn) as connection:
+            row = connection.execute(AGED).fetchone()
+        assert row is not None
+        file = lab.uploads / row[0] / "aged.wav"
+        file.parent.mkdir()
+        file.write_bytes(b"nine byte")
+        yield row[0]
+    finally:
+        faults.heal(lab.directory)
+
+
+def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
+    """A worker killed by hand and an aged upload: the sentences say what is wrong, and why."""
+    with broken_by_hand(lab) as upload:
+        run = run_lab(lab, tmp_path)
+    assert run.status == 1
+    assert run.state == "incident"
+    for check in (
+        "worker/process_is_running",
+        "queue/queue_has_a_consumer",
+        "database/jobs_start_promptly",
+        "signal/no_upload_is_stuck",
+    ):
+        outcome = run.outcome(check)
+        assert outcome["status"] == "failed", outcome
+        assert outcome["seen"].splitlines()[0] in " ".join(run.text.split()), outcome["seen"]
+    assert upload in run.outcome("signal/no_upload_is_stuck")["seen"]
+    first_line = run.text[run.text.index("Incident: ") :]
+    assert "Most likely: job worker down (" in " ".join(first_line.split())
+    assert f"{upload}/status" in run.text, "the corrective actions have the upload's id"
+
+
+def test_the_next_run_is_healthy(lab: Lab, tmp_path: Path) -> None:
+    """After healing nothing of the incident is left, in the lab or in the verdict."""
+    assert run_lab(lab, tmp_path).state == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("edits", "failed", "told"),
+    [
+        ({"TOKEN": "wrong-token"}, "upload_status/token_is_accepted", "401"),
+        (
+            {"veza_checks:PASSWORD@": "veza_checks:wrong-password@"},
+            "database/database_is_reachable",
+            "password",
+        ),
+        ({'/veza"': '/postgres"'}, "database/schema_is_as_expected", "uploads"),
+        (
+            {'name = "process_upload"': 'name = "no_such_queue"'},
+            "queue/queue_exists",
+            "no_such_queue",
+        ),
+        ({"/storage/uploads": "/storage/nowhere"}, "storage/directory_exists", "nowhere"),
+        ({"/log/veza-backend-api/": "/log/nowhere/"}, "logs/application_is_logging", "nowhere"),
+        (
+            {
+                '[targets.lab.logs]\nhosts = ["local://"]': '[targets.lab.logs]\nhosts = ["ssh://nobody@127.0.0.1:1"]'
+            },
+            "hosts/host_is_reachable[ssh-nobody@127.0.0.1-1]",
+            "127.0.0.1",
+        ),
+    ],
+    ids=["token", "password", "tables", "queue", "directory", "logs", "ssh"],
+)
+def test_a_wrong_target_costs_only_what_is_wrong(
+    lab: Lab, tmp_path: Path, edits: dict[str, str], failed: str, told: str
+) -> None:
+    """One check says what is wrong and where; nothing breaks, no secret is told, the rest runs."""
+    secrets = {"TOKEN": lab.passwords.token, "PASSWORD": lab.passwords.checks}
+    real = {}
+    for old, new in edits.items():
+        for name, secret in secrets.items():
+            old = old.replace(name, secret)  # noqa: PLW2901
+        real[old] = new
+    run = run_edited(lab, tmp_path, real)
+    outcome = run.outcome(failed)
+    assert outcome["status"] == "failed", run.text
+    assert told in outcome["seen"]
+    assert run.status == 1
+    assert not {"error", "missing"} & set(run.statuses.values()), run.text
+    assert list(run.statuses.values()).count("passed") > 20
+    everything = run.text + run.errors + str(run.report)
+    assert "Traceback" not in everything
+    for secret in (*secrets.values(), "wrong-token", "wrong-password"):
+        assert secret not in everything
+
+
+def test_a_left_out_queue_is_skipped(lab: Lab, tmp_path: Path) -> None:
+    """Without [queue] its checks are skipped with the reason, and the rest decides."""
+    text = (lab.directory / "targets.toml").read_text()
+    table = text[text.index("[targets.lab.queue]") :].partition("\n\n")[0]
+    run = run_edited(lab, tmp_path, {table: ""})
+    skipped = {check for check, status in run.statuses.items() if status == "skipped"}
+    assert {check for check in CHECKS if check.startswith("queue/")} <= skipped
+    assert "has no [queue]" in run.outcome("queue/queue_exists")["seen"]
+    assert run.state == "healthy"
+
+
+def test_a_named_upload_is_the_subject(lab: Lab, tmp_path: Path) -> None:
+    """--upload-id aims the checks of single uploads at it, also where it is long completed."""
+    with psycopg.connect(lab.dsn) as connection:
+        row = connection.execute(
+            "SELECT id::text FROM uploads WHERE status = 'completed'"
+            " ORDER BY created_at DESC LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    run = run_lab(lab, tmp_path, "--upload-id", row[0], "-k", "upload_status")
+    assert row[0] in str(run.outcome("upload_status/uploads_have_left_uploading")["observations"])
+    assert run.status == 0
