@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from reports.diagnosis import diagnose
 from reports.headline import headline_of
+from reports.observed import figures_of, observed_values
 from reports.report import Remedy, Report, coverage_of, place_results, state_of, titles_of
 from reports.runbook import fill_step
-from reports.values import observed_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ def assemble(
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time."""
     results = place_results(outcomes, book.evidence)
+    figures = figures_of(outcomes)
     state = state_of(results, problems)
     diagnosis = diagnose(book.evidence, outcomes)
     # What the target file and the command line say comes before what was seen.
@@ -48,10 +49,11 @@ def assemble(
         started=started,
         seconds=round(seconds, 3),
         state=state,
-        headline=headline_of(state, results, problems, diagnosis),
+        headline=headline_of(state, results, problems, diagnosis, figures),
         verifications=titles_of(book.document),
         results=results,
         coverage=coverage_of(results, target["components"]),
+        figures=figures,
         diagnosis=diagnosis,
         remedies=remedies_for(diagnosis, book, values),
         problems=tuple(problems),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.diagnosis import Diagnosis, Finding
+    from reports.observed import Figure
     from reports.report import Result, State
 
 WORTH_NAMING = 0.05
@@ -18,10 +19,15 @@ SENTENCE_MAX = 200
 
 
 def headline_of(
-    state: State, results: Sequence[Result], problems: Sequence[str], diagnosis: Diagnosis
+    state: State,
+    results: Sequence[Result],
+    problems: Sequence[str],
+    diagnosis: Diagnosis,
+    figures: Sequence[Figure],
 ) -> str:
     """Return what the state is and rests on, and the most likely cause: two sentences."""
-    text = f"{state.capitalize()}: {_reason(state, results, problems)}"
+    reason = _stuck(figures) or _reason(state, results, problems)
+    text = f"{state.capitalize()}: {reason}"
     text = text if len(text) <= SENTENCE_MAX else f"{text[: SENTENCE_MAX - 1]}…"
     text = text if text.endswith((".", "…", "!", "?")) else f"{text}."
     cause = cause_of(diagnosis)
@@ -67,9 +73,6 @@ def _listed(parts: list[str]) -> str:
 
 
 def _reason(state: State, results: Sequence[Result], problems: Sequence[str]) -> str:
-    stuck = _stuck(results)
-    if stuck:
-        return stuck
     if state in ("incident", "at risk"):
         role = "symptom" if state == "incident" else "cause"
         first, *others = [r for r in results if r.outcome.status == "failed" and r.role == role]
@@ -91,15 +94,13 @@ def _reason(state: State, results: Sequence[Result], problems: Sequence[str]) ->
     )
 
 
-def _stuck(results: Sequence[Result]) -> str:
-    """Return how many uploads are stuck and for how long, where that is what was seen."""
-    for result in results:
-        for observation in result.outcome.observations:
-            if observation.name == "database.stuck_uploads" and observation.data["total"]:
-                total = observation.data["total"]
-                oldest = observation.data["shown"][0]["age_seconds"]
-                return f"{total} upload{'s' * (total != 1)} stuck, oldest {_minutes(oldest)}"
-    return ""
+def _stuck(figures: Sequence[Figure]) -> str:
+    """Return how many uploads are stuck and for how long, where some are."""
+    values = {figure.id: figure.value for figure in figures}
+    total, oldest = values["uploads_stuck"], values["oldest_stuck_seconds"]
+    if not total or oldest is None:
+        return ""
+    return f"{total:.0f} upload{'s' * (total != 1)} stuck, oldest {_minutes(oldest)}"
 
 
 def _minutes(seconds: float) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from reports.diagnosis import Diagnosis
     from reports.evidence import Evidence
+    from reports.observed import Figure
     from reports.outcome import Outcome
     from reports.runbook import Runbook, Step
 
@@ -79,10 +80,15 @@ class Report:
     verifications: tuple[Verification, ...]
     results: tuple[Result, ...]
     coverage: tuple[Source, ...]
+    figures: tuple[Figure, ...]
     diagnosis: Diagnosis
     remedies: tuple[Remedy, ...]
     problems: tuple[str, ...] = ()
     schema: int = field(default=SCHEMA)
+
+    def figure(self, name: str) -> float | None:
+        """Return a figure's value, None where it was not observed."""
+        return next((figure.value for figure in self.figures if figure.id == name), None)
 
     def expected(self, check: str) -> str:
         """Return the sentence of a check, or its id where it has not run."""

@@ -76,9 +76,9 @@ def test_log_lines_are_zaps() -> None:
 def test_log_is_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that grew past its cap is set aside once, and the one before it is dropped."""
     monkeypatch.setattr(zaplog, "MAX_BYTES", 200)
-    log = ZapLog(tmp_path / "api.log")
+    zap = ZapLog(tmp_path / "api.log")
     for number in range(20):
-        log.info("x.go:1", "line", number=number)
+        zap.info("x.go:1", "line", number=number)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 600
 
 
@@ -104,7 +104,8 @@ def test_child_dies_with_its_parent(tmp_path: Path) -> None:
     """A child that was spawned ends when its parent is killed."""
     program = (
         "import sys; from pathlib import Path; from lab.processes import spawn\n"
-        "child = spawn([sys.executable, '-c', 'import time; time.sleep(300)'], log=Path(sys.argv[1]))\n"
+        "sleeper = [sys.executable, '-c', 'import time; time.sleep(300)']\n"
+        "child = spawn(sleeper, log=Path(sys.argv[1]))\n"
         "print(child.pid, flush=True); input()"
     )
     parent = subprocess.Popen(

@@ -275,7 +275,8 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     "deadline-exceeded": (
         T,
         (
-            f"{ERRORS} logs/no_timeouts_are_logged no_job_ran_out_of_time queue/dead_letters_are_empty"
+            f"{ERRORS} logs/no_timeouts_are_logged no_job_ran_out_of_time"
+            " queue/dead_letters_are_empty"
             " signal/no_upload_overstays_processing database/jobs_finish_in_time"
         ),
         "",

@@ -1,0 +1,1 @@
+"""A small but real Veza on loopback: PostgreSQL, RabbitMQ, API, worker, storage, logs."""

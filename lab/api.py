@@ -1,0 +1,140 @@
+"""The upload API: `python -m lab.api --dir DIR`."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from lab import database
+from lab.bugs import read_bugs
+from lab.metrics import UploadCollector
+from lab.publisher import Publisher
+from lab.routes import MAX_BYTES, RefusedError, Uploads, envelope
+from lab.state import Lab, load
+from lab.zaplog import ZapLog
+
+HEARTBEAT_MAX_SECONDS = 6
+BODY_MAX = MAX_BYTES + 4096
+
+
+def build(lab: Lab) -> FastAPI:
+    """The application; its publisher thread runs from now on."""
+    zap = ZapLog(lab.app_logs / "api.log")
+    pool = database.Pool(lab.owner_dsn, "veza-api")
+    publisher = Publisher(lab, zap) if lab.broker else None
+    if publisher:
+        publisher.start()
+    registry = CollectorRegistry()
+    registry.register(UploadCollector(pool, datetime.now(UTC)))
+    app = FastAPI(title="Veza upload API", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(Uploads(lab, pool, publisher, zap).router())
+    _answer_trouble(app, lab, zap)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/readyz")
+    def ready() -> JSONResponse:
+        checks = {"database": _database_state(pool)}
+        if publisher:
+            checks["broker"] = publisher.state
+        return _health(checks)
+
+    @app.get("/health/worker")
+    def worker() -> JSONResponse:
+        return _health({"worker": _worker_state(pool)})
+
+    zap.info("cmd/api/main.go:74", "API listening", port=lab.ports.api)
+    return app
+
+
+def _health(checks: dict[str, str]) -> JSONResponse:
+    fine = all(state == "ok" for state in checks.values())
+    data = {"status": "ok" if fine else "unavailable", "checks": checks}
+    return JSONResponse({"success": fine, "data": data}, 200 if fine else 503)
+
+
+def _database_state(pool: database.Pool) -> str:
+    try:
+        with pool.connection() as session:
+            session.execute("SELECT 1")
+    except psycopg.Error as exc:
+        return database.reason(exc)
+    return "ok"
+
+
+def _worker_state(pool: database.Pool) -> str:
+    try:
+        with pool.connection() as session:
+            row = session.execute(
+                "SELECT consuming, extract(epoch FROM now() - seen_at)::float AS age"
+                " FROM worker_heartbeats ORDER BY seen_at DESC LIMIT 1"
+            ).fetchone()
+    except psycopg.Error as exc:
+        return database.reason(exc)
+    if row is None:
+        return "no worker has reported yet"
+    if row["age"] > HEARTBEAT_MAX_SECONDS:
+        return f"last heartbeat {row['age']:.0f} s ago"
+    return "ok" if row["consuming"] else "alive but not consuming"
+
+
+def _answer_trouble(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
+    """Every answer under /api/v1 is an envelope, also when something is broken."""
+
+    @app.exception_handler(RefusedError)
+    def refused(_: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, RefusedError)
+        return envelope(exc.status, exc.code, exc.message)
+
+    @app.exception_handler(psycopg.Error)
+    def database_down(request: Request, exc: Exception) -> JSONResponse:
+        zap.error(
+            "database/pool.go:61",
+            "database unavailable",
+            path=request.url.path,
+            reason=database.reason(exc),
+        )
+        return envelope(503, "DATABASE_UNAVAILABLE", "the database does not answer")
+
+    @app.exception_handler(404)
+    def not_found(request: Request, _: Exception) -> JSONResponse:
+        return envelope(404, "NOT_FOUND", f"no such route: {request.url.path[:200]}")
+
+    @app.middleware("http")
+    async def first(request: Request, call_next: Any) -> Any:
+        # Before a byte of the body is read: what is announced as too large, or not announced.
+        length = request.headers.get("content-length", "")
+        if request.method == "POST" and not (length.isdecimal() and int(length) <= BODY_MAX):
+            return envelope(413 if length else 411, "TOO_LARGE", "an upload may have 50 MB")
+        if request.url.path.startswith("/api/v1") and read_bugs(lab.directory).api_panics:
+            zap.error(
+                "middleware/recovery.go:41",
+                "panic recovered: nil pointer dereference",
+                path=request.url.path,
+            )
+            return envelope(500, "INTERNAL_ERROR", "internal server error")
+        return await call_next(request)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m lab.api", description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
+    lab = load(parser.parse_args().dir)
+    uvicorn.run(
+        build(lab), host="127.0.0.1", port=lab.ports.api, access_log=False, log_level="warning"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Where the worker's jobs come from: RabbitMQ, or the job_queue table where there is no broker."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+import pika
+import psycopg
+from pika.exceptions import AMQPError
+
+from lab import database
+from lab.bugs import read_bugs
+from lab.processing import Processor, Verdict
+from lab.state import QUEUE, Lab
+
+if TYPE_CHECKING:
+    import threading
+
+    from pika.adapters.blocking_connection import BlockingChannel
+    from pika.spec import Basic, BasicProperties
+
+    from lab.zaplog import ZapLog
+
+CONCURRENCY = 4
+RETRY_SECONDS = 1.0
+OTHER_WORK_SECONDS = 0.5
+
+
+class Consumer(Protocol):
+    """A source of jobs that works them off until told to stop."""
+
+    consuming: bool
+
+    def run(self) -> None: ...
+
+
+class BrokerConsumer:
+    """Takes messages a few at a time, and acknowledges each when its job has ended."""
+
+    def __init__(self, lab: Lab, processor: Processor, zap: ZapLog, stop: threading.Event) -> None:
+        self.consuming = False
+        self._lab = lab
+        self._processor = processor
+        self._zap = zap
+        self._stop = stop
+        self._pool = ThreadPoolExecutor(CONCURRENCY, "job")
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._consume()
+            except (AMQPError, OSError) as exc:
+                self._zap.warn(
+                    "jobs/consumer.go:52", "broker connection lost", reason=type(exc).__name__
+                )
+            self.consuming = False
+            self._stop.wait(RETRY_SECONDS)
+
+    def _consume(self) -> None:
+        parameters = pika.URLParameters(self._lab.app_amqp_url)
+        # A frozen worker is noticed by the broker within seconds, not minutes.
+        parameters.heartbeat = 5
+        parameters.client_properties = {"connection_name": "veza-worker"}
+        connection = pika.BlockingConnection(parameters)
+        try:
+            channel = connection.channel()
+            channel.basic_qos(prefetch_count=CONCURRENCY)
+            channel.add_on_cancel_callback(self._on_cancel)
+            # Not declared here: a queue that somebody deleted is an operator's decision.
+            tag = channel.basic_consume(
+                QUEUE,
+                lambda _, method, properties, body: self._on_message(
+                    connection, channel, method, properties, body
+                ),
+            )
+            self.consuming = True
+            self._zap.info("jobs/consumer.go:61", "job worker consuming", queue=QUEUE)
+            while not self._stop.is_set() and channel.is_open:
+                connection.process_data_events(0.25)
+                if self.consuming and read_bugs(self._lab.directory).stops_consuming:
+                    channel.basic_cancel(tag)
+                    self.consuming = False
+                elif not (self.consuming or read_bugs(self._lab.directory).stops_consuming):
+                    return
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def _on_cancel(self, _: object) -> None:
+        self.consuming = False
+        self._zap.warn("jobs/consumer.go:74", "consumer cancelled by the broker", queue=QUEUE)
+
+    def _on_message(
+        self,
+        connection: pika.BlockingConnection,
+        channel: BlockingChannel,
+        method: Basic.Deliver,
+        _: BasicProperties,
+        body: bytes,
+    ) -> None:
+        tag = method.delivery_tag
+
+        def work() -> None:
+            verdict = self._process(body)
+            if verdict is Verdict.RETRY:
+                time.sleep(RETRY_SECONDS)
+            try:
+                connection.add_callback_threadsafe(lambda: answer(verdict))
+            except AMQPError:
+                self._zap.warn(
+                    "jobs/consumer.go:96", "not acknowledged, the broker will deliver it again"
+                )
+
+        def answer(verdict: Verdict) -> None:
+            if not channel.is_open:
+                return
+            if verdict is Verdict.DONE:
+                channel.basic_ack(tag)
+            else:
+                channel.basic_nack(tag, requeue=verdict is Verdict.RETRY)
+
+        self._pool.submit(work)
+
+    def _process(self, body: bytes) -> Verdict:
+        try:
+            job = UUID(body.decode("ascii"))
+        except ValueError:
+            # Other work shares the queue: telling another service, which takes its time to answer.
+            self._stop.wait(OTHER_WORK_SECONDS)
+            return Verdict.DONE
+        return self._processor.process(job)
+
+
+class TableConsumer:
+    """Polls job_queue; a row that is locked belongs to another thread."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        processor: Processor,
+        pool: database.Pool,
+        zap: ZapLog,
+        stop: threading.Event,
+    ) -> None:
+        self.consuming = False
+        self._lab = lab
+        self._processor = processor
+        self._database = pool
+        self._zap = zap
+        self._stop = stop
+        self._threads = ThreadPoolExecutor(CONCURRENCY, "job")
+        self._busy: set[UUID] = set()
+
+    def run(self) -> None:
+        self._zap.info("jobs/poller.go:33", "job worker polling the job_queue table")
+        while not self._stop.wait(0.3):
+            self.consuming = not read_bugs(self._lab.directory).stops_consuming
+            if not self.consuming:
+                continue
+            try:
+                self._take()
+            except psycopg.Error as exc:
+                self.consuming = False
+                self._zap.warn(
+                    "jobs/poller.go:47", "job_queue cannot be read", reason=database.reason(exc)
+                )
+
+    def _take(self) -> None:
+        free = CONCURRENCY - len(self._busy)
+        if free <= 0:
+            return
+        with self._database.connection() as session:
+            rows = session.execute(
+                "SELECT id FROM job_queue WHERE type = %s AND status = 'pending'"
+                " AND NOT id = ANY(%s) ORDER BY created_at LIMIT %s",
+                (QUEUE, list(self._busy), free),
+            ).fetchall()
+        for row in rows:
+            self._busy.add(row["id"])
+            self._threads.submit(self._work, row["id"])
+
+    def _work(self, job: UUID) -> None:
+        try:
+            if self._processor.process(job) is Verdict.RETRY:
+                time.sleep(RETRY_SECONDS)
+        finally:
+            self._busy.discard(job)

@@ -1,0 +1,110 @@
+"""Controls: nothing is broken, although it may look like it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from lab import targets
+from lab.faults.hands import NOT_AUDIO
+from lab.faults.heal import forget_logs
+from lab.faults.model import Family, Kind, Need
+from lab.faults.storage import fill
+from lab.processes import uptime
+from lab.zaplog import zap_line
+
+if TYPE_CHECKING:
+    from lab.faults.hands import Hands
+
+FAMILY = Family(Kind.CONTROL)
+BUSY = 45
+IDLE_MINUTES = 62
+
+
+@FAMILY.fault("healthy", "nothing is done to the lab")
+def healthy(hands: Hands) -> None:
+    hands.wait_for_health("/readyz", 200)
+
+
+@FAMILY.fault("healthy-busy", "many uploads, all under ten minutes old, are being worked off")
+def busy(hands: Hands) -> None:
+    # About four seconds for each of four at a time: they last for the better part of a minute.
+    hands.switch(seconds_per_chunk=2.0)
+    uploads = hands.upload(BUSY)
+    hands.age(list(reversed(uploads)), newest=0, oldest=4)
+
+
+@FAMILY.fault("healthy-idle", "nobody has uploaded anything for an hour")
+def idle(hands: Hands) -> None:
+    hands.ask("stop", name="trickle")
+    hands.wait(
+        lambda: (
+            not hands.query("SELECT 1 FROM uploads WHERE status IN ('uploading', 'processing')")
+        ),
+        20,
+        "the last uploads to end",
+    )
+    hands.age_past(IDLE_MINUTES)
+    hands.wait_for_worker_line()
+
+
+@FAMILY.fault("old-errors", "the log holds errors that are hours old")
+def old_errors(hands: Hands) -> None:
+    now = time.time()
+    lines = "".join(
+        zap_line(
+            "error",
+            now - hours * 3600 + number,
+            "jobs/upload_processor.go:139",
+            "upload processing failed",
+            id=f"00000000-0000-4000-8000-{number:012d}",
+            error="context deadline exceeded",
+        )
+        for hours in (7, 5, 3)
+        for number in range(20)
+    )
+    path = hands.lab.app_logs / "jobs.log"
+    replacement = path.with_suffix(".new")
+    # In front of today's lines, in the same file: its modification time tells nothing.
+    replacement.write_text(lines + path.read_text(encoding="utf-8"), encoding="utf-8")
+    replacement.replace(path)
+
+
+@FAMILY.fault("user-errors", "users sent files that are no audio, and were told so")
+def user_errors(hands: Hands) -> None:
+    uploads = hands.upload(content=NOT_AUDIO)
+    hands.wait_for(uploads, "failed", "failed")
+
+
+@FAMILY.fault("disk-85-percent", "the upload directory is 85 percent full", Need.FILE_SYSTEM)
+def disk_85_percent(hands: Hands) -> None:
+    fill(hands.lab.storage_root, 0.85)
+
+
+@FAMILY.fault("broker-absent", "Veza runs without RabbitMQ, from the job_queue table")
+def broker_absent(hands: Hands) -> None:
+    if not hands.lab.broker:
+        return
+    dataclasses.replace(hands.lab, broker=False).save()
+    for name in ("worker", "api", "rabbitmq", "epmd"):
+        hands.ask("stop", name=name)
+    hands.lab = dataclasses.replace(hands.lab, broker=False)
+    targets.write(hands.lab)
+    for name in ("api", "worker"):
+        hands.ask("start", name=name)
+    hands.wait_for_health("/health/worker", 200)
+    hands.wait_for(hands.upload(1), "completed", "completed")
+    # The change was made long ago, as far as anyone who looks at the logs is concerned.
+    forget_logs(hands)
+    settle(hands)
+
+
+def settle(hands: Hands) -> None:
+    """Until the worker has been up for a while, as its target's threshold asks."""
+    pid = hands.pid("worker")
+    hands.wait(
+        lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
+        10,
+        "the worker to settle",
+    )

@@ -1,0 +1,54 @@
+"""Outside the runbook: broken, but by none of its hypotheses."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from typing import TYPE_CHECKING
+
+from lab.faults.model import Family, Kind
+
+if TYPE_CHECKING:
+    from lab.faults.hands import Hands
+
+FAMILY = Family(Kind.OUTSIDE)
+
+
+@FAMILY.fault("api-down", "the API's process was killed")
+def api_down(hands: Hands) -> None:
+    hands.signal("api", signal.SIGKILL)
+    hands.wait_for_health("/readyz", 0)
+
+
+@FAMILY.fault("api-5xx", "the API answers every request under /api/v1 with 500")
+def api_5xx(hands: Hands) -> None:
+    hands.switch(api_panics=True)
+    hands.wait_for_health("/api/v1/uploads/any/status", 500)
+
+
+@FAMILY.fault("token-expired", "the token of operations was revoked")
+def token_expired(hands: Hands) -> None:
+    digest = hashlib.sha256(hands.lab.passwords.token.encode()).hexdigest()
+    hands.query("UPDATE api_tokens SET revoked_at = now() WHERE token_sha256 = %s", digest)
+
+
+@FAMILY.fault("database-down", "PostgreSQL has ended")
+def database_down(hands: Hands) -> None:
+    hands.ask("stop", name="postgres")
+    hands.wait_for_health("/readyz", 503)
+
+
+@FAMILY.fault("database-locked", "a session holds an exclusive lock on uploads")
+def database_locked(hands: Hands) -> None:
+    hands.helper("locker")
+    hands.wait(
+        lambda: bool(
+            hands.query(
+                "SELECT 1 FROM pg_locks w JOIN pg_stat_activity a USING (pid)"
+                " WHERE NOT w.granted AND w.relation = 'uploads'::regclass"
+                " AND now() - a.query_start > interval '3 seconds' LIMIT 1"
+            )
+        ),
+        30,
+        "a session that waits for the lock",
+    )

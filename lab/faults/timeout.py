@@ -1,0 +1,78 @@
+"""Processing timeout: jobs take too long, or never end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lab.faults.model import Family, Kind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lab.faults.hands import Hands
+
+FAMILY = Family(Kind.SINGLE, "processing_timeout")
+DONE = 4
+FOREVER_SECONDS = 3600.0
+
+
+@FAMILY.fault("slow-processing", "every job takes many minutes")
+def slow(hands: Hands) -> None:
+    # Some that are done, each of which took seven to nine minutes ...
+    hands.switch(seconds_per_chunk=0.3)
+    done = hands.upload(DONE)
+    hands.wait_for(done, "completed", "completed", 30)
+    hands.switch(seconds_per_chunk=FOREVER_SECONDS)
+    hands.age_past()
+    for number, upload in enumerate(done):
+        took = timedelta(minutes=7 + number * 0.7)
+        hands.query(
+            "UPDATE job_queue SET created_at = now() - %s, started_at = now() - %s,"
+            " completed_at = now() - %s WHERE payload ->> 'upload_id' = %s",
+            *(took * 2.5, took * (1.1 + number * 0.05), took * (0.1 + number * 0.05), str(upload)),
+        )
+        hands.query(
+            "UPDATE uploads SET created_at = now() - %s, updated_at = now() - %s WHERE id = %s",
+            *(took * 2.5, took * (0.1 + number * 0.05), upload),
+        )
+    # ... and those that are being worked on since, with more behind them.
+    since = hands.query("SELECT now()")[0][0]
+    waiting = hands.upload()
+    hands.wait(lambda: _processing(hands, since) >= 4, 20, "four jobs being worked on")
+    hands.age(waiting)
+    hands.query(
+        "UPDATE job_queue SET created_at = least(created_at, now() - interval '14 minutes'),"
+        " started_at = now() - interval '7 minutes' - random() * interval '2 minutes'"
+        " WHERE status = 'processing'"
+    )
+    hands.query(
+        "UPDATE uploads SET created_at = least(created_at, now() - interval '14 minutes'),"
+        " updated_at = now() - interval '6 minutes' WHERE status = 'processing'"
+    )
+    hands.wait_for_worker_line()
+
+
+def _processing(hands: Hands, since: datetime) -> int:
+    """How many jobs are being worked on that were started since then."""
+    statement = "SELECT count(*) FROM job_queue WHERE status = 'processing' AND started_at >= %s"
+    return int(hands.query(statement, since)[0][0])
+
+
+@FAMILY.fault("job-hung", "one job never returns, the others go on")
+def hung(hands: Hands) -> None:
+    hands.switch(hangs=True)
+    uploads = hands.upload(1, stem="répétition")
+    hands.wait_for(uploads, "processing", "processing")
+    hands.age(uploads, newest=35, oldest=35)
+    # The others do go on.
+    hands.wait_for(hands.upload(1), "completed", "completed")
+
+
+@FAMILY.fault("deadline-exceeded", "every job is killed at its deadline, tried again, killed again")
+def deadline(hands: Hands) -> None:
+    hands.switch(seconds_per_chunk=5.0, processing_timeout=0.5)
+    hands.age_past()
+    uploads = hands.upload()
+    hands.wait_for(uploads, "uploading", "failed", 60)
+    hands.age(uploads)

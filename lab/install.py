@@ -1,0 +1,76 @@
+"""`python -m lab setup`: RabbitMQ through apt where that is allowed, else a line that says how."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from lab import broker, postgres
+from lab.errors import LabError
+
+COMMAND = "sudo apt-get install rabbitmq-server"
+UPDATE_SECONDS = 120
+INSTALL_SECONDS = 400
+
+
+def setup() -> str:
+    """Install what is missing; one line about the result. Raises LabError when that cannot be."""
+    postgres.binaries()
+    if shutil.which("setpriv") is None:
+        raise LabError("setpriv is missing; install it with: sudo apt-get install util-linux")
+    if broker.is_installed():
+        return "Everything is there: PostgreSQL (from the wheel) and RabbitMQ."
+    if shutil.which("apt-get") is None:
+        raise LabError(
+            "RabbitMQ is missing and there is no apt-get here; the lab runs without it, from the"
+            " job_queue table"
+        )
+    prefix = _prefix()
+    if prefix is None:
+        raise LabError(
+            f"RabbitMQ is missing; install it with: {COMMAND}"
+            " (the lab runs without it, from the job_queue table)"
+        )
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    install = [
+        "apt-get",
+        "-o",
+        "DPkg::Lock::Timeout=60",
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "rabbitmq-server",
+    ]
+    _run([*prefix, *environment, "apt-get", "update", "-q"], UPDATE_SECONDS)
+    _run([*prefix, *environment, *install], INSTALL_SECONDS)
+    if not broker.is_installed():
+        raise LabError(f"rabbitmq-server was installed, yet {broker.SCRIPTS} is not there")
+    return "RabbitMQ is installed."
+
+
+def _prefix() -> list[str] | None:
+    """What to put before a command to run it as root, None when we may not."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        return None
+    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, timeout=10, check=False)
+    return ["sudo", "-n"] if asked.returncode == 0 else None
+
+
+def _run(argv: list[str], seconds: float) -> None:
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(f"apt-get did not end within {seconds:g} s; try: {COMMAND}") from None
+    if done.returncode != 0:
+        lines = done.stdout.decode(errors="replace").strip().splitlines()
+        raise LabError(f"apt-get failed ({lines[-1] if lines else 'no output'}); try: {COMMAND}")

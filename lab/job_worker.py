@@ -1,0 +1,65 @@
+"""The job worker: `python -m lab.job_worker --dir DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+
+from lab import database
+from lab.bugs import read_bugs
+from lab.consumers import BrokerConsumer, Consumer, TableConsumer
+from lab.processing import Processor
+from lab.state import load
+from lab.zaplog import ZapLog
+
+HEARTBEAT_SECONDS = 2.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m lab.job_worker", description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
+    directory = parser.parse_args().dir
+    lab = load(directory)
+    # Its activity shows in the application's log, as the runbook expects, and in a log of its own.
+    zap = ZapLog(lab.app_logs / "jobs.log", lab.worker_logs / "worker.log")
+    zap.info("jobs/worker.go:41", "Job Worker démarré", pid=os.getpid(), broker=lab.broker)
+    if read_bugs(directory).dies_at_start:
+        time.sleep(1.0)
+        raise SystemExit("panic: runtime error: invalid memory address or nil pointer dereference")
+    pool = database.Pool(lab.owner_dsn, "veza-worker")
+    processor = Processor(lab, pool, zap)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    consumer: Consumer
+    if lab.broker:
+        consumer = BrokerConsumer(lab, processor, zap, stop)
+    else:
+        consumer = TableConsumer(lab, processor, pool, zap, stop)
+    threading.Thread(
+        target=_beat, args=(pool, zap, consumer, stop), name="heartbeat", daemon=True
+    ).start()
+    consumer.run()
+    zap.info("jobs/worker.go:97", "job worker stopped", pid=os.getpid())
+    # A job that never returns must not keep a worker that was told to stop.
+    os._exit(0)
+
+
+def _beat(pool: database.Pool, zap: ZapLog, consumer: Consumer, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_SECONDS):
+        try:
+            with pool.connection() as session:
+                database.heartbeat(session, "worker-1", consumer.consuming)
+        except psycopg.Error as exc:
+            zap.warn("jobs/worker.go:70", "heartbeat not stored", reason=database.reason(exc))
+        # Written however idle it is, so that a silent log means a worker that is not there.
+        zap.info("jobs/worker.go:66", "job worker heartbeat", consuming=consumer.consuming)
+
+
+if __name__ == "__main__":
+    main()

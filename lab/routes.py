@@ -1,0 +1,174 @@
+"""/api/v1: upload, status, track. Answers and refusals are Veza's envelope."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request, UploadFile
+from fastapi.responses import JSONResponse
+
+from lab import database
+from lab.bugs import is_unusual, read_bugs
+from lab.processing import stored_name
+from lab.publisher import Publisher
+from lab.state import Lab
+from lab.zaplog import ZapLog
+
+MAX_BYTES = 50 * 1024 * 1024
+CHUNK = 256 * 1024
+
+
+class RefusedError(Exception):
+    """An answer other than 2xx."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+def envelope(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"success": False, "error": {"code": code, "message": message}}, status)
+
+
+class Uploads:
+    """The handlers; `publisher` is None where jobs travel through the table alone."""
+
+    def __init__(
+        self, lab: Lab, pool: database.Pool, publisher: Publisher | None, zap: ZapLog
+    ) -> None:
+        self._lab = lab
+        self._pool = pool
+        self._publisher = publisher
+        self._zap = zap
+
+    def router(self) -> APIRouter:
+        """What the application includes."""
+        router = APIRouter(prefix="/api/v1")
+        router.add_api_route("/upload", self.upload, methods=["POST"], status_code=202)
+        router.add_api_route("/uploads/{upload_id}/status", self.status)
+        router.add_api_route("/tracks/{track_id}", self.track)
+        router.add_api_route("/tracks/{track_id}", self.delete, methods=["DELETE"])
+        return router
+
+    def upload(self, request: Request, file: UploadFile) -> Any:
+        user = self._caller(request)
+        filename = (file.filename or "upload.wav")[:200].replace("\0", "")
+        upload_id = uuid4()
+        with self._pool.connection() as session:
+            database.create_upload(session, upload_id, user or UUID(int=0), filename)
+        self._zap.info(
+            "handlers/upload.go:88", "upload accepted", id=str(upload_id), status="uploading"
+        )
+        size = self._receive(upload_id, filename, file.file)
+        with self._pool.connection() as session:
+            database.received(session, upload_id, 100, size)
+            forgotten = read_bugs(self._lab.directory).drops_jobs and is_unusual(filename)
+            job = None if forgotten else database.create_job(session, upload_id)
+        if job and self._publisher:
+            self._publisher.publish(job)
+        data = {"upload_id": str(upload_id), "status": "uploading", "size": size}
+        return {"success": True, "data": data}
+
+    def status(self, request: Request, upload_id: str) -> Any:
+        row = self._find(request, upload_id)
+        data = {
+            "id": upload_id,
+            "status": row["status"],
+            "progress": row["progress"],
+            "created_at": row["created_at"].isoformat(),
+            "updated_at": row["updated_at"].isoformat(),
+        }
+        if row["error_message"]:
+            data["error_message"] = row["error_message"]
+        return {"success": True, "data": data}
+
+    def track(self, request: Request, track_id: str) -> Any:
+        row = self._find(request, track_id)
+        if row["status"] != "completed":
+            raise RefusedError(404, "NOT_READY", f"the track is {row['status']}")
+        path = self._lab.uploads / str(row["id"]) / stored_name(row["filename"])
+        try:
+            # Opened, not only looked up: a file that cannot be read cannot be played.
+            with path.open("rb") as stored:
+                size = stored.seek(0, 2)
+        except OSError as exc:
+            self._zap.error(
+                "handlers/track.go:52", "track unreadable", id=track_id, reason=exc.strerror
+            )
+            message = "the track's file cannot be read"
+            raise RefusedError(500, "FILE_UNAVAILABLE", message) from exc
+        data = {
+            "id": track_id,
+            "filename": row["filename"],
+            "size": size,
+            "status": row["status"],
+            "created_at": row["created_at"].isoformat(),
+        }
+        return {"success": True, "data": data}
+
+    def delete(self, request: Request, track_id: str) -> Any:
+        upload: UUID = self._find(request, track_id)["id"]
+        with self._pool.connection() as session:
+            database.delete_upload(session, upload)
+        shutil.rmtree(self._lab.uploads / str(upload), ignore_errors=True)
+        return {"success": True, "data": {"id": track_id, "status": "deleted"}}
+
+    def _receive(self, upload: UUID, filename: str, source: BinaryIO) -> int:
+        """Store the file; its size in bytes."""
+        directory = self._lab.uploads / str(upload)
+        try:
+            return _store(source, directory / stored_name(filename))
+        except OSError as exc:
+            message = f"{exc.strerror}: {exc.filename or directory}"
+            self._zap.error(
+                "handlers/upload.go:117", "upload storage error", id=str(upload), error=message
+            )
+            with self._pool.connection() as session:
+                # The attempt is on record, so that it can be found and repeated.
+                database.keep_for_operator(session, upload, message)
+                database.fail_job(session, database.create_job(session, upload), message)
+            raise RefusedError(507, "STORAGE_ERROR", "the file could not be stored") from exc
+
+    def _caller(self, request: Request) -> UUID | None:
+        """The user of the bearer token; None is operations, who may see every upload."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise RefusedError(401, "UNAUTHORIZED", "a bearer token is needed")
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        with self._pool.connection() as session:
+            row = database.find_token(session, digest)
+        if row is None:
+            raise RefusedError(401, "UNAUTHORIZED", "the token is not valid")
+        user: UUID | None = row["user_id"]
+        return user
+
+    def _find(self, request: Request, text: str) -> dict[str, Any]:
+        """The row of the upload, if the caller may see it."""
+        user = self._caller(request)
+        try:
+            upload = UUID(text)
+        except ValueError:
+            raise RefusedError(404, "NOT_FOUND", "no such upload") from None
+        with self._pool.connection() as session:
+            row = database.find_upload(session, upload)
+        if row is None:
+            raise RefusedError(404, "NOT_FOUND", "no such upload")
+        if user is not None and row["user_id"] != user:
+            raise RefusedError(403, "FORBIDDEN", "this upload belongs to somebody else")
+        return row
+
+
+def _store(source: BinaryIO, path: Path) -> int:
+    """Write the file; its size in bytes. Raises OSError, RefusedError when it is too large."""
+    path.parent.mkdir(mode=0o755)
+    size = 0
+    with path.open("wb") as target:
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise RefusedError(413, "TOO_LARGE", "an upload may have 50 MB")
+            target.write(chunk)
+    path.chmod(0o644)
+    return size

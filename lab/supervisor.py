@@ -1,0 +1,154 @@
+"""Owns every process of one lab: `python -m lab.supervisor --dir DIR` (started by `up`).
+
+Whatever ends it, SIGKILL included, ends them all: each child carries a parent-death signal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import select
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab import boot, control, remains
+from lab.children import Children
+from lab.errors import LabError
+from lab.processes import process_state
+from lab.state import load
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+
+class Stop(BaseException):
+    """Somebody wants the lab to end."""
+
+
+class Supervisor:
+    """Answers the control socket and looks after the children, in the main thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.children = Children(directory)
+        self._commands: dict[str, Callable[..., Any]] = {
+            "status": self._status,
+            "signal": self._signal,
+            "stop": self.children.stop,
+            "start": lambda name: self.children.start(name, self._service(name)),
+            "restart_loop": lambda name, on: self.children.keep_restarting(name, bool(on)),
+            "helper": lambda name, argv: self.children.start(name, boot.helper(argv)),
+        }
+
+    def serve(self, server: socket.socket) -> None:
+        """Until SIGTERM, `shutdown` or the owner's end."""
+        self._service = boot.services(load(self.directory))
+        while True:
+            readable, _, _ = select.select([server], [], [], 0.2)
+            self.children.look_after(self._service)
+            if readable:
+                line, _ = server.accept()
+                with line:
+                    self._answer(line)
+
+    def _answer(self, line: socket.socket) -> None:
+        line.settimeout(2)
+        try:
+            with line.makefile("rb") as requests:
+                request = json.loads(requests.readline(control.MAX_BYTES))
+            command = self._commands[request.pop("command")]
+            answer = {"result": command(**request)}
+        except LabError as exc:
+            answer = {"error": str(exc)}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+            answer = {"error": f"the supervisor cannot do that: {exc!r}"}
+        # The asker may have gone away.
+        with suppress(OSError):
+            line.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _status(self) -> dict[str, Any]:
+        processes = {
+            name: {"pid": pid, "state": process_state(pid)}
+            for name, pid in self.children.pids().items()
+        }
+        return {"supervisor": os.getpid(), "processes": processes}
+
+    def _signal(self, name: str, number: int) -> None:
+        self.children.send(name, number)
+
+
+def main() -> int:
+    """Exit code 0 after an orderly end, 1 when the lab did not come up."""
+    parser = argparse.ArgumentParser(prog="python -m lab.supervisor", description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--owner", type=int, help="end when this process ends")
+    parser.add_argument("--no-broker", action="store_true")
+    arguments = parser.parse_args()
+    directory: Path = arguments.dir
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Stop
+
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _phase(directory, f"failed: a lab is already running in {directory}")
+        return 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stop)
+    supervisor = Supervisor(directory)
+    code = 0
+    try:
+        if arguments.owner is not None:
+            _follow(arguments.owner)
+        remains.clear(directory)
+        remains.remember_supervisor(directory)
+        server = control.listen(directory)
+        boot.boot(directory, supervisor.children, with_broker=not arguments.no_broker)
+        _phase(directory, "ready")
+        supervisor.serve(server)
+    except Stop:
+        print("stopping", file=sys.stderr)
+    except LabError as exc:
+        _phase(directory, f"failed: {exc}")
+        code = 1
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        supervisor.children.stop_all()
+        remains.clear(directory, keep_report=code != 0)
+    return code
+
+
+def _follow(owner: int) -> None:
+    """Have this process told to stop when the owner ends, however that happens."""
+    try:
+        descriptor = os.pidfd_open(owner)
+    except ProcessLookupError:
+        raise LabError(f"the owner, process {owner}, does not exist") from None
+
+    def watch() -> None:
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        poller.poll()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="owner", daemon=True).start()
+
+
+def _phase(directory: Path, text: str) -> None:
+    temporary = directory / "phase.tmp"
+    temporary.write_text(text)
+    temporary.replace(directory / "phase")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

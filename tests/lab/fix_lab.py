@@ -1,0 +1,29 @@
+"""One lab for the tests of the lab itself: started once a session, ended with it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.state import Lab
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A healthy lab with all that this machine offers; a test that breaks it heals it."""
+    with tempfile.TemporaryDirectory(prefix="veza-test-") as folder:
+        directory = Path(folder)
+        running = lifecycle.up(directory, owner=os.getpid())
+        try:
+            yield running
+        finally:
+            lifecycle.down(directory)
