@@ -10,28 +10,35 @@ from lab import broker, postgres
 from lab.errors import LabError
 
 COMMAND = "sudo apt-get install rabbitmq-server"
+WITHOUT = "the lab runs without it, from the job_queue table"
 UPDATE_SECONDS = 120
 INSTALL_SECONDS = 400
 
 
 def setup() -> str:
-    """Install what is missing; one line about the result. Raises LabError when that cannot be."""
+    """Install what is missing; one line about the result, or about what the lab runs without.
+
+    Raises LabError where the lab cannot run at all.
+    """
     postgres.binaries()
     if shutil.which("setpriv") is None:
         raise LabError("setpriv is missing; install it with: sudo apt-get install util-linux")
     if broker.is_installed():
         return "Everything is there: PostgreSQL (from the wheel) and RabbitMQ."
     if shutil.which("apt-get") is None:
-        raise LabError(
-            "RabbitMQ is missing and there is no apt-get here; the lab runs without it, from the"
-            " job_queue table"
-        )
+        return f"RabbitMQ is missing and there is no apt-get here; {WITHOUT}"
     prefix = _prefix()
     if prefix is None:
-        raise LabError(
-            f"RabbitMQ is missing; install it with: {COMMAND}"
-            " (the lab runs without it, from the job_queue table)"
-        )
+        return f"RabbitMQ is missing; install it with: {COMMAND}. Meanwhile {WITHOUT}"
+    try:
+        _install(prefix)
+    except LabError as exc:
+        return f"RabbitMQ is missing: {exc}. Meanwhile {WITHOUT}"
+    return "RabbitMQ is installed."
+
+
+def _install(prefix: list[str]) -> None:
+    """Install RabbitMQ through apt; raises LabError."""
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
     install = [
         "apt-get",
@@ -46,7 +53,6 @@ def setup() -> str:
     _run([*prefix, *environment, *install], INSTALL_SECONDS)
     if not broker.is_installed():
         raise LabError(f"rabbitmq-server was installed, yet {broker.SCRIPTS} is not there")
-    return "RabbitMQ is installed."
 
 
 def _prefix() -> list[str] | None:

@@ -24,6 +24,8 @@ def lab() -> Iterator[Lab]:
         directory = Path(folder)
         running = lifecycle.up(directory, owner=os.getpid())
         try:
+            if os.environ.get("VEZA_REQUIRE_BROKER"):
+                assert running.broker, "RabbitMQ is required here: python -m lab setup"
             yield running
         finally:
             lifecycle.down(directory)

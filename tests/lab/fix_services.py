@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-
-from lab import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,21 +19,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[Lab]:
-    """A lab for the probes' tests alone, which break none of it for good."""
-    with tempfile.TemporaryDirectory(prefix="veza-probes-") as folder:
-        home = str(Path(folder) / "lab")
-        command(*("up", "--dir", home, "--owner", str(os.getpid())))
-        try:
-            yield state.load(Path(home))
-        finally:
-            command("down", "--dir", home)
-
-
-def command(*arguments: str) -> None:
-    """Run one of the lab's own commands."""
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=root, check=True, timeout=90)
+def services(lab: Lab) -> Lab:
+    """The session's lab: the probes' tests break none of it for good."""
+    return lab
 
 
 @pytest.fixture

@@ -129,8 +129,8 @@ def test_setup_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "setpriv").symlink_to("/usr/bin/setpriv")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(broker, "SCRIPTS", tmp_path / "rabbitmq")
-    with pytest.raises(LabError, match="RabbitMQ is missing and there is no apt-get"):
-        install.setup()
+    said = install.setup()
+    assert said.startswith("RabbitMQ is missing and there is no apt-get here; the lab runs without")
 
 
 def test_claim_refuses_what_is_not_a_labs(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""Every single fault of the lab, injected for real: the suite names what is true of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import faults
+from lab.bench import run_trial
+
+if TYPE_CHECKING:
+    from lab.state import Lab
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, fault in faults.FAULTS.items() if fault.kind != "control"]
+)
+def test_the_truth_is_named(lab: Lab, name: str) -> None:
+    """The true hypothesis comes first; a fault outside the runbook accuses none of them."""
+    lacking = faults.lacking(lab.directory, [name])
+    if lacking:
+        pytest.skip(f"this machine lacks {lacking}")
+    trial = run_trial(lab.directory, (name,))
+    seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
+    assert trial.is_right, (trial.said, trial.ranking, seen)
+
+
+@pytest.mark.parametrize("name", ["healthy-busy", "old-errors", "user-errors"])
+def test_a_control_raises_no_alarm(lab: Lab, name: str) -> None:
+    """What is only busy, long over, or a user's own mistake leaves the verdict healthy."""
+    trial = run_trial(lab.directory, (name,))
+    seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
+    assert trial.is_right, seen
