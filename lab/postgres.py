@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from lab.errors import LabError
-from lab.processes import NOBODY, run, spawn
+from lab.processes import NOBODY, run, seems_nobody, spawn
 
 if TYPE_CHECKING:
     import subprocess
@@ -45,7 +45,7 @@ def initialise(lab: Lab) -> None:
     """Make the cluster (about a second)."""
     data = lab.directory / "postgres"
     data.mkdir(mode=0o700)
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and not seems_nobody():
         os.chown(data, NOBODY, NOBODY)
     password_file = lab.directory / "pwfile"
     password_file.write_text(lab.passwords.superuser + "\n")

@@ -10,6 +10,7 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NOBODY = 65534
+AS_NOBODY = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -109,8 +111,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child that ends when this thread's process ends.
 
-    unprivileged: as root, run as nobody but keep the right to traverse root's own directories
-    (PostgreSQL refuses uid 0, and its binaries may live under /root).
+    unprivileged: as root, seem to be nobody but reach what root may reach (PostgreSQL refuses uid 0,
+    and its binaries may live in a directory that is closed to others).
     obey_modes: as root, without the capabilities that overlook permission bits.
     Call it from the main thread only: a parent-death signal follows the thread that forked.
     """
@@ -148,13 +150,27 @@ def run(argv: list[str], seconds: float, *, unprivileged: bool = False) -> str:
     return output
 
 
+@cache
+def seems_nobody() -> bool:
+    """Whether root can be nobody in a user namespace of its own, and keep what root owns.
+
+    Where it cannot, the user is really changed, and what is closed to others is out of reach.
+    """
+    if shutil.which(AS_NOBODY[0]) is None:
+        return False
+    asked = subprocess.run([*AS_NOBODY, "true"], capture_output=True, timeout=10, check=False)
+    return asked.returncode == 0
+
+
 def _wrapped(argv: list[str], death_signal: str, unprivileged: bool, obey_modes: bool) -> list[str]:
-    # setpriv sets the death signal after the credentials: changing them clears it.
+    # setpriv sets the death signal last: a change of credentials clears it.
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise LabError("setpriv is not installed; install it with: apt-get install util-linux")
     options = [setpriv, "--pdeathsig", death_signal]
-    if os.geteuid() == 0 and unprivileged:
+    if os.geteuid() == 0 and unprivileged and seems_nobody():
+        options = [*AS_NOBODY, "--", *options]
+    elif os.geteuid() == 0 and unprivileged:
         options += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         options += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     if os.geteuid() == 0 and obey_modes:
