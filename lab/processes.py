@@ -111,8 +111,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child that ends when this thread's process ends.
 
-    unprivileged: as root, seem to be nobody but reach what root may reach (PostgreSQL refuses uid 0,
-    and its binaries may live in a directory that is closed to others).
+    unprivileged: as root, seem to be nobody but reach what root may reach (PostgreSQL refuses
+    uid 0, and its binaries may live in a directory that is closed to others).
     obey_modes: as root, without the capabilities that overlook permission bits.
     Call it from the main thread only: a parent-death signal follows the thread that forked.
     """
