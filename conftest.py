@@ -3,6 +3,8 @@
 pytest_plugins = (
     "fixtures.options",
     "fixtures.budget",
+    "fixtures.termination",
+    "fixtures.run_lock",
     "fixtures.evidence",
     "fixtures.lab",
     "fixtures.subjects",

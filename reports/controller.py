@@ -76,8 +76,10 @@ class Controller:
         last = str(excrepr).strip().splitlines()[-1:]
         self._collector.problem(f"the suite itself failed: {' '.join(last)}")
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self._collector.problem("the run was interrupted, what is below is a part of it")
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest and xdist say why they stop: the budget is used up, a collection failed.
+        why = str(excinfo.value) or "the run was interrupted"
+        self._collector.problem(f"{why}; what is below is a part of it")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -1,0 +1,116 @@
+"""How a run ends: at its budget, at a signal, before another run of the same target."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+from tests.suite import ROOT, run_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[tuple[socket.socket, Path]]:
+    """A server that takes every connection and says nothing, and a targets file that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        file = tmp_path / "targets.toml"
+        file.write_text(
+            f"""
+[targets.silent]
+environment = "staging"
+
+[targets.silent.api]
+url = "http://127.0.0.1:{port}"
+token = "swordfish"
+
+[targets.silent.queue]
+url = "amqp://m:hunter22@127.0.0.1:{port}/%2F"
+name = "q"
+"""
+        )
+        yield server, file
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_the_verdict_is_there_before_the_budget_ends(
+    silent: tuple[socket.socket, Path], tmp_path: Path, processes: str
+) -> None:
+    """What has not run when the budget is used up is missing, and the verdict is in time."""
+    run = run_suite(
+        f"--targets-file={silent[1]}", "--target", "silent", "--budget", "6 s", processes,
+        out=tmp_path / "out",
+    )  # fmt: skip
+    assert run.report is not None
+    assert run.report["seconds"] <= 6
+    assert "missing" in run.statuses.values()
+    assert "budget is used up" in run.text
+    assert run.status != 0
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_with_a_verdict(
+    silent: tuple[socket.socket, Path], tmp_path: Path, processes: str, number: int
+) -> None:
+    """SIGTERM and SIGINT to the whole group end the run with a verdict on what was seen."""
+    server, file = silent
+    command = [sys.executable, "-m", "pytest", f"--targets-file={file}", "--target", "silent"]
+    run = subprocess.Popen(
+        [*command, f"--out={tmp_path / 'out'}", processes],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        # A connection: the run is looking, and waits for an answer.
+        connection, _ = server.accept()
+        os.killpg(run.pid, number)
+        text, _ = run.communicate(timeout=30)
+        connection.close()
+    finally:
+        run.kill()
+        run.wait()
+    report = json.loads((tmp_path / "out" / "silent" / "report.json").read_text())
+    assert run.returncode == 2, text
+    assert "the run was interrupted" in text
+    assert report["state"] == "unknown"
+    assert report["problems"] == ["the run was interrupted; what is below is a part of it"]
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "told"),
+    [("skip", 5, "skipped: another run"), ("fail", 4, "another run"), ("wait", 4, "more time")],
+)
+def test_a_second_run_waits_or_leaves(
+    silent: tuple[socket.socket, Path], tmp_path: Path, mode: str, status: int, told: str
+) -> None:
+    """While another run holds the target, a second one does as it was told and says who it is."""
+    folder = tmp_path / "out" / "silent"
+    folder.mkdir(parents=True)
+    (folder / ".holder").write_text("process 4711, since 03:00:00 UTC")
+    with FileLock(folder / ".lock"):
+        run = run_suite(
+            f"--targets-file={silent[1]}", "--target", "silent", "--if-busy", mode,
+            "--budget", "5 s", out=tmp_path / "out",
+        )  # fmt: skip
+    assert run.status == status
+    assert told in run.text + run.errors
+    assert "process 4711" in run.text + run.errors
+    assert "Traceback" not in run.text + run.errors
+    assert run.report is None
