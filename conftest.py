@@ -2,6 +2,7 @@
 
 pytest_plugins = (
     "fixtures.options",
+    "fixtures.fleet",
     "fixtures.budget",
     "fixtures.termination",
     "fixtures.run_lock",
