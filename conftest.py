@@ -15,5 +15,6 @@ pytest_plugins = (
     "fixtures.database",
     "fixtures.queue",
     "fixtures.agreement",
+    "fixtures.canary",
     "reports.plugin",
 )

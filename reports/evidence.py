@@ -23,7 +23,15 @@ Role = Literal["symptom", "cause"]
 
 _CAUSE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CHECK_ID = re.compile(r"[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,127}")
-_CHECK_KEYS = ("verification", "role", "component", "explained_by", "leak", "moot_when")
+_CHECK_KEYS = (
+    "verification",
+    "role",
+    "component",
+    "explained_by",
+    "leak",
+    "moot_when",
+    "gate",
+)
 
 
 class EvidenceError(ValueError):
@@ -61,6 +69,7 @@ class CheckRow:
     explained_by: tuple[tuple[str, float], ...]
     leak: float
     moot_when: str | None = None
+    gate: bool = False
 
     def weight(self, cause: str) -> float:
         """The weight of a cause for this check; 0.0 if it does not explain it."""
@@ -214,6 +223,7 @@ class _Reader:
             component=self.text(table, "component", place),
             explained_by=self.weights(table, causes, place),
             leak=self.probability(table, "leak", place),
+            gate=self.flag(table, "gate", place),
             moot_when=moot_when,
         )
 
@@ -231,6 +241,12 @@ class _Reader:
                 self.fail(place, f"explained_by.{_short(cause)}", f"is no cause of this file{hint}")
             self.probability(given, cause, place, prefix="explained_by.")
         return tuple((cause, float(given[cause])) for cause in causes if cause in given)
+
+    def flag(self, table: Mapping[str, Any], key: str, place: str) -> bool:
+        value = table.get(key, False)
+        if not isinstance(value, bool):
+            self.fail(place, key, "must be true or false")
+        return bool(value)
 
     def text(self, table: Mapping[str, Any], key: str, place: str) -> str:
         value = table.get(key)

@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "write it with the =, or pytest takes a folder that exists for the place of the project",
     )
     parser.getgroup("veza").addoption(
+        "--baseline",
+        metavar="FILE",
+        default=None,
+        help="a report.json: fail only on what is worse than in it (write it with the =)",
+    )
+    parser.getgroup("veza").addoption(
         "--runbook-doc",
         metavar="FILE",
         default=None,
@@ -46,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"verification_{number}: step {number} of the runbook")
     config.addinivalue_line("markers", "symptom: the check's failure is what users suffer from")
     config.addinivalue_line("markers", "cause: the check's failure is a reason, not yet a symptom")
+    config.addinivalue_line("markers", "gate: the check must hold before a deploy")
     # A failed check is told as a sentence in the report; --tb brings pytest's own account back.
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "no"
@@ -59,6 +66,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if row:
         item.add_marker(f"verification_{row.verification}")
         item.add_marker(row.role)
+        if row.gate:
+            item.add_marker("gate")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from lab.state import Lab
 
 EVIDENCE = tomllib.loads((ROOT / "runbooks/upload_stuck/evidence.toml").read_text())
+# The canary's come with --canary.
 CHECKS = {
-    "hosts/host_is_reachable[local]" if c.startswith("hosts/") else c for c in EVIDENCE["checks"]
+    "hosts/host_is_reachable[local]" if c.startswith("hosts/") else c
+    for c in EVIDENCE["checks"]
+    if not c.startswith("canary/")
 }
 
 AGED = """

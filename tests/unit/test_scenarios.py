@@ -283,6 +283,31 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     ),
 }
 
+STUCK_CANARY = "canary/upload_leaves_uploading"
+AFTER_STUCK = " canary/upload_completes track_is_served"
+AFTER_REFUSED = f" canary/upload_leaves_uploading {AFTER_STUCK}"
+SINGLES |= {
+    f"{name}, with a canary": (
+        SINGLES[name][0],
+        f"{SINGLES[name][1]} {failing}",
+        f"{SINGLES[name][2]} {blind}",
+    )
+    for name, failing, blind in (
+        ("worker-killed", STUCK_CANARY, AFTER_STUCK),
+        ("worker-killed, moments ago", STUCK_CANARY, AFTER_STUCK),
+        ("worker-frozen", STUCK_CANARY, AFTER_STUCK),
+        ("worker-not-consuming", STUCK_CANARY, AFTER_STUCK),
+        ("broker-down", STUCK_CANARY, AFTER_STUCK),
+        ("broker-memory-alarm", STUCK_CANARY, AFTER_STUCK),
+        ("queue-saturated", STUCK_CANARY, AFTER_STUCK),
+        ("disk-full", "canary/upload_is_accepted", AFTER_REFUSED),
+        ("directory-not-writable", "canary/upload_is_accepted", AFTER_REFUSED),
+        ("slow-processing", "canary/upload_completes", " canary/track_is_served"),
+        ("slow-processing, others waiting", STUCK_CANARY, AFTER_STUCK),
+        ("job-hung", STUCK_CANARY, AFTER_STUCK),
+    )
+}
+
 OUTSIDE: dict[str, tuple[str, str, str]] = {
     "api-down": ("api", "upload_status/api_is_reachable logs/application_is_logging", NO_API),
     "api-5xx": (
@@ -346,6 +371,7 @@ CONTROLS = {
     "errors of users in the log": ERRORS,
     "a time-out in the log": "logs/no_timeouts_are_logged",
     "a deploy a moment ago": "worker/process_is_settled",
+    "a canary late in a busy system": STUCK_CANARY,
     "an old dead letter": "queue/dead_letters_are_empty",
 }
 
@@ -374,6 +400,8 @@ def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
     failed, unseen = words(failing), words(blind)
     known = {row.id for row in evidence.checks}
     assert failed | unseen <= known, sorted((failed | unseen) - known)
+    # The canary is sent where it is asked for: a run has all of its checks, or none.
+    sent = any(name.startswith("canary/") for name in failed | unseen)
     return diagnose(
         evidence,
         [
@@ -382,6 +410,7 @@ def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
                 "unreachable" if row.id in unseen else "failed" if row.id in failed else "passed",
             )
             for row in evidence.checks
+            if sent or not row.id.startswith("canary/")
         ],
     )
 
@@ -450,6 +479,14 @@ def test_a_host_out_of_reach_accuses_nobody(evidence: Evidence) -> None:
     found = run(evidence, "hosts/host_is_reachable")
     assert found.certainty == "outside"
     assert [item.component for item in found.unexplained] == ["host"]
+    assert found.hypotheses[0].probability < 0.05
+
+
+def test_a_canary_that_stays_accuses_nobody(evidence: Evidence) -> None:
+    """A canary that could not be deleted is the API's matter, and moves no hypothesis."""
+    found = run(evidence, "canary/canary_is_removed")
+    assert found.certainty == "outside"
+    assert [item.component for item in found.unexplained] == ["api"]
     assert found.hypotheses[0].probability < 0.05
 
 
