@@ -17,4 +17,6 @@ pytest_plugins = (
     "fixtures.agreement",
     "fixtures.canary",
     "reports.plugin",
+    "reports.allure",
+    "reports.junit",
 )

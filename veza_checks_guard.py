@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROJECT = Path(__file__).parent
-OPTIONS = ("--targets-file", "--out", "--runbook-doc", "--upload-id")
+OPTIONS = ("--targets-file", "--out", "--runbook-doc", "--baseline", "--upload-id")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -38,11 +38,13 @@ def assemble(
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time."""
     results = place_results(outcomes, book.evidence)
-    figures = figures_of(outcomes)
+    # In the report's order: of two looks at one thing the same one counts when it is judged again.
+    ordered = [result.outcome for result in results]
+    figures = figures_of(ordered)
     state = state_of(results, problems)
     diagnosis = diagnose(book.evidence, outcomes)
     # What the target file and the command line say comes before what was seen.
-    values = {**observed_values(outcomes), **target["placeholders"]}
+    values = {**observed_values(ordered), **target["placeholders"]}
     return Report(
         target=target,
         runbook=book.document.title,

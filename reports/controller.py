@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reports.artifacts import write_artifacts
 from reports.assemble import assemble
 from reports.collector import Collector
 from reports.examine import PROPERTY
+from reports.gate import is_gate, verdict
 from reports.library import open_book
 from reports.outcome import Outcome
 from reports.redact import Redactor
 from reports.render.json import render as render_json
-from reports.report import exit_status
 from reports.write import WriteError, write_atomically
 
 if TYPE_CHECKING:
@@ -36,14 +37,30 @@ class Controller:
         self._clock = time.monotonic()
         self._book: Book | None = None
         self._report: Report | None = None
+        self._baseline: Report | None = None
+        self._decision = ""
         self._path = config.rootpath
         self._unwritten = ""
+        self._below: tuple[str, ...] = ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         # Not earlier: a lab that is started for the run is no part of it.
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
+
+        self._baseline = self._read_baseline()
+
+    def _read_baseline(self) -> Report | None:
+        given = self._config.getoption("baseline")
+        if not given:
+            return None
+        from reports.load import LoadError, load_report
+
+        try:
+            return load_report(self._config.invocation_params.dir / given)
+        except LoadError as exc:
+            raise pytest.UsageError(f"--baseline: {exc}") from exc
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select([item.nodeid for item in session.items])
@@ -67,7 +84,8 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when not in ("setup", "call", "teardown"):
             # xdist's own report of a worker process that is gone.
-            self._collector.crash(report.nodeid, report.longreprtext)
+            # pytest puts the process and the platform before xdist's sentence.
+            self._collector.crash(report.nodeid, report.longreprtext.strip().splitlines()[-1])
         for name, value in report.user_properties[-1:]:
             if name == PROPERTY:
                 self._collector.add(Outcome.from_json(str(value)))
@@ -88,26 +106,40 @@ class Controller:
         reason = session.shouldstop or session.shouldfail or "the run ended before it"
         report = self._assemble(str(reason))
         self._report = report
-        session.exitstatus = exit_status(int(exitstatus), report.state)
+        session.exitstatus, self._decision = verdict(
+            int(exitstatus),
+            report,
+            gate=is_gate(self._config.option.markexpr),
+            baseline=self._baseline,
+        )
         self._path = self._config.rootpath / self._config.getoption("out") / report.target["name"]
         try:
             write_atomically(self._path / "report.json", render_json(report))
         except WriteError as exc:
             self._unwritten = str(exc)
+        left = write_artifacts(self._path, report, self._read_book())
+        failures = self._config.hook.pytest_check_report(config=self._config, report=report)
+        self._below = (*left.afterwards, *left.notes, *failures)
+
+    def _read_book(self) -> Book:
+        self._book = self._book or open_book(self._config, None)
+        return self._book
 
     def _assemble(self, reason: str) -> Report:
-        book = self._book or open_book(self._config, None)
-        hook = self._config.hook
-        secrets = hook.pytest_check_secrets(config=self._config)
-        report = assemble(
-            self._collector.outcomes(reason),
-            self._collector.problems,
-            hook.pytest_check_target(config=self._config),
+        hook, book = self._config.hook, self._read_book()
+        # All that goes into the report is redacted before, so that it can be made again from it.
+        redact = Redactor(hook.pytest_check_secrets(config=self._config))
+        target = redact.value(hook.pytest_check_target(config=self._config))
+        given = self._config.getoption("runbook_doc") or target["runbook_document"]
+        target["runbook_document"] = book.document.path if given else None
+        return assemble(
+            [redact.within(outcome) for outcome in self._collector.outcomes(reason)],
+            [redact.text(problem) for problem in self._collector.problems],
+            target,
             book,
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
         )
-        return Redactor(secrets).within(report)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the report; pytest's own one-line summary follows it."""
@@ -125,5 +157,9 @@ class Controller:
             path="" if self._unwritten else str(shown),
         )
         terminalreporter.write(text)
+        if self._decision:
+            terminalreporter.write_line(self._decision)
         if self._unwritten:
             terminalreporter.write_line(f"The report was not written: {self._unwritten}")
+        for sentence in self._below:
+            terminalreporter.write_line(sentence)

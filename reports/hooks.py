@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reports.report import Report
+
 
 @pytest.hookspec(firstresult=True)
 def pytest_check_observations(item: pytest.Item) -> Sequence[dict[str, Any]]:
@@ -25,4 +27,10 @@ def pytest_check_target(config: pytest.Config) -> dict[str, Any]:
 @pytest.hookspec(firstresult=True)
 def pytest_check_secrets(config: pytest.Config) -> Sequence[str]:
     """Return the texts that no report may hold, the longest first."""
+    raise NotImplementedError
+
+
+@pytest.hookspec
+def pytest_check_report(config: pytest.Config, report: Report) -> str | None:
+    """The run is over and this is its report: write it. Return a sentence if that failed."""
     raise NotImplementedError

@@ -1,0 +1,231 @@
+"""The file of the history: opened, brought up to date, set aside where it is broken.
+
+SQLite in WAL mode: one writes while others read. The version of the tables is `user_version`, and
+`application_id` says that the file is ours.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APPLICATION_ID = 0x56455A41
+"""The letters VEZA: another program's database is never written to."""
+
+WAIT = 2.0
+"""Seconds that a writer waits for another; a history is not worth a verdict that comes late."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        started TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        state TEXT NOT NULL,
+        headline TEXT NOT NULL,
+        certainty TEXT NOT NULL,
+        report BLOB
+    );
+    CREATE TABLE figures (
+        run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        value REAL,
+        PRIMARY KEY (run, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE checks (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE outcomes (
+        run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+        check_id INTEGER NOT NULL REFERENCES checks(id),
+        status TEXT NOT NULL,
+        PRIMARY KEY (run, check_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE ranking (
+        run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        hypothesis TEXT NOT NULL,
+        title TEXT NOT NULL,
+        probability REAL NOT NULL,
+        held INTEGER NOT NULL,
+        PRIMARY KEY (run, place)
+    ) WITHOUT ROWID;
+    """,
+)
+"""What leads from each version of the tables to the next. One that is out is never changed."""
+
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class HistoryError(Exception):
+    """The history cannot be used; `str()` is one sentence that names the file and the reason."""
+
+
+class CorruptError(HistoryError):
+    """What is in the file is no longer a database."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Tell SQLite's errors as HistoryError, in words."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+        if code in _CORRUPT:
+            raise CorruptError(f"the history {path} is corrupt: {exc}") from exc
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise HistoryError(
+                f"the history {path} is locked by another process, for longer than {WAIT:g} s"
+            ) from exc
+        if code == sqlite3.SQLITE_READONLY:
+            raise HistoryError(f"the history {path} cannot be written: it is read-only") from exc
+        if code == sqlite3.SQLITE_FULL:
+            raise HistoryError(f"the history {path} cannot be written: the disk is full") from exc
+        raise HistoryError(f"the history {path} cannot be used: {exc}") from exc
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Return a connection to the history, made where there is none; raises HistoryError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise HistoryError(f"the history {path} cannot be made: {exc.strerror}") from exc
+    _refuse_strange_files(path)
+    with explained(path):
+        connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Return a connection that cannot write; raises HistoryError where there is no history."""
+    if not path.exists():
+        raise HistoryError(f"there is no history at {path}: no run has written one yet")
+    _refuse_strange_files(path)
+    with explained(path):
+        connection = _connect_reading(path)
+        try:
+            version = _version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    if version != len(MIGRATIONS):
+        connection.close()
+        raise HistoryError(f"the history {path} is of an older version: the next run updates it")
+    return connection
+
+
+def set_aside(path: Path, inode: int) -> Path | None:
+    """Rename a corrupt history, and return its new name: nothing is deleted.
+
+    `inode` is that of the file which was found corrupt. None where another process has already set
+    it aside and begun a new one. Raises HistoryError where it cannot be renamed.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    try:
+        if path.stat().st_ino != inode:
+            return None
+        path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            # They belong to the old file; beside a new one they would corrupt that too.
+            remains = path.with_name(path.name + suffix)
+            if remains.exists():
+                remains.rename(aside.with_name(aside.name + suffix))
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise HistoryError(
+            f"the history {path} is corrupt and cannot be set aside: {exc.strerror}"
+        ) from exc
+    return aside
+
+
+def _refuse_strange_files(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise HistoryError(f"the history {path} cannot be read: {exc.strerror}") from exc
+    # SQLite would wait for ever at a pipe.
+    if not stat.S_ISREG(mode):
+        raise HistoryError(f"the history {path} is not a regular file")
+
+
+def _connect_reading(path: Path) -> sqlite3.Connection:
+    address = path.resolve().as_uri()
+    connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=WAIT)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        # WAL wants to write beside the file even to read it. Where we may not, a file that nobody
+        # has open is whole by itself.
+        connection.close()
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        return sqlite3.connect(f"{address}?immutable=1", uri=True, timeout=WAIT)
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    _version(connection, path)
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_size_limit = 1048576")
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    # Looked at again under the lock: another process may have just done it.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(_version(connection, path), len(MIGRATIONS)):
+            for statement in MIGRATIONS[number].split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite itself does not wait for others here, so this does."""
+    deadline = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            busy = exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if owner != APPLICATION_ID and (tables or owner or version):
+        raise HistoryError(f"{path} is a database of another program, not a history")
+    if version > len(MIGRATIONS):
+        raise HistoryError(
+            f"the history {path} has version {version}, and this veza-checks knows "
+            f"{len(MIGRATIONS)}: a newer one has written it"
+        )
+    return version

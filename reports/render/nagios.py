@@ -1,0 +1,94 @@
+"""The report for Nagios and its kin: one line with performance data, and an exit status.
+
+https://nagios-plugins.org/doc/guidelines.html: status, text, a bar, then 'label'=value[unit].
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reports.durations import say_duration
+
+if TYPE_CHECKING:
+    from reports.report import Report, State
+
+OK, WARNING, CRITICAL, UNKNOWN = range(4)
+WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+
+STATUS: dict[State, int] = {
+    "healthy": OK,
+    "at risk": WARNING,
+    "incident": CRITICAL,
+    "unknown": UNKNOWN,
+}
+
+SKEW = 60.0
+"""Seconds that a report may be from the future: two clocks are never quite one."""
+
+TEXT_MAX = 1_000
+"""Characters of the text; agents such as NRPE cut the line, and the figures come after it."""
+
+
+def render(report: Report, now: datetime | None = None, max_age: float | None = None) -> str:
+    """Return the line for this report; its first word is the status.
+
+    A report that is older than `max_age` seconds at `now`, or from the future, is UNKNOWN, and so
+    is one that says healthy although nothing was seen or the run itself had problems.
+    """
+    status = status_of(report, now, max_age)
+    stale = _staleness(report, now, max_age)
+    text = f"{stale}; then: {report.headline}" if stale else report.headline
+    if report.problems and report.problems[0] not in text:
+        text += f" The run itself had a problem: {report.problems[0]}"
+    return f"{line(status, text)} | {_performance(report)}\n"
+
+
+def line(status: int, text: str) -> str:
+    """Return the status and a text on one line, without the bar that figures begin with."""
+    flat = " ".join(text.replace("|", "/").split())
+    return f"{WORDS[status]}: {flat[:TEXT_MAX]}"
+
+
+def status_of(report: Report, now: datetime | None = None, max_age: float | None = None) -> int:
+    """Return the exit status of the line: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
+    if _staleness(report, now, max_age):
+        return UNKNOWN
+    status = STATUS[report.state]
+    seen = any(result.outcome.status == "passed" for result in report.results)
+    return UNKNOWN if status == OK and (report.problems or not seen) else status
+
+
+def _staleness(report: Report, now: datetime | None, max_age: float | None) -> str:
+    if max_age is None:
+        return ""
+    ended = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
+    age = ((now or datetime.now(UTC)) - ended).total_seconds()
+    if age < -SKEW:
+        return f"the report is from the future, by {-age:.0f} s: a clock is wrong"
+    if age > max_age:
+        return f"the last report is {say_duration(age)} old, and {say_duration(max_age)} is allowed"
+    return ""
+
+
+def _performance(report: Report) -> str:
+    parts = [_entry("run_seconds", report.seconds, "s", "0", "")]
+    for figure in report.figures:
+        # A figure that was not observed is left out: not every reader knows the "U" of the
+        # guidelines, and none may take it for a 0.
+        if figure.value is not None:
+            unit = "s" if figure.unit == "seconds" else ""
+            most = "1" if figure.unit == "ratio" else ""
+            parts.append(_entry(figure.id, figure.value, unit, "0", most))
+    # Where nothing was observed there is no judgement, only what was assumed beforehand.
+    judged = report.diagnosis.hypotheses if report.diagnosis.coverage.observed else ()
+    causes = [_entry(f"p_{f.id}", round(f.probability, 4), "", "0", "1") for f in judged]
+    return " ".join([*parts, *causes])
+
+
+def _entry(label: str, value: float, unit: str, least: str, most: str) -> str:
+    # The format ends a label at = and a quote, and knows no exponent.
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", label)
+    number = f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{name}={number}{unit};;;{least};{most}"

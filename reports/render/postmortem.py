@@ -1,0 +1,121 @@
+"""The runbook's post-mortem, filled from a report and the history: Markdown.
+
+What the checks cannot know, such as the actions that people took, stays a visible placeholder.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from reports.durations import say_duration
+from reports.render import postmortem_seen as seen
+from reports.render.markdown import escaped
+from reports.render.postmortem_seen import causes_of, held, shown_uploads
+from reports.runbook import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.course import Episode, Run
+    from reports.report import Report
+    from reports.runbook import Runbook
+
+UPLOADS_NAMED = 3
+
+BRACKETS = (
+    ("started_at", r"\[(?:heure début|start(?: time)?)\]"),
+    ("ended_at", r"\[(?:heure fin|end(?: time)?)\]"),
+)
+"""Blanks that a document of a team's own writes in square brackets."""
+
+
+def render(
+    report: Report,
+    runbook: Runbook,
+    episode: Episode | None = None,
+    runs: Sequence[Run] = (),
+) -> str:
+    """Return the post-mortem of an incident.
+
+    `report` is the run that saw it best, `episode` its course and `runs` the history up to now,
+    oldest first; without them the report stands alone.
+    """
+    target = escaped(str(report.target["name"]))
+    parts = [
+        f"# Post-mortem: {escaped(report.runbook)}, target {target}",
+        escaped(report.headline),
+        "Filled in by the checks as far as they saw it. A word in angle brackets is for you.",
+        _template(report, runbook, episode),
+        "## What the checks saw",
+        *seen.course(report, episode),
+        *seen.uploads(report),
+        *seen.causes(report),
+        *seen.failures(report),
+        *seen.actions(report),
+        *seen.preventive(runbook),
+        *seen.figures(report, episode, runs),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _template(report: Report, runbook: Runbook, episode: Episode | None) -> str:
+    values = _values(report, episode)
+    text = runbook.postmortem
+    for name, pattern in BRACKETS:
+        text = re.sub(pattern, f"<{name}>", text)
+    # Within the template a value may stand in a code span or in a text: it can end neither.
+    return fill(text, {name: value.replace("`", "'") for name, value in values.items()})
+
+
+def _values(report: Report, episode: Episode | None) -> dict[str, str]:
+    """Return the template's placeholders that are known; the others stay as they are."""
+    found = {
+        "upload_id": _listed([str(upload["id"]) for upload in shown_uploads(report)]),
+        "uploads_affected": _most(report, episode, "uploads_stuck"),
+        "users_affected": _most(report, episode, "users_affected"),
+        "root_cause": _root_cause(report),
+        "probability": _sureness(report),
+        "started_at": _began(report, episode),
+    }
+    if episode and episode.after:
+        found["ended_at"] = f"{episode.after.started}, when a run saw it over"
+        found["duration"] = "" if episode.seconds is None else say_duration(episode.seconds)
+    return {name: value for name, value in found.items() if value}
+
+
+def _listed(names: list[str]) -> str:
+    # A placeholder takes 200 characters, and no id is cut in two.
+    more = len(names) - UPLOADS_NAMED
+    named = ", ".join(name[:48] for name in names[:UPLOADS_NAMED])
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _most(report: Report, episode: Episode | None, figure: str) -> str:
+    value = episode.most(figure) if episode else report.figure(figure)
+    return "" if value is None else f"{value:.0f}" + (" at worst" if episode else "")
+
+
+def _root_cause(report: Report) -> str:
+    names = " and ".join(escaped(name) for name in causes_of(report))
+    outside = report.diagnosis.certainty == "outside"
+    return f"outside this runbook: {names}" if names and outside else names
+
+
+def _sureness(report: Report) -> str:
+    found = held(report)
+    if not found:
+        return ""
+    told = ", ".join(f"{finding.probability:.2f}" for finding in found)
+    checks = dict.fromkeys(c.check for finding in found for c in finding.supporting)
+    named = ", ".join(list(checks)[:2])
+    return f"{told}, from {named}" if named else told
+
+
+def _began(report: Report, episode: Episode | None) -> str:
+    if episode is None:
+        return f"{report.started} or earlier"
+    first = episode.runs[0].started
+    if episode.before is None:
+        return f"{first} or earlier"
+    return f"between {episode.before.started} and {first}"

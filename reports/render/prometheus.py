@@ -1,0 +1,95 @@
+"""The report for Prometheus, in its text format: for node_exporter's textfile collector.
+
+A status or a state is a StateSet, as OpenMetrics calls it: one series for each that there is, 1 for
+the one that holds and 0 for the others. So no series is born or dies when a check changes:
+`avg_over_time` of one is the part of the time that it held, `changes` counts its turns, and an
+alert's `for` is not reset. What was not observed has no series: absent is not zero. Nor
+has a probability, where nothing was seen that it could rest on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reports.outcome import STATUSES
+from reports.report import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.metrics_core import Metric
+
+    from reports.report import Report
+
+
+def render(report: Report) -> str:
+    """Return the report as metrics, each labelled with the target."""
+    from prometheus_client.exposition import generate_latest
+    from prometheus_client.registry import Collector, CollectorRegistry
+
+    class Once(Collector):
+        def collect(self) -> Iterator[Metric]:
+            return _metrics(report)
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Once())
+    return generate_latest(registry).decode("utf-8")
+
+
+def _metrics(report: Report) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    target = str(report.target["name"])
+
+    def single(name: str, said: str, value: float) -> Metric:
+        metric = GaugeMetricFamily(f"veza_checks_{name}", said, labels=["target"])
+        metric.add_metric([target], value)
+        return metric
+
+    started = datetime.fromisoformat(report.started).timestamp()
+    yield single("run_timestamp_seconds", "When the last run began, in Unix time.", started)
+    yield single("run_duration_seconds", "How long the last run took.", report.seconds)
+    yield single("run_problems", "What went wrong with the run itself.", len(report.problems))
+    state = GaugeMetricFamily(
+        "veza_checks_run_state", "1 for the state of the last run.", labels=["target", "state"]
+    )
+    for name in STATES:
+        state.add_metric([target, name.replace(" ", "_")], float(name == report.state))
+    yield state
+    yield _statuses(report, target)
+    if report.diagnosis.coverage.observed:
+        yield _probabilities(report, target)
+    for figure in report.figures:
+        if figure.value is not None:
+            said = f"{figure.meaning[:1].upper()}{figure.meaning[1:]}."
+            yield single(figure.id, said, figure.value)
+
+
+def _probabilities(report: Report, target: str) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    causes = GaugeMetricFamily(
+        "veza_checks_hypothesis_probability",
+        "Probability of each cause, of the runbook or outside it, given what was seen.",
+        labels=["target", "hypothesis", "scope"],
+    )
+    for finding in (*report.diagnosis.hypotheses, *report.diagnosis.outside):
+        scope = "outside" if finding.outside else "runbook"
+        causes.add_metric([target, finding.id, scope], finding.probability)
+    return causes
+
+
+def _statuses(report: Report, target: str) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    metric = GaugeMetricFamily(
+        "veza_check_status",
+        "1 for what became of each check in the last run.",
+        labels=["target", "check", "verification", "status"],
+    )
+    for result in report.results:
+        for status in STATUSES:
+            labels = [target, result.outcome.check, str(result.verification), status]
+            metric.add_metric(labels, float(status == result.outcome.status))
+    return metric

@@ -1,0 +1,87 @@
+"""A real browser, Debian's Chromium, that opens a report from disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reports.render.html import render
+from reports.trend import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from reports.report import Report
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+HISTORY = tuple(
+    Point(
+        f"2026-03-02T08:{minute:02}:00+00:00",
+        ("healthy", "at risk", "incident", "unknown")[minute % 4],
+        0.5 + minute / 60,
+        {"uploads_stuck": minute % 3 or None, "backlog": minute * 2.0, "disk_free_ratio": 0.4},
+    )
+    for minute in range(0, 60, 5)
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; where VEZA_REQUIRE_BROWSER is set it must be there."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        assert not os.environ.get("VEZA_REQUIRE_BROWSER"), "a browser is required here"
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open a report from disk: `visit(report, width=…, color_scheme=…)` is its page.
+
+    The test fails if any page wrote to the console, raised an error or asked for anything but its
+    own file.
+    """
+    troubles: list[str] = []
+    asked: list[str] = []
+    files: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def visit(report: Report, *, width: int = 1280, **options: Any) -> Page:
+        file = tmp_path / f"report-{len(contexts)}.html"
+        files.append(file.as_uri())
+        file.write_text(render(report, HISTORY), encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.on("request", lambda request: asked.append(request.url))
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto(file.as_uri())
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not troubles
+    assert asked == files

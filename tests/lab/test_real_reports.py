@@ -1,0 +1,117 @@
+"""Reports of real runs, of a lab that is healthy, broken, and not looked at: every format holds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from lab import faults
+from reports import history
+from reports.__main__ import main
+from reports.course import recovery
+from reports.load import load_report
+from reports.offline import FORMATS
+from reports.render.prometheus import render as render_prometheus
+from tests.suite import ROOT, run_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.state import Lab
+
+STATES = {"healthy": 0, "incident": 2, "unknown": 3}
+"""The states that are made here, and what Nagios is told of them."""
+
+
+@pytest.fixture(scope="module")
+def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """The report.json of a healthy run, of one with a dead worker, of one that selected nothing.
+
+    And "after": of a run when the worker is back.
+    """
+    out = tmp_path_factory.mktemp("runs")
+    environ = {"VEZA_LAB_DIR": str(lab.directory)}
+
+    def run(name: str, *arguments: str) -> Path:
+        done = run_suite("--target", "lab", *arguments, out=out / name, environ=environ)
+        assert done.report is not None, done.text + done.errors
+        return out / name / "lab/report.json"
+
+    found = {"healthy": run("healthy"), "unknown": run("unknown", "-k", "no_such_check")}
+    try:
+        faults.inject(lab.directory, ["worker-killed"])
+        found["incident"] = run("incident")
+    finally:
+        faults.heal(lab.directory)
+    found["after"] = run("after")
+    yield found
+    shutil.rmtree(out)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_real_report_fits_the_published_schema(reports: dict[str, Path], state: str) -> None:
+    """What a run writes is valid by the JSON Schema that is published."""
+    document = json.loads(reports[state].read_text())
+    assert document["state"] == state
+    schema = json.loads((ROOT / "reports/schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_real_report_is_replayed_byte_for_byte(
+    reports: dict[str, Path], state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same evidence makes the same bytes of what a real run saw."""
+    assert main(["replay", str(reports[state])]) == 0
+    out, err = capsys.readouterr()
+    assert err == "The same report.\n"
+    assert out == reports[state].read_text()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_real_report_is_shown_in_each_format(
+    reports: dict[str, Path], state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each format is made of each state; of a post-mortem only where there was an incident."""
+    for form in FORMATS:
+        nothing_to_tell = form == "postmortem" and state != "incident"
+        wanted = 2 if nothing_to_tell else 0
+        assert main(["render", "--format", form, str(reports[state])]) == wanted
+        assert capsys.readouterr().out or nothing_to_tell
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nagios_is_told_of_a_real_report(
+    reports: dict[str, Path], state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fresh report has the exit status of its state."""
+    assert main(["nagios", "--max-age", "1h", str(reports[state])]) == STATES[state]
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool: apt-get install prometheus")
+@pytest.mark.parametrize("state", STATES)
+def test_promtool_finds_no_fault_with_a_real_report(reports: dict[str, Path], state: str) -> None:
+    """The metrics of a real run are clean for Prometheus's own tool."""
+    text = render_prometheus(load_report(reports[state]))
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_recovery_of_a_real_incident_is_seen(reports: dict[str, Path], tmp_path: Path) -> None:
+    """When the worker is back, its history says that stuck uploads fall and others complete."""
+    path = tmp_path / history.NAME
+    for name in ("healthy", "incident", "after"):
+        runs = history.record(path, load_report(reports[name])).runs
+    told = {one.name: one.recovers for one in recovery(runs)}
+    assert told["uploads stuck"] == "yes"
+    assert told["uploads completed"] == "yes"
+    assert told["messages waiting"] == "yes"

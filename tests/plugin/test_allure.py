@@ -1,0 +1,362 @@
+"""The Allure results of a run: each check once, its cause as its category, no secret in any."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reports.allure_about import executor, old_categories, properties, source_address
+from reports.allure_files import full_name_of, history_id
+from reports.allure_run import clean, write_all
+from reports.attribution import COULD_NOT_LOOK, NEVER_REPORTED, SUITE_BROKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.suite import Run
+
+BODY = '''
+import pytest
+
+def test_queue_exists():
+    """The queue exists."""
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    print("swordfish on the output")
+    assert not "0 consumers, as swordfish saw", "queue q: 3 ready, 0 consumers, says swordfish"
+
+def test_broker_is_reachable(refused):
+    """The broker answers."""
+
+def test_backlog_is_bounded(refusing):
+    """The backlog is bounded."""
+    refusing()
+
+def test_dead_letters_are_empty():
+    """Nothing is dead."""
+    pytest.skip("no dead-letter queue is configured, swordfish")
+
+def test_queue_is_draining():
+    """It drains."""
+    raise KeyError("swordfish")
+
+@pytest.fixture
+def closes_badly():
+    yield
+    raise RuntimeError("teardown broke on swordfish")
+
+def test_deliveries_are_acknowledged(closes_badly):
+    """Acknowledged."""
+'''
+
+CRASH = '''
+import os
+import pytest
+
+def test_queue_exists():
+    """The queue exists."""
+
+@pytest.mark.parametrize("host", ["a"])
+def test_backlog_is_bounded(host):
+    """The backlog is bounded."""
+    os._exit(1)
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+'''
+
+STATUSES = {
+    "queue/queue_exists": "passed",
+    "queue/queue_has_a_consumer": "failed",
+    "queue/broker_is_reachable": "broken",
+    "queue/backlog_is_bounded": "broken",
+    "queue/dead_letters_are_empty": "skipped",
+    "queue/queue_is_draining": "broken",
+    "queue/deliveries_are_acknowledged": "broken",
+}
+
+PLUGINS = ("-p", "allure_pytest.plugin", "-p", "reports.allure")
+
+processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
+
+_FILES: dict[tuple[str, ...], dict[str, str]] = {}
+"""Files by what was run: a run that several tests look at is made once."""
+
+
+@pytest.fixture
+def results(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callable[..., Results]:
+    """Run the text of test_queue.py with these arguments and read its Allure results."""
+
+    def run(body: str, *args: str) -> Results:
+        # A folder for each kind of run: Allure's files of several runs add up in one.
+        name = "-".join(["allure", *(arg.strip("-") for arg in args)])
+        done = run_checks(body, *PLUGINS, f"--alluredir={name}", *args)
+        folder = pytester.path / name
+        if (body, *args) not in _FILES:
+            found = folder.iterdir() if folder.is_dir() else ()
+            _FILES[(body, *args)] = {path.name: path.read_text() for path in found}
+        return Results(done, _FILES[(body, *args)])
+
+    return run
+
+
+class Results:
+    """A finished run and its files by name."""
+
+    def __init__(self, run: Run, files: dict[str, str]) -> None:
+        self.run = run
+        self.files = files
+
+    def all(self, ending: str) -> list[dict[str, Any]]:
+        """The files with this ending, read as JSON."""
+        return [json.loads(text) for name, text in self.files.items() if name.endswith(ending)]
+
+    @property
+    def by_check(self) -> dict[str, dict[str, Any]]:
+        """The results by check; a check with two of them fails the test."""
+        found = self.all("-result.json")
+        assert found, self.run.text + self.run.errors
+        named = {label(result, "check"): result for result in found}
+        assert len(named) == len(found)
+        return named
+
+    def category(self, check: str) -> tuple[str, str]:
+        """The category that Allure 2 finds for a check, and the one that Allure 3 finds."""
+        result = self.by_check[check]
+        details, status = result["statusDetails"], result["status"]
+        old = [
+            rule["name"]
+            for rule in json.loads(self.files["categories.json"])
+            if status in rule["matchedStatuses"]
+            and re.fullmatch(rule["traceRegex"], details["trace"])
+        ]
+        rules = json.loads(self.files["allurerc.json"])["categories"]["rules"]
+        new = [
+            rule["name"]
+            for rule in rules
+            if status in rule["matchers"]["statuses"]
+            and re.search(rule["matchers"]["labels"]["defect"], label(result, "defect"))
+        ]
+        assert len(old) == len(new) == 1, (old, new)
+        return old[0], new[0]
+
+
+def label(result: dict[str, Any], name: str) -> str:
+    """The one label of a result with this name; empty where there is none."""
+    found = [str(one["value"]) for one in result["labels"] if one["name"] == name]
+    assert len(found) < 2
+    return "".join(found)
+
+
+@processes
+def test_each_check_has_one_result(results: Callable[..., Results], processes: str) -> None:
+    """Failed is "the target is bad", broken is "could not look", and nothing is there twice."""
+    found = results(BODY, processes)
+    assert {check: one["status"] for check, one in found.by_check.items()} == STATUSES
+    assert found.all("-container.json") == []
+    assert found.run.status == 1
+
+
+@processes
+def test_a_result_says_where_it_belongs(results: Callable[..., Results], processes: str) -> None:
+    """A result carries runbook, verification, severity, its sentence as title, and a link."""
+    found = results(BODY, processes).by_check
+    consumer = found["queue/queue_has_a_consumer"]
+    assert consumer["name"] == "The queue is consumed."
+    assert label(consumer, "epic") == "Upload stuck"
+    assert label(consumer, "feature") == "4. The queue"
+    assert label(consumer, "severity") == "normal"
+    assert consumer["links"][0]["url"].endswith("/runbooks/upload_stuck/runbook.md")
+    assert consumer["start"] <= consumer["stop"]
+
+
+def test_a_symptom_is_critical(results: Callable[..., Results], pytester: pytest.Pytester) -> None:
+    """What users suffer from is critical, and comes before the runbook's steps."""
+    signal = pytester.path / "checks" / "upload_stuck" / "test_signal.py"
+    signal.write_text("def test_no_upload_is_stuck(refused):\n    pass\n")
+    found = results(BODY, "-n0", "-k", "no_upload_is_stuck").by_check
+    assert label(found["signal/no_upload_is_stuck"], "severity") == "critical"
+    assert label(found["signal/no_upload_is_stuck"], "feature") == "0. Signal"
+
+
+@processes
+def test_what_was_seen_is_attached(results: Callable[..., Results], processes: str) -> None:
+    """Each observation is attached, a defect has the verdict too, no attachment is missing."""
+    found = results(BODY, processes)
+    consumer = found.by_check["queue/queue_has_a_consumer"]
+    (step,) = consumer["steps"]
+    assert step["name"] == "made.up: what was seen"
+    assert json.loads(found.files[step["attachments"][0]["source"]]) == {"depth": 3}
+    verdict = found.files[consumer["attachments"][0]["source"]]
+    assert found.run.report is not None
+    assert found.run.report["headline"][:60] in " ".join(verdict.split())
+    named = re.findall(r'"source": "([^"]+)"', "".join(found.files.values()))
+    there = [name for name in found.files if "-attachment." in name]
+    assert sorted(named) == sorted(there), "each attachment belongs to one place"
+
+
+@processes
+def test_the_message_is_the_sentence(results: Callable[..., Results], processes: str) -> None:
+    """Allure shows what was seen, no traceback, and why in the trace's place."""
+    details = results(BODY, processes).by_check["queue/queue_has_a_consumer"]["statusDetails"]
+    assert details["message"] == "queue q: 3 ready, 0 consumers, says ***"
+    assert "Traceback" not in details["trace"]
+    assert "Explained by: " in details["trace"]
+
+
+@processes
+def test_a_defect_has_one_category(results: Callable[..., Results], processes: str) -> None:
+    """Hypotheses are categories; what says nothing of the target is in one of its own."""
+    found = results(BODY, processes)
+    assert found.run.report is not None
+    first = found.run.report["diagnosis"]["hypotheses"][0]
+    expected = (first["title"], first["title"])
+    assert found.category("queue/queue_has_a_consumer") == expected
+    assert label(found.by_check["queue/queue_has_a_consumer"], "hypothesis") == first["id"]
+    assert found.category("queue/broker_is_reachable") == (COULD_NOT_LOOK, COULD_NOT_LOOK)
+    assert found.category("queue/queue_is_draining") == (SUITE_BROKEN, SUITE_BROKEN)
+
+
+@processes
+def test_no_secret_is_in_any_file(results: Callable[..., Results], processes: str) -> None:
+    """A password in an assertion, an exception, a skip, a teardown or the output stays out."""
+    found = results(BODY, processes, "--tb=long", "--showlocals")
+    assert [name for name, text in found.files.items() if "swordfish" in text] == []
+
+
+def test_a_crashed_worker_loses_nothing(results: Callable[..., Results]) -> None:
+    """After a crash every check has its result, also with --clean-alluredir."""
+    found = results(CRASH, "-n2", "--clean-alluredir")
+    statuses = {check: one["status"] for check, one in found.by_check.items()}
+    assert statuses == {
+        "queue/queue_exists": "passed",
+        "queue/backlog_is_bounded[a]": "broken",
+        "queue/queue_has_a_consumer": "passed",
+    }
+    assert found.category("queue/backlog_is_bounded[a]") == (NEVER_REPORTED, NEVER_REPORTED)
+    crashed = found.by_check["queue/backlog_is_bounded[a]"]
+    assert crashed["name"] == "The backlog is bounded."
+    assert "crashed" in crashed["statusDetails"]["message"]
+    assert {"name": "case", "value": "a"} in crashed["parameters"]
+
+
+def test_a_check_keeps_its_history(results: Callable[..., Results]) -> None:
+    """The history id is the same in other folders and processes, and no two checks share it."""
+    one, two = (results(BODY, processes).by_check for processes in ("-n0", "-n2"))
+    ids = {check: result["historyId"] for check, result in one.items()}
+    assert ids == {check: result["historyId"] for check, result in two.items()}
+    assert len(set(ids.values())) == len(ids)
+    name = "checks.upload_stuck.test_queue#test_queue_exists"
+    assert one["queue/queue_exists"]["fullName"] == name
+
+
+def test_targets_and_cases_have_histories_of_their_own() -> None:
+    """A check's results on two targets, or of two cases, are not each other's past."""
+    nodeid = "checks/upload_stuck/test_hosts.py::test_host_is_reachable[ssh://a]"
+    name = full_name_of(nodeid, "")
+    assert name == "checks.upload_stuck.test_hosts#test_host_is_reachable"
+    cases = [{"target": t, "case": c} for t in ("live", "staging") for c in ("a", "b")]
+    assert len({history_id(name, case) for case in cases}) == 4
+
+
+def test_the_run_says_what_it_looked_at(results: Callable[..., Results]) -> None:
+    """environment.properties holds target and verdict, executor.json who ran it."""
+    found = results(BODY, "-n0")
+    environment = found.files["environment.properties"]
+    assert "Target=made-up\n" in environment
+    assert "Queue=q at amqp://127.0.0.1\n" in environment
+    assert re.search(r"^Verdict=At risk: ", environment, re.MULTILINE)
+    assert json.loads(found.files["executor.json"])["reportName"] == "Upload stuck on made-up"
+    (overall,) = found.all("-globals.json")
+    assert [one["name"] for one in overall["attachments"]] == ["Verdict", "report.json"]
+
+
+def test_a_properties_file_is_escaped() -> None:
+    """Nothing in a value begins a line, a key or an escape of its own; all of it is ASCII."""
+    text = properties({"a b": "C:\\x\nState=healthy", "é": "a😀"})
+    assert text == "a\\ b=C:\\\\x State=healthy\n\\u00e9=a\\ud83d\\ude00\n"
+
+
+def test_the_executor_is_the_ci_system() -> None:
+    """A CI system's variables name the build; a number that is none is left out."""
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "veza/ops",
+        "GITHUB_RUN_NUMBER": "17",
+        "GITHUB_RUN_ID": "99",
+        "GITHUB_SHA": "abc",
+        "GITHUB_WORKFLOW": "checks",
+    }
+    found = executor("checks", environ)
+    assert found["buildUrl"] == "https://github.com/veza/ops/actions/runs/99"
+    assert found["buildOrder"] == 17
+    assert "buildOrder" not in executor("checks", environ | {"GITHUB_RUN_NUMBER": "x"})
+    assert executor("checks", {})["type"] == "local"
+    assert source_address("a.md", environ) == "https://github.com/veza/ops/blob/abc/a.md"
+    assert source_address("a.md", {}) == ""
+
+
+def test_a_category_takes_only_its_own_title() -> None:
+    """A title with the signs of regular expressions matches itself, not a longer one."""
+    names = ("Queue (blocked)", "Queue (blocked) twice")
+    first, second = (rule["traceRegex"] for rule in old_categories(names))
+    trace = "because\nDefect: Queue (blocked) twice\n\nverdict"
+    assert not re.fullmatch(first, trace)
+    assert re.fullmatch(second, trace)
+
+
+def test_results_that_cannot_be_written_cost_no_verdict(
+    results: Callable[..., Results], pytester: pytest.Pytester
+) -> None:
+    """A folder that cannot be made is one sentence; verdict, report and exit status are there."""
+    pytester.path.joinpath("allure").write_text("a file is in the way")
+    with pytest.raises(NotADirectoryError):
+        list(pytester.path.joinpath("allure").iterdir())
+    run = results(BODY, "-n2", "--alluredir=allure/within").run
+    assert "The Allure results were not written: " in run.text
+    assert "Not a directory" in run.text
+    assert "At risk: " in run.text
+    assert run.status == 1
+    assert run.state == "at risk"
+
+
+def test_a_folder_that_is_full_keeps_no_half(tmp_path: Path) -> None:
+    """What was begun is removed where a file cannot be written."""
+    with pytest.raises(OSError, match="too long"):
+        write_all(tmp_path, {"a-result.json": "{}", "b" * 300: "{}"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cleaning_removes_what_is_allures(tmp_path: Path) -> None:
+    """--clean-alluredir leaves alone what somebody else keeps in the folder."""
+    names = ["1-result.json", "2-attachment.txt", "3-container.json", "executor.json", "thesis.txt"]
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "history").mkdir()
+    clean(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"thesis.txt", "history"}
+
+
+LAZY = '''
+import sys
+
+def test_queue_exists():
+    """The queue exists."""
+    assert not [name for name in sys.modules if name.startswith("reports.allure_")]
+'''
+
+
+def test_without_the_option_nothing_is_loaded(run_checks: Callable[..., Run]) -> None:
+    """A run without --alluredir imports nothing of it and writes nothing."""
+    assert run_checks(LAZY, *PLUGINS).statuses == {"queue/queue_exists": "passed"}
+
+
+def test_a_collection_alone_writes_nothing(results: Callable[..., Results]) -> None:
+    """--collect-only is no run: there is nothing to tell."""
+    assert results(BODY, "--collect-only").files == {}

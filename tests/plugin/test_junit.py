@@ -1,0 +1,155 @@
+"""junit.xml: what each check means and what the run found out, in pytest's own file."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.plugin.test_allure import BODY, CRASH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.suite import Run
+
+STOPS = '''
+def test_broker_is_reachable(request):
+    """The broker answers."""
+    request.session.shouldstop = "the run's budget is used up"
+
+def test_queue_exists():
+    """The queue exists."""
+'''
+
+processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
+
+_TEXTS: dict[tuple[str, ...], str] = {}
+"""Files by what was run: a run that several tests look at is made once."""
+
+
+class File:
+    """A finished run and its junit.xml."""
+
+    def __init__(self, run: Run, text: str) -> None:
+        self.run = run
+        self.text = text
+        root = ET.fromstring(text)
+        (self.suite,) = root.iter("testsuite")
+        self.cases = {case.get("name", ""): case for case in root.iter("testcase")}
+        assert len(self.cases) == len(list(root.iter("testcase"))), "a check is there twice"
+
+    @property
+    def verdict(self) -> dict[str, str]:
+        """The properties of the suite."""
+        return told(self.suite)
+
+    def properties(self, name: str) -> dict[str, str]:
+        """The properties of one test case."""
+        return told(self.cases[name])
+
+
+def told(element: ET.Element) -> dict[str, str]:
+    """The properties that an element has itself."""
+    return {p.get("name", ""): p.get("value", "") for p in element.findall("properties/property")}
+
+
+@pytest.fixture
+def junit(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callable[..., File]:
+    """Run the text of test_queue.py with these arguments and read its junit.xml."""
+
+    def run(body: str, *args: str) -> File:
+        done = run_checks(body, "-p", "reports.junit", "--junitxml=junit.xml", *args)
+        if (body, *args) not in _TEXTS:
+            path = pytester.path / "junit.xml"
+            assert path.exists(), done.text + done.errors
+            _TEXTS[(body, *args)] = path.read_text(encoding="utf-8")
+            assert [p.name for p in pytester.path.glob(".junit*")] == []
+        return File(done, _TEXTS[(body, *args)])
+
+    return run
+
+
+@processes
+def test_a_case_says_what_its_check_means(junit: Callable[..., File], processes: str) -> None:
+    """A test case has check, verification, role and status; the raw outcome is not there."""
+    file = junit(BODY, processes)
+    found = file.properties("test_queue_exists")
+    assert found["check"] == "queue/queue_exists"
+    assert found["verification"] == "4 The queue"
+    assert found["role"] == "cause"
+    assert found["status"] == "passed"
+    assert "category" not in found
+    assert file.properties("test_broker_is_reachable")["status"] == "unreachable"
+    assert "veza_outcome" not in file.text
+
+
+@processes
+def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: str) -> None:
+    """A failed check has the hypothesis that explains it, the suite the verdict and the ranking."""
+    file = junit(BODY, processes)
+    assert file.run.report is not None
+    first = file.run.report["diagnosis"]["hypotheses"][0]
+    found = file.properties("test_queue_has_a_consumer")
+    assert found["hypothesis"] == first["id"]
+    assert found["category"] == first["title"]
+    verdict = file.verdict
+    assert verdict["state"] == "at risk"
+    assert verdict["verdict"] == file.run.report["headline"]
+    assert verdict["top_hypothesis"] == first["id"]
+    assert verdict[f"probability.{first['id']}"] == f"{first['probability']:.4f}"
+
+
+@processes
+def test_an_error_is_told_as_a_sentence(junit: Callable[..., File], processes: str) -> None:
+    """What could not look is an error with the reason as its message."""
+    case = junit(BODY, processes).cases["test_backlog_is_bounded"]
+    (error,) = case.findall("error")
+    assert error.get("message") == "the database password *** was refused"
+
+
+@processes
+def test_no_secret_is_in_the_file(junit: Callable[..., File], processes: str) -> None:
+    """A password stays out, also where pytest is told to log all output."""
+    file = junit(BODY, processes, "-o", "junit_logging=all", "--tb=long")
+    assert "swordfish" not in file.text
+    assert "*** on the output" in file.text
+
+
+def test_a_crashed_worker_has_its_case(junit: Callable[..., File]) -> None:
+    """The check that was running when a worker crashed is an error, and is called missing."""
+    file = junit(CRASH, "-n2")
+    assert file.properties("test_backlog_is_bounded[a]")["status"] == "missing"
+    assert len(file.cases["test_backlog_is_bounded[a]"].findall("error")) == 1
+    assert file.verdict["state"] == "unknown"
+
+
+def test_what_never_ran_is_an_error(junit: Callable[..., File]) -> None:
+    """A check that a stopped run never reached has a test case, and is counted."""
+    file = junit(STOPS, "-n0")
+    case = file.cases["test_queue_exists"]
+    assert case.get("classname") == "checks.upload_stuck.test_queue"
+    assert file.properties("test_queue_exists")["status"] == "missing"
+    assert [error.get("message") for error in case.findall("error")] != [""]
+    assert (file.suite.get("tests"), file.suite.get("errors")) == ("2", "1")
+
+
+def test_a_file_that_cannot_be_written_costs_no_verdict(
+    run_checks: Callable[..., Run], pytester: pytest.Pytester
+) -> None:
+    """A path that cannot be written is one sentence; verdict, report and exit status are there."""
+    pytester.path.joinpath("taken").write_text("a file is in the way")
+    run = run_checks(BODY, "-p", "reports.junit", "--junitxml=taken/junit.xml")
+    assert "The JUnit file was not written: " in run.text
+    assert "Traceback" not in run.text + run.errors
+    assert "At risk: " in run.text
+    assert run.status == 1
+    assert run.state == "at risk"
+
+
+def test_a_run_without_a_report_has_pytests_file(junit: Callable[..., File]) -> None:
+    """--collect-only leaves what pytest itself would write."""
+    file = junit(BODY, "--collect-only")
+    assert file.cases == {}
+    assert file.suite.get("tests") == "0"
