@@ -1,0 +1,258 @@
+"""The least-privileged accounts: the checks see everything with them, and they write nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
+
+import pika
+import psycopg
+import pytest
+
+from lab import broker
+from lab.state import QUEUE
+from tests.deploy.tools import DEPLOY, tool
+from tests.suite import run_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.state import Lab
+
+USER, PASSWORD = "veza_looker", "only looks"
+ACCOUNTS = DEPLOY / "accounts"
+
+
+def make(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an account's script; its output has standard error."""
+    return subprocess.run(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def script(lab: Lab) -> list[str]:
+    """The command that makes the role."""
+    psql = tool("psql", "apt-get install postgresql-client")
+    return [
+        *(psql, "-X", "-q", lab.superuser_dsn, "-v", f"role={USER}"),
+        *("-f", str(ACCOUNTS / "postgresql.sql")),
+    ]
+
+
+@pytest.fixture(scope="module")
+def role(lab: Lab) -> str:
+    """Connection string of the role, made twice: the second time must change nothing."""
+    environ = {**os.environ, "VEZA_CHECKS_PASSWORD": PASSWORD}
+    for _ in range(2):
+        done = make(script(lab), environ)
+        assert done.returncode == 0, done.stdout
+    return lab.dsn_as(USER, PASSWORD.replace(" ", "%20"))
+
+
+@pytest.fixture(scope="module")
+def user(lab: Lab) -> str:
+    """The broker's user, made twice, with its password as a URL takes it."""
+    if not lab.broker:
+        pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
+    environ = {
+        **broker.environment(lab),
+        "VEZA_CHECKS_PASSWORD": PASSWORD,
+        "RABBITMQCTL": str(broker.SCRIPTS / "rabbitmqctl"),
+    }
+    for _ in range(2):
+        done = make([str(ACCOUNTS / "rabbitmq.sh"), USER, "/"], environ)
+        assert done.returncode == 0, done.stdout
+    return PASSWORD.replace(" ", "%20")
+
+
+def suite_with(lab: Lab, folder: Path, changed: dict[str, str]) -> dict[str, str]:
+    """Run the checks with some accounts exchanged; the status of each check."""
+    text = (lab.directory / "targets.toml").read_text().replace("[targets.lab", "[targets.small")
+    for old, new in changed.items():
+        assert f'"{old}"' in text
+        text = text.replace(f'"{old}"', f'"{new}"')
+    targets = folder / "targets.toml"
+    targets.write_text(text)
+    run = run_suite(
+        "--target=small", f"--targets-file={targets}", "-k", "not canary", out=folder / "out"
+    )
+    assert run.state == "healthy", run.text
+    return run.statuses
+
+
+def test_the_checks_see_the_database_with_the_role(lab: Lab, role: str, tmp_path: Path) -> None:
+    """Nothing of the database is skipped, unreachable or failed for want of a right."""
+    statuses = suite_with(lab, tmp_path, {lab.dsn: role})
+    seen = {name: status for name, status in statuses.items() if name.startswith("database/")}
+    assert len(seen) >= 9
+    assert set(seen.values()) == {"passed"}, seen
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE uploads SET progress = 1",
+        "DELETE FROM job_queue",
+        "INSERT INTO job_queue (id, type) VALUES (gen_random_uuid(), 'x')",
+        "TRUNCATE uploads",
+        "CREATE TABLE public.mine ()",
+        "SELECT filename FROM uploads",
+        "SELECT * FROM api_tokens",
+        "SELECT id FROM uploads FOR UPDATE",
+    ],
+)
+def test_the_role_can_do_no_more(role: str, statement: str) -> None:
+    """Also with its read-only setting put off: the right itself is missing."""
+    with psycopg.connect(role, autocommit=True) as session:
+        session.execute("SET default_transaction_read_only = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(statement.encode())
+
+
+def test_the_role_reads_only_by_default(role: str) -> None:
+    """A client that asks for nothing has a read-only session with limits."""
+    with psycopg.connect(role, autocommit=True) as session:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            session.execute("CREATE TEMP TABLE mine ()")
+        limit = session.execute("SHOW statement_timeout").fetchone()
+    assert limit == ("15s",)
+
+
+def test_no_role_is_made_without_a_password(lab: Lab) -> None:
+    """One sentence says what to set."""
+    environ = {k: v for k, v in os.environ.items() if k != "VEZA_CHECKS_PASSWORD"}
+    done = make([part.replace(USER, "veza_nobody") for part in script(lab)], environ)
+    assert done.returncode != 0
+    assert "set VEZA_CHECKS_PASSWORD in the environment" in done.stdout
+    with psycopg.connect(lab.superuser_dsn) as session:
+        found = session.execute("SELECT FROM pg_roles WHERE rolname = 'veza_nobody'").fetchone()
+    assert found is None
+
+
+def test_the_checks_see_the_queue_with_the_user(lab: Lab, user: str, tmp_path: Path) -> None:
+    """AMQP and management tell the checks everything, alarms and rates too."""
+    changed = {
+        lab.amqp_url: lab.amqp_url_as(USER, user),
+        lab.management_url: lab.management_url_as(USER, user),
+    }
+    statuses = suite_with(lab, tmp_path, changed)
+    seen = {name: status for name, status in statuses.items() if name.startswith("queue/")}
+    assert len(seen) >= 8
+    # A check may have nothing to look at in a quiet lab; none lacks a right.
+    assert set(seen.values()) <= {"passed", "skipped"}, seen
+    assert seen["queue/broker_has_no_alarm"] == "passed"
+    assert seen["queue/queue_has_a_consumer"] == "passed"
+
+
+@pytest.mark.parametrize("act", ["publish", "get", "purge", "delete", "declare", "bind", "consume"])
+def test_the_user_can_do_nothing_to_the_queue(lab: Lab, user: str, act: str) -> None:
+    """The broker refuses to write, to configure and to read."""
+    connection = pika.BlockingConnection(pika.URLParameters(lab.amqp_url_as(USER, user)))
+    with contextlib.closing(connection):
+        channel = connection.channel()
+        channel.confirm_delivery()
+        actions = {
+            "publish": lambda: channel.basic_publish("", QUEUE, b"{}"),
+            "get": lambda: channel.basic_get(QUEUE),
+            "purge": lambda: channel.queue_purge(QUEUE),
+            "delete": lambda: channel.queue_delete(QUEUE),
+            "declare": lambda: channel.queue_declare("mine"),
+            "bind": lambda: channel.queue_bind(QUEUE, "amq.direct", "x"),
+            "consume": lambda: channel.basic_consume(QUEUE, lambda *_: None),
+        }
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+            actions[act]()
+    assert refused.value.reply_code == 403
+
+
+PROXY = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/readonly.conf;
+    server {{
+        listen 127.0.0.1:{port};
+        if ($veza_checks_writes) {{ return 403; }}
+        location / {{ proxy_pass {api}; }}
+    }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def proxy(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of an nginx in front of the API that has the rule for the lab's token."""
+    nginx = tool("nginx", "apt-get install nginx-light")
+    folder = tmp_path_factory.mktemp("nginx")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    rule = (ACCOUNTS / "api-readonly.nginx.conf").read_text()
+    (folder / "readonly.conf").write_text(rule.replace("TOKEN", lab.passwords.token))
+    configuration = folder / "nginx.conf"
+    configuration.write_text(PROXY.format(folder=folder, port=port, api=lab.api_url))
+    command = [nginx, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
+    running = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while status_of(f"http://127.0.0.1:{port}", "GET", "/readyz", None) is None:
+            assert running.poll() is None, (folder / "error.log").read_text()
+            assert time.monotonic() < deadline, "nginx does not answer"
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def status_of(url: str, method: str, path: str, authorization: str | None) -> int | None:
+    """Return the status of one request; None where nobody answers."""
+    from urllib.error import HTTPError, URLError
+
+    headers = {"Authorization": authorization} if authorization else {}
+    data = b"" if method == "POST" else None
+    request = Request(url + path, data=data, method=method, headers=headers)
+    try:
+        with urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        with refused:
+            return refused.code
+    except URLError:
+        return None
+
+
+def test_the_checks_see_the_api_behind_the_rule(lab: Lab, proxy: str, tmp_path: Path) -> None:
+    """The reading token opens everything that the checks ask for."""
+    statuses = suite_with(lab, tmp_path, {lab.api_url: proxy})
+    assert statuses["upload_status/token_is_accepted"] == "passed"
+    assert statuses["upload_status/completed_track_is_served"] == "passed"
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PUT", "PATCH"])
+def test_the_token_writes_nothing_behind_the_rule(lab: Lab, proxy: str, method: str) -> None:
+    """However the header is written, the proxy refuses; another token is the API's business."""
+    path = "/api/v1/upload" if method == "POST" else "/api/v1/tracks/none"
+    for scheme in ("Bearer ", "bearer ", "BEARER   "):
+        assert status_of(proxy, method, path, f"{scheme}{lab.passwords.token}") == 403
+    assert status_of(proxy, method, path, "Bearer another") != 403
