@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from reports.diagnosis import diagnose
 from reports.headline import headline_of
 from reports.observed import figures_of, observed_values
+from reports.placeholders import fill_step
 from reports.report import Remedy, Report, coverage_of, place_results, state_of, titles_of
-from reports.runbook import fill_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reports.diagnosis import Diagnosis
     from reports.evidence import Evidence
+    from reports.judgement import Diagnosis
     from reports.outcome import Outcome
     from reports.runbook import Runbook
 

@@ -10,7 +10,7 @@ from reports.outcome import base_id
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.diagnosis import Diagnosis, Finding
+    from reports.judgement import Diagnosis, Finding
     from reports.outcome import Outcome
     from reports.report import Report, Result
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.diagnosis import Diagnosis, Finding
+    from reports.judgement import Diagnosis, Finding
     from reports.observed import Figure
     from reports.report import Result, State
 

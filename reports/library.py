@@ -42,7 +42,8 @@ def open_book(config: pytest.Config, nodeid: str | None) -> Book:
     Raises pytest.UsageError for a document that does not fit.
     """
     from reports.assemble import Book
-    from reports.runbook import RunbookError, load_runbook
+    from reports.runbook import RunbookError
+    from reports.runbook_markdown import load_runbook
 
     evidence = evidence_for(config, nodeid)
     facts = config.hook.pytest_check_target(config=config)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from reports.assemble import Book, assemble
 from reports.evidence import EvidenceError, load_evidence
-from reports.runbook import RunbookError, load_runbook
+from reports.runbook import RunbookError
+from reports.runbook_markdown import load_runbook
 
 if TYPE_CHECKING:
     from reports.report import Report

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.diagnosis import Diagnosis
     from reports.evidence import Evidence
+    from reports.judgement import Diagnosis
     from reports.observed import Figure
     from reports.outcome import Outcome
     from reports.runbook import Runbook, Step

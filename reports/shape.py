@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from reports.diagnosis import Diagnosis
+from reports.judgement import Diagnosis
 from reports.observed import Figure
 from reports.outcome import Outcome
 from reports.report import SCHEMA, Report

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reports.assemble import Book, assemble
 from reports.evidence import load_evidence
 from reports.outcome import Observation, Outcome
-from reports.runbook import load_runbook
+from reports.runbook_markdown import load_runbook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from reports.diagnosis import Contribution, Diagnosis, Finding
+    from reports.judgement import Contribution, Diagnosis, Finding
     from reports.report import Remedy, Report
 
 STRONGEST = 3

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from jinja2.runtime import Context
 
-    from reports.diagnosis import Diagnosis, Finding
+    from reports.judgement import Diagnosis, Finding
     from reports.report import Report
     from reports.trend import Point
 

@@ -11,7 +11,7 @@ from reports.report import OBSERVED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.diagnosis import Diagnosis, Finding
+    from reports.judgement import Diagnosis, Finding
     from reports.outcome import Outcome
     from reports.report import Report, Result
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from reports.outcome import clean
-from reports.runbook import placeholders
+from reports.placeholders import placeholders
 
 if TYPE_CHECKING:
     from reports.observed import Figure

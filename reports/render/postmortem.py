@@ -9,10 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 from reports.durations import say_duration
+from reports.placeholders import fill
 from reports.render import postmortem_seen as seen
 from reports.render.markdown import escaped
 from reports.render.postmortem_seen import causes_of, held, shown_uploads
-from reports.runbook import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reports.course import Episode, Run
-    from reports.diagnosis import Contribution, Finding
+    from reports.judgement import Contribution, Finding
     from reports.report import Remedy, Report
     from reports.runbook import Runbook
 

@@ -19,7 +19,7 @@ from reports.assemble import Book, assemble
 from reports.evidence import load_evidence
 from reports.outcome import Observation, Outcome
 from reports.render.terminal import render
-from reports.runbook import load_runbook
+from reports.runbook_markdown import load_runbook
 from tests.suite import ROOT
 
 if TYPE_CHECKING:

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from reports.diagnosis import Diagnosis, ModelTooLargeError, diagnose
+from reports.diagnosis import ModelTooLargeError, diagnose
 from reports.evidence import Cause, CheckRow, Evidence, load_evidence
 
 if TYPE_CHECKING:
     import random
+
+    from reports.judgement import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = load_evidence(ROOT / "runbooks/upload_stuck/evidence.toml")

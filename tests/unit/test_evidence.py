@@ -9,7 +9,7 @@ import math
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,7 +21,10 @@ from reports.evidence import (
     matrix,
     parse_evidence,
 )
-from reports.runbook import Runbook, load_runbook
+from reports.runbook_markdown import load_runbook
+
+if TYPE_CHECKING:
+    from reports.runbook import Runbook
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "runbooks/upload_stuck"

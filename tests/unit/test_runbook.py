@@ -8,18 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.runbook import (
-    MAX_BYTES,
-    PARTS,
-    Runbook,
-    RunbookError,
-    fill,
-    fill_step,
-    is_dangerous,
-    load_runbook,
-    parse_runbook,
-    placeholders,
-)
+from reports.placeholders import fill, fill_step, placeholders
+from reports.runbook import Runbook, RunbookError, is_dangerous
+from reports.runbook_markdown import MAX_BYTES, PARTS, load_runbook, parse_runbook
 
 SHIPPED = Path(__file__).resolve().parents[2] / "runbooks/upload_stuck/runbook.md"
 

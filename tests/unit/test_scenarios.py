@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.diagnosis import Diagnosis, diagnose
+from reports.diagnosis import diagnose
 from reports.evidence import Evidence, load_evidence
+
+if TYPE_CHECKING:
+    from reports.judgement import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[2]
 W, Q, S = "job_worker_down", "queue_blocked", "storage_problem"

@@ -1,0 +1,112 @@
+"""A diagnosis as frozen values: the causes as judged, how surely, and how much was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Certainty = Literal["certain", "likely", "unclear", "outside", "none"]
+
+CERTAIN = 0.9
+"""The probability from which a cause is said to be certain."""
+
+LIKELY = 0.5
+"""The probability from which a cause is held to be true."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """How much one check moved a cause, in natural log-odds, given all the other checks.
+
+    logit P(cause | all observed) - logit P(cause | all observed but this check).
+    """
+
+    check: str
+    status: str
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class NotObserved:
+    """A check that bears on a cause and said nothing; "absent" if it was not selected."""
+
+    check: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause as judged: its probability, what speaks for and against it, strongest first."""
+
+    id: str
+    title: str
+    probability: float
+    outside: bool
+    component: str
+    supporting: tuple[Contribution, ...]
+    against: tuple[Contribution, ...]
+    not_observed: tuple[NotObserved, ...]
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """A failure that no hypothesis held to be true explains; `outside` names the causes that do."""
+
+    check: str
+    component: str
+    outside: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ComponentCoverage:
+    """How many checks of a component were observed, of those configured (not skipped)."""
+
+    component: str
+    observed: int
+    configured: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much was seen: checks that passed or failed, of all that were not skipped."""
+
+    observed: int
+    configured: int
+    components: tuple[ComponentCoverage, ...]
+
+
+@dataclass(frozen=True)
+class NextCheck:
+    """The check not yet observed that would best tell two hypotheses apart, and its bits."""
+
+    check: str
+    between: tuple[str, str]
+    bits: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The judgement. `hypotheses` and `outside` are sorted by probability, the likeliest first.
+
+    `most_likely_set` and `most_likely_outside` are the parts, within and outside the runbook, of
+    the one set of causes that is likeliest as a whole; `set_probability` is that set's. `certainty`
+    says how to speak:
+
+    none     nothing failed
+    outside  something failed, no hypothesis reaches 0.5, and a cause outside the runbook does, or
+             nothing that failed has a hypothesis that explains it
+    certain  every hypothesis of the most likely set reaches 0.9, and no other comes within a
+             factor of two of the weakest of them
+    likely   as certain, but below 0.9
+    unclear  anything else: something failed, and it is not known why
+    """
+
+    hypotheses: tuple[Finding, ...]
+    outside: tuple[Finding, ...]
+    most_likely_set: tuple[str, ...]
+    most_likely_outside: tuple[str, ...]
+    set_probability: float
+    unexplained: tuple[Unexplained, ...]
+    coverage: Coverage
+    next_check: NextCheck | None
+    certainty: Certainty
