@@ -6,12 +6,15 @@ import argparse
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from reports import offline
+from reports import notify_options, offline
 from reports.durations import parse_duration
+from reports.given import GivenError
 from reports.history import NAME, HistoryError
+from reports.http_call import CallError
 from reports.load import LoadError
 from reports.render import nagios, past
 from reports.replay import ReplayError
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 """Exit status of a file that cannot be used, as of a command line that cannot; nagios has 3."""
+
+NOT_DELIVERED = 1
+"""Exit status of a message, a heartbeat or metrics that did not arrive; the input was good."""
 
 MAX_AGE = "15min"
 
@@ -56,7 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = int(options.run(options))
         # Here, and not at Python's exit, where nobody could tell it in a sentence.
         sys.stdout.flush()
-    except (LoadError, ReplayError, HistoryError, WriteError, offline.NothingToTellError) as exc:
+    except CallError as exc:
+        print(f"not delivered: {exc}", file=sys.stderr)
+        return NOT_DELIVERED
+    except (
+        *(LoadError, ReplayError, HistoryError, WriteError, GivenError),
+        offline.NothingToTellError,
+    ) as exc:
         sentence = " ".join(str(exc).split())
         if options.run is _nagios:
             print(nagios.line(nagios.UNKNOWN, sentence))
@@ -109,6 +121,24 @@ def _history(options: argparse.Namespace) -> int:
     folder = options.target_dir or _only_target()
     runs = offline.runs_of(folder, max(options.number, 200))
     print(past.render(runs, options.number), end="")
+    return 0
+
+
+def _notify(options: argparse.Namespace) -> int:
+    from reports.notify import notify
+
+    report = offline.read(options.report)
+    settings, wrong = notify_options.settings_of(options)
+    problems = [*wrong, *notify(report, options.report, settings)]
+    for sentence in problems:
+        print(sentence, file=sys.stderr)
+    return NOT_DELIVERED if problems else 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    from reports.push import push
+
+    push(offline.read(options.report), options.to)
     return 0
 
 
@@ -174,6 +204,26 @@ def _parser() -> Parser:
     _with_document(command)
     command.set_defaults(run=_postmortem)
 
+    command = _command(
+        commands,
+        "notify",
+        "one message an incident through apprise, and a heartbeat after each run",
+        output=False,
+    )
+    notify_options.add_to(command, _duration)
+    command.set_defaults(run=_notify)
+
+    command = _command(
+        commands, "push", "put the run's metrics to a Prometheus Pushgateway", output=False
+    )
+    command.add_argument(
+        "--to",
+        required=True,
+        metavar="URL",
+        help="the gateway, such as http://gateway:9091; with a password only env:NAME or file:PATH",
+    )
+    command.set_defaults(run=_push)
+
     command = commands.add_parser(
         "history", help="the last runs, checks that flap, whether an incident's figures recover"
     )
@@ -219,5 +269,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def leave(status: int) -> NoReturn:
+    """End the process with this status, and do not wait for a service that hangs."""
+    if threading.active_count() > 1:
+        # Python would wait for apprise's pool of threads, however long they take. Nothing is open.
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

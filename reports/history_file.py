@@ -57,6 +57,35 @@ MIGRATIONS = (
         PRIMARY KEY (run, place)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE alert_runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        report TEXT NOT NULL UNIQUE,
+        started TEXT NOT NULL,
+        state TEXT NOT NULL,
+        judged INTEGER NOT NULL DEFAULT 0,
+        pinged INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE alert (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        kind TEXT NOT NULL,
+        since TEXT NOT NULL,
+        told REAL NOT NULL
+    );
+    CREATE TABLE alert_messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        what TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        body TEXT NOT NULL,
+        done INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE alert_deliveries (
+        message INTEGER NOT NULL REFERENCES alert_messages(id) ON DELETE CASCADE,
+        destination TEXT NOT NULL,
+        PRIMARY KEY (message, destination)
+    ) WITHOUT ROWID;
+    """,
 )
 """What leads from each version of the tables to the next. One that is out is never changed."""
 
@@ -218,9 +247,17 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    # One snapshot for the three: another process may be making the file between them.
+    within = connection.in_transaction
+    if not within:
+        connection.execute("BEGIN")
+    try:
+        tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    finally:
+        if not within and connection.in_transaction:
+            connection.execute("COMMIT")
     if owner != APPLICATION_ID and (tables or owner or version):
         raise HistoryError(f"{path} is a database of another program, not a history")
     if version > len(MIGRATIONS):

@@ -25,6 +25,9 @@ USER = 10001
 NAME_MAX = 52
 """Characters of a CronJob's name: Kubernetes appends eleven to those of its jobs."""
 
+TOLD = ("ALERT_URLS", "HEARTBEAT_URL", "PUSHGATEWAY_URL")
+"""Keys of a target's Secret that deploy/run uses where they are there."""
+
 DEADLINE = 300
 """Seconds after which Kubernetes ends a run whose own budget did not."""
 
@@ -115,6 +118,13 @@ def pod(target: str, table: object, image: str) -> dict[str, Any]:
     environment = [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
         for name in names
+    ]
+    environment += [
+        {
+            "name": name,
+            "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": True}},
+        }
+        for name in TOLD
     ]
     sources: list[dict[str, Any]] = [{"configMap": {"name": "veza-checks-targets"}}]
     if files:

@@ -114,7 +114,11 @@ def test_a_job_is_alone_unprivileged_and_has_its_own_secrets_only(tmp_path: Path
     assert pod["securityContext"]["runAsNonRoot"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert container["args"] == ["live"]
-    assert [one["name"] for one in container["env"]] == ["DSN"]
+    told = ["ALERT_URLS", "HEARTBEAT_URL", "PUSHGATEWAY_URL"]
+    assert [one["name"] for one in container["env"]] == ["DSN", *told]
+    secrets = [one["valueFrom"]["secretKeyRef"] for one in container["env"]]
+    assert {secret["name"] for secret in secrets} == {"veza-checks-live"}
+    assert [secret["key"] for secret in secrets if secret.get("optional")] == told
     sources = pod["volumes"][0]["projected"]["sources"]
     assert sources[1]["secret"]["items"] == [{"key": "live.token", "path": "live/token"}]
 
