@@ -107,6 +107,16 @@ def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
     assert f"{upload}/status" in run.text, "the corrective actions have the upload's id"
 
 
+def test_a_fault_is_for_the_run_alone(lab: Lab, tmp_path: Path) -> None:
+    """--fault breaks the lab, shows what that looks like, and heals it; a wrong name is refused."""
+    run = run_lab(lab, tmp_path / "broken", "--fault", "error-swallowed")
+    assert "Most likely: processing failed silently (" in " ".join(run.text.split()), run.text
+    assert run_lab(lab, tmp_path / "healed").state == "healthy"
+    slip = run_lab(lab, tmp_path / "slip", "--fault", "error-swalowed")
+    assert slip.status == 4
+    assert "did you mean error-swallowed?" in slip.errors
+
+
 def test_the_next_run_is_healthy(lab: Lab, tmp_path: Path) -> None:
     """After healing nothing of the incident is left, in the lab or in the verdict."""
     assert run_lab(lab, tmp_path).state == "healthy"

@@ -54,6 +54,7 @@ def file(tmp_path: Path) -> Path:
         (("--target", "staging", "--upload-id", "x" * 10_000), "is no upload id"),
         (("--target", "staging", "--runbook-doc=nowhere.md"), "nowhere.md"),
         (("--target", "staging", "--runbook-doc", "README.md"), "README.md"),
+        (("--target", "staging", "--fault", "worker-killed"), "add --target lab"),
         (("--target", "stagign", "--check-config"), "did you mean 'staging'"),
     ],
 )
