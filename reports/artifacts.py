@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reports.assemble import Book
     from reports.course import Run
     from reports.report import Report
+    from reports.trend import Point
 
 TREND_RUNS = 100
 INCIDENT_RUNS = 300
@@ -47,14 +48,14 @@ def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
 
     notes: list[str] = []
     runs: tuple[Run, ...] = ()
+    points: tuple[Point, ...] = ()
     limit = INCIDENT_RUNS if report.state == "incident" else TREND_RUNS
     try:
         recorded = history.record(folder / history.NAME, report, limit)
-        runs = recorded.runs
+        runs, points = recorded.runs, recorded.points[-TREND_RUNS:]
         notes += [recorded.note] if recorded.note else []
     except history.HistoryError as exc:
         notes.append(str(exc))
-    points = tuple(history.point_of(run) for run in runs[-TREND_RUNS:])
     _write(folder / "report.html", as_html(report, points), notes)
     _write(folder / "metrics.prom", as_prometheus(report), notes)
     if report.state == "incident":

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from reports.evidence import row_id
 from reports.judgement import (
     CERTAIN,
     LIKELY,
@@ -23,6 +22,7 @@ from reports.judgement import (
 )
 from reports.network import Network, add, likeliest, log_fail, normalised, probability
 from reports.next_check import choose_next_check
+from reports.outcome import base_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +114,7 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]], network: Networ
     cases: dict[str, dict[str, list[str]]] = {}
     for check, status in results:
         if status in ("passed", "failed"):
-            cases.setdefault(row_id(check), {}).setdefault(status, []).append(check)
+            cases.setdefault(base_id(check), {}).setdefault(status, []).append(check)
     seen = []
     for row in evidence.checks:
         found = cases.get(row.id)
@@ -150,7 +150,7 @@ def _findings(
                 shifts[node].append(Contribution(item.check, status, given - before))
     statuses: dict[str, set[str]] = {}
     for check, status in results:
-        statuses.setdefault(row_id(check), set()).add(status)
+        statuses.setdefault(base_id(check), set()).add(status)
     silent = [
         (row, _silence(statuses.get(row.id, set())))
         for row in evidence.checks
@@ -216,7 +216,7 @@ def _unexplained(
             names = tuple(cause for cause in outside if cause in explainers)
             found.append(Unexplained(check, row.component if row else "unknown", names))
     order = {row.id: place for place, row in enumerate(evidence.checks)}
-    found.sort(key=lambda item: (order.get(row_id(item.check), len(order)), item.check))
+    found.sort(key=lambda item: (order.get(base_id(item.check), len(order)), item.check))
     return tuple(found)
 
 

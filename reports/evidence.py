@@ -13,6 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
+from reports.outcome import base_id
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -96,12 +98,7 @@ class Evidence:
 
     def row(self, check: str) -> CheckRow | None:
         """The row of a check id, with or without a parameter in brackets; None if it has none."""
-        return self._by_id.get(row_id(check))
-
-
-def row_id(check: str) -> str:
-    """A check's id without its parameter: "hosts/host_is_reachable[local]" is a case of one row."""
-    return check.partition("[")[0]
+        return self._by_id.get(base_id(check))
 
 
 def load_evidence(path: str | Path) -> Evidence:

@@ -6,9 +6,9 @@ from itertools import compress
 from math import exp
 from typing import TYPE_CHECKING
 
-from reports.evidence import row_id
 from reports.judgement import CERTAIN, NextCheck
 from reports.network import information
+from reports.outcome import base_id
 
 if TYPE_CHECKING:
     from reports.evidence import Evidence
@@ -37,10 +37,10 @@ def choose_next_check(
     # Which of the four states of the pair each set belongs to.
     cells = [(mask >> one & 1) + 2 * (mask >> two & 1) for mask in range(len(masses))]
     members = [[cell == state for cell in cells] for state in range(4)]
-    passed = {row_id(check) for check, status in results if status == "passed"}
-    failed = {row_id(check) for check, status in results if status == "failed"}
+    passed = {base_id(check) for check, status in results if status == "passed"}
+    failed = {base_id(check) for check, status in results if status == "failed"}
     # What could not look this time would not the next time either.
-    tried = {row_id(check) for check, status in results if status == "unreachable"}
+    tried = {base_id(check) for check, status in results if status == "unreachable"}
     best: NextCheck | None = None
     for row in evidence.checks:
         moot = row.moot_when in passed and row.moot_when not in failed
