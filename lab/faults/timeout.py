@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lab.consumers import CONCURRENCY
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from lab.faults.hands import Hands
 
 FAMILY = Family(Kind.SINGLE, "processing_timeout")
@@ -23,7 +22,11 @@ def slow(hands: Hands) -> None:
     hands.switch(seconds_per_chunk=0.3)
     done = hands.upload(DONE)
     hands.wait_for(done, "completed", "completed", 30)
+    # Nobody uploads while the speed changes: a job that began just before would be among the four.
+    hands.ask("stop", name="trickle")
+    hands.wait(lambda: not _jobs(hands, "pending", "processing"), 30, "the jobs so far to end")
     hands.switch(seconds_per_chunk=FOREVER_SECONDS)
+    hands.ask("start", name="trickle")
     hands.age_past()
     for number, upload in enumerate(done):
         took = timedelta(minutes=7 + number * 0.7)
@@ -37,9 +40,10 @@ def slow(hands: Hands) -> None:
             *(took * 2.5, took * (0.1 + number * 0.05), upload),
         )
     # ... and those that are being worked on since, with more behind them.
-    since = hands.query("SELECT now()")[0][0]
     waiting = hands.upload()
-    hands.wait(lambda: _processing(hands, since) >= 4, 20, "four jobs being worked on")
+    hands.wait(
+        lambda: _jobs(hands, "processing") == CONCURRENCY, 20, "every hand of the worker busy"
+    )
     hands.age(waiting)
     hands.query(
         "UPDATE job_queue SET created_at = least(created_at, now() - interval '14 minutes'),"
@@ -53,10 +57,10 @@ def slow(hands: Hands) -> None:
     hands.wait_for_worker_line()
 
 
-def _processing(hands: Hands, since: datetime) -> int:
-    """How many jobs are being worked on that were started since then."""
-    statement = "SELECT count(*) FROM job_queue WHERE status = 'processing' AND started_at >= %s"
-    return int(hands.query(statement, since)[0][0])
+def _jobs(hands: Hands, *statuses: str) -> int:
+    """How many jobs have one of these statuses."""
+    statement = "SELECT count(*) FROM job_queue WHERE status = ANY(%s)"
+    return int(hands.query(statement, list(statuses))[0][0])
 
 
 @FAMILY.fault("job-hung", "one job never returns, the others go on")

@@ -47,7 +47,7 @@ def file(tmp_path: Path) -> Path:
         (("--target", "live"), "NOWHERE_SET is not set"),
         (("--target", "staging", "--budget", "soon"), '--budget: write it like "10 min"'),
         (("--target", "staging", "--upload-id=../../etc/passwd"), "is no upload id"),
-        (("--target", "staging", "--upload-id", "../../etc/passwd"), "write --upload-id=VALUE"),
+        (("--target", "staging", "--upload-id", "/etc/passwd"), "write --upload-id=VALUE"),
         (("--target", "staging", "--out", "/tmp"), "write --out=VALUE"),
         (("--target", "staging", "--upload-id", "x' OR '1'='1"), "is no upload id"),
         (("--target", "staging", "--upload-id", "two\nlines"), "is no upload id"),
