@@ -49,16 +49,20 @@ def _upload(lab: Lab, client: httpx.Client, number: int) -> None:
         lab.owner_dsn, connect_timeout=3, options="-c statement_timeout=5000"
     ) as db:
         rows = db.execute(
-            "SELECT id, status FROM uploads WHERE user_id = %s ORDER BY created_at DESC LIMIT 1000",
+            "SELECT id, status FROM uploads WHERE user_id = %s AND filename LIKE 'track-%%'"
+            " ORDER BY created_at DESC LIMIT 1000",
             (TRICKLE_USER,),
         ).fetchall()
-    completed = [row[0] for row in rows if row[1] in ("completed", "failed")]
-    for old in completed[KEPT:]:
-        client.delete(f"/api/v1/tracks/{old}")
-    if len(rows) - len(completed) >= WAITING_MAX:
+    ended = [row[0] for row in rows if row[1] in ("completed", "failed")]
+    if len(rows) - len(ended) >= WAITING_MAX:
         return
     audio = tone(0.5, pitch=220 + number % 12 * 20)
-    client.post("/api/v1/upload", files={"file": (f"track-{number}.wav", audio, "audio/wav")})
+    answer = client.post(
+        "/api/v1/upload", files={"file": (f"track-{number}.wav", audio, "audio/wav")}
+    )
+    # Only then: a storage that is full must not be emptied by users who tidy up.
+    for old in ended[KEPT:] if answer.is_success else ():
+        client.delete(f"/api/v1/tracks/{old}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID, uuid4
@@ -21,7 +22,7 @@ from lab.processes import process_state, wait_until
 from lab.state import QUEUE, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 NOT_AUDIO = b"ID3\x03\x00 this is no RIFF file, whatever its name says\n" * 40
@@ -135,6 +136,15 @@ class Hands:
             raise LabError(f"{count} uploads were sent, {len(rows)} are in the database")
         self.note([row[0] for row in rows])
         return [row[0] for row in rows]
+
+    @contextmanager
+    def without_users(self) -> Iterator[None]:
+        """Nobody else uploads or tidies up meanwhile."""
+        self.ask("stop", name="trickle")
+        try:
+            yield
+        finally:
+            self.ask("start", name="trickle")
 
     def note(self, uploads: Sequence[UUID]) -> None:
         """Remember uploads that the fault made, so that healing can take them away."""

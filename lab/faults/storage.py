@@ -36,8 +36,9 @@ def _refused(hands: Hands) -> None:
 
 @FAMILY.fault("disk-full", "no space is left in the upload directory", Need.FILE_SYSTEM)
 def disk_full(hands: Hands) -> None:
-    fill(hands.lab.storage_root, 1.0)
-    _refused(hands)
+    with hands.without_users():
+        fill(hands.lab.storage_root, 1.0)
+        _refused(hands)
 
 
 def fill(root: Path, share: float) -> None:
@@ -59,11 +60,12 @@ def fill(root: Path, share: float) -> None:
 def inodes_exhausted(hands: Hands) -> None:
     directory = hands.lab.storage_root / BALLAST
     directory.mkdir(exist_ok=True)
-    number = 0
-    while os.statvfs(directory).f_ffree > 0 and number < 100_000:
-        (directory / f"empty-{number}").touch()
-        number += 1
-    _refused(hands)
+    with hands.without_users():
+        number = 0
+        while os.statvfs(directory).f_ffree > 0 and number < 100_000:
+            (directory / f"empty-{number}").touch()
+            number += 1
+        _refused(hands)
 
 
 @FAMILY.fault("directory-missing", "the upload directory was moved away")

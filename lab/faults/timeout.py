@@ -22,11 +22,10 @@ def slow(hands: Hands) -> None:
     hands.switch(seconds_per_chunk=0.3)
     done = hands.upload(DONE)
     hands.wait_for(done, "completed", "completed", 30)
-    # Nobody uploads while the speed changes: a job that began just before would be among the four.
-    hands.ask("stop", name="trickle")
-    hands.wait(lambda: not _jobs(hands, "pending", "processing"), 30, "the jobs so far to end")
-    hands.switch(seconds_per_chunk=FOREVER_SECONDS)
-    hands.ask("start", name="trickle")
+    # A job of theirs that began before the switch would be in the way, or end after it.
+    with hands.without_users():
+        hands.wait(lambda: not _jobs(hands, "pending", "processing"), 30, "the jobs so far to end")
+        hands.switch(seconds_per_chunk=FOREVER_SECONDS)
     hands.age_past()
     for number, upload in enumerate(done):
         took = timedelta(minutes=7 + number * 0.7)

@@ -263,7 +263,8 @@ def test_silent_management_costs_one_time_out(
     for look in (probe.alarms, lambda: probe.deliveries(50, 300.0), lambda: probe.figures(300.0)):
         with pytest.raises(Unreachable, match="did not answer within 2 s"):
             look()
-    assert time.monotonic() - started < 3
+    # Less than two time-outs.
+    assert time.monotonic() - started < 4
 
 
 def test_alarms_are_named(made_server: MadeServer, probe_of: Make) -> None:

@@ -259,11 +259,11 @@ def test_a_slip_in_the_windows_silences_nothing(
 ) -> None:
     """A line that is no window is told, and the message is sent."""
     file = tmp_path / "quiet.txt"
-    file.write_text("# upgrade\n2026-11-23T22:00/2026-11-23T23:00  # of the disk\ntomorrow\n")
+    file.write_text("# upgrade\n2026-03-01T22:00/2026-03-01T23:00  # of the disk\ntomorrow\n")
     windows, wrong = read_windows([f"file:{file}"])
     assert len(windows) == 1
-    assert is_quiet(windows, datetime.fromisoformat("2026-11-23T22:30").astimezone())
-    assert not is_quiet(windows, datetime.fromisoformat("2026-11-23T23:00").astimezone())
+    assert is_quiet(windows, datetime.fromisoformat("2026-03-01T22:30").astimezone())
+    assert not is_quiet(windows, datetime.fromisoformat("2026-03-01T23:00").astimezone())
     assert len(wrong) == 1
     put(path, bad(0))
     assert call(path, monkeypatch, receiver, "--confirm=1", f"--quiet=file:{file}") == 1
