@@ -417,13 +417,14 @@ def test_worker_log_is_its_own(log_dir: Path, logs_of: Callable[..., Logs], tmp_
 def test_worker_starts_are_counted(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
     """Its start is recognised with an accent in UTF-8, in Latin-1, and escaped."""
     (log_dir / "a.log").write_text(zap(60, "Job Worker démarré"))
-    assert logs_of().starts().at_most_once
+    assert logs_of().starts().are_at_most(1)
     escaped = json.dumps({"ts": time.time() - 3, "msg": "Job Worker démarré"}) + "\n"
     latin = zap(2, "Job Worker démarré").encode("latin-1")
     (log_dir / "b.log").write_bytes(escaped.encode() + latin)
     starts = logs_of().starts()
     assert starts.counts == (3,), starts
-    assert not starts.at_most_once
+    assert starts.are_at_most(3)
+    assert not starts.are_at_most(2)
 
 
 def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
