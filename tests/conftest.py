@@ -3,6 +3,7 @@
 pytest_plugins = (
     "pytester",
     "tests.lab.fix_lab",
+    "tests.lab.fix_made_api",
     "tests.lab.fix_ssh",
     "tests.lab.fix_proxy",
     "tests.lab.fix_services",

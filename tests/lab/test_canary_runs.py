@@ -1,0 +1,267 @@
+"""Runs with a canary against the lab: healthy, broken, interrupted and killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from fixtures.probes.canary_journal import Journal
+from fixtures.probes.canary_lookup import Lookup
+from fixtures.probes.canary_removal import Remover
+from fixtures.probes.canary_web import CanaryWeb
+from lab import faults
+from tests.lab.fix_made_api import NAME, STATUS, TRACK
+from tests.suite import ROOT, Run, run_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.state import Lab
+
+CANARY = (
+    "canary/upload_is_accepted",
+    "canary/upload_leaves_uploading",
+    "canary/upload_completes",
+    "canary/track_is_served",
+    "canary/canary_is_removed",
+)
+
+
+def left_in(lab: Lab) -> list[str]:
+    """What is left of canaries in the lab: rows, jobs without a row, directories without one."""
+    with psycopg.connect(lab.owner_dsn) as session:
+        rows = session.execute("SELECT id::text FROM uploads WHERE filename LIKE 'veza-canary%'")
+        found = [row[0] for row in rows.fetchall()]
+        rows = session.execute(
+            "SELECT j.id::text FROM job_queue j WHERE NOT EXISTS"
+            " (SELECT 1 FROM uploads u WHERE u.id::text = j.payload ->> 'upload_id')"
+        )
+        found += [f"job {row[0]}" for row in rows.fetchall()]
+    found += [str(path) for path in lab.uploads.glob("*/veza-canary*")]
+    return found
+
+
+def run_lab(lab: Lab, out: Path, *arguments: str) -> Run:
+    """Run the suite with a canary against this lab; a warning of a library fails it."""
+    environ = {"VEZA_LAB_DIR": str(lab.directory)}
+    return run_suite("--target", "lab", "-W", "error", *arguments, out=out, environ=environ)
+
+
+@contextmanager
+def broken(lab: Lab, fault: str) -> Iterator[None]:
+    """The lab with this fault, healed afterwards."""
+    faults.inject(lab.directory, (fault,))
+    try:
+        yield
+    finally:
+        faults.heal(lab.directory)
+
+
+def events(out: Path) -> list[str]:
+    """The events of the run's journal."""
+    path = out / "lab" / "canaries.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line)["event"] for line in lines]
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_a_healthy_lab_takes_one_canary_through(lab: Lab, tmp_path: Path, processes: str) -> None:
+    """All five checks pass, in one process or two, with one canary, of which nothing is left."""
+    run = run_lab(lab, tmp_path, "--canary", processes)
+    assert {check: run.statuses.get(check) for check in CANARY} == dict.fromkeys(CANARY, "passed")
+    assert run.state == "healthy", run.text
+    assert run.status == 0
+    assert events(tmp_path) == ["intended", "accepted", "removed"]
+    assert left_in(lab) == []
+    names = {path.name for path in (tmp_path / "lab").iterdir() if "veza-canary" in path.name}
+    assert not names, "the record is gone with the run"
+    (journey,) = run.outcome("canary/upload_completes")["observations"]
+    assert [stage["status"] for stage in journey["data"]["stages"]][-1] == "completed"
+    assert all(stage["seconds"] >= 0 for stage in journey["data"]["stages"])
+
+
+def test_a_run_without_it_sends_none(lab: Lab, tmp_path: Path) -> None:
+    """Without --canary nothing is written, and its checks are no part of the run."""
+    run = run_lab(lab, tmp_path)
+    assert not set(CANARY) & set(run.statuses)
+    assert events(tmp_path) == []
+
+
+def test_a_selection_without_its_checks_sends_none(lab: Lab, tmp_path: Path) -> None:
+    """--canary allows it; what is selected decides whether it flies."""
+    run = run_lab(lab, tmp_path, "--canary", "-k", "storage")
+    assert not set(CANARY) & set(run.statuses)
+    assert events(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "truth", "failed"),
+    [
+        ("worker-killed", "job_worker_down", "canary/upload_leaves_uploading"),
+        ("disk-full", "storage_problem", "canary/upload_is_accepted"),
+        ("slow-processing", "processing_timeout", "canary/upload_leaves_uploading"),
+    ],
+)
+def test_a_fault_is_felt_by_the_canary_and_named(
+    lab: Lab, tmp_path: Path, fault: str, truth: str, failed: str
+) -> None:
+    """The canary fails where the fault bites, the cause is named, and the canary is gone."""
+    lacking = faults.lacking(lab.directory, (fault,))
+    if lacking:
+        pytest.skip(f"{fault} needs {lacking}")
+    with broken(lab, fault):
+        run = run_lab(lab, tmp_path, "--canary")
+        assert left_in(lab) == []
+    assert run.report
+    assert run.report["diagnosis"]["most_likely_set"] == [truth], run.text
+    assert run.statuses[failed] == "failed"
+    assert run.statuses["canary/canary_is_removed"] == "passed"
+    assert not {"error", "missing"} & set(run.statuses.values())
+    assert run.state == "incident"
+
+
+LIVE = """
+[targets.far]
+environment = "live"
+allow_writes = {writes}
+[targets.far.api]
+url = "http://127.0.0.1:1"
+token = "env:HOME"
+"""
+
+
+@pytest.mark.parametrize(
+    ("writes", "told"),
+    [("false", "set allow_writes = true"), ("true", "add --yes-live")],
+)
+def test_where_nothing_may_be_written_it_is_a_usage_error(
+    tmp_path: Path, writes: str, told: str
+) -> None:
+    """One sentence, exit status 4, and nothing begun."""
+    file = tmp_path / "targets.toml"
+    file.write_text(LIVE.format(writes=writes))
+    run = run_suite(f"--targets-file={file}", "--target", "far", "--canary", out=tmp_path / "out")
+    assert run.status == 4
+    assert told in run.errors + run.text
+    assert "Traceback" not in run.errors + run.text
+    assert not (tmp_path / "out" / "far" / "canaries.jsonl").exists()
+
+
+def test_an_api_that_is_down_gets_no_canary(tmp_path: Path) -> None:
+    """Confirmed for live, it is tried; what cannot be connected to was sent nothing."""
+    file = tmp_path / "targets.toml"
+    file.write_text(LIVE.format(writes="true"))
+    arguments = (f"--targets-file={file}", "--target", "far", "--canary", "--yes-live")
+    run = run_suite(*arguments, out=tmp_path / "out")
+    assert run.statuses["canary/upload_is_accepted"] == "unreachable"
+    assert run.outcome("canary/canary_is_removed")["seen"].startswith("no canary was sent")
+    lines = (tmp_path / "out" / "far" / "canaries.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["intended", "unsent"]
+
+
+def test_an_upload_of_somebody_else_is_never_deleted(lab: Lab, tmp_path: Path) -> None:
+    """An id that is not the canary's, in a journal or an answer, is refused by its name."""
+    journal = Journal(tmp_path / "canaries.jsonl")
+    journal.open()
+    with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
+        row = session.execute(
+            "INSERT INTO uploads (id, user_id, filename, status) VALUES"
+            " (gen_random_uuid(), gen_random_uuid(), 'song.wav', 'completed') RETURNING id::text"
+        ).fetchone()
+        assert row
+        journal.note("intended", NAME)
+        journal.note("accepted", NAME, row[0])
+        web = CanaryWeb(lab.api_url, 5.0, "the API")
+        lookup = Lookup(lab.dsn, "uploads", 5.0)
+        remover = Remover(web, lab.passwords.token, TRACK, STATUS, lookup, journal)
+        removal = remover.remove(NAME, row[0])
+        still = session.execute("SELECT 1 FROM uploads WHERE id::text = %s", (row[0],)).fetchone()
+        session.execute("DELETE FROM uploads WHERE id::text = %s", (row[0],))
+    assert still
+    assert "does not carry the canary's name" in str(removal)
+
+
+@contextmanager
+def started(lab: Lab, out: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run with a canary that has just been started; killed at the end, if it still runs."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "VEZA_"))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", f"--out={out}", "--target", "lab", "--canary", *arguments],
+        cwd=ROOT,
+        env={**environ, "VEZA_LAB_DIR": str(lab.directory)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(30)
+
+
+def await_event(out: Path, event: str, process: subprocess.Popen[bytes], most: float = 30) -> None:
+    """Wait until the journal has this event; fails when the run ends or time is up first."""
+    until = time.monotonic() + most
+    while event not in events(out):
+        assert process.poll() is None, f"the run ended before {event}"
+        assert time.monotonic() < until, f"no {event} within {most} s"
+        threading.Event().wait(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_takes_its_canary_along(
+    lab: Lab, tmp_path: Path, number: signal.Signals
+) -> None:
+    """While the canary waits for a dead worker, the run is ended: it is removed, and not waited
+    for."""
+    with broken(lab, "worker-killed"), started(lab, tmp_path) as process:
+        await_event(tmp_path, "accepted", process)
+        began = time.monotonic()
+        process.send_signal(number)
+        process.wait(20)
+        assert time.monotonic() - began < 8
+        assert events(tmp_path)[-1] == "removed"
+        assert left_in(lab) == []
+    assert (tmp_path / "lab" / "report.json").exists()
+
+
+def test_a_run_killed_while_its_canary_waits_is_swept_by_the_next(lab: Lab, tmp_path: Path) -> None:
+    """SIGKILL leaves an accepted canary behind; the next run removes it and says so."""
+    with broken(lab, "worker-killed"), started(lab, tmp_path) as process:
+        await_event(tmp_path, "accepted", process)
+        process.kill()
+        process.wait(10)
+        assert left_in(lab), "what the next run is to find"
+    run = run_lab(lab, tmp_path, "--canary")
+    assert left_in(lab) == []
+    assert run.statuses["canary/canary_is_removed"] == "passed"
+    (seen,) = run.outcome("canary/canary_is_removed")["observations"]
+    assert "1 earlier canary removed as well" in seen["seen"]
+
+
+def test_runs_killed_at_any_moment_leave_nothing_beyond_the_next(lab: Lab, tmp_path: Path) -> None:
+    """Killed at moments spread over the whole run, before, while and after the canary is sent."""
+    for moment in range(8):
+        with started(lab, tmp_path) as process:
+            try:
+                process.wait(0.7 + 0.12 * moment)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    run = run_lab(lab, tmp_path, "--canary")
+    assert left_in(lab) == []
+    assert run.state == "healthy", run.text
+    assert not list((tmp_path / "lab").glob(".veza-canary*"))

@@ -1,0 +1,227 @@
+"""The log probe reads real files on a real host, here and behind ssh."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.logs import Logs, Source
+from fixtures.probes.shell import Shell
+from fixtures.probes.subjects import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def zap(age: float, msg: str, level: str = "info", **fields: object) -> str:
+    """Return a line as zap writes it, `age` seconds old."""
+    values = {"level": level, "ts": time.time() - age, "caller": "x/y.go:1", "msg": msg, **fields}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+@pytest.fixture
+def log_dir(tmp_path: Path) -> Path:
+    """A directory for logs with a difficult name."""
+    path = tmp_path / "it's $(touch pwned) données"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def logs_of(shell: Shell, log_dir: Path) -> Callable[..., Logs]:
+    """Build the probe for the logs of the directory."""
+
+    def build(worker: str | None = None, window: float = 900.0, most: int = 2**20) -> Logs:
+        own = Source((shell,), (worker,)) if worker else None
+        return Logs(Source((shell,), (f"{log_dir}/*.log",)), own, window, most)
+
+    return build
+
+
+def test_recent_errors_are_found(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Errors of the window count, in JSON and in text; old, quiet and undated lines do not."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
+    (log_dir / "a.log").write_text(
+        zap(7200, "upload processing failed", "error", error="old")
+        + zap(60, "upload processing failed", "error", error="context deadline exceeded")
+        + zap(50, "upload error rate 0")
+        + zap(40, "slow", "warn", timeout="30s")
+        + f"{stamp}\tERROR\tx/y.go:1\tjob 7 failed\n"
+        + f"{stamp}\tINFO\tx/y.go:1\tjob 8 failed never\n"
+        + "upload error, some time\n"
+    )
+    logs = logs_of()
+    errors = logs.errors()
+    assert (errors.counts, errors.undated, errors.none) == ((2,), 1, False), errors
+    # The stamp and the host's clock are whole seconds, and the way to the host takes its time.
+    assert errors.newest == pytest.approx(30, abs=4)
+    assert ", the newest " in str(errors)
+    assert "1 more without a date" in str(errors)
+    assert logs.timeouts().counts == (1,), logs.timeouts()
+
+
+def test_rotated_and_compressed_logs_are_read(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """What the window reaches into is read, whoever rotated and compressed it."""
+    (log_dir / "a.log").touch()
+    (log_dir / "a.log.1").write_text(zap(60, "upload error 1", "error"))
+    (log_dir / "a.log.2.gz").write_bytes(gzip.compress(zap(70, "upload error 2", "error").encode()))
+    (log_dir / "a.log.3.bz2").write_bytes(bz2.compress(zap(70, "upload error 3", "error").encode()))
+    (log_dir / "a.log-20251215").write_text(zap(80, "upload error 4", "error"))
+    lumberjack = log_dir / "a-2025-12-15T10-00-00.000.log.gz"
+    lumberjack.write_bytes(gzip.compress(zap(80, "upload error 5", "error").encode()))
+    old = log_dir / "a.log.4"
+    old.write_text(zap(60, "upload error 6", "error"))
+    os.utime(old, (time.time() - 3600,) * 2)
+    (log_dir / "b.txt").write_text(zap(60, "upload error 7", "error"))
+    assert logs_of().errors().counts == (5,), logs_of().errors()
+
+
+def test_only_regular_files_are_opened(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """A FIFO, a directory, a device and a dead link among the logs hang and break nothing."""
+    os.mkfifo(log_dir / "fifo.log")
+    (log_dir / "dir.log").mkdir()
+    (log_dir / "zero.log").symlink_to("/dev/zero")
+    (log_dir / "dead.log").symlink_to("nowhere")
+    assert "no regular file matches" in str(logs_of().activity())
+    (log_dir / "two\nlines.log").write_text(zap(5, "upload error", "error"))
+    (log_dir / "a.log").write_text(zap(60, "upload error", "error"))
+    (log_dir / "same.log").symlink_to("a.log")
+    os.link(log_dir / "a.log", log_dir / "again.log")
+    logs = logs_of()
+    assert logs.errors().counts == (1,), logs.errors()
+    assert logs.activity().is_within(60)
+    assert not (Path.cwd() / "pwned").exists()
+
+
+def test_missing_log_is_one_message(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Without any log the application is not logging, and nothing else can be said."""
+    logs = logs_of()
+    assert not logs.activity().is_within(1e9)
+    assert f"no regular file matches {log_dir}/*.log on " in str(logs.activity())
+    for look in (logs.errors, logs.timeouts, logs.starts, logs.worker_lines):
+        with pytest.raises(Unreachable, match="there is nothing to look at: no regular file"):
+            look()
+
+
+def test_silence_goes_by_the_last_write(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """The newest write to any file counts, and an empty new file after rotation does not."""
+    (log_dir / "a.log").touch()
+    (log_dir / "a.log.1").write_text("x\n")
+    os.utime(log_dir / "a.log.1", (time.time() - 1800,) * 2)
+    activity = logs_of().activity()
+    assert activity.is_within(1900)
+    assert not activity.is_within(1700)
+    assert "moved 30 min ago" in str(activity)
+
+
+def test_worker_log_is_its_own(log_dir: Path, logs_of: Callable[..., Logs], tmp_path: Path) -> None:
+    """The worker's own log has its own silence; a target without one offers none."""
+    (log_dir / "a.log").write_text(zap(60, "x"))
+    with pytest.raises(NotOffered):
+        logs_of().worker_log()
+    logs = logs_of(worker=f"{tmp_path}/w*.log")
+    assert "no regular file matches" in str(logs.worker_log())
+    assert logs.errors().none
+    line = zap(60, "upload processing failed", "error")
+    (tmp_path / "w1.log").write_text(line)
+    (log_dir / "a.log").write_text(line)
+    logs = logs_of(worker=f"{tmp_path}/w*.log")
+    assert logs.worker_log().is_within(60)
+    assert logs.errors().counts == (1,), "one event, written to two files"
+
+
+def test_worker_starts_are_counted(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Its start is recognised with an accent in UTF-8, in Latin-1, and escaped."""
+    (log_dir / "a.log").write_text(zap(60, "Job Worker démarré"))
+    assert logs_of().starts().are_at_most(1)
+    escaped = json.dumps({"ts": time.time() - 3, "msg": "Job Worker démarré"}) + "\n"
+    latin = zap(2, "Job Worker démarré").encode("latin-1")
+    (log_dir / "b.log").write_bytes(escaped.encode() + latin)
+    starts = logs_of().starts()
+    assert starts.counts == (3,), starts
+    assert starts.are_at_most(3)
+    assert not starts.are_at_most(2)
+
+
+def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """An arrival that no line of the worker follows in time is a silent worker; idleness is not."""
+    (log_dir / "a.log").write_text(zap(800, "job worker heartbeat"))
+    assert logs_of().worker_lines().keeps_up(300)
+    arrived = zap(400, "upload accepted", id="u1", status="uploading")
+    (log_dir / "b.log").write_text(arrived)
+    lines = logs_of().worker_lines()
+    assert not lines.keeps_up(300)
+    assert "an upload has been waiting in the log for 7 min" in str(lines)
+    (log_dir / "c.log").write_text(zap(350, "published to process_upload"))
+    assert not logs_of().worker_lines().keeps_up(300), "enqueueing is not working"
+    (log_dir / "c.log").write_text(zap(350, "process_upload: uploading -> processing"))
+    assert logs_of().worker_lines().keeps_up(300)
+
+
+def test_transitions_of_each_upload(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Each upload's statuses are collected from its own lines alone, beyond the window too."""
+    (log_dir / "a.log").write_text(
+        zap(3000, "upload accepted", id="u1", status="uploading")
+        + zap(2990, "process_upload: uploading -> processing", id="u1", status="processing")
+        + zap(2980, "process_upload: processing -> completed", id="u1", status="completed")
+        + zap(2970, "upload accepted", id="u10", status="uploading")
+        + zap(2960, "job completed", id="u10")
+        + zap(2950, "processing", id="other")
+    )
+    subjects = (Subject("u1", age_seconds=3000.0), Subject("u10", age_seconds=2970.0))
+    found = logs_of().transitions(subjects)
+    assert [(t.upload, t.missing) for t in found.missing] == [("u10", ("processing", "completed"))]
+    assert "1 of 2 uploads did not log every status" in str(found)
+    assert logs_of().transitions(()).complete
+    with pytest.raises(Unreachable, match="older than the day"):
+        logs_of().transitions((Subject("u1", age_seconds=1e6),))
+    with pytest.raises(Unreachable, match="is no upload id"):
+        logs_of().transitions((Subject("u1|.*"),))
+
+
+def test_only_the_end_of_a_large_log_is_read(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Of a file beyond the cap the end is read, the sentence says so, and a huge line is cut."""
+    early, late = zap(60, "upload error early", "error"), zap(50, "upload error late", "error")
+    huge = zap(55, "upload error " + "x" * 300_000, "error")
+    (log_dir / "a.log").write_text(early + "x" * 200_000 + "\n" + late + huge)
+    errors = logs_of(most=400_000).errors()
+    assert errors.counts == (2,), errors
+    assert f"(only the end of {log_dir}/a.log was read)" in str(errors)
+    assert len(str(errors)) < 2000
+
+
+def test_a_flood_of_errors_is_capped(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Thousands of errors are a count that says it is a least one, and a few samples."""
+    (log_dir / "a.log").write_text(
+        "".join(zap(60, f"job {n} failed", "error") for n in range(2000))
+    )
+    errors = logs_of().errors()
+    assert errors.counts == (500,)
+    assert "500 or more error lines" in str(errors)
+    assert "job 1999 failed" in str(errors)
+
+
+def test_a_log_without_its_tool_leaves_it_open(
+    log_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A compressed log that the host cannot open is said, not passed over."""
+    (log_dir / "a.log").write_text(zap(60, "x"))
+    (log_dir / "a.log.1.gz").write_bytes(gzip.compress(b"x"))
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "env", "timeout", "date", "stat", "sort", "tail", "head", "grep", "awk"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    # Here, since an ssh server's PATH is its own.
+    logs = Logs(Source((Shell("local://"),), (f"{log_dir}/*.log",)), None, 900.0, 2**20)
+    monkeypatch.setenv("PATH", str(tools))
+    with pytest.raises(Unreachable, match="not every log can be read on local: no gzip"):
+        logs.errors()

@@ -1,0 +1,102 @@
+"""The process probe looks at real processes, here and behind ssh."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.probes import processes as processes_module
+from fixtures.probes.errors import Unreachable
+from fixtures.probes.processes import Processes
+from fixtures.probes.shell import Shell
+from lab.processes import process_state
+from tests.lab.fix_ssh import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A process whose command line only this test's pattern matches, and that pattern."""
+    name = f"job-worker-{tmp_path.parent.name}-{tmp_path.name}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()", name], stdin=subprocess.PIPE
+    )
+    yield process, f"JOB-worker.*{tmp_path.parent.name}-{tmp_path.name}$"
+    process.kill()
+    process.communicate()
+
+
+def test_worker_is_found(shell: Shell, worker: tuple[subprocess.Popen[bytes], str]) -> None:
+    """The worker is found by its pattern, and nothing that holds the pattern is."""
+    process, pattern = worker
+    tail = ["tail", "-f", "/dev/null", f"/dev/null/job-worker-{pattern[12:-1]}"]
+    looker = subprocess.Popen(tail, stderr=subprocess.DEVNULL)
+    found = Processes([shell], pattern)
+    try:
+        running = found.running()
+    finally:
+        looker.kill()
+        looker.wait()
+    assert [p.pid for p in running.processes] == [process.pid], running
+    assert found.responsiveness().all_responsive
+    assert not found.uptime().all_longer_than(30)
+
+
+def test_no_worker_is_one_message(shell: Shell) -> None:
+    """Where none runs, that is what is said; states and ages cannot be looked at."""
+    found = Processes([shell], "job-worker-that-nobody-started")
+    assert not found.running().at_least_one
+    for look in (found.responsiveness, found.uptime):
+        with pytest.raises(Unreachable, match="nothing to look at: no running process matches"):
+            look()
+
+
+def test_a_stopped_worker_does_not_respond(
+    shell: Shell, worker: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    """A worker that was stopped runs, but cannot work."""
+    process, pattern = worker
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: process_state(process.pid) == "T", "the worker to stop")
+    found = Processes([shell], pattern)
+    assert found.running().at_least_one
+    assert f"process {process.pid} on {shell.name} is stopped (T)" in str(found.responsiveness())
+    assert not found.responsiveness().all_responsive
+
+
+def test_a_dead_worker_that_nobody_buried(shell: Shell, tmp_path: Path) -> None:
+    """A zombie runs nothing and does not respond."""
+    program = tmp_path / "job-worker-zom"
+    program.symlink_to(shutil.which("true") or "true")
+    process = subprocess.Popen([str(program)])
+    wait_for(lambda: process_state(process.pid) == "Z", "the worker to end")
+    found = Processes([shell], r"job-worker-zom\] <defunct>")
+    assert not found.running().at_least_one
+    assert f"process {process.pid} on {shell.name} is a zombie" in str(found.responsiveness())
+    process.wait()
+
+
+def test_processes_are_found_without_ps(
+    worker: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A slim image without ps is read from /proc: same process, same state, same age."""
+    process, pattern = worker
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: process_state(process.pid) == "T", "the worker to stop")
+    shell = Shell("local://")
+    (with_ps,) = Processes([shell], pattern).running().processes
+    for tool in ("sh", "env", "timeout", "tr", "head", "getconf"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert processes_module.LIST.startswith("\n{\n  ps ")
+    (without,) = Processes([shell], pattern).running().processes
+    assert (without.pid, without.state, without.args) == (process.pid, with_ps.state, with_ps.args)
+    assert without.seconds - with_ps.seconds in (-1, 0, 1, 2)

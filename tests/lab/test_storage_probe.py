@@ -1,0 +1,145 @@
+"""The storage probe on a real host, here and behind ssh."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.probes.errors import Unreachable
+from fixtures.probes.shell import Shell
+from fixtures.probes.storage import Storage
+from fixtures.probes.subjects import Subject
+from fixtures.units import Amount
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = 'it\'s $(touch pwned) `id` "q" \\ *'
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Path:
+    """An upload directory with a difficult name."""
+    path = tmp_path / HOSTILE
+    path.mkdir()
+    return path
+
+
+def test_directory_is_there(shell: Shell, uploads: Path) -> None:
+    """A directory is found, whatever its name, and there is room in it."""
+    storage = Storage([shell], str(uploads), "root")
+    assert storage.directory().exists, storage.directory()
+    assert storage.space().is_at_least(Amount.parse("1 B"))
+    assert not storage.space().is_at_least(Amount.parse("1000 TiB"))
+    assert storage.inodes().is_at_least(Amount.parse("0%"))
+
+
+def test_missing_directory_is_one_message(shell: Shell, tmp_path: Path) -> None:
+    """A missing directory fails its own check; everything else about it cannot be looked at."""
+    storage = Storage([shell], str(tmp_path / "gone"), "root")
+    assert not storage.directory().exists
+    assert str(storage.directory()) == f"there is no {tmp_path}/gone on {shell.name}"
+    for look in (storage.access, storage.space, storage.inodes):
+        with pytest.raises(Unreachable, match="there is nothing to look at: there is no "):
+            look()
+    with pytest.raises(Unreachable, match="there is nothing to look at"):
+        storage.files((Subject("a"),))
+
+
+def test_file_in_place_of_the_directory(shell: Shell, tmp_path: Path) -> None:
+    """A file where the directory should be is called one."""
+    (tmp_path / "up").write_text("x")
+    directory = Storage([shell], str(tmp_path / "up"), "root").directory()
+    assert str(directory) == f"{tmp_path}/up is a regular file, not a directory, on {shell.name}"
+
+
+@pytest.mark.parametrize(("mode", "granted"), [(0o755, True), (0o555, False), (0o644, False)])
+def test_access_goes_by_bits(shell: Shell, uploads: Path, mode: int, granted: bool) -> None:
+    """Without w or x for its owner the directory is no use to the service, root or not."""
+    uploads.chmod(mode)
+    access = Storage([shell], str(uploads), me()).access()
+    uploads.chmod(0o755)
+    assert access.is_granted is granted, access
+    assert granted or f"may not write to {uploads} on {shell.name}: mode {mode:04o}" in str(access)
+
+
+def test_a_closed_parent_shuts_the_service_out(shell: Shell, tmp_path: Path) -> None:
+    """Every directory above must let the service pass, also above where a link leads."""
+    (tmp_path / "closed" / "up").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("closed/up")
+    (tmp_path / "closed").chmod(0o600)
+    access = Storage([shell], str(tmp_path / "link"), me()).access()
+    (tmp_path / "closed").chmod(0o700)
+    assert f"may not pass through {tmp_path}/closed on" in str(access)
+
+
+def test_unknown_service_user_is_said(shell: Shell, uploads: Path) -> None:
+    """A service user whom the host does not know leaves the question open."""
+    storage = Storage([shell], str(uploads), "no_such_user")
+    with pytest.raises(Unreachable, match="there is no user no_such_user"):
+        storage.access()
+    assert storage.directory().exists
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_read_only_mount_and_full_disk(shell: Shell, tmp_path: Path) -> None:
+    """A file system of its own shows as read-only, as full, and as out of inodes."""
+    options = "size=1m,nr_inodes=10,mode=755"
+    mount = ["mount", "-t", "tmpfs", "-o", options, "veza-test", str(tmp_path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this container may not mount")
+    try:
+        (tmp_path / "full").write_bytes(b"x" * 1000 * 1024)
+        for number in range(8):
+            (tmp_path / f"file-{number}").touch()
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
+        storage = Storage([shell], str(tmp_path), "root")
+        assert "is mounted read-only" in str(storage.access())
+        assert not storage.space().is_at_least(Amount.parse("10%")), storage.space()
+        assert not storage.inodes().is_at_least(Amount.parse("10%")), storage.inodes()
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
+    """Files are found in a directory, by name, by suffix; empty, short, locked ones are told."""
+    for name in ("in-dir", "empty", "short", "locked", "closed", "no-file"):
+        (uploads / name).mkdir()
+    (uploads / "in-dir" / HOSTILE).write_bytes(b"12345")
+    (uploads / "in-dir" / "x\nfile 9 0 0 644 gone").touch()
+    (uploads / "plain").write_bytes(b"12345")
+    (uploads / "suffix.wav").write_bytes(b"12345")
+    (uploads / "empty" / "x").touch()
+    (uploads / "short" / "x").write_bytes(b"1")
+    (uploads / "locked" / "x").write_bytes(b"12345")
+    (uploads / "locked" / "x").chmod(0o000)
+    (uploads / "closed" / "x").write_bytes(b"12345")
+    (uploads / "closed").chmod(0o644)
+    os.mkfifo(uploads / "no-file" / "fifo")
+    names = ["in-dir", "plain", "suffix", "empty", "short"]
+    names += ["locked", "closed", "no-file", "gone", "suff"]
+    subjects = tuple(Subject(name, size=5) for name in names)
+    storage = Storage([shell], str(uploads), me())
+    assert storage.files(subjects).bad == ("no-file", "gone", "suff")
+    assert storage.readable_files(subjects).bad == ("locked", "closed")
+    assert storage.whole_files(subjects).bad == ("empty", "short")
+    assert "empty (0 bytes of 5), short (1 bytes of 5)" in str(storage.whole_files(subjects))
+    with pytest.raises(Unreachable, match="no stuck upload has a file"):
+        storage.whole_files((Subject("gone"),))
+    (uploads / "closed").chmod(0o755)
+
+
+@pytest.mark.parametrize("upload", ["../x", "a b", "-rf", "a\nb", "", "a" * 65, "$(id)"])
+def test_what_is_no_upload_id_is_never_looked_for(upload: str, uploads: Path) -> None:
+    """An id that cannot be one reaches no shell."""
+    storage = Storage([Shell("local://")], str(uploads), "root")
+    with pytest.raises(Unreachable, match="is no upload id"):
+        storage.files((Subject(upload),))
+
+
+def me() -> str:
+    """Return the name of the user who runs the tests."""
+    return subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
