@@ -109,9 +109,13 @@ def test_late_jobs_are_told_apart(probe: Database, aged_upload: Callable[..., st
     """Jobs that wait and jobs that run too long are counted apart, and nothing completes."""
     waiting = aged_upload(job="pending", minutes=9)
     hung = aged_upload("processing", job="processing", minutes=30, started=29)
-    assert probe.pending_jobs(300.0, 300.0).shown == (waiting,)
-    assert probe.running_jobs(300.0).shown == (hung,)
-    assert probe.overstayed_processing(300.0).shown == (hung,)
+    told = f"for longer than 5 min, the oldest for 29 min; uploads {hung}"
+    pending = probe.pending_jobs(300.0, 300.0)
+    assert pending.shown == (waiting,)
+    assert "1 job pending for longer than 5 min, the oldest for 9 min" in str(pending)
+    assert f"1 job processing {told}" in str(probe.running_jobs(300.0))
+    assert f"1 upload processing {told}" in str(probe.overstayed_processing(300.0))
+    assert "no job is pending for longer than 20 min" in str(probe.pending_jobs(1200.0, 1200.0))
     assert probe.moving_jobs(300.0).waiting == 1
     flow = probe.flow(300.0)
     assert flow.waiting == 2
