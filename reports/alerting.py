@@ -2,17 +2,19 @@
 
 Runs have the order in which they were seen, never that of their clocks. A run that could not tell
 says nothing for or against an incident; several of them are an alert of their own, for silence is
-not health.
+not health. Nor does a run that looked only at other things than those which made the incident one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from reports.course import not_looked_at
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Verdict = Literal["good", "at risk", "incident", "unknown"]
 What = Literal["alert", "reminder", "recovery"]
@@ -46,10 +48,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Seen:
-    """One run: its state, and when it began, ISO 8601 in UTC."""
+    """One run: its state, and when it began, ISO 8601 in UTC.
+
+    `outcomes` are the checks that passed or failed, `symptoms` the failed ones of an incident.
+    """
 
     state: str
     started: str
+    symptoms: tuple[str, ...] = ()
+    outcomes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,9 +90,11 @@ def step(alert: Alert, runs: Sequence[Seen], rule: Rule, now: float) -> tuple[Al
     `now` is Unix time. An alert is told when it is confirmed, when it turns from not being able to
     tell or from a risk into worse, and when the last run is good and no rule holds any more.
     """
-    verdicts = [(rule.verdict(run.state), run.started) for run in runs[-RUNS_MAX:]]
-    if not verdicts:
+    runs = runs[-RUNS_MAX:]
+    counted = judging(runs, rule)
+    if not counted or counted[-1] is not runs[-1]:
         return alert, None
+    verdicts = [(rule.verdict(run.state), run.started) for run in counted]
     latest, at = verdicts[-1]
     kind, since = _confirmed(verdicts, rule)
     if _RANK[kind] > _RANK[alert.kind]:
@@ -106,6 +115,28 @@ def step(alert: Alert, runs: Sequence[Seen], rule: Rule, now: float) -> tuple[Al
         told = Change("reminder", alert.kind, alert.since, _between(alert.since, at))
         return replace(alert, told=now), told
     return alert, None
+
+
+def judging(runs: Sequence[Seen], rule: Rule) -> list[Seen]:
+    """Return the runs that count: all but those which left an incident where it was.
+
+    After a bad run that is a run which saw nothing worse, and has not looked again at each check
+    that was the matter: it was narrowed, broken off, or skipped them.
+    """
+    counted: list[Seen] = []
+    open_checks: set[str] = set()
+    for run in runs:
+        verdict = rule.verdict(run.state)
+        if verdict in ("good", "at risk") and not_looked_at(open_checks, run.outcomes):
+            continue
+        if verdict == "good":
+            open_checks.clear()
+        elif verdict in ("at risk", "incident"):
+            # Where a risk is told too, it is over only when no cause fails either.
+            failed = (check for check, status in run.outcomes.items() if status == "failed")
+            open_checks.update(failed if rule.at_risk else run.symptoms)
+        counted.append(run)
+    return counted
 
 
 def _confirmed(verdicts: Sequence[tuple[Verdict, str]], rule: Rule) -> tuple[Verdict, str]:

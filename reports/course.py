@@ -1,4 +1,8 @@
-"""What several runs say together: an incident's course, its recovery, checks that flap. Pure."""
+"""What several runs say together: an incident's course, its recovery, checks that flap. Pure.
+
+An incident is over when a run has looked again at what made it one and saw it hold. A run that did
+not, for it was narrowed, interrupted or could not look, neither ends nor prolongs it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 FLAPPING_RUNS = 20
 FLAPPING_TURNS = 3
@@ -28,7 +32,8 @@ class Run:
     """One run of the history; `number` is its place in it. `started` is ISO 8601 in UTC.
 
     `figures` holds values by the figure's id (None: not observed), `outcomes` statuses by check,
-    `held` the probability of each cause that was held to be true, by its title.
+    `held` the probability of each cause that was held to be true, by its title. `symptoms` are the
+    failed checks that made it an incident: empty where it was none.
     """
 
     number: int
@@ -40,6 +45,7 @@ class Run:
     figures: Mapping[str, float | None]
     outcomes: Mapping[str, str]
     held: Mapping[str, float]
+    symptoms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,11 @@ class Episode:
     runs: tuple[Run, ...]
     before: Run | None
     after: Run | None
+
+    @property
+    def symptoms(self) -> tuple[str, ...]:
+        """Return the checks that made it an incident: who judges it looks at each of them again."""
+        return tuple(sorted({check for run in self.runs for check in run.symptoms}))
 
     @property
     def seconds(self) -> float | None:
@@ -107,19 +118,27 @@ def flapping(runs: Sequence[Run]) -> tuple[Flapping, ...]:
 
 def last_episode(runs: Sequence[Run]) -> Episode | None:
     """Return the last incident of these runs, over or not; None where there was none."""
-    places = [place for place, run in enumerate(runs) if run.state == "incident"]
-    if not places:
+    first: int | None = None
+    after: int | None = None
+    wanted: set[str] = set()
+    for place, run in enumerate(runs):
+        if run.state == "incident":
+            if first is None or after is not None:
+                first, after, wanted = place, None, set()
+            wanted.update(run.symptoms)
+        elif first is not None and after is None and _saw_over(run, wanted):
+            after = place
+    if first is None:
         return None
-    first = last = places[-1]
-    for place in range(places[-1] - 1, -1, -1):
-        if _over(runs[place]):
-            break
-        if runs[place].state == "incident":
-            first = place
-    after = next((place for place in range(last + 1, len(runs)) if _over(runs[place])), None)
-    end = after if after is not None else len(runs)
-    before = next((run for run in reversed(runs[:first]) if _over(run)), None)
-    return Episode(tuple(runs[first:end]), before, None if after is None else runs[after])
+    before = next((r for r in reversed(runs[:first]) if _saw_over(r, runs[first].symptoms)), None)
+    return Episode(tuple(runs[first:after]), before, None if after is None else runs[after])
+
+
+def not_looked_at(wanted: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which of these checks neither passed nor failed among the outcomes of a run."""
+    return tuple(
+        check for check in sorted(wanted) if outcomes.get(check) not in ("passed", "failed")
+    )
 
 
 def recovery(runs: Sequence[Run], processing_max: float = PROCESSING_MAX) -> tuple[Watched, ...]:
@@ -144,9 +163,9 @@ def recovery(runs: Sequence[Run], processing_max: float = PROCESSING_MAX) -> tup
     )
 
 
-def _over(run: Run) -> bool:
+def _saw_over(run: Run, wanted: Iterable[str]) -> bool:
     # Where causes fail and no symptom does, uploads flow again.
-    return run.state in ("healthy", "at risk")
+    return run.state in ("healthy", "at risk") and not not_looked_at(wanted, run.outcomes)
 
 
 def _falls(name: str, most: float | None, now: float | None) -> Watched:

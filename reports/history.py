@@ -146,6 +146,12 @@ class History:
                 "WHERE run >= ?",
                 first,
             )
+            # A check of an older history has no role until a run looks at it: it may be a symptom.
+            symptoms = self._by_run(
+                "SELECT run, name, status FROM outcomes JOIN checks ON checks.id = check_id "
+                "WHERE status = 'failed' AND role != 'cause' AND run >= ? ORDER BY name",
+                first,
+            )
             held = self._by_run(
                 "SELECT run, title, probability FROM ranking WHERE held AND run >= ? "
                 "ORDER BY run, place",
@@ -157,6 +163,7 @@ class History:
                 figures=figures.get(number, {}),
                 outcomes=outcomes.get(number, {}),
                 held=held.get(number, {}),
+                symptoms=tuple(symptoms.get(number, ())) if state == "incident" else (),
             )
             for number, started, seconds, state, headline, certainty in reversed(rows)
         )
@@ -204,8 +211,12 @@ class History:
     def _insert_parts(self, run: int, report: Report) -> None:
         many = self._db.executemany
         many("INSERT INTO figures VALUES (?, ?, ?)", [(run, f.id, f.value) for f in report.figures])
+        many(
+            "INSERT INTO checks (name, role) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET role = excluded.role WHERE role != excluded.role",
+            [(result.outcome.check, result.role) for result in report.results],
+        )
         outcomes = [result.outcome for result in report.results]
-        many("INSERT OR IGNORE INTO checks (name) VALUES (?)", [(o.check,) for o in outcomes])
         many(
             "INSERT INTO outcomes SELECT ?, id, ? FROM checks WHERE name = ?",
             [(run, o.status, o.check) for o in outcomes],

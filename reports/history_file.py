@@ -86,6 +86,12 @@ MIGRATIONS = (
         PRIMARY KEY (message, destination)
     ) WITHOUT ROWID;
     """,
+    # What made a run an incident, and what later runs have looked at again.
+    """
+    ALTER TABLE checks ADD COLUMN role TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alert_runs ADD COLUMN symptoms TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE alert_runs ADD COLUMN outcomes TEXT NOT NULL DEFAULT '{}'
+    """,
 )
 """What leads from each version of the tables to the next. One that is out is never changed."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from reports.alerting import Rule, step
+from reports.alerting import Rule, judging, step
 from reports.deliver import DESTINATIONS_MAX, deliver
 from reports.given import GivenError
 from reports.heartbeat import ping
@@ -23,9 +23,11 @@ from reports.outbox import Outbox, key_of
 from reports.windows import is_quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Literal
 
+    from reports.alerting import Seen
     from reports.report import Report
     from reports.windows import Window
 
@@ -84,15 +86,17 @@ def _tell(
     quiet = is_quiet(settings.windows, datetime.fromtimestamp(now, UTC))
     with box.changing():
         box.add_run(key, report)
+        runs = box.runs()
         if addresses and not quiet and box.judge(key):
-            alert, change = step(box.alert(), box.runs(), settings.rule, now)
+            alert, change = step(box.alert(), runs, settings.rule, now)
             box.keep(alert)
             if change:
                 text = body_of(report, change, path, settings.link_base)
                 if not box.post(change.what, change.kind, title_of(report, change), text):
                     problems.append("too many messages wait: the oldest is given up")
     if settings.heartbeat and not box.pinged(key):
-        silent = _beat(settings, ok=_counts_as_success(report, settings), said=report.headline)
+        ok = _counts_as_success(report, runs, settings)
+        silent = _beat(settings, ok=ok, said=report.headline)
         problems += silent
         if not silent:
             box.ping(key)
@@ -100,6 +104,12 @@ def _tell(
         undelivered = deliver(box, addresses)
         problems += [f"not delivered, and kept for the next call: {why}" for why in undelivered]
     return problems
+
+
+def _judges(runs: Sequence[Seen], rule: Rule) -> bool:
+    """Whether the last run could end an incident, as far as there was one."""
+    counted = judging(runs, rule)
+    return bool(counted) and counted[-1] is runs[-1]
 
 
 def _beat(settings: Settings, *, ok: bool, said: str) -> list[str]:
@@ -112,8 +122,11 @@ def _beat(settings: Settings, *, ok: bool, said: str) -> list[str]:
     return []
 
 
-def _counts_as_success(report: Report, settings: Settings) -> bool:
+def _counts_as_success(report: Report, runs: Sequence[Seen], settings: Settings) -> bool:
     if settings.heartbeat_fails_on == "never":
         return True
     verdict = settings.rule.verdict(report.state)
+    if settings.heartbeat_fails_on == "incident" and not _judges(runs, settings.rule):
+        # Nobody has seen the incident over, and a success would say so.
+        return False
     return verdict == "good" or (settings.heartbeat_fails_on == "unknown" and verdict != "unknown")

@@ -7,6 +7,7 @@ afterwards, to each destination by itself: so none is lost, and who has it does 
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from reports.alerting import RUNS_MAX, Alert, Seen
 from reports.history_file import CorruptError, explained, open_for_writing, set_aside
 from reports.render.json import render as render_json
+from reports.report import OBSERVED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,6 +50,13 @@ def key_of(report: Report) -> str:
 def destination_of(address: str) -> str:
     """Return the name that a destination has here: no secret can be read from it."""
     return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _sight_of(report: Report) -> tuple[list[str], dict[str, str]]:
+    """Return the symptoms that failed, and what became of each check that could look."""
+    failed = [r for r in report.results if r.outcome.status == "failed" and r.role == "symptom"]
+    seen = [r.outcome for r in report.results if r.outcome.status in OBSERVED]
+    return [r.outcome.check for r in failed], {o.check: o.status for o in seen}
 
 
 class Outbox:
@@ -93,8 +102,9 @@ class Outbox:
     def add_run(self, key: str, report: Report) -> None:
         """Remember a run, where it is not known already."""
         self._db.execute(
-            "INSERT OR IGNORE INTO alert_runs (report, started, state) VALUES (?, ?, ?)",
-            (key, report.started, report.state),
+            "INSERT OR IGNORE INTO alert_runs (report, started, state, symptoms, outcomes) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (key, report.started, report.state, *map(json.dumps, _sight_of(report))),
         )
         self._db.execute(
             "DELETE FROM alert_runs WHERE id <= (SELECT max(id) FROM alert_runs) - ?", (RUNS_MAX,)
@@ -114,8 +124,13 @@ class Outbox:
 
     def runs(self) -> tuple[Seen, ...]:
         """Return the runs that were seen, in that order."""
-        rows = self._db.execute("SELECT state, started FROM alert_runs ORDER BY id").fetchall()
-        return tuple(Seen(*row) for row in rows)
+        rows = self._db.execute(
+            "SELECT state, started, symptoms, outcomes FROM alert_runs ORDER BY id"
+        ).fetchall()
+        return tuple(
+            Seen(state, started, tuple(json.loads(symptoms)), json.loads(outcomes))
+            for state, started, symptoms, outcomes in rows
+        )
 
     def alert(self) -> Alert:
         """Return the alert as it stands."""

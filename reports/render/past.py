@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.course import flapping, last_episode, recovery
+from reports.course import flapping, last_episode, not_looked_at, recovery
 from reports.durations import say_duration
 from reports.outcome import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.course import Run
+    from reports.course import Episode, Run
 
 MARKS = {"yes": "✓", "no": "✗", "not seen": "?"}
+
+CHECKS_NAMED = 3
 
 
 def render(runs: Sequence[Run], shown: int) -> str:
@@ -40,8 +42,19 @@ def afterwards(runs: Sequence[Run]) -> list[str]:
         return []
     length = "" if episode.seconds is None else f" after {say_duration(episode.seconds)}"
     seen = f"The incident first seen {episode.runs[0].started}"
+    if episode.after is None and runs[-1].state != "incident":
+        return [f"{seen} is not judged by this run: {_why_not(runs[-1], episode)}."]
     head = f"{seen} is over{length}." if episode.after else f"{seen} goes on."
     return [f"{head} To watch:", *(f"  {MARKS[one.recovers]} {one.seen}" for one in watched)]
+
+
+def _why_not(run: Run, episode: Episode) -> str:
+    blind = not_looked_at(episode.symptoms, run.outcomes)
+    if not blind:
+        return "it could not tell"
+    more = f" and {len(blind) - CHECKS_NAMED} more" if len(blind) > CHECKS_NAMED else ""
+    selected = "could not look" if all(check in run.outcomes for check in blind) else "did not look"
+    return f"it {selected} at {', '.join(blind[:CHECKS_NAMED])}{more}"
 
 
 def _run(run: Run) -> str:

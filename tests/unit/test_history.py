@@ -357,6 +357,84 @@ def test_an_incident_lasts_from_the_first_run_to_the_first_that_saw_it_over(path
     assert episode.most("uploads_stuck") == 2
 
 
+NOT_LOOKING = {
+    "narrowed": made.recovered(only="storage/", started=at(5)),
+    "interrupted": made.report(
+        ["storage/disk_space_is_free"],
+        statuses={"signal/no_upload_is_stuck": "missing"},
+        problems=["the run was interrupted"],
+        started=at(5),
+    ),
+    "skipped": made.report(statuses={"signal/no_upload_is_stuck": "skipped"}, started=at(5)),
+    "unreachable": made.report(
+        statuses={"signal/no_upload_is_stuck": "unreachable"}, started=at(5)
+    ),
+}
+
+
+@pytest.mark.parametrize("way", NOT_LOOKING)
+def test_a_run_that_did_not_look_again_does_not_end_an_incident(path: Path, way: str) -> None:
+    """It is neither over nor new: the next run prolongs it, and one that looked again ends it."""
+    aside = NOT_LOOKING[way]
+    runs = written(path, [made.incident(), aside])
+    episode = last_episode(runs)
+    assert episode is not None
+    assert episode.symptoms == ("signal/no_upload_is_stuck",)
+    assert (episode.after, episode.seconds) == (None, None)
+    (line,) = past.afterwards(runs)
+    look = "did not look" if way == "narrowed" else "could not look"
+    assert line == (
+        f"The incident first seen {made.STARTED} is not judged by this run: "
+        f"it {look} at signal/no_upload_is_stuck."
+    )
+    runs = written(path, [made.incident(started=at(10)), made.recovered(started=at(15))])
+    episode = last_episode(runs)
+    assert episode is not None
+    assert (episode.runs[0], episode.after, episode.seconds) == (runs[0], runs[3], 900)
+
+
+def test_a_run_that_looked_again_ends_an_incident_however_little_else_it_saw(path: Path) -> None:
+    """What counts is what was the matter, not how the run was asked for."""
+    runs = written(path, [made.incident(), made.recovered(started=at(5), only="signal/")])
+    episode = last_episode(runs)
+    assert episode is not None
+    assert episode.after == runs[1]
+    assert "is over after 5 min" in past.afterwards(runs)[0]
+
+
+def test_every_symptom_of_an_incident_must_have_been_looked_at_again(path: Path) -> None:
+    """Symptoms of different runs of one incident count together."""
+    two = ["signal/uploads_are_completing", "upload_status/api_is_reachable"]
+    reports = [made.report([check], started=at(n)) for n, check in enumerate(two)]
+    runs = written(path, [*reports, made.recovered(started=at(5), only="upload_status/")])
+    episode = last_episode(runs)
+    assert episode is not None
+    assert episode.symptoms == tuple(two)
+    assert episode.after is None
+    assert "did not look at signal/uploads_are_completing." in past.afterwards(runs)[0]
+
+
+def test_an_incident_begins_after_a_run_that_looked_for_it(path: Path) -> None:
+    """A run that looked elsewhere has not seen that there was no incident yet."""
+    before = [made.recovered(), made.recovered(started=at(5), only="storage/")]
+    runs = written(path, [*before, made.incident(started=at(10))])
+    episode = last_episode(runs)
+    assert episode is not None
+    assert episode.before == runs[0]
+
+
+def test_in_a_history_of_before_any_failed_check_may_be_a_symptom(path: Path) -> None:
+    """Until a run tells which checks are symptoms, an incident waits for all that failed."""
+    written(path, [made.incident()])
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE checks SET role = ''")
+    with History.to_read(path) as opened:
+        (run,) = opened.runs(10)
+    assert set(run.symptoms) == set(made.DEAD_WORKER)
+    runs = written(path, [made.recovered(started=at(5))])
+    assert runs[0].symptoms == ("signal/no_upload_is_stuck",)
+
+
 def test_after_an_incident_the_runbooks_figures_are_followed(path: Path) -> None:
     """When the worker is back: stuck falls, completed rises, processing is quick."""
     runs = written(path, [made.incident(), made.recovered(started=at(10))])

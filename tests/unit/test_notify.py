@@ -91,6 +91,20 @@ def test_an_incident_is_one_message_and_its_end_another(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_run_that_looked_elsewhere_tells_nobody_of_an_end(
+    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A narrowed run in an incident is no recovery and no ping of health; a full one is both."""
+    monkeypatch.setenv("BEAT", f"http://{receiver.place}/ping")
+    aside = made.recovered(started=at(10), only="storage/")
+    assert aside.state == "healthy"
+    for report in (bad(0), bad(5), aside, bad(15), good(20)):
+        assert call(put(path, report), monkeypatch, receiver, "--heartbeat", "env:BEAT") == 0
+    assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
+    assert f"It lasted 20 min, since {at(0)}." in receiver.under("/alerts")[1].said["message"]
+    assert [got.path for got in receiver.under("/ping")] == ["/ping/fail"] * 4 + ["/ping"]
+
+
 def test_the_message_is_the_verdict_the_actions_and_a_link(
     path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,6 +403,7 @@ def test_a_history_of_before_gets_what_notify_needs(path: Path, receiver: Receiv
     with closing(sqlite3.connect(path.with_name(history.NAME))) as other, other:
         for table in ("alert_deliveries", "alert_messages", "alert_runs", "alert"):
             other.execute(f"DROP TABLE {table}")
+        other.execute("ALTER TABLE checks DROP COLUMN role")
         other.execute("PRAGMA user_version = 1")
     settings = Settings((f"json://{receiver.place}/alerts",), Rule(1, 1))
     assert notify(bad(5), path, settings) == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports.alerting import Alert, Change, Rule, Seen, step
+from reports.alerting import Alert, Change, Rule, Seen, judging, step
 
 STATES = {"h": "healthy", "r": "at risk", "i": "incident", "u": "unknown"}
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -97,6 +97,42 @@ def test_a_reminder_comes_at_its_interval_and_not_after_the_end() -> None:
         number for number, what, _ in told("hiiiiiiiiiiihhhhhhh", rule) if what == "reminder"
     ]
     assert reminders == [7, 11]
+
+
+SIGNAL, CAUSE = "signal/no_upload_is_stuck", "worker/process_is_running"
+BAD = Seen("incident", START.isoformat(), (SIGNAL,), {SIGNAL: "failed", CAUSE: "failed"})
+ASIDE = Seen("healthy", START.isoformat(), (), {"storage/disk_space_is_free": "passed"})
+ROLES = [
+    (Rule(), {SIGNAL: "passed"}),
+    (Rule(at_risk=True), {SIGNAL: "passed", CAUSE: "passed"}),
+]
+
+
+@pytest.mark.parametrize(("rule", "passes"), ROLES)
+def test_only_who_has_looked_again_tells_of_an_end(rule: Rule, passes: dict[str, str]) -> None:
+    """A good run ends what was told when all checks that were the matter pass in it."""
+    good = Seen("healthy", START.isoformat(), (), passes)
+    alert, change = step(Alert(), [BAD, BAD], rule, 0.0)
+    assert (change and change.what) == "alert"
+    for missing in passes:
+        part = {check: status for check, status in passes.items() if check != missing}
+        partial = Seen("healthy", START.isoformat(), (), part)
+        assert step(alert, [BAD, BAD, partial], rule, 0.0) == (alert, None)
+    alert, change = step(alert, [BAD, BAD, ASIDE, good], rule, 0.0)
+    assert (change and change.what) == "recovery"
+
+
+def test_who_has_not_looked_does_not_put_an_alert_off() -> None:
+    """Bad runs are in a row whatever looked elsewhere in between, and such a run reminds nobody."""
+    alert, change = step(Alert(), [BAD, ASIDE, BAD], Rule(), 0.0)
+    assert (change and change.what) == "alert"
+    assert step(alert, [BAD, ASIDE, BAD, ASIDE], Rule(remind_every=1.0), 99.0) == (alert, None)
+
+
+def test_without_an_incident_a_narrowed_run_is_a_good_one() -> None:
+    """Where nothing is the matter there is nothing that it must have looked at."""
+    assert step(Alert(), [ASIDE, BAD, ASIDE], Rule(), 0.0) == (Alert(), None)
+    assert judging([ASIDE, BAD, ASIDE], Rule()) == [ASIDE, BAD]
 
 
 def test_a_clock_that_is_set_back_costs_one_interval_and_no_sense() -> None:

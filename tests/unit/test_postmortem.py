@@ -70,6 +70,15 @@ def test_what_the_history_knows_is_filled_in(path: Path) -> None:
     assert "- recovers: uploads stuck: 7 at worst, 0 now: falling" in text
 
 
+def test_a_run_that_looked_elsewhere_is_no_end(path: Path) -> None:
+    """An incident that a narrowed run followed has neither an end nor a duration."""
+    aside = made.recovered(started="2026-03-02T10:10:00+00:00", only="storage/")
+    runs = runs_of(path, [made.incident(), aside])
+    text = render(made.incident(), RUNBOOK, last_episode(runs), runs)
+    assert "**Ended**: <ended_at>" in text
+    assert "**Duration**: <duration>" in text
+
+
 def test_what_is_not_known_stays_open(path: Path) -> None:
     """While an incident lasts, its end and what people did are blanks that are seen."""
     runs = runs_of(path, [made.incident()])
