@@ -48,7 +48,7 @@ def one_run(out: Path, receiver: Receiver) -> tuple[int, str]:
         timeout=RUN_MAX,
         check=False,
     )
-    states = ("Healthy", "At risk", "Incident", "Unknown")
+    states = ("Healthy", "At risk", "Incident", "Unknown", "Interrupted")
     lines = done.stdout.splitlines()
     said = next((line for line in lines if line.startswith(states)), done.stdout[-200:])
     return done.returncode, said

@@ -9,7 +9,15 @@ from reports.diagnosis import diagnose
 from reports.headline import headline_of
 from reports.observed import figures_of, observed_values
 from reports.placeholders import fill_step
-from reports.report import Remedy, Report, coverage_of, place_results, state_of, titles_of
+from reports.report import (
+    Remedy,
+    Report,
+    coverage_of,
+    place_results,
+    state_of,
+    titles_of,
+    unselected_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +59,9 @@ def assemble(
         started=started,
         seconds=round(seconds, 3),
         state=state,
-        headline=headline_of(state, results, problems, diagnosis, figures),
+        headline=headline_of(
+            state, results, problems, diagnosis, figures, unselected_of(results, book.evidence)
+        ),
         verifications=titles_of(book.document),
         results=results,
         coverage=coverage_of(results, target["components"]),

@@ -14,6 +14,7 @@ from reports.assemble import assemble
 from reports.collector import Collector
 from reports.examine import PROPERTY
 from reports.gate import is_gate, verdict
+from reports.headline import BROKEN_OFF
 from reports.library import open_book
 from reports.outcome import Outcome
 from reports.redact import Redactor
@@ -97,7 +98,7 @@ class Controller:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest and xdist say why they stop: the budget is used up, a collection failed.
         why = str(excinfo.value) or "the run was interrupted"
-        self._collector.problem(f"{why}; what is below is a part of it")
+        self._collector.problem(f"{why}{BROKEN_OFF}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -55,4 +55,5 @@ def verdict(
     if report.problems or not observed:
         return status, ""
     known = sum(r.outcome.status in BAD for r in report.results)
-    return 0, f"Not worse than the baseline: {known} known failures." if known else ""
+    failures = f"{known} known failure{'s' * (known != 1)}"
+    return 0, f"Not worse than the baseline: {failures}." if known else ""

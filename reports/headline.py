@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 WORTH_NAMING = 0.05
 """Probability below which a hypothesis is not worth a person's thought."""
 
+BROKEN_OFF = "; what is below is a part of it"
+"""How the problem of a run ends that did not come to its end."""
+
 SENTENCE_MAX = 200
 """Characters of a reason in the first line; the whole of it is further down."""
 
@@ -24,12 +27,26 @@ def headline_of(
     problems: Sequence[str],
     diagnosis: Diagnosis,
     figures: Sequence[Figure],
+    unselected: int = 0,
 ) -> str:
-    """Return what the state is and rests on, and the most likely cause: two sentences."""
-    reason = _stuck(figures) or _reason(state, results, problems)
-    text = f"{state.capitalize()}: {reason}"
+    """Return what the state is and rests on, and the most likely cause: two sentences.
+
+    Before them it says how far a run came that was interrupted. `unselected` are the runbook's
+    checks that the run was not asked for: without them health is a part of it.
+    """
+    others = [problem for problem in problems if not problem.endswith(BROKEN_OFF)]
+    interrupted = bool(results) and len(others) < len(problems)
+    reason = _stuck(figures)
+    if not reason and state == "healthy":
+        reason = _health(results, unselected)
+    if not reason:
+        reason = _reason(state, results, others if interrupted else problems, interrupted)
+    part = " as far as it was looked" if state == "healthy" and unselected else ""
+    text = f"{state.capitalize()}{part}: {reason}"
     text = text if len(text) <= SENTENCE_MAX else f"{text[: SENTENCE_MAX - 1]}…"
     text = text if text.endswith((".", "…", "!", "?")) else f"{text}."
+    if interrupted:
+        text = f"Interrupted after {_reported(results)}; so far: {text}"
     cause = cause_of(diagnosis)
     return f"{text} {cause}" if cause else text
 
@@ -72,24 +89,53 @@ def _listed(parts: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
-def _reason(state: State, results: Sequence[Result], problems: Sequence[str]) -> str:
+def _reported(results: Sequence[Result]) -> str:
+    done = sum(result.outcome.status != "missing" for result in results)
+    return f"{done} of {_checks(len(results))}"
+
+
+def _checks(count: int) -> str:
+    return f"{count} check{'s' * (count != 1)}"
+
+
+def _health(results: Sequence[Result], unselected: int) -> str:
+    passed = sum(result.outcome.status == "passed" for result in results)
+    skipped = len(results) - passed
+    hold = "holds" if passed == 1 else "hold"
+    left = f"{skipped} {'was' if skipped == 1 else 'were'} skipped"
+    if unselected:
+        verb = "was" if len(results) == 1 else "were"
+        selected = f"{len(results)} of {_checks(len(results) + unselected)} {verb} selected"
+        return f"{selected}; {passed} {hold}, {left}" if skipped else f"{selected}, and {hold}"
+    every = "the only check" if passed == 1 else f"all {passed} checks"
+    return f"{every} that could look {hold}, {left}" if skipped else f"{every} {hold}"
+
+
+def _reason(
+    state: State, results: Sequence[Result], problems: Sequence[str], interrupted: bool
+) -> str:
     if state in ("incident", "at risk"):
         role = "symptom" if state == "incident" else "cause"
         first, *others = [r for r in results if r.outcome.status == "failed" and r.role == role]
         more = f" ({len(others)} more {role}s fail)" if len(others) > 1 else ""
         return _without_stop(first.outcome.seen) + more
-    passed = sum(result.outcome.status == "passed" for result in results)
-    if state == "healthy":
-        return f"all {passed} checks that could look hold"
     if problems:
         return problems[0]
     if not results:
         return "no check was selected, so nothing was looked at"
-    unsure = [r.outcome for r in results if r.outcome.status not in ("passed", "skipped")]
+    known = {"passed", "skipped"} | ({"missing"} if interrupted else set())
+    unsure = [r.outcome for r in results if r.outcome.status not in known]
+    if not unsure and interrupted:
+        return "nothing has failed"
     if not unsure:
-        return f"all {len(results)} selected checks were skipped, so nothing was looked at"
+        every = (
+            "the only selected check was"
+            if len(results) == 1
+            else (f"all {len(results)} selected checks were")
+        )
+        return f"{every} skipped, so nothing was looked at"
     return (
-        f"{len(unsure)} of {len(results)} checks could not tell, "
+        f"{len(unsure)} of {_checks(len(results))} could not tell, "
         f"the first: {_without_stop(unsure[0].seen or unsure[0].expected)}"
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from reports.outcome import base_id
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,6 +21,9 @@ SCHEMA = 1
 
 State = Literal["healthy", "at risk", "incident", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
+
+CANARY = "canary/"
+"""How the checks begin that write, and that are selected only where a run asks for them."""
 
 OBSERVED = ("passed", "failed")
 """The statuses of a check that has seen what it looked for."""
@@ -139,6 +144,17 @@ def coverage_of(results: Sequence[Result], components: dict[str, Any]) -> tuple[
         seen = sum(outcome.status in OBSERVED for outcome in mine)
         sources.append(Source(component, place, seen, len(mine)))
     return tuple(sources)
+
+
+def unselected_of(results: Sequence[Result], evidence: Evidence) -> int:
+    """Return how many of the runbook's checks were not selected.
+
+    Those of the canary count only where one of them was: a run without it is whole.
+    """
+    selected = {base_id(result.outcome.check) for result in results}
+    canary = any(check.startswith(CANARY) for check in selected)
+    asked = [row.id for row in evidence.checks if canary or not row.id.startswith(CANARY)]
+    return sum(check not in selected for check in asked)
 
 
 def titles_of(runbook: Runbook) -> tuple[Verification, ...]:

@@ -61,6 +61,13 @@ STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 """Key, name, component and figures (id, what is counted) of each station, in the upload's order."""
 
+SINGULAR = {
+    "uploads stuck": "upload stuck",
+    "users affected": "user affected",
+    "jobs late": "job late",
+}
+"""What is counted, where there is one of it."""
+
 AT_THE_END = ("signal/uploads_are_completing", "signal/processing_time_is_normal")
 """What is seen of the upload path where it ends; the rest of it is seen by who waits."""
 
@@ -123,19 +130,23 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
     seen = [outcome for outcome in outcomes if outcome.status in OBSERVED]
     failed = sum(outcome.status == "failed" for outcome in seen)
     asked = [outcome for outcome in outcomes if outcome.status != "skipped"]
+    total = f"{len(asked)} check{'s' * (len(asked) != 1)}"
     blind = f", {len(asked) - len(seen)} not seen" if len(seen) < len(asked) else ""
     if failed:
         word = "fails" if failed == 1 else "fail"
-        return "fails", f"{failed} of {len(asked)} checks {word}{blind}"
+        return "fails", f"{failed} of {total} {word}{blind}"
     if seen:
         # Silence is no health: a station is well only if all that was to look has seen it so.
         kind: Kind = "partly" if blind else "holds"
-        return kind, f"{len(seen)} of {len(asked)} checks hold{blind}"
-    return "unseen", f"none of {len(asked)} checks could look" if asked else "not looked at"
+        word = "holds" if len(seen) == 1 else "hold"
+        return kind, f"{len(seen)} of {total} {word}{blind}"
+    return "unseen", f"none of {total} could look" if asked else "not looked at"
 
 
 def _figure(report: Report, name: str, word: str) -> tuple[str, str]:
     found = next((one for one in report.figures if one.id == name), None)
+    if found and found.value == 1:
+        word = SINGULAR.get(word, word)
     return (html_text.figure(found) if found else "not seen", word)
 
 

@@ -122,5 +122,6 @@ def _coverage(console: Console, report: Report) -> None:
 def _last_line(report: Report, path: str) -> Text:
     where = f"; report: {path}" if path else ""
     name = report.target.get("name", "?")
-    text = f"Target {name}: {len(report.results)} checks in {report.seconds:.1f} s{where}"
+    count = len(report.results)
+    text = f"Target {name}: {count} check{'s' * (count != 1)} in {report.seconds:.1f} s{where}"
     return Text(text, "dim")

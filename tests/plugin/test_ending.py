@@ -89,6 +89,8 @@ def test_a_signal_ends_with_a_verdict(
     assert run.returncode == 2, text
     assert "the run was interrupted" in text
     assert report["state"] == "unknown"
+    assert report["headline"].startswith("Interrupted after ")
+    assert report["headline"].partition(" of ")[2].startswith(f"{len(report['results'])} checks; ")
     assert report["problems"] == ["the run was interrupted; what is below is a part of it"]
     assert "Traceback" not in text
 

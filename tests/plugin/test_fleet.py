@@ -48,7 +48,7 @@ def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str)
     )  # fmt: skip
     assert run.status == 1, run.text + run.errors
     lines = {line.partition(": ")[0]: line for line in run.text.splitlines() if ": " in line}
-    assert lines["here"].startswith("here: Healthy: ")
+    assert lines["here"].startswith("here: Healthy as far as it was looked: ")
     assert lines["gone"].startswith("gone: At risk: ")
     states = {p.parent.name: json.loads(p.read_text())["state"] for p in out.glob("*/report.json")}
     assert states == {"here": "healthy", "gone": "at risk"}

@@ -119,6 +119,7 @@ def test_passwords_are_found_in_every_form() -> None:
         ('url = "https://staging.example"\n', "", ("[targets.staging.api]", "lacks the key 'url'")),
         ('"https://staging.example"', '"staging.example"', ("api] url (text)", "https://")),
         ('environment = "staging"', 'environment = "prod"', ("environment", "'live'")),
+        ('environment = "staging"', 'enviroment = "staging"', ("(1 more error after this one)",)),
         ('default_target = "staging"', 'default_traget = "x"', ("did you mean 'default_target'",)),
         ("[targets.staging.api]", "[targets.staging.api", ("line 7",)),
         ('"file:amqp-url"', '"amqp://u:hunter22@h/v"', ("no literal secret", "env:NAME")),

@@ -263,6 +263,16 @@ def test_silence_is_not_shown_as_health() -> None:
     assert station(part, "storage").said == "6 of 7 checks hold, 1 not seen"
 
 
+def test_what_is_there_once_is_counted_as_one() -> None:
+    """One upload of one user is told as such, and so is the only check of a station."""
+    upload = {"id": "upload-1", "user_id": "ada", "age_seconds": 900.0, "error_message": None}
+    client = station(made.incident(stuck=[upload]), "client")
+    assert client.figures[0] == ("1", "upload stuck")
+    assert client.figures[2] == ("1", "user affected")
+    only = made.report(only="queue/queue_exists")
+    assert station(only, "queue").said == "1 of 1 check holds"
+
+
 def test_station_left_out_of_the_target_says_so() -> None:
     """A component that the target file leaves out is no failure and no success."""
     skipped = {row.id: "skipped" for row in made.book().evidence.checks if row.component == "queue"}
