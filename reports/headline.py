@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.judgement import Diagnosis, Finding
+    from reports.judgement import Diagnosis, Finding, NextCheck
     from reports.observed import Figure
     from reports.report import Result, State
 
@@ -74,6 +74,16 @@ def cause_of(diagnosis: Diagnosis) -> str:
 def suspects(diagnosis: Diagnosis) -> list[Finding]:
     """Return the hypotheses worth a name where the cause is not clear: at most two, none absurd."""
     return [f for f in diagnosis.hypotheses[:2] if f.probability >= WORTH_NAMING]
+
+
+def next_look(diagnosis: Diagnosis) -> NextCheck | None:
+    """Return the check that would tell two causes apart, where one of them is worth a thought."""
+    proposed = diagnosis.next_check
+    if proposed is None or diagnosis.certainty == "none":
+        return None
+    causes = (*diagnosis.hypotheses, *diagnosis.outside)
+    near = max(f.probability for f in causes if f.id in proposed.between)
+    return proposed if near >= WORTH_NAMING else None
 
 
 def _named(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from reports.headline import suspects
+from reports.headline import next_look, suspects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,11 +84,14 @@ def _rival(console: Console, report: Report) -> None:
             text += f"; against it: {report.expected(against.check)} [{against.check}]"
         console.print()
         console.print(Text(text, "dim"))
-    if diagnosis.next_check and (diagnosis.certainty != "unclear" or suspects(diagnosis)):
-        check = diagnosis.next_check.check
+    proposed = next_look(diagnosis)
+    if proposed:
+        expected = report.expected(proposed.check)
+        # A check that was not selected has told no sentence: its name stands for it.
+        name = f" [{proposed.check}]" if expected != proposed.check else ""
         titles = {f.id: f.title for f in (*diagnosis.hypotheses, *diagnosis.outside)}
-        between = " and ".join(titles[cause] for cause in diagnosis.next_check.between)
-        text = f"What would tell {between} apart: {report.expected(check)} [{check}]"
+        between = " and ".join(titles[cause] for cause in proposed.between)
+        text = f"What would tell {between} apart: {expected}{name}"
         console.print(Text(text, "bold"))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
-from reports.headline import WORTH_NAMING
+from reports.headline import WORTH_NAMING, next_look
 from reports.outcome import clean
 from reports.render import html_text
 from reports.render.html_cache import Compiled
@@ -72,6 +72,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         # The headline may be a problem, word for word.
         "problems": [one for one in report.problems if one not in report.headline],
         "causes": _ranked(diagnosis),
+        "next_look": next_look(diagnosis),
         "titles": {f.id: f.title for f in (*diagnosis.hypotheses, *diagnosis.outside)},
     }
     page = ""
