@@ -32,17 +32,24 @@ class Network:
             self.prior = [x + absent for x in self.prior] + [x + present for x in self.prior]
 
     def log_pass(self, row: CheckRow) -> list[float]:
-        """log P(row passes | set), for each set: noisy-OR, built up cause by cause."""
+        """log P(row passes | set), for each set."""
+        return self._spread(row, _log_pass(row, self.ids))
+
+    def log_fail(self, row: CheckRow) -> list[float]:
+        """log P(row fails | set), for each set."""
+        return self._spread(row, [log(-expm1(x)) for x in _log_pass(row, self.ids)])
+
+    def _spread(self, row: CheckRow, terms: list[float]) -> list[float]:
+        """The terms over the sets of the row's own causes, for each set of all causes."""
         weights = dict(row.explained_by)
-        terms = [log1p(-row.leak)]
+        places, bit = [0], 1
         for cause in self.ids:
-            weight = weights.get(cause)
-            if weight is None:
-                terms += terms
+            if cause in weights:
+                places += [place + bit for place in places]
+                bit *= 2
             else:
-                change = log1p(-weight)
-                terms += [x + change for x in terms]
-        return terms
+                places += places
+        return [terms[place] for place in places]
 
     def odds(self, masses: list[float]) -> list[float]:
         """logit P(cause) for each cause, from the masses of the sets, folded last bit first."""
@@ -59,9 +66,13 @@ def add(left: list[float], right: list[float]) -> list[float]:
     return [x + y for x, y in zip(left, right, strict=True)]
 
 
-def log_fail(log_pass: float) -> float:
-    """log P(fails) of log P(passes)."""
-    return log(-expm1(log_pass))
+def _log_pass(row: CheckRow, causes: Sequence[str]) -> list[float]:
+    """log P(row passes | set) over the sets of those causes that explain it: noisy-OR."""
+    weights = dict(row.explained_by)
+    terms = [log1p(-row.leak)]
+    for change in (log1p(-weights[cause]) for cause in causes if cause in weights):
+        terms += [x + change for x in terms]
+    return terms
 
 
 def normalised(total: list[float]) -> list[float]:

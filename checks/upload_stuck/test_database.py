@@ -13,15 +13,15 @@ def test_schema_is_as_expected(database):
     assert not schema.lacking, schema
 
 
-def test_stuck_uploads_have_a_job(database, subjects, limits):
-    """Each stuck upload looked at has a job that processes it."""
-    jobs = database.jobs_of(subjects, limits.stuck_after)
+def test_stuck_uploads_have_a_job(database, received, limits):
+    """Each stuck upload that was received, of those looked at, has a job that processes it."""
+    jobs = database.jobs_of(received, limits.stuck_after)
     assert not jobs.without, jobs
 
 
-def test_no_upload_was_passed_over(database, subjects, limits):
-    """No stuck upload lacks a job while later uploads got theirs."""
-    jobs = database.jobs_of(subjects, limits.stuck_after)
+def test_no_upload_was_passed_over(database, received, limits):
+    """No stuck upload that was received lacks a job while later uploads got theirs."""
+    jobs = database.jobs_of(received, limits.stuck_after)
     assert not jobs.passed_over, jobs
 
 

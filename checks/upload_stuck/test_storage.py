@@ -25,19 +25,19 @@ def test_inodes_are_free(storage, limits):
     assert inodes.is_at_least(limits.inodes_free_min), inodes
 
 
-def test_stuck_files_exist(storage, subjects):
-    """Each stuck upload has its file."""
-    files = storage.files(subjects)
+def test_stuck_files_exist(storage, received):
+    """Each stuck upload that was received has its file."""
+    files = storage.files(received)
     assert files.all_good, files
 
 
-def test_stuck_files_are_readable(storage, subjects):
+def test_stuck_files_are_readable(storage, received):
     """The service user may read the files of the stuck uploads."""
-    files = storage.readable_files(subjects)
+    files = storage.readable_files(received)
     assert files.all_good, files
 
 
-def test_stuck_files_are_whole(storage, subjects):
-    """The stuck uploads' files are not empty, and of the recorded size where one is recorded."""
-    files = storage.whole_files(subjects)
+def test_stuck_files_are_whole(storage, received):
+    """Files of received stuck uploads are not empty, and of the recorded size if there is one."""
+    files = storage.whole_files(received)
     assert files.all_good, files

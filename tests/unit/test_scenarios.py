@@ -67,6 +67,17 @@ NO_DATABASE = """
     finished_jobs_updated_their_upload failed_jobs_recorded_an_error pending_jobs_are_in_the_queue
     no_lock_blocks_uploads
 """
+REACH = "upload_status/api_is_reachable queue/broker_is_reachable database/database_is_reachable"
+NO_HOST = """
+    logs/application_is_logging no_recent_processing_errors upload_transitions_are_logged
+    worker_activity_is_logged worker_starts_once no_timeouts_are_logged
+    no_job_ran_out_of_time
+    worker/process_is_running process_is_responsive
+    process_is_settled worker_is_logging
+    storage/directory_exists
+    directory_is_writable_by_service disk_space_is_free inodes_are_free stuck_files_exist
+    stuck_files_are_readable stuck_files_are_whole
+"""
 NO_BROKER = """
     queue/broker_has_no_alarm queue_exists queue_has_a_consumer backlog_is_bounded
     deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
@@ -346,6 +357,21 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
             f" {ERRORS} worker/process_is_settled logs/worker_starts_once"
         ),
         NO_DATABASE,
+    ),
+    "users gave up half-way": (
+        "client",
+        "signal/no_upload_is_stuck upload_status/uploads_have_left_uploading",
+        "",
+    ),
+    "cut off": (
+        "network",
+        f"{REACH} hosts/host_is_reachable",
+        f"{NO_API} {NO_DATABASE} {NO_HOST} {NO_BROKER}",
+    ),
+    "cut off, with files of this machine": (
+        "network",
+        REACH,
+        f"{NO_API} {NO_DATABASE} {NO_BROKER}",
     ),
     "database-locked": (
         "database",
