@@ -2,6 +2,12 @@
 
 import sys
 
-from lab.cli import main
+try:
+    from lab.cli import main
+except ModuleNotFoundError as exc:
+    sys.exit(
+        f"lab: {exc.name} is not installed for {sys.executable}: "
+        "tox -e demo, then . .tox/demo/bin/activate"
+    )
 
 sys.exit(main())

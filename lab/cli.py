@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        print("lab: interrupted; what was begun may go on: python -m lab down", file=sys.stderr)
         return 130
 
 

@@ -28,8 +28,9 @@ def claim(directory: Path) -> None:
         (directory / MARKER).touch()
     except (FileExistsError, NotADirectoryError):
         raise LabError(f"{directory} is not a directory; choose another --dir") from None
-    except PermissionError:
-        raise LabError(f"{directory} is not ours to write to; choose another --dir") from None
+    except OSError as exc:
+        reason = f"{directory} cannot be used: {exc.strerror}"
+        raise LabError(f"{reason}; choose another --dir") from None
 
 
 def remember(directory: Path, name: str, processes: Iterable[Identity]) -> None:

@@ -24,6 +24,8 @@ def push(report: Report, to: str) -> None:
     Raises GivenError, CallError.
     """
     plain = to.startswith(("http://", "https://"))
+    if not plain and not to.startswith(("env:", "file:")):
+        raise GivenError("--to: write http://HOST:PORT, env:NAME or file:PATH")
     parts = http_address(to if plain else secret(to, "--to"), "--to")
     if plain and parts.password is not None:
         raise GivenError("--to: an address with a password is written as env:NAME or file:PATH")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,10 +16,33 @@ T = TypeVar("T")
 DEPTH_MAX = 12
 """Levels of nesting that are kept; below them a value is told as text."""
 
+_NAMES = r"[\w.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
+# Places in the words of others, log lines most of all, that hold a secret which no target names.
+# What begins with <, $ or * is a placeholder.
+_ELSEWHERE = (
+    (re.compile(r"(://[^:/@\s\"]*:)[^@/\s\"]+(?=@)"), r"\1***"),
+    (
+        re.compile(r"\b(bearer|basic)(\s+)(?=[\w.~+/=-]*\d)[\w.~+/=-]{6,}", re.IGNORECASE),
+        r"\1\2***",
+    ),
+    (
+        re.compile(
+            rf"({_NAMES})(\s*=\s*[\"']?|\\?\"\s*:\s*\\?\")[^\s\"'&,;}}<$*\\][^\s\"'&,;}}\\]*",
+            re.IGNORECASE,
+        ),
+        r"\1\2***",
+    ),
+    (re.compile(rf"(--{_NAMES}\s+)[^\s<$*-]\S*", re.IGNORECASE), r"\1***"),
+)
+
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes `secrets` (longest first) out of texts, and out of every text within a value."""
+    """Takes secrets out of texts, and out of every text within a value.
+
+    Those given (`secrets`, longest first), wherever they stand; and what stands where a password, a
+    token or a signature is written.
+    """
 
     secrets: Sequence[str] = ()
 
@@ -27,6 +51,8 @@ class Redactor:
         # Before the cut, or half a secret could stay at its end.
         for secret in self.secrets:
             text = text.replace(secret, "***")
+        for pattern, told in _ELSEWHERE:
+            text = pattern.sub(told, text)
         return clean(text)
 
     def value(self, value: Any, depth: int = 0) -> Any:

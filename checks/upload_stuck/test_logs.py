@@ -14,7 +14,7 @@ def test_no_recent_processing_errors(logs):
 
 
 def test_upload_transitions_are_logged(logs, received):
-    """The way of each stuck upload that was received, to completed, is in the logs."""
+    """The logs show each stuck upload that was received on its way, up to completed."""
     transitions = logs.transitions(received)
     assert transitions.complete, transitions
 
