@@ -69,6 +69,16 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Callable[..., Logs]) ->
     assert logs.timeouts().counts == (1,), logs.timeouts()
 
 
+def test_quiet_lines_in_colour_crowd_nothing_out(
+    log_dir: Path, logs_of: Callable[..., Logs]
+) -> None:
+    """Coloured information stays on its host, so that an older error still travels."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
+    info = f"{stamp}\t\x1b[34mINFO\x1b[0m\tx/y.go:1\tjob 8 failed never\n"
+    (log_dir / "a.log").write_text(f"{stamp}\t\x1b[31mERROR\x1b[0m\tx\tjob 7 failed\n" + info * 600)
+    assert logs_of().errors().counts == (1,), logs_of().errors()
+
+
 def test_rotated_and_compressed_logs_are_read(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
     """What the window reaches into is read, whoever rotated and compressed it."""
     (log_dir / "a.log").touch()

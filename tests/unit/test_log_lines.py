@@ -34,6 +34,31 @@ def test_names_of_fields_are_not_what_a_line_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ('\t{"job_timeout": "10m", "status": "Processing"}', " 10m Processing"),
+        ('\tsee {"here" for more {"job_timeout": "10m"}', '\tsee {"here" for more 10m'),
+        ('\t{"attempt": 2, "job_timeout": "10m", "note": "caf\\u00', " 10m caf"),
+        ('\t{"job_timeout": "10m", "job_timeo', " 10m"),
+        ('\t{"job_timeout": "10m"} gave up', '\t{"job_timeout": "10m"} gave up'),
+        ('\t{"job_timeout" and no more', '\t{"job_timeout" and no more'),
+    ],
+)
+def test_fields_of_a_text_line_are_fields(tail: str, said: str) -> None:
+    """The object that ends a line of zap's console, even cut, counts by its values alone."""
+    line = parse(f"2025-12-15T09:59:00Z\tWARN\tx/y.go:1\tslow{tail}", NOW)
+    assert line.message == f"2025-12-15T09:59:00Z\tWARN\tx/y.go:1\tslow{said}"
+    assert line.statuses == (("processing",) if "status" in tail else ())
+    assert (line.level, line.age(NOW)) == ("warn", 60.0)
+
+
+def test_colours_are_no_part_of_a_line() -> None:
+    """A coloured level is read as what it is, and the colour is quoted nowhere."""
+    line = parse("2025-12-15T09:59:00Z\t\x1b[34mINFO\x1b[0m\tx\tjob failed? no", NOW)
+    assert (line.level, line.is_quiet, "\x1b" in line.raw) == ("info", True, False)
+
+
+@pytest.mark.parametrize(
     ("text", "age"),
     [
         ("2025-12-15T09:59:00.000Z\tINFO\tjobs/worker.go:41\tJob Worker démarré", 60.0),
@@ -69,10 +94,15 @@ def test_lines_without_a_date_have_none(text: str) -> None:
     assert parse(text, NOW).age(NOW) is None
 
 
-def test_cut_json_keeps_its_date_and_level() -> None:
-    """A line that was cut in the middle still says when and how grave."""
-    line = parse('{"level":"error","ts":1765792740.5,"msg":"upload error: aaaaaaaa', NOW)
+@pytest.mark.parametrize(
+    "tail",
+    ["", "\\", "\\u00", '","job_timeo', '","job_timeout":12', '","nested":{"job_timeout":"x'],
+)
+def test_cut_json_keeps_its_date_and_level(tail: str) -> None:
+    """A line that was cut anywhere still says when, how grave, and what, without the keys."""
+    line = parse(f'{{"level":"error","ts":1765792740.5,"msg":"upload error: aaaaaaaa{tail}', NOW)
     assert (line.age(NOW), line.level) == (59.5, "error")
+    assert line.message == "upload error: aaaaaaaa"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +123,7 @@ def test_level_tells_talk_from_trouble(text: str, quiet: bool) -> None:
 @given(st.text(max_size=300))
 def test_any_text_is_survived(text: str) -> None:
     """No text whatever makes parsing raise."""
-    assert parse(text, NOW).raw == text.rstrip("\r\n")
+    assert "\x1b" in text or parse(text, NOW).raw == text.rstrip("\r\n")
 
 
 @given(
