@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +20,7 @@ from lab.processes import process_state
 from tests.lab.fix_ssh import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -48,6 +50,32 @@ def test_worker_is_found(shell: Shell, worker: tuple[subprocess.Popen[bytes], st
     assert [p.pid for p in running.processes] == [process.pid], running
     assert found.responsiveness().all_responsive
     assert not found.uptime().all_longer_than(30)
+
+
+@pytest.fixture
+def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Shell]:
+    """Give a host of which ps says what it is told to."""
+
+    def tell(text: str) -> Shell:
+        program = tmp_path / "ps"
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        return Shell("local://")
+
+    return tell
+
+
+INIT = "    1     0 Ss   2-00:00:00 /sbin/init\n"
+
+
+def test_only_the_program_is_recorded(listing: Callable[[str], Shell]) -> None:
+    """A password on a worker's command line reaches no observation, thus no report."""
+    shell = listing(f"{INIT}  700     1 T  00:03 /opt/job-worker --dsn postgres://u:hunter2@db/x")
+    found = Processes([shell], "job.*worker.*postgres")
+    for seen in (found.running(), found.responsiveness(), found.uptime()):
+        assert "hunter2" not in f"{seen} {asdict(seen)}"
+        assert "'program': 'job-worker'" in str(asdict(seen))
 
 
 def test_no_worker_is_one_message(shell: Shell) -> None:
@@ -98,5 +126,9 @@ def test_processes_are_found_without_ps(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert processes_module.LIST.startswith("\n{\n  ps ")
     (without,) = Processes([shell], pattern).running().processes
-    assert (without.pid, without.state, without.args) == (process.pid, with_ps.state, with_ps.args)
+    assert (without.pid, without.state, without.program) == (
+        process.pid,
+        with_ps.state,
+        with_ps.program,
+    )
     assert without.seconds - with_ps.seconds in (-1, 0, 1, 2)

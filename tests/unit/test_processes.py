@@ -58,7 +58,7 @@ def test_elapsed_time_is_read(text: str, seconds: int) -> None:
 
 def test_settled_means_every_one() -> None:
     """One young process is enough to be unsettled, and the sentence names it."""
-    uptime = Uptime((Process("h", 2, "S", 3.0, "x"), Process("h", 1, "S", 900.0, "x")))
+    uptime = Uptime((Process("h", 2, 1, "S", 3.0, "x"), Process("h", 3, 1, "S", 900.0, "x")))
     assert not uptime.all_longer_than(30)
     assert "process 2 on h" in str(uptime)
 
