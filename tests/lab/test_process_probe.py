@@ -69,6 +69,19 @@ def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 INIT = "    1     0 Ss   2-00:00:00 /sbin/init\n"
 
 
+def test_a_child_does_not_unsettle_its_worker(listing: Callable[[str], Shell]) -> None:
+    """What a worker started for one job is as young as the job, and the worker is not."""
+    shell = listing(
+        f"{INIT}  700     1 Ss   02:00:00 /opt/job-worker\n"
+        "  910   700 S       00:03 ffmpeg -i /srv/job-worker/uploads/7f.wav\n"
+        "  911   700 S       00:02 transcode /srv/job-worker/uploads/7f.wav"
+    )
+    found = Processes([shell], "job.*worker")
+    assert [p.pid for p in found.running().processes] == [700, 911]
+    assert found.uptime().all_longer_than(30), found.uptime()
+    assert "process 700 on local, the youngest of 1 of the worker" in str(found.uptime())
+
+
 def test_only_the_program_is_recorded(listing: Callable[[str], Shell]) -> None:
     """A password on a worker's command line reaches no observation, thus no report."""
     shell = listing(f"{INIT}  700     1 T  00:03 /opt/job-worker --dsn postgres://u:hunter2@db/x")

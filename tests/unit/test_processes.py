@@ -24,6 +24,9 @@ from fixtures.probes.processes import Process, Running, Uptime, is_looker, read_
         "python /venv/bin/pytest worker_upload",
         "timeout -k 1 5 sh -c job worker",
         "sudo systemctl restart job-worker",
+        "ffmpeg -i /srv/veza-worker/uploads/7f.wav",
+        "/usr/bin/ffprobe /srv/veza-worker/uploads/7f.wav",
+        "sox /srv/veza-worker/uploads/7f.wav -n stat",
         "",
     ],
 )
