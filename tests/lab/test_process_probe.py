@@ -82,6 +82,17 @@ def test_a_child_does_not_unsettle_its_worker(listing: Callable[[str], Shell]) -
     assert "process 700 on local, the youngest of 1 of the worker" in str(found.uptime())
 
 
+def test_hidden_processes_are_not_missed(listing: Callable[[str], Shell]) -> None:
+    """Where even pid 1 is hidden a worker may be too; one that is seen is judged as ever."""
+    shell = listing("  812     1 Ss   10:00 sshd: monitor\n  813   812 S    00:01 cat")
+    found = Processes([shell], "job.*worker")
+    for look in (found.running, found.responsiveness, found.uptime):
+        with pytest.raises(Unreachable, match=r"local shows its user only its own .* \(hidepid\)"):
+            look()
+    shell = listing("  812     1 Ss   10:00 /opt/job-worker")
+    assert Processes([shell], "job.*worker").uptime().all_longer_than(30)
+
+
 def test_only_the_program_is_recorded(listing: Callable[[str], Shell]) -> None:
     """A password on a worker's command line reaches no observation, thus no report."""
     shell = listing(f"{INIT}  700     1 T  00:03 /opt/job-worker --dsn postgres://u:hunter2@db/x")
