@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.probes import log_scan
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.logs import Logs, Source
 from fixtures.probes.shell import Shell
@@ -218,6 +219,41 @@ def test_a_flood_of_errors_is_capped(log_dir: Path, logs_of: Callable[..., Logs]
     assert errors.counts == (500,)
     assert "500 or more error lines" in str(errors)
     assert "job 1999 failed" in str(errors)
+
+
+def test_many_arrivals_push_nothing_out(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+    """Thousands of arrivals in many files travel short: an older file's error still arrives."""
+    for number in range(8):
+        (log_dir / f"{number}.log").write_text(
+            "".join(
+                zap(60 + n / 100, "upload received", id=f"{n}", x="x" * 400) for n in range(2500)
+            )
+        )
+    quiet = log_dir / "z.log"
+    quiet.write_text(
+        zap(50, "job 7 failed", "error") + zap(40, "process_upload: done", pad="x" * 400)
+    )
+    os.utime(quiet, (time.time() - 30,) * 2)
+    logs = logs_of()
+    assert logs.errors().counts == (1,), logs.errors()
+    assert logs.worker_lines().newest == pytest.approx(40, abs=4), logs.worker_lines()
+
+
+def test_an_answer_that_was_cut_leaves_it_open(
+    log_dir: Path, logs_of: Callable[..., Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines beyond what an answer may hold are not taken for lines that are not there."""
+    monkeypatch.setattr(log_scan, "ANSWER_MAX", 20 * 1024)
+    (log_dir / "a.log").write_text("".join(zap(400 + n, "upload received") for n in range(300)))
+    own = log_dir / "own"
+    own.mkdir()
+    (own / "w.log").write_text(zap(50, "job 7 failed", "error") + zap(40, "process_upload: done"))
+    os.utime(own / "w.log", (time.time() - 30,) * 2)
+    logs = logs_of(worker=f"{own}/w.log")
+    assert logs.worker_log().is_within(60), "the names of the files come before the lines"
+    for look in (logs.errors, logs.worker_lines):
+        with pytest.raises(Unreachable, match=r"lines that matter are more than 20\.0 KiB"):
+            look()
 
 
 def test_a_log_without_its_tool_leaves_it_open(
