@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from fixtures.probes.shell import Shell
 from fixtures.probes.subjects import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def zap(age: float, msg: str, level: str = "info", **fields: object) -> str:
@@ -121,6 +122,52 @@ def test_missing_log_is_one_message(log_dir: Path, logs_of: Callable[..., Logs])
     for look in (logs.errors, logs.timeouts, logs.starts, logs.worker_lines):
         with pytest.raises(Unreachable, match="there is nothing to look at: no regular file"):
             look()
+
+
+@pytest.fixture
+def unprivileged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """This host for a user whom modes hold back: root's commands run as nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            Path(folder).chmod(0o755)
+            wrapper = Path(folder) / "sh"
+            drop = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+            wrapper.write_text(f'#!/bin/sh\nexec {drop} /bin/sh "$@"\n')
+            wrapper.chmod(0o755)
+            monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        yield Shell("local://")
+
+
+@pytest.mark.parametrize("closed", ["logs", "logs/api"])
+@pytest.mark.parametrize("mode", [0, 4, 1])
+def test_a_closed_directory_leaves_it_open(unprivileged: Shell, closed: str, mode: int) -> None:
+    """Where the logs' directory, or one above it, may not be looked into nobody knows of a log."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / closed
+        (Path(folder) / "logs/api").mkdir(parents=True)
+        (Path(folder) / "logs/api/a.log").write_text(zap(5, "x"))
+        path.chmod(mode * (0o001 if os.geteuid() == 0 else 0o100))
+        logs = Logs(Source((unprivileged,), (f"{folder}/logs/api/*.log",)), None, 900.0, 2**20)
+        try:
+            if closed == "logs" and mode == 1:
+                assert logs.activity().is_within(60), "to pass through it is enough"
+                return
+            for look in (logs.activity, logs.errors):
+                with pytest.raises(Unreachable) as refused:
+                    look()
+                assert f"{path} on local may not be read: Permission denied" in str(refused.value)
+        finally:
+            path.chmod(0o755)
+
+
+def test_an_open_directory_without_a_log_is_said(unprivileged: Shell) -> None:
+    """A directory that may be read, or that is not there, has no log: that is known."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        for place in (folder, f"{folder}/gone/too"):
+            logs = Logs(Source((unprivileged,), (f"{place}/*.log",)), None, 900.0, 2**20)
+            assert f"no regular file matches {place}/*.log" in str(logs.activity())
 
 
 def test_silence_goes_by_the_last_write(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
