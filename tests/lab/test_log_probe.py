@@ -185,16 +185,45 @@ def test_worker_log_is_its_own(log_dir: Path, logs_of: Callable[..., Logs], tmp_
     """The worker's own log has its own silence; a target without one offers none."""
     (log_dir / "a.log").write_text(zap(60, "x"))
     with pytest.raises(NotOffered):
-        logs_of().worker_log()
+        logs_of().worker_log(300)
     logs = logs_of(worker=f"{tmp_path}/w*.log")
-    assert "no regular file matches" in str(logs.worker_log())
+    assert "no regular file matches" in str(logs.worker_log(300))
     assert logs.errors().none
     line = zap(60, "upload processing failed", "error")
     (tmp_path / "w1.log").write_text(line)
     (log_dir / "a.log").write_text(line)
     logs = logs_of(worker=f"{tmp_path}/w*.log")
-    assert logs.worker_log().is_within(60)
+    assert logs.worker_log(300).is_within(60)
     assert logs.errors().counts == (1,), "one event, written to two files"
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "silent"),
+    [
+        ([], False),
+        ([1300], False),  # before the window
+        ([701], False),  # the job that the worker's last line is about
+        ([120], False),  # not overdue yet
+        ([500, 120], True),
+        ([310], True),
+    ],
+)
+def test_a_worker_without_work_may_be_silent(
+    log_dir: Path, logs_of: Callable[..., Logs], arrivals: list[int], silent: bool
+) -> None:
+    """A silent log of jobs alone is held against its worker once an upload has waited for it."""
+    own = log_dir / "own"
+    own.mkdir()
+    (own / "w.log").write_text(zap(700, "process_upload: completed"))
+    os.utime(own / "w.log", (time.time() - 700,) * 2)
+    (log_dir / "a.log").write_text("".join(zap(age, "upload received") for age in arrivals) + "x\n")
+    logs = logs_of(worker=f"{own}/*.log")
+    if silent:
+        assert not logs.worker_log(300).is_within(300)
+        return
+    with pytest.raises(NotOffered, match=r"moved 1\d min ago .* the worker had nothing to log"):
+        logs.worker_log(300)
+    assert logs.worker_log(900).is_within(900), "silence is judged where it is none"
 
 
 def test_worker_starts_are_counted(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
@@ -297,7 +326,7 @@ def test_an_answer_that_was_cut_leaves_it_open(
     (own / "w.log").write_text(zap(50, "job 7 failed", "error") + zap(40, "process_upload: done"))
     os.utime(own / "w.log", (time.time() - 30,) * 2)
     logs = logs_of(worker=f"{own}/w.log")
-    assert logs.worker_log().is_within(60), "the names of the files come before the lines"
+    assert logs.worker_log(300).is_within(60), "the names of the files come before the lines"
     for look in (logs.errors, logs.worker_lines):
         with pytest.raises(Unreachable, match=r"lines that matter are more than 20\.0 KiB"):
             look()
