@@ -161,6 +161,19 @@ def test_a_closed_directory_leaves_it_open(unprivileged: Shell, closed: str, mod
             path.chmod(0o755)
 
 
+def test_a_closed_log_of_the_worker_leaves_it_open(unprivileged: Shell) -> None:
+    """A worker whose own log may not be looked for is not called silent."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "a.log").write_text(zap(400, "upload received"))
+        own = Path(folder) / "own"
+        own.mkdir(mode=0o000)
+        shells = (unprivileged,)
+        source, worker = Source(shells, (f"{folder}/*.log",)), Source(shells, (f"{own}/*.log",))
+        with pytest.raises(Unreachable, match="own on local may not be read: Permission denied"):
+            Logs(source, worker, 900.0, 2**20).worker_lines()
+
+
 def test_an_open_directory_without_a_log_is_said(unprivileged: Shell) -> None:
     """A directory that may be read, or that is not there, has no log: that is known."""
     with tempfile.TemporaryDirectory() as folder:
@@ -252,6 +265,21 @@ def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Callable[.
     assert not logs_of().worker_lines().keeps_up(300), "enqueueing is not working"
     (log_dir / "c.log").write_text(zap(350, "process_upload: uploading -> processing"))
     assert logs_of().worker_lines().keeps_up(300)
+
+
+@pytest.mark.parametrize("arrivals", [[], [400]])
+def test_a_worker_that_logs_elsewhere_is_not_missed(
+    log_dir: Path, logs_of: Callable[..., Logs], arrivals: list[int]
+) -> None:
+    """Without any line of the worker, and no log of its own named, nothing is held against it."""
+    (log_dir / "a.log").write_text("".join(zap(age, "upload received") for age in arrivals) + "x\n")
+    with pytest.raises(NotOffered, match=r"no line of the worker .* log_files under \[worker\]"):
+        logs_of().worker_lines()
+    own = log_dir / "own"
+    own.mkdir()
+    (own / "w.log").write_text(zap(1000, "process_upload: completed"))
+    lines = logs_of(worker=f"{own}/*.log").worker_lines()
+    assert lines.keeps_up(300) is not bool(arrivals), "one that is older than the window is silent"
 
 
 def test_transitions_of_each_upload(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
