@@ -43,6 +43,15 @@ name = "process_upload"
 ENVIRON = {"TOKEN": "open-sesame", "DSN": "postgresql://monitor:hunter22@db.example/veza"}
 
 
+SECRETS = {
+    "VEZA_STAGING_TOKEN": "t0ken-of-staging",
+    "VEZA_STAGING_DSN": "postgresql://u:pw@h/veza",
+    "VEZA_STAGING_AMQP": "amqp://u:pw@h/%2F",
+    "VEZA_STAGING_MANAGEMENT": "http://u:pw@h:15672",
+}
+"""What targets.example.toml takes from the environment."""
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A good targets file, its secrets beside it."""
@@ -101,6 +110,98 @@ def test_passwords_are_found_in_every_form() -> None:
     assert masked(SecretStr("tokentoken")) == "***"
 
 
+ODD = (
+    "postgresql://veza_checks:S3cret/pw0rd@db-1/veza",
+    "amqp://u:S3cret#pw0rd@mq:5672/%2F",
+    "http://u:S3cret?pw0rd@mq:15672",
+    "amqp://u:S3cret@pw0rd@mq:5672/%2F",
+)
+
+
+@pytest.mark.parametrize("url", ODD)
+def test_an_unescaped_password_is_masked_all_the_same(url: str) -> None:
+    """What stands before the last @ is the login, whatever a parser makes of it."""
+    from pydantic import SecretStr
+
+    from fixtures.probes.words import bare_url, without_password
+    from reports.redact import Redactor
+
+    said = f'could not resolve host "S3cret", "pw0rd" of {url}'
+    secrets = sorted(passwords(url), key=len, reverse=True)
+    for shown in (
+        masked(SecretStr(url)),
+        bare_url(url),
+        without_password(f"not reached: {url}"),
+        Redactor(secrets).text(said),
+    ):
+        assert "S3cret" not in shown
+        assert "pw0rd" not in shown
+
+
+def test_passwords_among_the_settings_of_a_string_are_found() -> None:
+    """A password in a URL's query, and one with a quoted quote, are found to their end."""
+    from pydantic import SecretStr
+
+    assert passwords("postgresql://h/db?password=S3%2Fc&user=u") == ["S3%2Fc", "S3/c"]
+    assert masked(SecretStr(r"host=h password='a\'bcdef'")) == "host=h password='***'"
+    assert masked(SecretStr("password=a//b:c@d host=h")) == "password=*** host=h"
+
+
+USABLE = {
+    "VEZA_STAGING_TOKEN": ("t0ken", "abc.DEF-1_2~+/=="),
+    "VEZA_STAGING_DSN": (
+        "postgres://u:p%2Fw@a:5432,b:5433/veza?sslmode=require",
+        "postgresql:///veza",
+        "postgresql://u@[::1]:5432/veza",
+        r"host=h  dbname = veza password='it\'s a/b@c'",
+        "service=veza",
+    ),
+    "VEZA_STAGING_AMQP": ("amqps://u:p%23w:x@mq/%2F", "amqp://mq:5672"),
+    "VEZA_STAGING_MANAGEMENT": ("https://u:pw@mq:15671/", "http://mq"),
+}
+WRONG = {
+    "VEZA_STAGING_TOKEN": ("S3cret…", "S3cret\n", "S3cret\x07", " S3cret"),
+    "VEZA_STAGING_DSN": (
+        "S3cret",
+        "mysql://S3cret/y",
+        "host=h S3cret",
+        "postgresql://u:S3cret",
+        "postgresql://u:S3cret%@h/veza",
+        ODD[0],
+    ),
+    "VEZA_STAGING_AMQP": ("http://u:S3cret@h", "amqp://u:S3cret", "S3cret", ODD[1], ODD[3]),
+    "VEZA_STAGING_MANAGEMENT": ("ftp://S3cret", "http://", "h:15672/S3cret", ODD[2]),
+}
+KEYS = {
+    "VEZA_STAGING_TOKEN": "[targets.staging.api] token (text): ",
+    "VEZA_STAGING_DSN": "[targets.staging.database] dsn (text): ",
+    "VEZA_STAGING_AMQP": "[targets.staging.queue] url (text): ",
+    "VEZA_STAGING_MANAGEMENT": "[targets.staging.queue] management_url (text): ",
+}
+
+
+def flat(table: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, values in table.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), flat(USABLE))
+def test_every_form_of_a_secret_is_taken(name: str, value: str) -> None:
+    """What a client can use is not refused."""
+    assert load(EXAMPLE, "staging", SECRETS | {name: value}).name == "staging"
+
+
+@pytest.mark.parametrize(("name", "value"), flat(WRONG))
+def test_a_secret_that_no_client_can_use_is_refused(name: str, value: str) -> None:
+    """It is refused before a run takes it for an incident: by its key, with its form, unseen."""
+    sentence = refusal(EXAMPLE, "staging", SECRETS | {name: value})
+    assert KEYS[name] in sentence
+    assert "write " in sentence or "percent-encoded" in sentence
+    if value in ODD:
+        assert "the user or the password in it holds a '/'" in sentence
+    for piece in ("S3cret", "pw0rd", "mysql"):
+        assert piece not in sentence
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -118,6 +219,11 @@ def test_passwords_are_found_in_every_form() -> None:
         ),
         ('url = "https://staging.example"\n', "", ("[targets.staging.api]", "lacks the key 'url'")),
         ('"https://staging.example"', '"staging.example"', ("api] url (text)", "https://")),
+        (
+            '"https://staging.example"',
+            '"https://u:hunter22@staging.example"',
+            ("api] url (text)", "without user and password"),
+        ),
         ('environment = "staging"', 'environment = "prod"', ("environment", "'live'")),
         ('environment = "staging"', 'enviroment = "staging"', ("(1 more error after this one)",)),
         ('default_target = "staging"', 'default_traget = "x"', ("did you mean 'default_target'",)),
@@ -170,13 +276,7 @@ def test_a_name_is_no_path(file: Path, name: str) -> None:
 
 def test_the_example_is_valid() -> None:
     """The example file that users copy is a valid target, with every component."""
-    environ = {
-        "VEZA_STAGING_TOKEN": "t0ken-of-staging",
-        "VEZA_STAGING_DSN": "postgresql://u:pw@h/veza",
-        "VEZA_STAGING_AMQP": "amqp://u:pw@h/%2F",
-        "VEZA_STAGING_MANAGEMENT": "http://u:pw@h:15672",
-    }
-    target = load(EXAMPLE, "staging", environ)
+    target = load(EXAMPLE, "staging", SECRETS)
     for part in ("api", "database", "queue", "storage", "logs", "worker"):
         assert getattr(target, part) is not None
 
