@@ -194,3 +194,54 @@ def test_a_named_upload_is_the_subject(lab: Lab, tmp_path: Path) -> None:
     run = run_lab(lab, tmp_path, "--upload-id", row[0], "-k", "upload_status")
     assert row[0] in str(run.outcome("upload_status/uploads_have_left_uploading")["observations"])
     assert run.status == 0
+
+
+OF_STUCK_UPLOADS = (
+    "database/stuck_uploads_have_a_job",
+    "database/no_upload_was_passed_over",
+    "logs/upload_transitions_are_logged",
+    "storage/stuck_files_exist",
+    "storage/stuck_files_are_readable",
+    "storage/stuck_files_are_whole",
+)
+
+
+def test_an_id_that_nobody_has_accuses_nobody(lab: Lab, tmp_path: Path) -> None:
+    """A cut or mistyped --upload-id is said, and is no missing file and no missing log line."""
+    run = run_lab(lab, tmp_path, "--upload-id", "7f9c")
+    unreachable = {check for check, status in run.statuses.items() if status == "unreachable"}
+    assert unreachable == {
+        *OF_STUCK_UPLOADS,
+        "upload_status/uploads_have_left_uploading",
+        "upload_status/progress_agrees_with_status",
+        "upload_status/api_agrees_with_database",
+    }
+    assert all(
+        run.outcome(check)["seen"].startswith("no upload has the id 7f9c; ids are written whole")
+        for check in unreachable
+    )
+    assert "failed" not in run.statuses.values(), run.text
+    assert "Most likely" not in run.text
+    assert "storage problem" not in run.text.lower()
+
+
+def test_an_upload_that_ended_is_not_stuck(lab: Lab, tmp_path: Path) -> None:
+    """Of an upload that ended no file and no log line is missed; its status is still compared."""
+    with psycopg.connect(lab.owner_dsn) as connection:
+        ended = "'failed', 0, 9, 'old.wav', now() - interval '3 hours', now()"
+        row = connection.execute(
+            "INSERT INTO uploads (id, user_id, status, progress, size, filename, created_at,"
+            f" updated_at) VALUES (gen_random_uuid(), gen_random_uuid(), {ended})"
+            " RETURNING id::text"
+        ).fetchone()
+    assert row is not None
+    try:
+        run = run_lab(lab, tmp_path, "--upload-id", row[0])
+    finally:
+        with psycopg.connect(lab.owner_dsn) as connection:
+            connection.execute("DELETE FROM uploads WHERE id::text = %s", row)
+    assert {run.outcome(check)["status"] for check in OF_STUCK_UPLOADS} == {"skipped"}, run.text
+    seen = run.outcome("storage/stuck_files_exist")["seen"]
+    assert f"not stuck, so not looked at: {row[0]} (failed, 3 h old)" in seen
+    assert run.outcome("upload_status/api_agrees_with_database")["status"] == "passed"
+    assert run.state == "healthy"
