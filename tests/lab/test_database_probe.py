@@ -81,6 +81,18 @@ def test_session_can_only_read(probe: Database, services: Lab, probe_of: Make) -
     assert rows == [("2s", "1s", "UTC", "veza-checks")]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "accepted"),
+    [("any", True), ("read-write", True), ("primary", True), ("read-only", False)],
+)
+def test_wanted_kind_of_server_is_found(
+    services: Lab, probe_of: Make, wanted: str, accepted: bool
+) -> None:
+    """A DSN that wants the primary gets it, although the session itself cannot write."""
+    reach = probe_of(f"{services.dsn}?target_session_attrs={wanted}").reach()
+    assert reach.ok is accepted, reach
+
+
 def test_stuck_uploads_are_counted_and_named(
     probe: Database, aged_upload: Callable[..., str]
 ) -> None:
