@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import psycopg.sql
 import pytest
 
 from fixtures.probes.database import Database
@@ -75,10 +76,10 @@ def test_session_can_only_read(probe: Database, services: Lab, probe_of: Make) -
     rows = probe._session.rows(
         sql.SQL(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
-            " current_setting('TimeZone'), current_setting('application_name')"
+            " current_setting('application_name')"
         )
     )
-    assert rows == [("2s", "1s", "UTC", "veza-checks")]
+    assert rows == [("2s", "1s", "veza-checks")]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,31 @@ def test_text_payloads_and_zoneless_times_are_read(
     assert probe.jobs_of(probe.subjects(None, 600.0, 5), 600.0).without == ("2",)
     with pytest.raises(NotOffered, match="no upload has ever completed"):
         probe.newest_completed()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Paris"])
+def test_zoneless_times_are_those_of_the_database(
+    odd: Owner, services: Lab, probe_of: Make, zone: str
+) -> None:
+    """Times without a zone that the database wrote by its own zone are as old as they are."""
+    odd.execute(
+        "CREATE TABLE odd.uploads (id int, status text DEFAULT 'uploading', progress int,"
+        " created_at timestamp, updated_at timestamp, error_message text)"
+    )
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    name = psycopg.sql.Literal(zone)
+    odd.execute(psycopg.sql.SQL("ALTER DATABASE veza SET TimeZone TO {}").format(name))
+    try:
+        odd.execute(psycopg.sql.SQL("SET TimeZone TO {}").format(name))
+        odd.execute(
+            "INSERT INTO odd.uploads (id, created_at) VALUES (1, now() - interval '1 min'),"
+            " (2, now() - interval '30 min')"
+        )
+        stuck = probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0)
+    finally:
+        odd.execute("ALTER DATABASE veza RESET TimeZone")
+    assert [one.id for one in stuck.shown] == ["2"]
+    assert 1800 <= stuck.oldest_seconds < 1900
 
 
 def test_locked_table_costs_one_wait_and_names_its_holder(services: Lab, probe: Database) -> None:
