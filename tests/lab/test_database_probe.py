@@ -357,3 +357,42 @@ def test_row_waits_are_seen(
             holder.rollback()
             waiter.pgconn.get_result()
             waiter.pgconn.get_result()
+
+
+@pytest.mark.parametrize(
+    ("statement", "blocks"),
+    [
+        (b"CREATE INDEX CONCURRENTLY made_for_test ON uploads (error_message)", False),
+        (b"LOCK TABLE uploads IN EXCLUSIVE MODE", True),
+    ],
+)
+def test_only_waits_that_hold_up_uploads_block(
+    services: Lab,
+    owner: Owner,
+    probe: Database,
+    aged_upload: Callable[..., str],
+    statement: bytes,
+    blocks: bool,
+) -> None:
+    """An index built concurrently waits for a writer to end and blocks nobody; a lock does."""
+    upload = aged_upload()
+    with (
+        psycopg.connect(services.owner_dsn) as writer,
+        psycopg.connect(services.owner_dsn, autocommit=not blocks) as waiter,
+    ):
+        writer.execute("UPDATE uploads SET progress = 99 WHERE id = %s", (upload,))
+        if blocks:
+            waiter.execute("SELECT 1")
+        waiter.pgconn.send_query(statement)
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
+        deadline = time.monotonic() + 5
+        while owner.execute(waits, (waiter.info.backend_pid,)).fetchone() != (1,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.2)
+        locks = probe.locks(0.1)
+        writer.rollback()
+        while waiter.pgconn.get_result():
+            pass
+    owner.execute("DROP INDEX IF EXISTS made_for_test")
+    assert locks.block_uploads is blocks, locks
