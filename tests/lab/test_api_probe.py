@@ -189,14 +189,16 @@ def test_malformed_answers_are_unreachable(
         probe_of(made_server.url).statuses((Subject("x"),), 600.0)
 
 
-@pytest.mark.parametrize("progress", [None, "full", True, float("inf"), {}, [1]])
+@pytest.mark.parametrize(
+    "progress", [None, "full", True, float("inf"), float("nan"), 10**400, {}, [1]]
+)
 def test_odd_progress_is_no_error(
     probe_of: Make, made_server: MadeServer, progress: object
 ) -> None:
     """A progress that is no number leaves the status readable."""
     made_server.reply = Reply(body=status_of(progress=progress))
     seen = probe_of(made_server.url).statuses((Subject("x", age_seconds=900.0),), 600.0)
-    assert str(seen)
+    assert seen.uploads[0].progress is None, str(seen)
     assert len(seen.stuck) == 1
 
 

@@ -303,6 +303,28 @@ def test_zoneless_times_are_those_of_the_database(
     assert 1800 <= stuck.oldest_seconds < 1900
 
 
+@pytest.mark.parametrize("kind", ["float8", "numeric", "text"])
+def test_progress_that_cannot_be_is_not_recorded(
+    odd: Owner, services: Lab, probe_of: Make, kind: str
+) -> None:
+    """A progress that is no finite number, or an absurd one, is none; the upload is still told."""
+    odd.execute(
+        f"CREATE TABLE odd.uploads (id int, status text, progress {kind}, created_at timestamptz,"
+        " updated_at timestamptz, error_message text)".encode()
+    )
+    odd.execute(
+        "INSERT INTO odd.uploads (id, status, progress, created_at) SELECT n, 'uploading', told,"
+        f" now() - interval '1 hour' FROM unnest('{{NaN, NULL, 1e300, 99.5}}'::{kind}[])"
+        " WITH ORDINALITY AS v(told, n)".encode()
+    )
+    if kind != "numeric":
+        odd.execute("UPDATE odd.uploads SET progress = 'Infinity' WHERE id = 2")
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    told = [one.progress for one in probe.stuck_uploads(600.0).shown]
+    assert told == [None, None, None, 99]
+
+
 def test_locked_table_costs_one_wait_and_names_its_holder(services: Lab, probe: Database) -> None:
     """A locked table is waited for once; the lock check still works and names who holds it."""
     with locked(services.owner_dsn, "uploads") as pid:
