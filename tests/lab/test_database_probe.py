@@ -145,6 +145,25 @@ def test_job_that_waits_again_is_not_late_at_once(
     assert probe.pending_jobs(300.0, 300.0).total == 1
 
 
+def test_processing_began_with_the_last_start(
+    owner: Owner, probe: Database, aged_upload: Callable[..., str]
+) -> None:
+    """An upload is processed since its last job at work started; without one, since its update."""
+    without = aged_upload("processing", minutes=20)
+    ended = aged_upload("processing", job="completed", minutes=25, started=24)
+    once = aged_upload("processing", job="processing", minutes=40, started=30)
+    twice = aged_upload("processing", job="processing", minutes=40, started=30)
+    owner.execute(
+        "INSERT INTO job_queue (id, type, payload, status, created_at, started_at) SELECT"
+        " gen_random_uuid(), type, payload, status, created_at, now() - interval '1 min'"
+        " FROM job_queue WHERE payload ->> 'upload_id' = %s",
+        (twice,),
+    )
+    seen = probe.overstayed_processing(300.0)
+    assert (seen.total, seen.shown) == (3, (once, ended, without))
+    assert 1800 <= seen.oldest_seconds < 1860
+
+
 def test_silent_ends_are_found(probe: Database, aged_upload: Callable[..., str]) -> None:
     """A job that ended unknown to its upload is told; one with an error, or tried again, is not."""
     unnoticed = aged_upload(job="completed")
