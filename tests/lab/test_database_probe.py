@@ -164,6 +164,25 @@ def test_processing_began_with_the_last_start(
     assert 1800 <= seen.oldest_seconds < 1860
 
 
+def test_zero_time_is_no_start(
+    owner: Owner, probe: Database, aged_upload: Callable[..., str]
+) -> None:
+    """A start in the year 1 is none: such a job is as late as it is old, and was never started."""
+    aged_upload(job="pending", minutes=3)
+    late = aged_upload(job="pending", minutes=9)
+    hung = aged_upload("processing", job="processing", minutes=30)
+    owner.execute(
+        "UPDATE job_queue SET started_at = '0001-01-01 00:00:00+00'"
+        " WHERE created_at < now() - interval '2 min' AND status IN ('pending', 'processing')"
+    )
+    pending, running = probe.pending_jobs(300.0, 300.0), probe.running_jobs(300.0)
+    assert (pending.shown, running.shown) == ((late,), (hung,))
+    assert 540 <= pending.oldest_seconds < 600
+    assert 1800 <= running.oldest_seconds < 1860
+    assert probe.overstayed_processing(300.0).oldest_seconds < 1860
+    assert probe.moving_jobs(300.0).shown == (late,)
+
+
 def test_silent_ends_are_found(probe: Database, aged_upload: Callable[..., str]) -> None:
     """A job that ended unknown to its upload is told; one with an error, or tried again, is not."""
     unnoticed = aged_upload(job="completed")
