@@ -293,6 +293,24 @@ def test_jobs_without_messages_are_lost(
     database.close()
 
 
+def test_messages_that_are_not_acknowledged_are_not_missed(
+    services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+) -> None:
+    """A consumer that acknowledges automatically may have any job's message; none is lost yet."""
+    database = Database(services.dsn)
+    aged_upload(job="pending")
+    consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
+    channel.basic_publish("", NAME, b"1")
+    probe = probe_of()
+    agreement = JobAgreement(database, probe)
+    until(lambda: bool(probe.figures(300.0).consumers) and probe.depth().ready == 0)
+    with pytest.raises(NotOffered, match=r"what veza from .* it acknowledges automatically"):
+        agreement.jobs_in_queue()
+    channel.basic_cancel(consumer)
+    assert agreement.jobs_in_queue().lost
+    database.close()
+
+
 def test_deliveries_that_nobody_works_on_are_told(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
