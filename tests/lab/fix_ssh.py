@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 START_SECONDS = 10.0
 SEPARATION = Path("/run/sshd")
 """Where sshd, run by root, locks up the process that talks to strangers."""
+OURS = "made-by-tests"
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,6 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
             str(folder / key),
         ]
         subprocess.run(command, check=True, timeout=10)
-    made = os.geteuid() == 0 and not SEPARATION.exists()
-    if made:
-        SEPARATION.mkdir(mode=0o755)
     port = free_port()
     (folder / "authorized_keys").write_bytes((folder / "user.pub").read_bytes())
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
@@ -93,18 +93,42 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         "PermitRootLogin prohibit-password\n"
     )
     log = folder / "sshd.log"
-    process = subprocess.Popen(
-        [sshd, "-D", "-f", str(folder / "sshd.conf"), "-E", str(log)], stdin=subprocess.DEVNULL
-    )
+    with separation() if os.geteuid() == 0 else nullcontext():
+        process = subprocess.Popen(
+            [sshd, "-D", "-f", str(folder / "sshd.conf"), "-E", str(log)], stdin=subprocess.DEVNULL
+        )
+        try:
+            wait_for(lambda: listens(port) or process.poll() is not None, "sshd to listen")
+            assert process.poll() is None, log.read_text()
+            yield SshServer(folder, port, process.pid)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@contextmanager
+def separation() -> Iterator[None]:
+    """Keep sshd's directory while any process that tests needs it; the last one removes it."""
+    while True:
+        with suppress(FileExistsError):
+            SEPARATION.mkdir(mode=0o755)
+            (SEPARATION / OURS).touch()
+        # Once more where the one that was the last until now removes it meanwhile.
+        with suppress(FileNotFoundError):
+            held = os.open(SEPARATION, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_SH)
+            if os.fstat(held).st_nlink:
+                break
+            os.close(held)
     try:
-        wait_for(lambda: listens(port) or process.poll() is not None, "sshd to listen")
-        assert process.poll() is None, log.read_text()
-        yield SshServer(folder, port, process.pid)
+        yield
     finally:
-        process.terminate()
-        process.wait(10)
-        if made:
-            SEPARATION.rmdir()
+        with suppress(BlockingIOError):
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (SEPARATION / OURS).exists():
+                (SEPARATION / OURS).unlink()
+                SEPARATION.rmdir()
+        os.close(held)
 
 
 @pytest.fixture(params=["local", "ssh"])
