@@ -105,6 +105,15 @@ def test_cut_json_keeps_its_date_and_level(tail: str) -> None:
     assert line.message == "upload error: aaaaaaaa"
 
 
+@given(st.integers(45, 200))
+def test_a_line_that_is_only_dated_has_the_same_date(length: int) -> None:
+    """Where a cut line is not mended, what it says of time and level is the same."""
+    said = {"id": "a,b", "note": '{"x": "\\"}'}
+    raw = json.dumps({"level": "warn", "ts": 1765792740.5, "msg": "upload accepted", **said})
+    bare, mended = parse(raw[:length], NOW, mend=False), parse(raw[:length], NOW)
+    assert (bare.age(NOW), bare.level) == (mended.age(NOW), mended.level) == (59.5, "warn")
+
+
 @pytest.mark.parametrize(
     ("text", "quiet"),
     [
