@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.lab.serving import LoopbackServer, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,23 +36,19 @@ class Manners:
     silent: bool = False
 
 
-class MadeApi(ThreadingHTTPServer):
+class MadeApi(LoopbackServer):
     """An upload API on loopback with these manners; it keeps what it was asked."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Asked)
+        super().__init__(Asked)
         self.manners = Manners()
         self.asked: list[tuple[str, str, str, bytes]] = []
         self.deleted = False
-        self.ended = threading.Event()
 
 
-class Asked(BaseHTTPRequestHandler):
+class Asked(Quiet, BaseHTTPRequestHandler):
     """Answers as the server's manners are."""
 
-    protocol_version = "HTTP/1.1"
     server: MadeApi
 
     def _note(self) -> None:
@@ -101,18 +98,10 @@ class Asked(BaseHTTPRequestHandler):
                 told = {"id": manners.told_id, "status": status, "error_message": "disk on fire"}
                 self._answer(200, {"data": told})
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
-
 
 @pytest.fixture
 def made_api() -> Iterator[MadeApi]:
     """The made API, well-mannered until a test tells it otherwise."""
     server = MadeApi()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.ended.set()
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    with server.serving():
+        yield server

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+
+from tests.lab.serving import LoopbackServer, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,28 +43,19 @@ class Reply:
     location: str = ""
 
 
-class MadeServer(ThreadingHTTPServer):
+class MadeServer(LoopbackServer):
     """An HTTP server that gives the same reply to every request and keeps what it was asked."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.reply = Reply()
         self.replies: dict[str, Reply] = {}
         self.asked: list[tuple[str, str, str | None]] = []
-        self.ended = threading.Event()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet, BaseHTTPRequestHandler):
     """Answers with the server's reply."""
 
-    protocol_version = "HTTP/1.1"
     server: MadeServer
 
     def do_GET(self) -> None:
@@ -86,21 +78,13 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
-
 
 @pytest.fixture
 def made_server() -> Iterator[MadeServer]:
     """A server that answers what the test tells it to."""
     server = MadeServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.ended.set()
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    with server.serving():
+        yield server
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         delete: str = TRACK,
         lookup: Lookup | None = None,
     ) -> Sent:
-        url = f"http://127.0.0.1:{made_api.server_address[1]}"
+        url = made_api.url
         web = CanaryWeb(url, timeout, "the API")
         journal = Journal(tmp_path / "canaries.jsonl")
         journal.open()
