@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from reports.report import OBSERVED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -136,9 +138,7 @@ def last_episode(runs: Sequence[Run]) -> Episode | None:
 
 def not_looked_at(wanted: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str, ...]:
     """Return which of these checks neither passed nor failed among the outcomes of a run."""
-    return tuple(
-        check for check in sorted(wanted) if outcomes.get(check) not in ("passed", "failed")
-    )
+    return tuple(check for check in sorted(wanted) if outcomes.get(check) not in OBSERVED)
 
 
 def recovery(runs: Sequence[Run], processing_max: float = PROCESSING_MAX) -> tuple[Watched, ...]:

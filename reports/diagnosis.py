@@ -20,7 +20,7 @@ from reports.judgement import (
     NotObserved,
     Unexplained,
 )
-from reports.network import Network, add, likeliest, normalised, probability
+from reports.network import Network, add, likeliest, log_fail, normalised, probability
 from reports.next_check import choose_next_check
 from reports.outcome import base_id
 
@@ -125,7 +125,9 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]], network: Networ
         if not failed and gate and "failed" not in gate:
             continue
         names = found["failed" if failed else "passed"]
-        terms = network.log_fail(row) if failed else network.log_pass(row)
+        terms = network.log_pass(row)
+        if failed:
+            terms = log_fail(terms)
         seen.append(_Seen(row, names[0] if len(names) == 1 else row.id, failed, terms))
     return seen
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reports.report import exit_status
+from reports.words import count
 
 if TYPE_CHECKING:
     from reports.report import Report
@@ -55,5 +56,4 @@ def verdict(
     if report.problems or not observed:
         return status, ""
     known = sum(r.outcome.status in BAD for r in report.results)
-    failures = f"{known} known failure{'s' * (known != 1)}"
-    return 0, f"Not worse than the baseline: {failures}." if known else ""
+    return 0, f"Not worse than the baseline: {count(known, 'known failure')}." if known else ""

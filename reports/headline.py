@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reports.words import count
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -101,11 +103,7 @@ def _listed(parts: list[str]) -> str:
 
 def _reported(results: Sequence[Result]) -> str:
     done = sum(result.outcome.status != "missing" for result in results)
-    return f"{done} of {_checks(len(results))}"
-
-
-def _checks(count: int) -> str:
-    return f"{count} check{'s' * (count != 1)}"
+    return f"{done} of {count(len(results), 'check')}"
 
 
 def _health(results: Sequence[Result], unselected: int) -> str:
@@ -115,7 +113,7 @@ def _health(results: Sequence[Result], unselected: int) -> str:
     left = f"{skipped} {'was' if skipped == 1 else 'were'} skipped"
     if unselected:
         verb = "was" if len(results) == 1 else "were"
-        selected = f"{len(results)} of {_checks(len(results) + unselected)} {verb} selected"
+        selected = f"{len(results)} of {count(len(results) + unselected, 'check')} {verb} selected"
         return f"{selected}; {passed} {hold}, {left}" if skipped else f"{selected}, and {hold}"
     every = "the only check" if passed == 1 else f"all {passed} checks"
     return f"{every} that could look {hold}, {left}" if skipped else f"{every} {hold}"
@@ -138,14 +136,13 @@ def _reason(
     if not unsure and interrupted:
         return "nothing has failed"
     if not unsure:
+        only = len(results) == 1
         every = (
-            "the only selected check was"
-            if len(results) == 1
-            else (f"all {len(results)} selected checks were")
+            "the only selected check was" if only else f"all {len(results)} selected checks were"
         )
         return f"{every} skipped, so nothing was looked at"
     return (
-        f"{len(unsure)} of {_checks(len(results))} could not tell, "
+        f"{len(unsure)} of {count(len(results), 'check')} could not tell, "
         f"the first: {_without_stop(unsure[0].seen or unsure[0].expected)}"
     )
 

@@ -32,24 +32,17 @@ class Network:
             self.prior = [x + absent for x in self.prior] + [x + present for x in self.prior]
 
     def log_pass(self, row: CheckRow) -> list[float]:
-        """log P(row passes | set), for each set."""
-        return self._spread(row, _log_pass(row, self.ids))
-
-    def log_fail(self, row: CheckRow) -> list[float]:
-        """log P(row fails | set), for each set."""
-        return self._spread(row, [log(-expm1(x)) for x in _log_pass(row, self.ids)])
-
-    def _spread(self, row: CheckRow, terms: list[float]) -> list[float]:
-        """The terms over the sets of the row's own causes, for each set of all causes."""
+        """log P(row passes | set), for each set: noisy-OR, built up cause by cause."""
         weights = dict(row.explained_by)
-        places, bit = [0], 1
+        terms = [log1p(-row.leak)]
         for cause in self.ids:
-            if cause in weights:
-                places += [place + bit for place in places]
-                bit *= 2
+            weight = weights.get(cause)
+            if weight is None:
+                terms += terms
             else:
-                places += places
-        return [terms[place] for place in places]
+                change = log1p(-weight)
+                terms += [x + change for x in terms]
+        return terms
 
     def odds(self, masses: list[float]) -> list[float]:
         """logit P(cause) for each cause, from the masses of the sets, folded last bit first."""
@@ -66,13 +59,11 @@ def add(left: list[float], right: list[float]) -> list[float]:
     return [x + y for x, y in zip(left, right, strict=True)]
 
 
-def _log_pass(row: CheckRow, causes: Sequence[str]) -> list[float]:
-    """log P(row passes | set) over the sets of those causes that explain it: noisy-OR."""
-    weights = dict(row.explained_by)
-    terms = [log1p(-row.leak)]
-    for change in (log1p(-weights[cause]) for cause in causes if cause in weights):
-        terms += [x + change for x in terms]
-    return terms
+def log_fail(log_pass: list[float]) -> list[float]:
+    """log P(fails) of log P(passes), set by set."""
+    # A check tells apart the sets of its own causes alone: most of the values are repeated.
+    fails = {x: log(-expm1(x)) for x in set(log_pass)}
+    return [fails[x] for x in log_pass]
 
 
 def normalised(total: list[float]) -> list[float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.render import html_text
 from reports.report import OBSERVED
+from reports.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,7 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
     seen = [outcome for outcome in outcomes if outcome.status in OBSERVED]
     failed = sum(outcome.status == "failed" for outcome in seen)
     asked = [outcome for outcome in outcomes if outcome.status != "skipped"]
-    total = f"{len(asked)} check{'s' * (len(asked) != 1)}"
+    total = count(len(asked), "check")
     blind = f", {len(asked) - len(seen)} not seen" if len(seen) < len(asked) else ""
     if failed:
         word = "fails" if failed == 1 else "fail"

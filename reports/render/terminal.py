@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from reports.render.explanation import print_explanation
+from reports.words import count
 
 if TYPE_CHECKING:
     from reports.outcome import Outcome
@@ -122,6 +123,6 @@ def _coverage(console: Console, report: Report) -> None:
 def _last_line(report: Report, path: str) -> Text:
     where = f"; report: {path}" if path else ""
     name = report.target.get("name", "?")
-    count = len(report.results)
-    text = f"Target {name}: {count} check{'s' * (count != 1)} in {report.seconds:.1f} s{where}"
+    checks = count(len(report.results), "check")
+    text = f"Target {name}: {checks} in {report.seconds:.1f} s{where}"
     return Text(text, "dim")

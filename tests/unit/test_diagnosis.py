@@ -442,7 +442,7 @@ def test_the_shipped_model_is_judged_in_well_under_fifty_milliseconds() -> None:
     """A whole diagnosis, with what each check contributed, costs no run a noticeable time."""
     results = [Result(r.id, "failed" if n % 3 else "passed") for n, r in enumerate(SHIPPED.checks)]
     best = math.inf
-    for _ in range(5):
+    for _ in range(20):
         begin = time.process_time()
         diagnose(SHIPPED, results)
         best = min(best, time.process_time() - begin)
