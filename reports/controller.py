@@ -102,7 +102,8 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if session.config.option.collectonly:
+        if session.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
+            # A slip of the command line is no run: it gets its sentence, and the last report stays.
             return
         reason = session.shouldstop or session.shouldfail or "the run ended before it"
         report = self._assemble(str(reason))

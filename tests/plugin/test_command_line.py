@@ -70,6 +70,26 @@ def test_a_slip_gets_one_sentence(
     assert run.report is None
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("-m", "symtom"), "Unknown marker(s) in '-m' expression: symtom"),
+        (("-k", "not("), "Wrong expression passed to '-k': not("),
+        (("checks/upload_stuk",), "file or directory not found: checks/upload_stuk"),
+    ],
+)
+def test_a_slip_in_the_selection_is_no_run(
+    file: Path, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    """What pytest itself refuses leaves no report behind, and no verdict around its sentence."""
+    where = (f"--targets-file={file}", "--target", "staging", "-n0")
+    run = run_suite(*where, *arguments, out=tmp_path / "out")
+    assert run.status == 4
+    assert told in run.errors
+    assert "Unknown:" not in run.text + run.errors
+    assert run.report is None
+
+
 def test_no_file_names_the_example(tmp_path: Path) -> None:
     """Where there is no targets file, the example is named and the lab offered, not started."""
     run = run_suite(f"--targets-file={tmp_path / 'none.toml'}", out=tmp_path / "out")
