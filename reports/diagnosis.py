@@ -20,7 +20,7 @@ from reports.judgement import (
     NotObserved,
     Unexplained,
 )
-from reports.network import Network, add, likeliest, log_fail, normalised, probability
+from reports.network import Network, add, likeliest, log_fail, normalised, probability, without
 from reports.next_check import choose_next_check
 from reports.outcome import base_id
 
@@ -127,7 +127,7 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]], network: Networ
         names = found["failed" if failed else "passed"]
         terms = network.log_pass(row)
         if failed:
-            terms = log_fail(terms)
+            terms = [log_fail(x) for x in terms]
         seen.append(_Seen(row, names[0] if len(names) == 1 else row.id, failed, terms))
     return seen
 
@@ -142,10 +142,9 @@ def _findings(
 ) -> list[Finding]:
     shifts: list[list[Contribution]] = [[] for _ in network.ids]
     for item in seen:
-        rest = [x - y for x, y in zip(total, item.terms, strict=True)]
-        without = network.odds(normalised(rest))
+        others = network.odds(without(total, item.terms))
         status = "failed" if item.failed else "passed"
-        for node, (given, before) in enumerate(zip(odds, without, strict=True)):
+        for node, (given, before) in enumerate(zip(odds, others, strict=True)):
             if abs(given - before) >= NEGLIGIBLE:
                 shifts[node].append(Contribution(item.check, status, given - before))
     statuses: dict[str, set[str]] = {}

@@ -12,6 +12,7 @@ is sampled or approximated.
 
 from __future__ import annotations
 
+import operator
 from math import exp, expm1, log, log1p, log2
 from typing import TYPE_CHECKING
 
@@ -56,22 +57,29 @@ class Network:
 
 def add(left: list[float], right: list[float]) -> list[float]:
     """The sums, set by set."""
-    return [x + y for x, y in zip(left, right, strict=True)]
+    return list(map(operator.add, left, right))
 
 
-def log_fail(log_pass: list[float]) -> list[float]:
-    """log P(fails) of log P(passes), set by set."""
-    # A check tells apart the sets of its own causes alone: most of the values are repeated.
-    fails = {x: log(-expm1(x)) for x in set(log_pass)}
-    return [fails[x] for x in log_pass]
+def log_fail(log_pass: float) -> float:
+    """log P(fails) of log P(passes)."""
+    return log(-expm1(log_pass))
+
+
+def without(total: list[float], terms: list[float]) -> list[float]:
+    """The mass of each set, up to a factor, had the check of these terms not been seen."""
+    return _relative(list(map(operator.sub, total, terms)))
 
 
 def normalised(total: list[float]) -> list[float]:
     """The mass of each set, adding up to 1, from its logarithm up to a constant."""
-    top = max(total)
-    masses = [exp(x - top) for x in total]
+    masses = _relative(total)
     scale = sum(masses)
     return [x / scale for x in masses]
+
+
+def _relative(total: list[float]) -> list[float]:
+    top = max(total)
+    return [exp(x - top) for x in total]
 
 
 def probability(log_odds: float) -> float:
