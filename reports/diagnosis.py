@@ -20,7 +20,7 @@ from reports.judgement import (
     NotObserved,
     Unexplained,
 )
-from reports.network import Network, add, likeliest, log_fail, normalised, probability, without
+from reports.network import Network, likeliest, normalised, probability, weighed, without
 from reports.next_check import choose_next_check
 from reports.outcome import base_id
 
@@ -56,12 +56,12 @@ class CheckResult(Protocol):
 
 @dataclass(frozen=True)
 class _Seen:
-    """One row as observed: the case that decided, and its log-likelihood for each set."""
+    """One row as observed: the case that decided, and its likelihood for each set."""
 
     row: CheckRow
     check: str
     failed: bool
-    terms: list[float]
+    likelihood: list[float]
 
 
 def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
@@ -78,14 +78,14 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
     results = sorted({(result.check, result.status) for result in outcomes})
     network = Network(causes)
     seen = _observe(evidence, results, network)
-    total = network.prior
+    masses = network.prior
     for item in seen:
-        total = add(total, item.terms)
-    masses = normalised(total)
+        masses = weighed(masses, item.likelihood)
+    masses = normalised(masses)
     odds = network.odds(masses)
-    findings = _findings(evidence, network, seen, total, odds, results)
+    findings = _findings(evidence, network, seen, masses, odds, results)
     ranked = sorted(range(len(causes)), key=lambda node: (-odds[node], node))
-    best = likeliest(total)
+    best = likeliest(masses)
     chosen = [cause for node, cause in enumerate(causes) if best >> node & 1]
     hypotheses = tuple(findings[node] for node in ranked if not causes[node].outside)
     outside = tuple(findings[node] for node in ranked if causes[node].outside)
@@ -125,10 +125,8 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]], network: Networ
         if not failed and gate and "failed" not in gate:
             continue
         names = found["failed" if failed else "passed"]
-        terms = network.log_pass(row)
-        if failed:
-            terms = [log_fail(x) for x in terms]
-        seen.append(_Seen(row, names[0] if len(names) == 1 else row.id, failed, terms))
+        likelihood = network.likelihood(row, failed=failed)
+        seen.append(_Seen(row, names[0] if len(names) == 1 else row.id, failed, likelihood))
     return seen
 
 
@@ -136,13 +134,13 @@ def _findings(
     evidence: Evidence,
     network: Network,
     seen: list[_Seen],
-    total: list[float],
+    masses: list[float],
     odds: list[float],
     results: list[tuple[str, str]],
 ) -> list[Finding]:
     shifts: list[list[Contribution]] = [[] for _ in network.ids]
     for item in seen:
-        others = network.odds(without(total, item.terms))
+        others = network.odds(without(masses, item.likelihood))
         status = "failed" if item.failed else "passed"
         for node, (given, before) in enumerate(zip(odds, others, strict=True)):
             if abs(given - before) >= NEGLIGIBLE:

@@ -6,14 +6,14 @@ With S the set of causes that are true, a check i passes with probability
 
 (noisy-OR: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3.2; as a
 two-layer network of diseases and findings: Shwe et al., QMR-DT, Methods of Information in Medicine
-30, 1991). The posterior of every set is computed by enumeration of all 2^n, in logarithms; nothing
-is sampled or approximated.
+30, 1991). The posterior of every set is computed by enumeration of all 2^n; nothing is sampled or
+approximated.
 """
 
 from __future__ import annotations
 
 import operator
-from math import exp, expm1, log, log1p, log2
+from math import exp, log, log2
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,28 +21,33 @@ if TYPE_CHECKING:
 
     from reports.evidence import Cause, CheckRow
 
+SMALL = 1e-100
+
 
 class Network:
     """The 2^n sets of causes; set number m holds cause k if bit k of m is 1."""
 
     def __init__(self, causes: Sequence[Cause]) -> None:
         self.ids = [cause.id for cause in causes]
-        self.prior = [0.0]
+        self.prior = [1.0]
         for cause in causes:
-            absent, present = log1p(-cause.prior), log(cause.prior)
-            self.prior = [x + absent for x in self.prior] + [x + present for x in self.prior]
+            absent = 1 - cause.prior
+            self.prior = [x * absent for x in self.prior] + [x * cause.prior for x in self.prior]
 
-    def log_pass(self, row: CheckRow) -> list[float]:
-        """log P(row passes | set), for each set: noisy-OR, built up cause by cause."""
+    def likelihood(self, row: CheckRow, *, failed: bool) -> list[float]:
+        """P(row fails | set), or P(row passes | set), for each set, built up cause by cause."""
         weights = dict(row.explained_by)
-        terms = [log1p(-row.leak)]
+        terms = [row.leak if failed else 1 - row.leak]
         for cause in self.ids:
             weight = weights.get(cause)
             if weight is None:
                 terms += terms
+            elif failed:
+                # 1 - (1 - x)(1 - w), in which a small x would be lost.
+                terms += [x + weight * (1 - x) for x in terms]
             else:
-                change = log1p(-weight)
-                terms += [x + change for x in terms]
+                spared = 1 - weight
+                terms += [x * spared for x in terms]
         return terms
 
     def odds(self, masses: list[float]) -> list[float]:
@@ -51,35 +56,27 @@ class Network:
         while len(masses) > 1:
             half = len(masses) // 2
             found.append(_log(sum(masses[half:])) - _log(sum(masses[:half])))
-            masses = add(masses[:half], masses[half:])
+            masses = list(map(operator.add, masses[:half], masses[half:]))
         return found[::-1]
 
 
-def add(left: list[float], right: list[float]) -> list[float]:
-    """The sums, set by set."""
-    return list(map(operator.add, left, right))
+def weighed(masses: list[float], likelihood: list[float]) -> list[float]:
+    """The masses, up to a factor, with one check more taken into account."""
+    product = list(map(operator.mul, masses, likelihood))
+    top = max(product)
+    # Lifted long before the floats end, so that what counts is never lost, however many checks.
+    return product if top > SMALL else [x / top for x in product]
 
 
-def log_fail(log_pass: float) -> float:
-    """log P(fails) of log P(passes)."""
-    return log(-expm1(log_pass))
+def without(masses: list[float], likelihood: list[float]) -> list[float]:
+    """The masses, up to a factor, had that check not been seen."""
+    return list(map(operator.truediv, masses, likelihood))
 
 
-def without(total: list[float], terms: list[float]) -> list[float]:
-    """The mass of each set, up to a factor, had the check of these terms not been seen."""
-    return _relative(list(map(operator.sub, total, terms)))
-
-
-def normalised(total: list[float]) -> list[float]:
-    """The mass of each set, adding up to 1, from its logarithm up to a constant."""
-    masses = _relative(total)
+def normalised(masses: list[float]) -> list[float]:
+    """The masses, adding up to 1."""
     scale = sum(masses)
     return [x / scale for x in masses]
-
-
-def _relative(total: list[float]) -> list[float]:
-    top = max(total)
-    return [exp(x - top) for x in total]
 
 
 def probability(log_odds: float) -> float:
@@ -87,10 +84,10 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + exp(-log_odds)) if log_odds >= 0 else exp(log_odds) / (1 + exp(log_odds))
 
 
-def likeliest(total: list[float]) -> int:
+def likeliest(masses: list[float]) -> int:
     """The likeliest set; among equals the one with the fewest causes, then the first."""
-    bound = max(total) - 1e-9
-    equals = (mask for mask, value in enumerate(total) if value >= bound)
+    bound = max(masses) * (1 - 1e-9)
+    equals = (mask for mask, value in enumerate(masses) if value >= bound)
     return min(equals, key=lambda mask: (mask.bit_count(), mask))
 
 

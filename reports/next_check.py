@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import operator
 from itertools import compress
-from math import exp
 from typing import TYPE_CHECKING
 
 from reports.judgement import CERTAIN, NextCheck
@@ -47,7 +47,7 @@ def choose_next_check(
         looked = row.id in passed | failed | tried
         if looked or moot or not (row.weight(first.id) or row.weight(second.id)):
             continue
-        joint = [x * exp(y) for x, y in zip(masses, network.log_pass(row), strict=True)]
+        joint = list(map(operator.mul, masses, network.likelihood(row, failed=False)))
         states = [sum(compress(masses, member)) for member in members]
         passing = [sum(compress(joint, member)) for member in members]
         bits = information(states, passing)
