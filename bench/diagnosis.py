@@ -15,8 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.diagnosis import MAX_CAUSES, diagnose
-from reports.evidence import Cause, CheckRow, Evidence, load_evidence
+from reports.diagnosis.diagnose import MAX_CAUSES, diagnose
+from reports.diagnosis.evidence import Cause, CheckRow, Evidence, load_evidence
 
 SHIPPED = Path(__file__).resolve().parents[1] / "runbooks/upload_stuck/evidence.toml"
 CHECKS = 60

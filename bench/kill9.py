@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.receiver import Receiver
-from reports.history import NAME, History, HistoryError
-from reports.load import LoadError, load_report
+from reports.history.store import NAME, History, HistoryError
+from reports.model.load import LoadError, load_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = """
 import sys, time
 import pytest
-from reports import controller
+from reports.run import controller
 
 write = controller.write_artifacts
 

@@ -6,16 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.assemble import Book, assemble
-from reports.evidence import load_evidence
-from reports.outcome import Observation, Outcome
-from reports.runbook_markdown import load_runbook
+from core.outcome import Observation, Outcome
+from reports.diagnosis.evidence import load_evidence
+from reports.model.build import Book, assemble
+from reports.runbook.markdown import load_runbook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reports.outcome import Status
-    from reports.report import Report
+    from core.outcome import Status
+    from reports.model.report import Report
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,10 +9,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reports.durations import say_duration
+from core.durations import say_duration
 
 if TYPE_CHECKING:
-    from reports.report import Report, State
+    from reports.model.report import Report, State
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reports.durations import say_duration
-from reports.placeholders import fill
-from reports.render import postmortem_seen as seen
+from core.durations import say_duration
+from reports.history.incidents import last_episode
+from reports.render import postmortem_sections as seen
 from reports.render.markdown import escaped
-from reports.render.postmortem_seen import causes_of, held, shown_uploads
+from reports.render.postmortem_sections import causes_of, held, shown_uploads
+from reports.runbook.placeholders import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.course import Episode, Run
-    from reports.report import Report
-    from reports.runbook import Runbook
+    from reports.history.incidents import Episode, Run
+    from reports.model.build import Book
+    from reports.model.report import Report
+    from reports.runbook.document import Runbook
 
 UPLOADS_NAMED = 3
 
@@ -57,6 +59,15 @@ def render(
         *seen.figures(report, episode, runs),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def of_incident(report: Report, book: Book, runs: Sequence[Run]) -> str:
+    """Return the post-mortem of the incident that this report saw, in the course of these runs."""
+    episode = last_episode(runs)
+    # The history may have lost the run, and an incident of another day explains nothing.
+    if episode and report.started not in [run.started for run in episode.runs]:
+        episode, runs = None, ()
+    return render(report, book.document, episode, runs)
 
 
 def _template(report: Report, runbook: Runbook, episode: Episode | None) -> str:

@@ -12,15 +12,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reports.outcome import STATUSES
-from reports.report import STATES
+from core.outcome import STATUSES
+from reports.model.report import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client.metrics_core import Metric
 
-    from reports.report import Report
+    from reports.model.report import Report
 
 
 def render(report: Report) -> str:

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from reports.render.explanation import print_explanation
-from reports.words import count
+from core.words import count
+from reports.render.terminal_explanation import print_explanation
 
 if TYPE_CHECKING:
-    from reports.outcome import Outcome
-    from reports.report import Report, Result, Verification
+    from core.outcome import Outcome
+    from reports.model.report import Report, Result, Verification
 
 WIDTH_MIN, WIDTH_MAX = 40, 120
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.render.html import render
-from reports.trend import Point
+from reports.history.trend import Point
+from reports.render.html.page import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from reports.report import Report
+    from reports.model.report import Report
 
 FLAGS = [
     "--no-sandbox",

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.allure_files import Run, allure_files
-from reports.allure_run import write_all
-from reports.assemble import Book, assemble
-from reports.evidence import load_evidence
-from reports.outcome import Observation, Outcome
+from core.outcome import Observation, Outcome
+from reports.diagnosis.evidence import load_evidence
+from reports.model.build import Book, assemble
+from reports.render.allure_files import Run, allure_files
 from reports.render.terminal import render
-from reports.runbook_markdown import load_runbook
+from reports.run.allure_run import write_all
+from reports.runbook.markdown import load_runbook
 from tests.suite import ROOT
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from reports.report import Report
+    from reports.model.report import Report
 
 RUNBOOK = ROOT / "runbooks" / "upload_stuck"
 HOSTILE = "the log says <script>window.broken = true</script><img src=x onerror='broken = true'>"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.probes.shell import Shell
+from fixtures.probes.host.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.probes.api import Api
 from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.http.api import Api
+from fixtures.probes.http.client import Web
 from fixtures.probes.subjects import Subject
-from fixtures.probes.web import Web
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fixtures.probes.canary import Flight, Plan
-from fixtures.probes.canary_journal import Journal
-from fixtures.probes.canary_record import Canary, Record
-from fixtures.probes.canary_removal import Remover
-from fixtures.probes.canary_web import AGENT, CanaryWeb
+from fixtures.probes.canary.clean_up import Remover
+from fixtures.probes.canary.client import AGENT, CanaryWeb
+from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.record import Canary, Record
+from fixtures.probes.canary.send_and_follow import Flight, Plan
 from fixtures.probes.errors import NotOffered, ProbeError, Unreachable
 from tests.lab.fix_made_api import NAME, STATUS, TRACK, MadeApi, Manners
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fixtures.probes.canary_lookup import Lookup
+    from fixtures.probes.canary.lookup import Lookup
 
 
 @dataclass

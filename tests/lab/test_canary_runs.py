@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from fixtures.probes.canary_journal import Journal
-from fixtures.probes.canary_lookup import Lookup
-from fixtures.probes.canary_removal import Remover
-from fixtures.probes.canary_web import CanaryWeb
+from fixtures.probes.canary.clean_up import Remover
+from fixtures.probes.canary.client import CanaryWeb
+from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.lookup import Lookup
 from lab import faults
 from tests.lab.fix_made_api import NAME, STATUS, TRACK
 from tests.suite import ROOT, Run, run_suite

@@ -10,8 +10,8 @@ import psycopg
 import psycopg.sql
 import pytest
 
-from fixtures.probes.database import Database
 from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.postgres.database import Database
 from tests.lab.fix_services import locked
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.probes import log_scan
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.logs import Logs, Source
-from fixtures.probes.shell import Shell
+from fixtures.probes.host.shell import Shell
+from fixtures.probes.logs import scan as log_scan
+from fixtures.probes.logs.questions import Logs, Source
 from fixtures.probes.subjects import Subject
 
 if TYPE_CHECKING:

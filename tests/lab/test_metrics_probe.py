@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.metrics import Metrics
-from fixtures.probes.web import Web
+from fixtures.probes.http.client import Web
+from fixtures.probes.http.metrics import Metrics
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:

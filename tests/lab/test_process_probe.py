@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.probes import processes as processes_module
 from fixtures.probes.errors import Unreachable
-from fixtures.probes.processes import Processes
-from fixtures.probes.shell import Shell
+from fixtures.probes.host import processes as processes_module
+from fixtures.probes.host.processes import Processes
+from fixtures.probes.host.shell import Shell
 from lab.processes import process_state
 from tests.lab.fix_ssh import wait_for
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from fixtures.probes.agreement import JobAgreement
-from fixtures.probes.amqp import Amqp
-from fixtures.probes.database import Database
+from fixtures.probes.consistency import JobAgreement
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.management import Management
-from fixtures.probes.queue import Queue
+from fixtures.probes.postgres.database import Database
+from fixtures.probes.rabbitmq.amqp import Amqp
+from fixtures.probes.rabbitmq.management import Management
+from fixtures.probes.rabbitmq.queue import Queue
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import jsonschema
 import pytest
 
 from lab import faults
-from reports import history
-from reports.__main__ import main
-from reports.course import recovery
-from reports.load import load_report
-from reports.offline import FORMATS
+from reports.cli.main import main
+from reports.cli.offline import FORMATS
+from reports.history import store as history
+from reports.history.incidents import recovery
+from reports.model.load import load_report
 from reports.render.prometheus import render as render_prometheus
 from tests.suite import ROOT, run_suite
 
@@ -59,7 +59,7 @@ def test_a_real_report_fits_the_published_schema(reports: dict[str, Path], state
     """What a run writes is valid by the JSON Schema that is published."""
     document = json.loads(reports[state].read_text())
     assert document["state"] == state
-    schema = json.loads((ROOT / "reports/schema.json").read_text())
+    schema = json.loads((ROOT / "reports/model/schema.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(document)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import Unreachable
-from fixtures.probes.shell import Hosts, Shell, TimedOut
+from fixtures.probes.host.shell import Hosts, Shell, TimedOut
 from lab.processes import process_state
 from tests.lab.fix_ssh import free_port, wait_for
 
@@ -127,7 +127,7 @@ def test_closing_leaves_nothing(ssh_server: SshServer) -> None:
 def test_a_killed_run_leaves_no_connection(ssh_server: SshServer) -> None:
     """When the process that looked is killed outright, its connection ends by itself."""
     code = (
-        "import sys\nfrom fixtures.probes.shell import Shell\n"
+        "import sys\nfrom fixtures.probes.host.shell import Shell\n"
         "shell = Shell(sys.argv[1], ssh_config=sys.argv[2], ssh_identity=sys.argv[3])\n"
         "print(shell.reach().ok, shell._master._process.pid, shell._master._folder, flush=True)\n"
         "sys.stdin.read()\n"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.units import Amount
 from fixtures.probes.errors import Unreachable
-from fixtures.probes.shell import Shell
-from fixtures.probes.storage import Storage
+from fixtures.probes.host.shell import Shell
+from fixtures.probes.host.storage import Storage
 from fixtures.probes.subjects import Subject
-from fixtures.units import Amount
 
 if TYPE_CHECKING:
     from pathlib import Path

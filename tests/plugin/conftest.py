@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONFTEST = """
 import pytest
 
-pytest_plugins = ("reports.plugin",)
+pytest_plugins = ("reports.run.plugin",)
 
 class Refused(Exception):
     check_status = "unreachable"

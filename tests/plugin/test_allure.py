@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.allure_about import executor, old_categories, properties, source_address
-from reports.allure_files import full_name_of, history_id
-from reports.allure_run import clean, write_all
-from reports.attribution import COULD_NOT_LOOK, NEVER_REPORTED, SUITE_BROKEN
+from reports.model.attribution import COULD_NOT_LOOK, NEVER_REPORTED, SUITE_BROKEN
+from reports.render.allure_about import executor, old_categories, properties, source_address
+from reports.render.allure_files import full_name_of, history_id
+from reports.run.allure_run import clean, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ STATUSES = {
     "queue/deliveries_are_acknowledged": "broken",
 }
 
-PLUGINS = ("-p", "allure_pytest.plugin", "-p", "reports.allure")
+PLUGINS = ("-p", "allure_pytest.plugin", "-p", "reports.run.allure")
 
 processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
 
@@ -348,7 +348,7 @@ import sys
 
 def test_queue_exists():
     """The queue exists."""
-    assert not [name for name in sys.modules if name.startswith("reports.allure_")]
+    assert not [name for name in sys.modules if name.startswith("reports.render.allure_")]
 '''
 
 

@@ -60,7 +60,7 @@ def junit(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callable
     """Run the text of test_queue.py with these arguments and read its junit.xml."""
 
     def run(body: str, *args: str) -> File:
-        done = run_checks(body, "-p", "reports.junit", "--junitxml=junit.xml", *args)
+        done = run_checks(body, "-p", "reports.run.junit", "--junitxml=junit.xml", *args)
         if (body, *args) not in _TEXTS:
             path = pytester.path / "junit.xml"
             assert path.exists(), done.text + done.errors
@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_written_costs_no_verdict(
 ) -> None:
     """A path that cannot be written is one sentence; verdict, report and exit status are there."""
     pytester.path.joinpath("taken").write_text("a file is in the way")
-    run = run_checks(BODY, "-p", "reports.junit", "--junitxml=taken/junit.xml")
+    run = run_checks(BODY, "-p", "reports.run.junit", "--junitxml=taken/junit.xml")
     assert "The JUnit file was not written: " in run.text
     assert "Traceback" not in run.text + run.errors
     assert "At risk: " in run.text

@@ -1,0 +1,1 @@
+"""What fixtures and reports both need, once; the standard library alone."""

@@ -1,0 +1,1 @@
+"""Tell people: policy, outbox, delivery."""

@@ -1,0 +1,1 @@
+"""The evidence table and the noisy-OR network over it."""

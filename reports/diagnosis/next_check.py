@@ -1,0 +1,56 @@
+"""Choose the check to look at next: the one that best tells the first two hypotheses apart."""
+
+from __future__ import annotations
+
+import operator
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from core.outcome import base_id
+from reports.diagnosis.network import information
+from reports.diagnosis.result import CERTAIN, NextCheck
+
+if TYPE_CHECKING:
+    from reports.diagnosis.evidence import Evidence
+    from reports.diagnosis.network import Network
+    from reports.diagnosis.result import Certainty, Finding
+
+RIVAL_FACTOR = 3.0
+"""Two hypotheses whose probabilities are within this factor want another check."""
+
+
+def choose_next_check(
+    evidence: Evidence,
+    network: Network,
+    masses: list[float],
+    hypotheses: tuple[Finding, ...],
+    results: list[tuple[str, str]],
+    certainty: Certainty,
+) -> NextCheck | None:
+    """The unobserved check that promises the most information on the first two hypotheses."""
+    if certainty in ("none", "outside") or len(hypotheses) < 2:
+        return None
+    first, second = hypotheses[0], hypotheses[1]
+    if first.probability > RIVAL_FACTOR * second.probability or second.probability >= CERTAIN:
+        return None
+    one, two = network.ids.index(first.id), network.ids.index(second.id)
+    # Which of the four states of the pair each set belongs to.
+    cells = [(mask >> one & 1) + 2 * (mask >> two & 1) for mask in range(len(masses))]
+    members = [[cell == state for cell in cells] for state in range(4)]
+    passed = {base_id(check) for check, status in results if status == "passed"}
+    failed = {base_id(check) for check, status in results if status == "failed"}
+    # What could not look this time would not the next time either.
+    tried = {base_id(check) for check, status in results if status == "unreachable"}
+    best: NextCheck | None = None
+    for row in evidence.checks:
+        moot = row.moot_when in passed and row.moot_when not in failed
+        looked = row.id in passed | failed | tried
+        if looked or moot or not (row.weight(first.id) or row.weight(second.id)):
+            continue
+        joint = list(map(operator.mul, masses, network.likelihood(row, failed=False)))
+        states = [sum(compress(masses, member)) for member in members]
+        passing = [sum(compress(joint, member)) for member in members]
+        bits = information(states, passing)
+        if best is None or bits > best.bits + 1e-12:
+            best = NextCheck(row.id, (first.id, second.id), bits)
+    return best if best and best.bits > 1e-6 else None

@@ -1,0 +1,1 @@
+"""Earlier runs: the store, incidents over time, trends."""

@@ -1,0 +1,1 @@
+"""Outcomes in, one report out; and report.json read back."""

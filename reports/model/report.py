@@ -1,0 +1,172 @@
+"""The report: the one value that every renderer gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from core.outcome import base_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.outcome import Outcome
+    from reports.diagnosis.evidence import Evidence
+    from reports.diagnosis.result import Diagnosis
+    from reports.model.figures import Figure
+    from reports.runbook.document import Runbook, Step
+
+SCHEMA = 1
+"""Version of the report's shape; it changes when a reader of the old one would misread the new."""
+
+State = Literal["healthy", "at risk", "incident", "unknown"]
+STATES: tuple[State, ...] = get_args(State)
+
+CANARY = "canary/"
+"""How the checks begin that write, and that are selected only where a run asks for them."""
+
+OBSERVED = ("passed", "failed")
+"""The statuses of a check that has seen what it looked for."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """An outcome with its place in the runbook. Verification 0 is the runbook's signal."""
+
+    outcome: Outcome
+    verification: int
+    role: str
+    component: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A numbered verification of the runbook."""
+
+    number: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A configured component and how many of its selected checks could see it.
+
+    `place` is None where the target leaves the component out.
+    """
+
+    component: str
+    place: str | None
+    observed: int
+    selected: int
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """The runbook's corrective actions for a hypothesis that is held to be true.
+
+    What could be filled in is; a placeholder that could not stays visible.
+    """
+
+    hypothesis: str
+    title: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found out. `started` is ISO 8601 in UTC, `seconds` the run's wall time."""
+
+    target: dict[str, Any]
+    runbook: str
+    started: str
+    seconds: float
+    state: State
+    headline: str
+    verifications: tuple[Verification, ...]
+    results: tuple[Result, ...]
+    coverage: tuple[Source, ...]
+    figures: tuple[Figure, ...]
+    diagnosis: Diagnosis
+    remedies: tuple[Remedy, ...]
+    problems: tuple[str, ...] = ()
+    schema: int = field(default=SCHEMA)
+
+    def figure(self, name: str) -> float | None:
+        """Return a figure's value, None where it was not observed."""
+        return next((figure.value for figure in self.figures if figure.id == name), None)
+
+    def expected(self, check: str) -> str:
+        """Return the sentence of a check, or its id where it has not run."""
+        found = (r.outcome.expected for r in self.results if r.outcome.check == check)
+        return next(found, "") or check
+
+    def seen(self, check: str) -> str:
+        """Return what stood against a check's expectation; empty where it held or has not run."""
+        return next((r.outcome.seen for r in self.results if r.outcome.check == check), "")
+
+
+def place_results(outcomes: Sequence[Outcome], evidence: Evidence) -> tuple[Result, ...]:
+    """Return the outcomes in the runbook's order; one without a row comes last, as a cause."""
+    order = {row.id: number for number, row in enumerate(evidence.checks)}
+    placed = []
+    for outcome in outcomes:
+        row = evidence.row(outcome.check)
+        rank = order[row.id] if row else len(order)
+        result = (
+            Result(outcome, row.verification, row.role, row.component)
+            if row
+            else Result(outcome, 99, "cause", outcome.check.partition("/")[0])
+        )
+        placed.append((result.verification, rank, outcome.check, result))
+    return tuple(entry[-1] for entry in sorted(placed, key=lambda entry: entry[:-1]))
+
+
+def state_of(results: Sequence[Result], problems: Sequence[str]) -> State:
+    """Return the state of a run.
+
+    A failed symptom is an incident and a failed cause a risk, however little else was seen. With
+    nothing failed the run is healthy only if all that was to be looked at was seen or is rightly
+    skipped, and something was seen at all: silence is never health.
+    """
+    failed = {result.role for result in results if result.outcome.status == "failed"}
+    if failed:
+        return "incident" if "symptom" in failed else "at risk"
+    statuses = {result.outcome.status for result in results}
+    unsure = statuses & {"unreachable", "error", "missing"}
+    return "healthy" if "passed" in statuses and not unsure and not problems else "unknown"
+
+
+def coverage_of(results: Sequence[Result], components: dict[str, Any]) -> tuple[Source, ...]:
+    """Return what was seen of each component that a target can have."""
+    sources = []
+    for component, place in components.items():
+        mine = [r.outcome for r in results if r.component == component]
+        seen = sum(outcome.status in OBSERVED for outcome in mine)
+        sources.append(Source(component, place, seen, len(mine)))
+    return tuple(sources)
+
+
+def unselected_of(results: Sequence[Result], evidence: Evidence) -> int:
+    """Return how many of the runbook's checks were not selected.
+
+    Those of the canary count only where one of them was: a run without it is whole.
+    """
+    selected = {base_id(result.outcome.check) for result in results}
+    canary = any(check.startswith(CANARY) for check in selected)
+    asked = [row.id for row in evidence.checks if canary or not row.id.startswith(CANARY)]
+    return sum(check not in selected for check in asked)
+
+
+def titles_of(runbook: Runbook) -> tuple[Verification, ...]:
+    """Return the runbook's verifications with its signal before them as number 0."""
+    steps = [Verification(step.number, step.title) for step in runbook.verifications]
+    return (Verification(0, "Signal"), *steps)
+
+
+def exit_status(pytests: int, state: State) -> int:
+    """Return the run's exit status: pytest's own, but 0 for a healthy run alone.
+
+    A run that pytest is content with and that saw nothing ends as 5, "no tests": silence is never
+    health.
+    """
+    return 5 if pytests == 0 and state != "healthy" else pytests

@@ -1,0 +1,157 @@
+"""The report as one HTML file: no network, opens from disk, for a screen, a phone and paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from markupsafe import Markup
+
+from core.outcome import clean
+from reports.history.trend import trend_of
+from reports.model.headline import WORTH_NAMING, next_look
+from reports.render.html import text as html_text
+from reports.render.html.cache import Compiled
+from reports.render.html.checks import STATUS_WORDS, groups_of, stuck_uploads
+from reports.render.html.path import stations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jinja2.runtime import Context
+
+    from reports.diagnosis.result import Diagnosis, Finding
+    from reports.history.trend import Point
+    from reports.model.report import Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+BYTES_MAX = 1_000_000
+"""Size of the file in UTF-8 that is never exceeded, whatever a target says."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much of a report is shown: characters of a sentence and of a command, and counts."""
+
+    sentence: int
+    command: int
+    checks: int
+    observations: int
+    evidence: int
+    steps: int
+    problems: int
+
+
+AMOUNTS = (
+    Amount(2000, 4000, 400, 6, 12, 60, 50),
+    Amount(600, 2000, 300, 3, 8, 40, 20),
+    Amount(200, 1000, 200, 2, 5, 25, 10),
+    Amount(80, 400, 100, 1, 3, 10, 5),
+)
+"""The first is shown unless the file would grow too large; the last always fits."""
+
+
+def render(report: Report, history: Sequence[Point] = ()) -> str:
+    """Return the report as one self-contained HTML page of at most BYTES_MAX bytes.
+
+    `history` are the runs before this one, oldest first. Pure: the same report and history give the
+    same bytes. What was cut to fit says so; report.json has all of it.
+    """
+    trend, diagnosis = trend_of(report, history), report.diagnosis
+    shown = {
+        "report": report,
+        "stations": stations(report),
+        "stuck": stuck_uploads(report),
+        **_trends(trend),
+        # The headline may be a problem, word for word.
+        "problems": [one for one in report.problems if one not in report.headline],
+        "causes": _ranked(diagnosis),
+        "next_look": next_look(diagnosis),
+        "titles": {f.id: f.title for f in (*diagnosis.hypotheses, *diagnosis.outside)},
+    }
+    page = ""
+    for amount in AMOUNTS:
+        page = _page(shown, report, amount)
+        if len(page.encode()) <= BYTES_MAX:
+            break
+    return page
+
+
+def _trends(trend: Sequence[Point]) -> dict[str, Any]:
+    if len(trend) < 2:
+        return {"trend": trend, "trends": (), "states": ""}
+    # Only here: the charts' library is half of what a first run's report would cost.
+    from reports.render.html import charts
+
+    drawn = Markup(charts.states(trend))  # noqa: S704 - an XML writer's, escaped
+    return {"trend": trend, "trends": charts.trends(trend), "states": drawn}
+
+
+def _ranked(diagnosis: Diagnosis) -> list[Finding]:
+    """Return the hypotheses, with the causes outside the runbook that are worth a name."""
+    outside = diagnosis.outside if diagnosis.certainty != "none" else ()
+    worth = [one for one in outside if one.probability >= WORTH_NAMING]
+    return sorted((*diagnosis.hypotheses, *worth), key=lambda one: -one.probability)
+
+
+def _page(shown: dict[str, Any], report: Report, amount: Amount) -> str:
+    environment, policy = _environment()
+    text = environment.get_template("report.html").render(
+        shown, amount=amount, groups=groups_of(report, amount.checks), policy=policy
+    )
+    # Half a character, as a broken file name leaves it, is no UTF-8.
+    return text.encode("utf-8", "replace").decode()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> tuple[Environment, str]:
+    """Return the templates and the content security policy that lets in their own code alone."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        bytecode_cache=Compiled(TEMPLATES / "__pycache__", Path(__file__).read_bytes()),
+    )
+    names = ("command", "duration", "moment", "number", "probability", "size", "unfilled")
+    environment.filters.update({name: getattr(html_text, name) for name in names})
+    environment.filters["prose"] = _prose
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    environment.globals.update(
+        # Both are files of ours, and no value of a run is ever written into them.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        status_words=STATUS_WORDS,
+    )
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return environment, policy
+
+
+@pass_context
+def _finalize(context: Context, value: Any) -> Any:
+    """Clean and cut every text that the templates write, before it is escaped."""
+    if type(value) is str:
+        return clean(value, context["amount"].sentence)
+    return value
+
+
+@pass_context
+def _prose(context: Context, text: str) -> Markup:
+    return html_text.prose(clean(text, context["amount"].sentence))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

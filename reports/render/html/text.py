@@ -1,0 +1,104 @@
+"""How the HTML report spells numbers and marks up the runbook's prose."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from core.outcome import clean
+from reports.runbook.placeholders import placeholders
+
+if TYPE_CHECKING:
+    from reports.model.figures import Figure
+
+_MARKED = re.compile(r"(`[^`\n]{1,400}`|\*\*[^*\n]{1,400}\*\*|<[a-z][a-z0-9_]{0,40}>)")
+
+
+def number(value: float) -> str:
+    """Return a count with its thousands apart, or a short decimal."""
+    if not isfinite(value):
+        return "?"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the largest unit that still tells them apart."""
+    if not isfinite(seconds):
+        return "?"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else "<1 ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours < 48 else f"{number(hours // 24)} days"
+
+
+def size(value: float) -> str:
+    """Return a number of bytes in binary units."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a figure's value in its unit: "seconds", "ratio" or "" for a count."""
+    if unit == "seconds":
+        return duration(value)
+    return f"{value * 100:.1f} %" if unit == "ratio" else number(value)
+
+
+def figure(one: Figure) -> str:
+    """Return a figure's value, or that it was not seen: absent is not zero."""
+    return "not seen" if one.value is None else quantity(one.value, one.unit)
+
+
+def probability(value: float) -> str:
+    """Return a probability as the headline says it; what would read as nothing says so."""
+    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
+
+
+def moment(started: str) -> str:
+    """Return an ISO stamp as a person reads it, in UTC; what is no stamp stays as it is."""
+    try:
+        at = datetime.fromisoformat(started)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return started
+    return f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
+
+
+def prose(text: str) -> Markup:
+    """Return the runbook's inline Markdown (code, bold, open placeholders) as safe HTML."""
+    parts = []
+    for part in _MARKED.split(text):
+        if part.startswith("`") and part.endswith("`") and len(part) > 2:
+            parts.append(Markup("<code>{}</code>").format(part[1:-1]))
+        elif part.startswith("**") and len(part) > 4:
+            parts.append(Markup("<strong>{}</strong>").format(part[2:-2]))
+        else:
+            parts.append(_open(part))
+    return Markup("").join(parts)
+
+
+def command(text: str) -> Markup:
+    """Return a command, whole, with the placeholders marked that a person has to fill in."""
+    return Markup("").join(_open(part) for part in _MARKED.split(clean(text.strip())))
+
+
+def unfilled(text: str) -> str:
+    """Return the placeholders of a command that are still open, as a list to read."""
+    return ", ".join(f"<{name}>" for name in placeholders(text))
+
+
+def _open(part: str) -> Markup:
+    open_one = placeholders(part) == (part[1:-1],)
+    return Markup("<mark>{}</mark>").format(part) if open_one else escape(part)

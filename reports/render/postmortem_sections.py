@@ -1,0 +1,195 @@
+"""What the checks saw of an incident, in Markdown: the sections below a post-mortem's template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.durations import say_duration
+from reports.history.incidents import recovery
+from reports.model.headline import suspects
+from reports.render.markdown import coded, escaped, fenced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reports.diagnosis.result import Contribution, Finding
+    from reports.history.incidents import Episode, Run
+    from reports.model.report import Remedy, Report
+    from reports.runbook.document import Runbook
+
+EVIDENCE_NAMED = 8
+HISTORY_NAMED = 30
+
+WATCHED = (
+    "uploads_stuck",
+    "oldest_stuck_seconds",
+    "users_affected",
+    "uploads_uploading",
+    "uploads_completed",
+    "processing_seconds",
+    "backlog",
+    "consumers",
+)
+NO_WORST = ("consumers", "uploads_completed")
+"""Of these more is better."""
+
+
+def held(report: Report) -> list[Finding]:
+    """Return the causes that are held to be true; none where it is not clear."""
+    judged = report.diagnosis
+    if judged.certainty in ("certain", "likely"):
+        return [f for f in judged.hypotheses if f.id in judged.most_likely_set]
+    if judged.certainty == "outside":
+        return [f for f in judged.outside if f.id in judged.most_likely_outside]
+    return []
+
+
+def causes_of(report: Report) -> list[str]:
+    """Return the titles of the causes held to be true, or the components that failed by themselves.
+
+    The latter where what failed lies outside the runbook and has no cause in its table either.
+    """
+    names = [finding.title for finding in held(report)]
+    if names or report.diagnosis.certainty != "outside":
+        return names
+    return sorted({one.component for one in report.diagnosis.unexplained})
+
+
+def shown_uploads(report: Report) -> list[dict[str, Any]]:
+    """Return the stuck uploads that were looked at, as the probe wrote them."""
+    for result in report.results:
+        for seen in result.outcome.observations:
+            if seen.name == "database.stuck_uploads" and isinstance(seen.data, dict):
+                shown = seen.data.get("shown")
+                rows = shown if isinstance(shown, list) else []
+                return [row for row in rows if isinstance(row, dict) and row.get("id")]
+    return []
+
+
+def course(report: Report, episode: Episode | None) -> Iterator[str]:
+    yield "### Its course"
+    lines = [f"- Best seen by the run of {report.started}: {escaped(report.headline)}"]
+    oldest = report.figure("oldest_stuck_seconds")
+    if oldest:
+        lines.append(
+            f"- The oldest stuck upload had been waiting for {say_duration(oldest)} by then."
+        )
+    if episode is None:
+        lines.append("- Other runs are not in the history: when it began and ended is not known.")
+    else:
+        before = episode.before.started if episode.before else "<last_good_run>"
+        lines.append(f"- Last run that saw no incident: {before}")
+        lines.append(f"- First run that saw it: {episode.runs[0].started}")
+        after = episode.after.started if episode.after else "<ended_at>"
+        lines.append(f"- First run that saw it over: {after}")
+        lines += [
+            f"  - {run.started}, {escaped(run.state)}: {escaped(run.headline)}"
+            for run in episode.runs[:HISTORY_NAMED]
+        ]
+        if len(episode.runs) > HISTORY_NAMED:
+            lines.append(f"  - and {len(episode.runs) - HISTORY_NAMED} more runs")
+    yield "\n".join(lines)
+
+
+def uploads(report: Report) -> Iterator[str]:
+    shown = shown_uploads(report)
+    if not shown:
+        return
+    total = report.figure("uploads_stuck") or len(shown)
+    yield f"### Uploads affected: the oldest {len(shown)} of {total:.0f}"
+    rows = ["| upload | user | waiting for | message |", "| --- | --- | ---: | --- |"]
+    for upload in shown:
+        age = upload.get("age_seconds")
+        cells = (
+            escaped(str(upload["id"])),
+            escaped(str(upload.get("user_id") or "")),
+            say_duration(age) if isinstance(age, int | float) else "",
+            escaped(str(upload.get("error_message") or "")),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    yield "\n".join(rows)
+
+
+def causes(report: Report) -> Iterator[str]:
+    found = held(report)
+    if not found and report.diagnosis.certainty == "none":
+        return
+    yield "### Root cause, and the evidence"
+    if not found and report.diagnosis.certainty == "outside":
+        yield f"Outside this runbook: {escaped(', '.join(causes_of(report)))}."
+        return
+    if not found:
+        names = " or ".join(escaped(finding.title) for finding in suspects(report.diagnosis))
+        yield f"Not clear: {names or 'no hypothesis of the runbook explains it'}."
+    for finding in found or suspects(report.diagnosis):
+        lines = [f"**{escaped(finding.title)}**, probability {finding.probability:.2f}:", ""]
+        lines += [_evidence(report, one, "for") for one in finding.supporting[:EVIDENCE_NAMED]]
+        lines += [_evidence(report, one, "against") for one in finding.against[:2]]
+        yield "\n".join(lines)
+
+
+def _evidence(report: Report, one: Contribution, side: str) -> str:
+    held = one.status == "passed"
+    said = f"holds: {report.expected(one.check)}" if held else report.seen(one.check)
+    return f"- {side} ({one.log_odds:+.1f}): {escaped(said)} {coded(one.check)}"
+
+
+def failures(report: Report) -> Iterator[str]:
+    failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
+    if failed:
+        yield "### Everything that failed"
+        yield "\n".join(f"- {coded(o.check)}: {escaped(o.seen or o.expected)}" for o in failed)
+
+
+def actions(report: Report) -> Iterator[str]:
+    if report.remedies:
+        yield "### Actions proposed"
+        yield "Tick what was done, and when."
+    for remedy in report.remedies:
+        yield from _action(remedy)
+
+
+def _action(remedy: Remedy) -> Iterator[str]:
+    yield f"**{escaped(remedy.title)}**"
+    for step in remedy.steps:
+        mark = " (changes the system)" if step.dangerous else ""
+        yield f"- [ ] {escaped(step.title)}{mark}"
+        for command in step.commands:
+            block = fenced(command.text, command.language)
+            yield "\n".join(f"  {line}" for line in block.splitlines())
+
+
+def preventive(runbook: Runbook) -> Iterator[str]:
+    if not runbook.preventive:
+        return
+    yield "### Preventive actions of the runbook"
+    boxes = []
+    for section in runbook.preventive:
+        boxes += [
+            f"- [ ] {escaped(section.title)}: {escaped(step.title)}" for step in section.steps
+        ]
+    yield "\n".join(boxes)
+
+
+def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Iterator[str]:
+    yield "### Figures to watch afterwards"
+    known = {figure.id: figure for figure in report.figures}
+    latest = runs[-1].figures if runs else {}
+    rows = ["| figure | when best seen | at worst | last run |", "| --- | ---: | ---: | ---: |"]
+    for name in WATCHED:
+        if name in known:
+            unit = known[name].unit
+            worst = _told(episode.most(name), unit) if episode and name not in NO_WORST else ""
+            last = _told(latest.get(name), unit) if runs else ""
+            cells = (escaped(known[name].meaning), _told(known[name].value, unit), worst, last)
+            rows.append(f"| {' | '.join(cells)} |")
+    yield "\n".join(rows)
+    watched = recovery(runs) if runs else ()
+    words = {"yes": "recovers", "no": "does not recover", "not seen": "not seen"}
+    yield "\n".join(f"- {words[one.recovers]}: {escaped(one.seen)}" for one in watched)
+
+
+def _told(value: float | None, unit: str) -> str:
+    if value is None:
+        return "not seen"
+    return say_duration(value) if unit == "seconds" else f"{value:.0f}"

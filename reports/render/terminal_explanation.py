@@ -1,0 +1,107 @@
+"""Why the report says what it says, for a terminal: for, against, not seen, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.text import Text
+
+from reports.model.headline import next_look, suspects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from reports.diagnosis.result import Contribution, Diagnosis, Finding
+    from reports.model.report import Remedy, Report
+
+STRONGEST = 3
+"""Pieces of evidence shown for a hypothesis; the report's file has all of them."""
+
+TELLING = 0.3
+"""Log-odds below which a piece of evidence is not worth a line."""
+
+
+def print_explanation(console: Console, report: Report) -> None:
+    """Print why each held hypothesis is held, its nearest rival, and the corrective actions."""
+    diagnosis = report.diagnosis
+    if diagnosis.certainty == "none":
+        return
+    for finding in _worth_explaining(diagnosis):
+        _finding(console, report, finding)
+    _rival(console, report)
+    for remedy in report.remedies:
+        _remedy(console, remedy)
+
+
+def _worth_explaining(diagnosis: Diagnosis) -> list[Finding]:
+    if diagnosis.certainty == "outside":
+        return [f for f in diagnosis.outside if f.id in diagnosis.most_likely_outside]
+    if diagnosis.certainty == "unclear":
+        return suspects(diagnosis)
+    return [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
+
+
+def _finding(console: Console, report: Report, finding: Finding) -> None:
+    console.print()
+    console.print(Text(f"Why {finding.title} ({finding.probability:.2f})", "bold"))
+    for contribution in _telling(finding.supporting)[:STRONGEST]:
+        _evidence(console, report, contribution, "for", "red")
+    for contribution in _telling(finding.against)[:1]:
+        _evidence(console, report, contribution, "against", "green")
+    unseen = [entry for entry in finding.not_observed if entry.status != "absent"]
+    if unseen:
+        names = ", ".join(entry.check for entry in unseen[:STRONGEST])
+        more = f" and {len(unseen) - STRONGEST} more" if len(unseen) > STRONGEST else ""
+        console.print(Padding(Text(f"not seen: {names}{more}", "dim"), (0, 0, 0, 2)))
+
+
+def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
+    return [one for one in contributions if abs(one.log_odds) >= TELLING]
+
+
+def _evidence(
+    console: Console, report: Report, contribution: Contribution, side: str, style: str
+) -> None:
+    held = contribution.status == "passed"
+    said = report.expected(contribution.check) if held else report.seen(contribution.check)
+    line = Text(f"{side}: ", style)
+    line.append(f"holds: {said}" if held else said, "")
+    line.append(f" [{contribution.check}, {contribution.log_odds:+.1f}]", "dim")
+    console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _rival(console: Console, report: Report) -> None:
+    diagnosis = report.diagnosis
+    rivals = [f for f in diagnosis.hypotheses if f.id not in diagnosis.most_likely_set]
+    if diagnosis.certainty in ("certain", "likely") and rivals:
+        second = rivals[0]
+        text = f"Next: {second.title} ({second.probability:.2f})"
+        if second.against:
+            against = second.against[0]
+            text += f"; against it: {report.expected(against.check)} [{against.check}]"
+        console.print()
+        console.print(Text(text, "dim"))
+    proposed = next_look(diagnosis)
+    if proposed:
+        expected = report.expected(proposed.check)
+        # A check that was not selected has told no sentence: its name stands for it.
+        name = f" [{proposed.check}]" if expected != proposed.check else ""
+        titles = {f.id: f.title for f in (*diagnosis.hypotheses, *diagnosis.outside)}
+        between = " and ".join(titles[cause] for cause in proposed.between)
+        text = f"What would tell {between} apart: {expected}{name}"
+        console.print(Text(text, "bold"))
+
+
+def _remedy(console: Console, remedy: Remedy) -> None:
+    console.print()
+    console.print(Text(f"What to do: {remedy.title}", "bold"))
+    for step in remedy.steps:
+        mark = "  (changes the system)" if step.dangerous else ""
+        console.print(Padding(Text(f"{step.number}. {step.title}{mark}"), (0, 0, 0, 2)))
+        for command in step.commands:
+            for line in command.text.strip().splitlines():
+                # A command is copied: it is never wrapped.
+                console.print(Text(f"       {line}", "cyan"), no_wrap=True, soft_wrap=True)

@@ -1,0 +1,72 @@
+"""What a run leaves beside its report.json: history, page, metrics, post-mortem.
+
+Each is written for itself: one that cannot be is a sentence, and costs neither the others nor the
+verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.files import WriteError, write_atomically
+from reports.history import store as history
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.history.incidents import Run
+    from reports.history.trend import Point
+    from reports.model.build import Book
+    from reports.model.report import Report
+
+TREND_RUNS = 100
+INCIDENT_RUNS = 300
+"""Runs that are looked through for an incident's course: a day of one every five minutes."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What is to be shown below the report.
+
+    `notes` are sentences on what could not be written, `afterwards` lines on whether things
+    recover after an incident.
+    """
+
+    notes: tuple[str, ...]
+    afterwards: tuple[str, ...]
+
+
+def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
+    """Write history.sqlite3, report.html, metrics.prom and, of an incident, postmortem.md.
+
+    `report` is redacted already. Raises nothing for a file that cannot be written.
+    """
+    from reports.render.history import afterwards
+    from reports.render.html.page import render as as_html
+    from reports.render.prometheus import render as as_prometheus
+
+    notes: list[str] = []
+    runs: tuple[Run, ...] = ()
+    points: tuple[Point, ...] = ()
+    limit = INCIDENT_RUNS if report.state == "incident" else TREND_RUNS
+    try:
+        recorded = history.record(folder / history.NAME, report, limit)
+        runs, points = recorded.runs, recorded.points[-TREND_RUNS:]
+        notes += [recorded.note] if recorded.note else []
+    except history.HistoryError as exc:
+        notes.append(str(exc))
+    _write(folder / "report.html", as_html(report, points), notes)
+    _write(folder / "metrics.prom", as_prometheus(report), notes)
+    if report.state == "incident":
+        from reports.render.postmortem import of_incident
+
+        _write(folder / "postmortem.md", of_incident(report, book, runs), notes)
+    return Artifacts(tuple(notes), tuple(afterwards(runs)))
+
+
+def _write(path: Path, text: str, notes: list[str]) -> None:
+    try:
+        write_atomically(path, text)
+    except WriteError as exc:
+        notes.append(str(exc))

@@ -1,0 +1,80 @@
+"""What one phase of a check's run says of its outcome."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from core.outcome import STATUSES, Observation, Outcome, Status, check_id
+from reports.run.collector import sentence_of
+
+if TYPE_CHECKING:
+    from core.secrets import Redactor
+
+PROPERTY = "veza_outcome"
+"""The user property that carries an outcome: a JSON string, fit for xdist and for JUnit."""
+
+
+def examine(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    setup_seconds: float,
+    redact: Redactor,
+) -> Outcome | None:
+    """Return the outcome that this phase settles, or None if it settles none.
+
+    A setup that worked says nothing yet, a teardown that worked nothing more.
+    """
+    if call.excinfo is None:
+        if call.when != "call":
+            return None
+        status: Status = "passed"
+        seen = ""
+    else:
+        status, seen = _verdict(call, report)
+    notes = item.config.hook.pytest_check_observations(item=item) or ()
+    seconds = setup_seconds + (call.duration if call.when == "call" else 0.0)
+    function = getattr(item, "function", None)
+    outcome = Outcome(
+        check=check_id(item.nodeid),
+        status=status,
+        expected=sentence_of(getattr(function, "__doc__", None), item.name),
+        seen=seen,
+        observations=tuple(Observation(**note) for note in notes),
+        seconds=round(seconds, 4),
+        process=os.environ.get("PYTEST_XDIST_WORKER", ""),
+    )
+    return redact.within(outcome)
+
+
+def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[Status, str]:
+    """Return status and sentence of an exception. What is not known to be harmless is an error."""
+    assert call.excinfo is not None
+    error = call.excinfo.value
+    text = str(error)
+    if report.skipped:
+        return "skipped", text
+    stated = getattr(error, "check_status", None)
+    if stated in STATUSES:
+        return cast("Status", stated), text
+    if isinstance(error, pytest.fail.Exception) and text.startswith("Timeout"):
+        return "unreachable", f"the check was ended at its deadline ({text})"
+    if isinstance(error, AssertionError) and call.when == "call":
+        # Where pytest rewrites assertions it adds what the expression was made of.
+        return "failed", text.partition("\nassert ")[0] or _source(call)
+    return "error", f"{type(error).__name__} in {call.when}: {text or 'no message'}\n{_place(call)}"
+
+
+def _source(call: pytest.CallInfo[None]) -> str:
+    """Return the assertion itself, for a check whose author gave it no message."""
+    assert call.excinfo is not None
+    return str(call.excinfo.traceback[-1].statement).strip()
+
+
+def _place(call: pytest.CallInfo[None]) -> str:
+    assert call.excinfo is not None
+    last = call.excinfo.traceback[-1]
+    return f"at {last.path}:{last.lineno + 1}"

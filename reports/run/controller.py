@@ -1,0 +1,167 @@
+"""The pytest hooks of the reports in the controlling process: collect, judge, tell."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.files import WriteError, write_atomically
+from core.outcome import Outcome
+from core.secrets import Redactor
+from reports.model.build import assemble
+from reports.model.dump import render as render_json
+from reports.model.headline import BROKEN_OFF
+from reports.run.artifacts import write_artifacts
+from reports.run.call_outcome import PROPERTY
+from reports.run.collector import Collector
+from reports.run.gate import is_gate, verdict
+from reports.run.runbook_choice import open_book
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.model.build import Book
+    from reports.model.report import Report
+
+
+class Controller:
+    """Gathers the outcomes of a run, makes the report, writes and prints it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._collector = Collector(config.rootpath)
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self._book: Book | None = None
+        self._report: Report | None = None
+        self._baseline: Report | None = None
+        self._decision = ""
+        self._path = config.rootpath
+        self._unwritten = ""
+        self._below: tuple[str, ...] = ()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        # Not earlier: a lab that is started for the run is no part of it.
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+
+        self._baseline = self._read_baseline()
+
+    def _read_baseline(self) -> Report | None:
+        given = self._config.getoption("baseline")
+        if not given:
+            return None
+        from reports.model.load import LoadError, load_report
+
+        try:
+            return load_report(self._config.invocation_params.dir / given)
+        except LoadError as exc:
+            raise pytest.UsageError(f"--baseline: {exc}") from exc
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._select([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        self._select(ids)
+
+    def _select(self, nodeids: Sequence[str]) -> None:
+        self._collector.select(nodeids)
+        if self._config.option.collectonly:
+            return
+        # Read now: a document that does not fit is a usage error, not a surprise at the end.
+        self._book = self._book or open_book(self._config, nodeids[0] if nodeids else None)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            last = " ".join(report.longreprtext.strip().splitlines()[-1:])
+            self._collector.problem(f"{report.nodeid or 'the checks'} cannot be collected: {last}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when not in ("setup", "call", "teardown"):
+            # xdist's own report of a worker process that is gone.
+            # pytest puts the process and the platform before xdist's sentence.
+            self._collector.crash(report.nodeid, report.longreprtext.strip().splitlines()[-1])
+        for name, value in report.user_properties[-1:]:
+            if name == PROPERTY:
+                self._collector.add(Outcome.from_json(str(value)))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        last = str(excrepr).strip().splitlines()[-1:]
+        self._collector.problem(f"the suite itself failed: {' '.join(last)}")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest and xdist say why they stop: the budget is used up, a collection failed.
+        why = str(excinfo.value) or "the run was interrupted"
+        self._collector.problem(f"{why}{BROKEN_OFF}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if session.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
+            # A slip of the command line is no run: it gets its sentence, and the last report stays.
+            return
+        reason = session.shouldstop or session.shouldfail or "the run ended before it"
+        report = self._assemble(str(reason))
+        self._report = report
+        session.exitstatus, self._decision = verdict(
+            int(exitstatus),
+            report,
+            gate=is_gate(self._config.option.markexpr),
+            baseline=self._baseline,
+        )
+        self._path = self._config.rootpath / self._config.getoption("out") / report.target["name"]
+        try:
+            write_atomically(self._path / "report.json", render_json(report))
+        except WriteError as exc:
+            self._unwritten = str(exc)
+        left = write_artifacts(self._path, report, self._read_book())
+        failures = self._config.hook.pytest_check_report(config=self._config, report=report)
+        self._below = (*left.afterwards, *left.notes, *failures)
+
+    def _read_book(self) -> Book:
+        self._book = self._book or open_book(self._config, None)
+        return self._book
+
+    def _assemble(self, reason: str) -> Report:
+        hook, book = self._config.hook, self._read_book()
+        # All that goes into the report is redacted before, so that it can be made again from it.
+        redact = Redactor(hook.pytest_check_secrets(config=self._config))
+        target = redact.value(hook.pytest_check_target(config=self._config))
+        given = self._config.getoption("runbook_doc") or target["runbook_document"]
+        target["runbook_document"] = book.document.path if given else None
+        return assemble(
+            [redact.within(outcome) for outcome in self._collector.outcomes(reason)],
+            [redact.text(problem) for problem in self._collector.problems],
+            target,
+            book,
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - self._clock,
+        )
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the report; pytest's own one-line summary follows it."""
+        if self._report is None:
+            return
+        from reports.render.terminal import render
+
+        writer = self._config.get_terminal_writer()
+        path = self._path / "report.json"
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        text = render(
+            self._report,
+            width=writer.fullwidth,
+            color=terminalreporter.hasmarkup,
+            path="" if self._unwritten else str(shown),
+        )
+        terminalreporter.write(text)
+        if self._decision:
+            terminalreporter.write_line(self._decision)
+        if self._unwritten:
+            terminalreporter.write_line(f"The report was not written: {self._unwritten}")
+        for sentence in self._below:
+            terminalreporter.write_line(sentence)

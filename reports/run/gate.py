@@ -1,0 +1,59 @@
+"""The gate before a deploy: what must have been seen to hold, and what is worse than before."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from core.words import count
+from reports.model.report import exit_status
+
+if TYPE_CHECKING:
+    from reports.model.report import Report
+
+BAD = ("failed", "unreachable", "error", "missing")
+"""Statuses that keep a gate closed; in a gate, skipped does too: it was not seen to hold."""
+
+
+def is_gate(expression: str) -> bool:
+    """Say whether a run with this `-m` expression is a gate."""
+    return "gate" in re.findall(r"\w+", expression)
+
+
+def unseen(report: Report) -> tuple[str, ...]:
+    """Return the checks that a gate asks for and that were skipped."""
+    return tuple(r.outcome.check for r in report.results if r.outcome.status == "skipped")
+
+
+def worse(report: Report, baseline: Report) -> tuple[str, ...]:
+    """Return the checks that are bad now and were not, or were not there, in the baseline."""
+    known = {r.outcome.check for r in baseline.results if r.outcome.status in BAD}
+    return tuple(
+        r.outcome.check
+        for r in report.results
+        if r.outcome.status in BAD and r.outcome.check not in known
+    )
+
+
+def verdict(
+    pytests: int, report: Report, *, gate: bool, baseline: Report | None
+) -> tuple[int, str]:
+    """Return the run's exit status, and a sentence where gate or baseline decide it.
+
+    `pytests` is pytest's own exit status. A baseline forgives what failed before; it never
+    forgives a run that broke off or that saw nothing.
+    """
+    status = exit_status(pytests, report.state)
+    if gate and unseen(report):
+        names = ", ".join(unseen(report))
+        return status or 1, f"The gate stays closed: not seen to hold: {names}."
+    if baseline is None:
+        return status, ""
+    found = worse(report, baseline)
+    if found:
+        return status or 1, f"Worse than the baseline: {', '.join(found)}."
+    observed = any(r.outcome.status in ("passed", "failed") for r in report.results)
+    if report.problems or not observed:
+        return status, ""
+    known = sum(r.outcome.status in BAD for r in report.results)
+    return 0, f"Not worse than the baseline: {count(known, 'known failure')}." if known else ""

@@ -1,0 +1,67 @@
+"""Which runbook a run has, by the folder of its checks; and that runbook, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from reports.diagnosis.evidence import Evidence
+    from reports.model.build import Book
+
+EVIDENCE = pytest.StashKey["Evidence"]()
+FOLDER = pytest.StashKey[Path]()
+
+
+def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
+    """Return the evidence table of the runbook that a check belongs to; None: of the first one.
+
+    Raises pytest.UsageError for checks of two runbooks, and for a table that cannot be used.
+    """
+    from reports.diagnosis.evidence import EvidenceError, load_evidence
+
+    folder = _folder(config, nodeid)
+    if config.stash.setdefault(FOLDER, folder) != folder:
+        raise pytest.UsageError(
+            f"a run has one runbook, not both {config.stash[FOLDER].name} and {folder.name}: "
+            f"name a folder, such as checks/{folder.name}"
+        )
+    if EVIDENCE not in config.stash:
+        try:
+            config.stash[EVIDENCE] = load_evidence(folder / "evidence.toml")
+        except EvidenceError as exc:
+            raise pytest.UsageError(str(exc)) from exc
+    return config.stash[EVIDENCE]
+
+
+def open_book(config: pytest.Config, nodeid: str | None) -> Book:
+    """Return the run's runbook: its evidence, and its prose from --runbook-doc where given.
+
+    Raises pytest.UsageError for a document that does not fit.
+    """
+    from reports.model.build import Book
+    from reports.runbook.document import RunbookError
+    from reports.runbook.markdown import load_runbook
+
+    evidence = evidence_for(config, nodeid)
+    facts = config.hook.pytest_check_target(config=config)
+    given = config.getoption("runbook_doc") or facts["runbook_document"]
+    path = config.invocation_params.dir / given if given else config.stash[FOLDER] / "runbook.md"
+    try:
+        document = load_runbook(
+            path,
+            hypotheses=len(evidence.hypotheses),
+            verifications=max(row.verification for row in evidence.checks),
+        )
+    except RunbookError as exc:
+        raise pytest.UsageError(str(exc)) from exc
+    return Book(document, evidence)
+
+
+def _folder(config: pytest.Config, nodeid: str | None) -> Path:
+    runbooks = config.rootpath / "runbooks"
+    if nodeid:
+        return runbooks / Path(nodeid.partition("::")[0]).parent.name
+    return next(iter(sorted(path.parent for path in runbooks.glob("*/evidence.toml"))), runbooks)

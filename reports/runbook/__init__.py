@@ -1,0 +1,1 @@
+"""A runbook document as frozen values."""

@@ -1,0 +1,44 @@
+"""Secrets that no target names are taken out of the words of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.secrets import Redactor
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("GET https://s3/x?X-Amz-Signature=SIG789&part=1", "SIG789"),
+        ('{"dsn":"postgres://veza:HunterTwo@db/veza"}', "HunterTwo"),
+        ('{"authorization":"Bearer eyJ0OKEN123"}', "eyJ0OKEN123"),
+        ("job-worker --amqp=amqp://veza:WorkerPw1@mq:5672/ --db-password DbPw456", "WorkerPw1"),
+        ("job-worker --amqp=amqp://veza:WorkerPw1@mq:5672/ --db-password DbPw456", "DbPw456"),
+        ("host=db user=veza password='pass word' dbname=veza", "pass"),
+        ('panic: {\\"api_key\\": \\"k3y\\"}', "k3y"),
+        ("VEZA_LIVE_TOKEN=t0ken-1", "t0ken-1"),
+    ],
+)
+def test_a_secret_in_a_line_of_a_log_is_starred(said: str, secret: str) -> None:
+    """Whatever is written where a password, a token or a signature stands is not shown."""
+    told = Redactor().text(said)
+    assert secret not in told.replace("password", "")
+    assert "***" in told
+    assert len(told) > len(said) / 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'curl -H "Authorization: Bearer <token>" https://veza.example/api/v1/uploads/<upload_id>',
+        "psql password=$PGPASSWORD",
+        "the API refuses the token: ask for a new one, with basic authentication",
+        "a bearer token is needed",
+        "user_id=7 upload=ab12 size=400 path=/var/veza/uploads/ab12",
+        "http://127.0.0.1:9 could not be asked; see ops@veza.example",
+    ],
+)
+def test_what_is_no_secret_stays(said: str) -> None:
+    """Placeholders, plain sentences, ids and addresses are left as they are."""
+    assert Redactor().text(said) == said

@@ -1,0 +1,308 @@
+"""The evidence file: what it refuses, and that runbook, evidence, checks and page hold together."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import itertools
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reports.diagnosis.evidence import (
+    MAX_BYTES,
+    Evidence,
+    EvidenceError,
+    load_evidence,
+    matrix,
+    parse_evidence,
+)
+from reports.runbook.markdown import load_runbook
+
+if TYPE_CHECKING:
+    from reports.runbook.document import Runbook
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "runbooks/upload_stuck"
+CHECKS = ROOT / "checks/upload_stuck"
+PAGE = ROOT / "docs/diagnosis.md"
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    """The model as shipped."""
+    return load_evidence(FOLDER / "evidence.toml")
+
+
+@pytest.fixture(scope="module")
+def runbook() -> Runbook:
+    """The runbook as shipped."""
+    return load_runbook(FOLDER / "runbook.md")
+
+
+def check_ids() -> set[str]:
+    """The ids of the checks in checks/upload_stuck, read from their source."""
+    found = set()
+    for file in sorted(CHECKS.glob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found.add(f"{file.stem.removeprefix('test_')}/{node.name.removeprefix('test_')}")
+    return found
+
+
+# --- Runbook, evidence and checks hold together
+
+
+def test_every_check_has_a_row_and_every_row_a_check(evidence: Evidence) -> None:
+    """A check without a row would say nothing to the diagnosis, a row without a check is a typo."""
+    assert check_ids() == {row.id for row in evidence.checks}
+
+
+def test_every_hypothesis_of_the_evidence_is_the_runbook_s(
+    evidence: Evidence, runbook: Runbook
+) -> None:
+    """Both name the same hypotheses in the same order, with the same titles."""
+    assert [c.title for c in evidence.hypotheses] == [h.title for h in runbook.hypotheses]
+
+
+def test_every_verification_has_a_check(evidence: Evidence, runbook: Runbook) -> None:
+    """Each section of the runbook is automated by some check, and the signal too."""
+    numbers = {verification.number for verification in runbook.verifications}
+    assert {row.verification for row in evidence.checks} == {0, *numbers}
+
+
+def test_every_command_is_covered_by_a_named_check(evidence: Evidence, runbook: Runbook) -> None:
+    """No command of a verification is left to a person alone, and the names are real."""
+    for verification in runbook.verifications:
+        for command in verification.commands:
+            assert command.checks, f"runbook.md:{command.line}: {command.text} names no check"
+            for name in command.checks:
+                row = evidence.row(name)
+                assert row, f"runbook.md:{command.line}: {name} has no row"
+                assert row.verification in (0, verification.number), command.line
+
+
+def test_every_check_is_named_by_a_command_of_its_verification(
+    evidence: Evidence, runbook: Runbook
+) -> None:
+    """A person can do by hand, from the runbook, whatever the suite does."""
+    named = {
+        (name, verification.number)
+        for verification in runbook.verifications
+        for command in verification.commands
+        for name in command.checks
+    }
+    for row in evidence.checks:
+        places = {number for name, number in named if name == row.id}
+        assert places, row.id
+        assert row.verification in (0, *places), row.id
+
+
+def separation(evidence: Evidence, one: str, two: str) -> float:
+    """How many times likelier the most telling check fails under cause `one` than under `two`."""
+    return max(
+        (1 - (1 - row.leak) * (1 - row.weight(one))) / (1 - (1 - row.leak) * (1 - row.weight(two)))
+        for row in evidence.checks
+    )
+
+
+def test_every_hypothesis_can_be_told_from_every_other(evidence: Evidence) -> None:
+    """Of each two there is a check for the one and another for the other, ten times likelier."""
+    for one, two in itertools.permutations([cause.id for cause in evidence.hypotheses], 2):
+        assert separation(evidence, one, two) >= 10, (one, two)
+
+
+def test_every_cause_outside_can_be_told_from_every_other_cause(evidence: Evidence) -> None:
+    """Of each two causes some check tells them apart, one way at least."""
+    for one, two in itertools.combinations([cause.id for cause in evidence.causes], 2):
+        ratios = separation(evidence, one, two), separation(evidence, two, one)
+        assert max(ratios) >= 10, (one, two)
+
+
+def test_a_weight_says_more_than_the_leak(evidence: Evidence) -> None:
+    """A cause that explains a failure less well than nothing at all does not belong in its row."""
+    for row in evidence.checks:
+        for cause, weight in row.explained_by:
+            assert weight >= row.leak, (row.id, cause)
+
+
+def test_symptoms_are_the_signal_and_what_users_feel(evidence: Evidence) -> None:
+    """An incident is uploads that do not get through, or an API or database out of reach."""
+    symptoms = {row.id for row in evidence.checks if row.role == "symptom"}
+    assert symptoms == {row.id for row in evidence.checks if row.verification == 0} | {
+        "upload_status/uploads_have_left_uploading",
+        "upload_status/api_is_reachable",
+        "database/database_is_reachable",
+        "canary/upload_is_accepted",
+        "canary/upload_leaves_uploading",
+        "canary/upload_completes",
+        "canary/track_is_served",
+    }
+
+
+def test_no_single_symptom_decides_between_hypotheses(evidence: Evidence) -> None:
+    """What all causes bring about cannot accuse one: under each it is nearly as likely."""
+    row = evidence.row("signal/no_upload_is_stuck")
+    assert row
+    weights = [row.weight(cause.id) for cause in evidence.hypotheses]
+    assert max(weights) / min(weights) < 3
+
+
+def test_only_checks_over_stuck_uploads_are_moot_without_one(evidence: Evidence) -> None:
+    """A pass is moot only by the check that finds the uploads to look at, and that one never is."""
+    gates = {row.moot_when for row in evidence.checks if row.moot_when}
+    assert gates == {"signal/no_upload_is_stuck"}
+    assert all(evidence.row(gate).moot_when is None for gate in gates)  # type: ignore[union-attr]
+
+
+def test_a_parameter_is_a_case_of_its_row(evidence: Evidence) -> None:
+    """The id of a parametrized check leads to the one row of the check."""
+    row = evidence.row("hosts/host_is_reachable[ssh://deploy@files-1]")
+    assert row is evidence.row("hosts/host_is_reachable")
+    assert row
+    assert evidence.row("hosts/no_such_check") is None
+
+
+def test_the_page_shows_the_matrix_of_the_evidence(evidence: Evidence) -> None:
+    """The table in docs/diagnosis.md is the model that is used, to the last figure."""
+    text = PAGE.read_text(encoding="utf-8")
+    shown = re.search(r"<!-- matrix: begin[^>]*-->\n(.*?)\n<!-- matrix: end -->", text, re.DOTALL)
+    assert shown, "docs/diagnosis.md has lost its matrix markers"
+    assert shown.group(1).strip() == matrix(evidence), (
+        "docs/diagnosis.md differs from evidence.toml; "
+        "print reports.diagnosis.evidence.matrix and paste it"
+    )
+
+
+# --- What is refused
+
+GOOD: dict[str, Any] = tomllib.loads(
+    """
+    [hypotheses.worker]
+    title = "Worker"
+    prior = 0.05
+    [outside.lock]
+    title = "Lock"
+    prior = 0.02
+    component = "database"
+    [checks."a/b"]
+    verification = 1
+    role = "cause"
+    component = "worker"
+    explained_by = { worker = 0.5, lock = 0.1 }
+    leak = 0.01
+    [checks."a/c"]
+    verification = 1
+    role = "symptom"
+    component = "worker"
+    moot_when = "a/b"
+    explained_by = {}
+    leak = 0.01
+    """
+)
+
+
+def test_a_good_document_becomes_frozen_values() -> None:
+    """Rows carry their weights in the order of the causes, and cannot be changed."""
+    found = parse_evidence(GOOD)
+    row = found.row("a/b")
+    assert row
+    assert row.explained_by == (("worker", 0.5), ("lock", 0.1))
+    assert [cause.id for cause in found.causes] == ["worker", "lock"]
+    with pytest.raises(AttributeError):
+        row.leak = 0.5  # type: ignore[misc]
+
+
+REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
+    (("checks", "a/b", "leak"), 0, r'\[checks\."a/b"\] leak: must be a probability above 0'),
+    (("checks", "a/b", "leak"), 1.0, r'\[checks\."a/b"\] leak: must be a probability'),
+    (("checks", "a/b", "leak"), True, r'\[checks\."a/b"\] leak: must be a probability'),
+    (("checks", "a/b", "leak"), math.nan, r'\[checks\."a/b"\] leak: must be a probability'),
+    (("checks", "a/b", "leak"), "0.1", r'\[checks\."a/b"\] leak: must be a probability'),
+    (("checks", "a/b", "leek"), 0.1, r'\[checks\."a/b"\] leek: is not a key .* mean leak\?'),
+    (("checks", "a/b", "role"), "sign", r'\[checks\."a/b"\] role: must be "symptom" or "cause"'),
+    (("checks", "a/b", "role"), [], r'\[checks\."a/b"\] role: must be'),
+    (("checks", "a/b", "verification"), -1, r"verification: must be a number from 0"),
+    (("checks", "a/b", "verification"), True, r"verification: must be a number from 0"),
+    (("checks", "a/b", "component"), "", r"component: must be a text"),
+    (("checks", "a/b", "component"), "x\x1b[2J", r"component: must be one printable line"),
+    (("checks", "a/b", "moot_when"), "a/z", r"moot_when: must name another check"),
+    (("checks", "a/b", "moot_when"), "a/b", r"moot_when: cannot name the check itself"),
+    (("checks", "a/b", "moot_when"), ["a/c"], r"moot_when: must name another check"),
+    (("checks", "a/b", "explained_by"), [], r"explained_by: must be a table"),
+    (
+        ("checks", "a/b", "explained_by", "werker"),
+        0.5,
+        r"explained_by\.werker: is no cause of this file; did you mean worker\?",
+    ),
+    (
+        ("checks", "a/b", "explained_by", "worker"),
+        1,
+        r"explained_by\.worker: must be a probability",
+    ),
+    (("checks", "a/b[x]"), {}, r'\[checks\."a/b\[x\]"\]: a check is named module/name'),
+    (("checks", "a/d"), 3, r'\[checks\."a/d"\]: must be a table, not a number'),
+    (("checks",), {}, r"\[checks\]: is missing or empty"),
+    (("hypotheses",), [], r"\[hypotheses\]: must be a table, not a list"),
+    (("hypotheses", "Bad Name"), {}, r"\[hypotheses\.Bad Name\]: a cause is named"),
+    (("hypotheses", "worker", "prior"), 2, r"\[hypotheses\.worker\] prior: must be a prob"),
+    (("hypotheses", "worker", "title"), 2, r"\[hypotheses\.worker\] title: must be a text"),
+    (("hypotheses", "worker", "component"), "x", r"component: is not a key here"),
+    (("outside", "lock", "component"), None, r"\[outside\.lock\] component: must be a text"),
+    (
+        ("outside", "worker"),
+        {"title": "W", "prior": 0.1, "component": "x"},
+        r"\[outside\.worker\]: is a hypothesis already",
+    ),
+    (("hypothesis",), {}, r"hypothesis: is not a key here; did you mean hypotheses\?"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "message"), REFUSED)
+def test_a_document_that_does_not_fit_is_refused(
+    place: tuple[str, ...], value: Any, message: str
+) -> None:
+    """One sentence names the file, the table, the key, and what is wanted."""
+    document = copy.deepcopy(GOOD)
+    table = document
+    for key in place[:-1]:
+        table = table[key]
+    table[place[-1]] = value
+    with pytest.raises(EvidenceError, match=message) as caught:
+        parse_evidence(document, "some.toml")
+    assert str(caught.value).startswith("some.toml: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[checks", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"a = " + b"[" * 5000, "is not TOML"),
+        (b"#" * (MAX_BYTES + 1), "larger than"),
+        (b"", r"\[hypotheses\]: is missing or empty"),
+    ],
+    ids=["cut", "binary", "nested", "large", "empty"],
+)
+def test_a_file_that_cannot_be_used_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    """A broken, hostile or oversized file gets one sentence with its name."""
+    file = tmp_path / "evidence.toml"
+    file.write_bytes(content)
+    with pytest.raises(EvidenceError, match=message) as caught:
+        load_evidence(file)
+    assert str(file) in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A missing file and a directory are refused with the path and the reason."""
+    with pytest.raises(EvidenceError, match=r"none\.toml: cannot be read"):
+        load_evidence(tmp_path / "none.toml")
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        load_evidence(tmp_path)

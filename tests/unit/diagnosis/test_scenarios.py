@@ -1,0 +1,539 @@
+"""Each fault of the lab, as a person who knows its mechanism expects the checks to come out.
+
+These are expectations on paper: which checks fail, which cannot look, while all others pass. They
+hold the weights together when someone edits them. They prove nothing about a real system; the fault
+bench on the lab is the judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports.diagnosis.diagnose import diagnose
+from reports.diagnosis.evidence import Evidence, load_evidence
+
+if TYPE_CHECKING:
+    from reports.diagnosis.result import Diagnosis
+
+ROOT = Path(__file__).resolve().parents[3]
+W, Q, S = "job_worker_down", "queue_blocked", "storage_problem"
+F, T = "processing_failed_silently", "processing_timeout"
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    """The model as shipped."""
+    return load_evidence(ROOT / "runbooks/upload_stuck/evidence.toml")
+
+
+@dataclass(frozen=True)
+class Result:
+    """As much of an outcome as the diagnosis reads."""
+
+    check: str
+    status: str
+
+
+def words(text: str) -> frozenset[str]:
+    """The check ids in a text; a bare word continues the module of the id before it."""
+    found: list[str] = []
+    for word in text.split():
+        found.append(word if "/" in word else f"{found[-1].partition('/')[0]}/{word}")
+    return frozenset(found)
+
+
+# An upload stays `uploading`, and everything that tells it says so.
+STUCK = """
+    signal/no_upload_is_stuck
+    upload_status/uploads_have_left_uploading progress_agrees_with_status
+    logs/upload_transitions_are_logged
+"""
+# The database cannot be read, and the API cannot answer without it.
+NO_API = """
+    upload_status/token_is_accepted api_is_ready worker_health_is_ok uploads_have_left_uploading
+    progress_agrees_with_status api_agrees_with_database metrics_are_served
+    completed_track_is_served signal/uploading_gauge_is_low
+"""
+NO_DATABASE = """
+    signal/no_upload_is_stuck no_upload_overstays_processing uploads_are_completing
+    upload_status/uploads_have_left_uploading progress_agrees_with_status api_agrees_with_database
+    logs/upload_transitions_are_logged worker_activity_is_logged
+    storage/stuck_files_exist stuck_files_are_readable stuck_files_are_whole
+    database/schema_is_as_expected stuck_uploads_have_a_job jobs_start_promptly jobs_finish_in_time
+    finished_jobs_updated_their_upload failed_jobs_recorded_an_error pending_jobs_are_in_the_queue
+    no_lock_blocks_uploads
+"""
+REACH = "upload_status/api_is_reachable queue/broker_is_reachable database/database_is_reachable"
+NO_HOST = """
+    logs/application_is_logging no_recent_processing_errors upload_transitions_are_logged
+    worker_activity_is_logged worker_starts_once no_timeouts_are_logged
+    no_job_ran_out_of_time
+    worker/process_is_running process_is_responsive
+    process_is_settled worker_is_logging
+    storage/directory_exists
+    directory_is_writable_by_service disk_space_is_free inodes_are_free stuck_files_exist
+    stuck_files_are_readable stuck_files_are_whole
+"""
+NO_BROKER = """
+    queue/broker_has_no_alarm queue_exists queue_has_a_consumer backlog_is_bounded
+    deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
+    database/pending_jobs_are_in_the_queue
+"""
+NO_QUEUE = """
+    queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
+    database/pending_jobs_are_in_the_queue
+"""
+NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
+ERRORS = "logs/no_recent_processing_errors"
+
+# name: (what is true, what fails, what cannot look)
+SINGLES: dict[str, tuple[str, str, str]] = {
+    "worker-killed": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
+            " logs/worker_activity_is_logged"
+            " worker/process_is_running worker_is_logging queue/queue_has_a_consumer"
+            " queue_is_draining"
+        ),
+        "worker/process_is_responsive process_is_settled",
+    ),
+    "worker-killed, moments ago": (
+        W,
+        "worker/process_is_running queue/queue_has_a_consumer upload_status/worker_health_is_ok",
+        "",
+    ),
+    "worker-frozen": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
+            " logs/worker_activity_is_logged"
+            " worker/process_is_responsive worker_is_logging queue/queue_is_draining"
+        ),
+        "",
+    ),
+    "worker-frozen, with a job in hand": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
+            " logs/worker_activity_is_logged"
+            " worker/process_is_responsive worker_is_logging queue/queue_is_draining"
+            " signal/no_upload_overstays_processing database/jobs_finish_in_time"
+            " queue/deliveries_are_acknowledged"
+        ),
+        "",
+    ),
+    "worker-frozen, holding a message not yet begun": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
+            " worker/process_is_responsive worker_is_logging queue/queue_is_draining"
+            " deliveries_are_acknowledged deliveries_reach_the_worker"
+        ),
+        "",
+    ),
+    "worker-crash-loop, seen between two lives": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok logs/worker_starts_once"
+            " worker/process_is_running queue/queue_has_a_consumer queue_is_draining"
+        ),
+        "",
+    ),
+    "worker-crash-loop, seen alive": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} logs/worker_starts_once worker/process_is_settled"
+            " queue/queue_is_draining"
+        ),
+        "",
+    ),
+    "worker-not-consuming": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} logs/worker_activity_is_logged worker/worker_is_logging"
+            " queue/queue_has_a_consumer queue_is_draining"
+        ),
+        "",
+    ),
+    "broker-down": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} upload_status/api_is_ready worker_health_is_ok"
+            " logs/worker_activity_is_logged queue/broker_is_reachable"
+        ),
+        NO_BROKER,
+    ),
+    "broker-memory-alarm": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} logs/worker_activity_is_logged worker/worker_is_logging"
+            " queue/broker_has_no_alarm database/pending_jobs_are_in_the_queue"
+        ),
+        "",
+    ),
+    "broker-disk-alarm": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} queue/broker_has_no_alarm"
+            " database/pending_jobs_are_in_the_queue"
+        ),
+        "",
+    ),
+    "queue-deleted": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
+            " logs/worker_activity_is_logged"
+            " queue/queue_exists"
+        ),
+        NO_QUEUE,
+    ),
+    "queue-saturated": (
+        Q,
+        f"{STUCK} {NOT_STARTING} queue/backlog_is_bounded",
+        "",
+    ),
+    "queue-saturated, and not draining": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} queue/backlog_is_bounded queue_is_draining"
+            " signal/processing_time_is_normal"
+        ),
+        "",
+    ),
+    "deliveries-stuck": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} logs/worker_activity_is_logged worker/worker_is_logging"
+            " queue/deliveries_are_acknowledged queue_is_draining"
+            " upload_status/worker_health_is_ok queue/deliveries_reach_the_worker"
+        ),
+        "",
+    ),
+    "disk-full": (S, f"storage/disk_space_is_free {ERRORS}", ""),
+    "disk-full, rows left behind": (
+        S,
+        (
+            f"{STUCK} {ERRORS} storage/disk_space_is_free stuck_files_are_whole"
+            " database/stuck_uploads_have_a_job"
+        ),
+        "",
+    ),
+    "inodes-exhausted": (S, f"storage/inodes_are_free {ERRORS}", ""),
+    "directory-missing": (
+        S,
+        f"{STUCK} {ERRORS} storage/directory_exists stuck_files_exist",
+        (
+            "storage/directory_is_writable_by_service disk_space_is_free inodes_are_free"
+            " stuck_files_are_readable stuck_files_are_whole"
+        ),
+    ),
+    "directory-not-writable": (S, f"storage/directory_is_writable_by_service {ERRORS}", ""),
+    "read-only-mount": (S, f"storage/directory_is_writable_by_service {ERRORS}", ""),
+    "file-missing": (S, f"{STUCK} {ERRORS} storage/stuck_files_exist", ""),
+    "file-missing, nothing logged": (S, f"{STUCK} storage/stuck_files_exist", ""),
+    "file-empty": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_whole", ""),
+    "file-unreadable": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_readable", ""),
+    "error-swallowed": (F, f"{STUCK} database/finished_jobs_updated_their_upload", ""),
+    "error-not-recorded": (F, f"{STUCK} database/failed_jobs_recorded_an_error", ""),
+    "job-never-created": (
+        F,
+        f"{STUCK} database/stuck_uploads_have_a_job no_upload_was_passed_over",
+        "",
+    ),
+    "status-update-lost": (
+        F,
+        (
+            "signal/no_upload_is_stuck upload_status/uploads_have_left_uploading"
+            " progress_agrees_with_status database/finished_jobs_updated_their_upload"
+        ),
+        "",
+    ),
+    "slow-processing": (
+        T,
+        (
+            "signal/no_upload_overstays_processing processing_time_is_normal"
+            " database/jobs_finish_in_time"
+        ),
+        "",
+    ),
+    "slow-processing, others waiting": (
+        T,
+        (
+            f"{STUCK} signal/no_upload_overstays_processing processing_time_is_normal"
+            " database/jobs_finish_in_time jobs_start_promptly queue/backlog_is_bounded"
+        ),
+        "",
+    ),
+    "job-hung": (
+        T,
+        (
+            f"{STUCK} {NOT_STARTING} signal/no_upload_overstays_processing"
+            " database/jobs_finish_in_time queue/queue_is_draining"
+            " worker/worker_is_logging queue/deliveries_are_acknowledged"
+        ),
+        "",
+    ),
+    "deadline-exceeded, and the upload left as it was": (
+        T,
+        (
+            f"{STUCK} {ERRORS} logs/no_timeouts_are_logged no_job_ran_out_of_time"
+            " queue/dead_letters_are_empty"
+        ),
+        "",
+    ),
+    "deadline-exceeded": (
+        T,
+        (
+            f"{ERRORS} logs/no_timeouts_are_logged no_job_ran_out_of_time"
+            " queue/dead_letters_are_empty"
+            " signal/no_upload_overstays_processing database/jobs_finish_in_time"
+        ),
+        "",
+    ),
+}
+
+STUCK_CANARY = "canary/upload_leaves_uploading"
+AFTER_STUCK = " canary/upload_completes track_is_served"
+AFTER_REFUSED = f" canary/upload_leaves_uploading {AFTER_STUCK}"
+SINGLES |= {
+    f"{name}, with a canary": (
+        SINGLES[name][0],
+        f"{SINGLES[name][1]} {failing}",
+        f"{SINGLES[name][2]} {blind}",
+    )
+    for name, failing, blind in (
+        ("worker-killed", STUCK_CANARY, AFTER_STUCK),
+        ("worker-killed, moments ago", STUCK_CANARY, AFTER_STUCK),
+        ("worker-frozen", STUCK_CANARY, AFTER_STUCK),
+        ("worker-not-consuming", STUCK_CANARY, AFTER_STUCK),
+        ("broker-down", STUCK_CANARY, AFTER_STUCK),
+        ("broker-memory-alarm", STUCK_CANARY, AFTER_STUCK),
+        ("queue-saturated", STUCK_CANARY, AFTER_STUCK),
+        ("disk-full", "canary/upload_is_accepted", AFTER_REFUSED),
+        ("directory-not-writable", "canary/upload_is_accepted", AFTER_REFUSED),
+        ("slow-processing", "canary/upload_completes", " canary/track_is_served"),
+        ("slow-processing, others waiting", STUCK_CANARY, AFTER_STUCK),
+        ("job-hung", STUCK_CANARY, AFTER_STUCK),
+    )
+}
+
+OUTSIDE: dict[str, tuple[str, str, str]] = {
+    "api-down": ("api", "upload_status/api_is_reachable logs/application_is_logging", NO_API),
+    "api-5xx": (
+        "api",
+        (
+            f"upload_status/api_is_ready worker_health_is_ok metrics_are_served {ERRORS}"
+            " upload_status/completed_track_is_served"
+        ),
+        (
+            "upload_status/uploads_have_left_uploading progress_agrees_with_status"
+            " api_agrees_with_database token_is_accepted"
+        ),
+    ),
+    "api-5xx, taken for down": ("api", f"upload_status/api_is_reachable {ERRORS}", NO_API),
+    "token-expired": (
+        "api",
+        "upload_status/token_is_accepted",
+        (
+            "upload_status/uploads_have_left_uploading progress_agrees_with_status"
+            " api_agrees_with_database completed_track_is_served"
+        ),
+    ),
+    "database-down": (
+        "database",
+        f"database/database_is_reachable upload_status/api_is_ready worker_health_is_ok {ERRORS}",
+        NO_DATABASE,
+    ),
+    "database-down, worker dead of it": (
+        "database",
+        (
+            "database/database_is_reachable upload_status/api_is_ready worker_health_is_ok"
+            f" {ERRORS} worker/process_is_settled logs/worker_starts_once"
+        ),
+        NO_DATABASE,
+    ),
+    "users gave up half-way": (
+        "client",
+        "signal/no_upload_is_stuck upload_status/uploads_have_left_uploading",
+        "",
+    ),
+    "cut off": (
+        "network",
+        f"{REACH} hosts/host_is_reachable",
+        f"{NO_API} {NO_DATABASE} {NO_HOST} {NO_BROKER}",
+    ),
+    "cut off, with files of this machine": (
+        "network",
+        REACH,
+        f"{NO_API} {NO_DATABASE} {NO_BROKER}",
+    ),
+    "database-locked": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} database/no_lock_blocks_uploads logs/no_timeouts_are_logged"
+            " queue/queue_is_draining worker/worker_is_logging"
+        ),
+        "",
+    ),
+    "database-locked, with a message in the worker's hand": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} database/no_lock_blocks_uploads queue/queue_is_draining"
+            " deliveries_are_acknowledged deliveries_reach_the_worker worker/worker_is_logging"
+        ),
+        "",
+    ),
+    "database-locked, nothing readable": (
+        "database",
+        "database/no_lock_blocks_uploads logs/no_timeouts_are_logged queue/queue_is_draining",
+        NO_DATABASE.replace("no_lock_blocks_uploads", ""),
+    ),
+}
+
+CONTROLS = {
+    "healthy": "",
+    "errors of users in the log": ERRORS,
+    "a time-out in the log": "logs/no_timeouts_are_logged",
+    "a deploy a moment ago": "worker/process_is_settled",
+    "a canary late in a busy system": STUCK_CANARY,
+    "an old dead letter": "queue/dead_letters_are_empty",
+}
+
+PAIRS = (
+    ("worker-killed", "disk-full"),
+    ("worker-killed", "file-missing"),
+    ("worker-killed", "error-swallowed"),
+    ("worker-frozen", "inodes-exhausted"),
+    ("broker-down", "file-missing"),
+    ("broker-down", "error-swallowed"),
+    ("broker-down", "worker-killed"),
+    ("queue-saturated", "disk-full"),
+    ("queue-deleted", "directory-not-writable"),
+    ("slow-processing", "error-swallowed"),
+    ("slow-processing, others waiting", "disk-full"),
+    ("slow-processing, others waiting", "file-unreadable"),
+    ("disk-full", "error-not-recorded"),
+    ("file-empty", "error-swallowed"),
+    ("deadline-exceeded", "error-not-recorded"),
+    ("job-never-created", "worker-killed"),
+)
+
+
+def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
+    """Diagnose a run in which `failing` failed, `blind` could not look, and all else passed."""
+    failed, unseen = words(failing), words(blind)
+    known = {row.id for row in evidence.checks}
+    assert failed | unseen <= known, sorted((failed | unseen) - known)
+    # The canary is sent where it is asked for: a run has all of its checks, or none.
+    sent = any(name.startswith("canary/") for name in failed | unseen)
+    return diagnose(
+        evidence,
+        [
+            Result(
+                row.id,
+                "unreachable" if row.id in unseen else "failed" if row.id in failed else "passed",
+            )
+            for row in evidence.checks
+            if sent or not row.id.startswith("canary/")
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", SINGLES)
+def test_a_single_fault_is_named_first_and_alone(evidence: Evidence, name: str) -> None:
+    """The truth is ranked first, at 0.8 or more, and stands alone in the likeliest set."""
+    truth, failing, blind = SINGLES[name]
+    found = run(evidence, failing, blind)
+    ranking = {finding.id: round(finding.probability, 3) for finding in found.hypotheses}
+    assert found.most_likely_set == (truth,), ranking
+    assert found.hypotheses[0].id == truth, ranking
+    assert found.hypotheses[0].probability >= 0.8, ranking
+    assert found.hypotheses[1].probability < 0.5, ranking
+    assert found.certainty in ("certain", "likely"), ranking
+
+
+def test_the_truth_is_given_nine_tenths_on_average(evidence: Evidence) -> None:
+    """Over all single faults, the mean probability of what is true is at least 0.9."""
+    given = []
+    for truth, failing, blind in SINGLES.values():
+        found = run(evidence, failing, blind)
+        given += [finding.probability for finding in found.hypotheses if finding.id == truth]
+    assert sum(given) / len(given) >= 0.9
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
+def test_two_faults_are_both_named(evidence: Evidence, pair: tuple[str, str]) -> None:
+    """The likeliest set is exactly the two that are true, each at 0.5 or more."""
+    (first, *sides_a), (second, *sides_b) = SINGLES[pair[0]], SINGLES[pair[1]]
+    found = run(evidence, f"{sides_a[0]} {sides_b[0]}", f"{sides_a[1]} {sides_b[1]}")
+    ranking = {finding.id: round(finding.probability, 3) for finding in found.hypotheses}
+    assert set(found.most_likely_set) == {first, second}, ranking
+    assert {finding.id for finding in found.hypotheses[:2]} == {first, second}, ranking
+    assert found.hypotheses[1].probability >= 0.5, ranking
+    assert found.hypotheses[2].probability < 0.5, ranking
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_fault_outside_the_runbook_accuses_none_of_its_hypotheses(
+    evidence: Evidence, name: str
+) -> None:
+    """No hypothesis reaches one half, and the component that failed is named."""
+    component, failing, blind = OUTSIDE[name]
+    found = run(evidence, failing, blind)
+    ranking = {f.id: round(f.probability, 3) for f in (*found.outside, *found.hypotheses)}
+    assert found.hypotheses[0].probability < 0.5, ranking
+    assert found.most_likely_set == (), ranking
+    assert found.certainty == "outside", ranking
+    assert found.outside[0].component == component, ranking
+    assert found.unexplained, ranking
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_system_without_a_fault_accuses_nobody(evidence: Evidence, name: str) -> None:
+    """What also happens in health raises no hypothesis to one half."""
+    found = run(evidence, CONTROLS[name])
+    ranking = {finding.id: round(finding.probability, 3) for finding in found.hypotheses}
+    assert found.hypotheses[0].probability < 0.5, ranking
+    assert found.most_likely_set == (), ranking
+    assert found.certainty in ("none", "unclear"), ranking
+
+
+def test_a_host_out_of_reach_accuses_nobody(evidence: Evidence) -> None:
+    """A host that does not answer is named as a component, and no hypothesis moves."""
+    found = run(evidence, "hosts/host_is_reachable")
+    assert found.certainty == "outside"
+    assert [item.component for item in found.unexplained] == ["host"]
+    assert found.hypotheses[0].probability < 0.05
+
+
+def test_a_canary_that_stays_accuses_nobody(evidence: Evidence) -> None:
+    """A canary that could not be deleted is the API's matter, and moves no hypothesis."""
+    found = run(evidence, "canary/canary_is_removed")
+    assert found.certainty == "outside"
+    assert [item.component for item in found.unexplained] == ["api"]
+    assert found.hypotheses[0].probability < 0.05
+
+
+def test_without_a_queue_the_worker_is_still_found(evidence: Evidence) -> None:
+    """A Veza that runs from its job table alone skips the queue; a dead worker is named still."""
+    failing = words(SINGLES["worker-killed"][1])
+    results = [
+        Result(
+            row.id,
+            "skipped"
+            if row.id.startswith("queue/") or row.id == "database/pending_jobs_are_in_the_queue"
+            else "failed"
+            if row.id in failing
+            else "passed",
+        )
+        for row in evidence.checks
+    ]
+    found = diagnose(evidence, results)
+    assert found.most_likely_set == (W,)
+    assert found.hypotheses[0].probability >= 0.9

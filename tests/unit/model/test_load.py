@@ -1,0 +1,196 @@
+"""report.json read back: an honest one is the same report, anything else is one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from reports.model.dump import render
+from reports.model.load import LoadError, load_report, parse_report
+from reports.model.report import SCHEMA
+from reports.model.shape import describe
+from reports.render.terminal import render as render_terminal
+from tests import made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reports.model.report import Report
+
+MADE: dict[str, Callable[[], Report]] = {
+    "healthy": made.recovered,
+    "incident": made.incident,
+    "unknown": lambda: made.report(none=True, problems=["the run was interrupted"]),
+}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """An incident's report.json, parsed, with some of its keys replaced."""
+    return {**json.loads(render(made.incident())), **changes}
+
+
+def raw(value: Any) -> bytes:
+    """A JSON document as bytes."""
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("state", MADE)
+def test_a_report_read_back_is_the_same(state: str) -> None:
+    """What was written is read, and written again byte for byte."""
+    text = render(MADE[state]())
+    assert render(parse_report(text.encode(), "it")) == text
+
+
+@pytest.mark.parametrize("state", MADE)
+def test_the_published_schema_fits(state: str) -> None:
+    """What is written is valid by the published JSON Schema."""
+    schema = json.loads((made.ROOT / "reports/model/schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(render(MADE[state]())))
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    """The published schema is what the report's dataclasses say, so it cannot be forgotten.
+
+    To publish a change: python -c "import json; from reports.model.shape import describe;
+    print(json.dumps(describe(), indent=1))" > reports/model/schema.json
+    """
+    assert json.loads((made.ROOT / "reports/model/schema.json").read_text()) == describe()
+
+
+def test_the_schema_refuses_what_the_loader_refuses() -> None:
+    """A report without its state is refused by the published schema too."""
+    broken = document()
+    del broken["state"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(describe()).validate(broken)
+
+
+def test_unknown_keys_are_left_out() -> None:
+    """A later version of the same schema may say more than this one knows."""
+    more = document(weather="fine")
+    assert parse_report(raw(more), "it") == made.incident()
+
+
+def deep() -> bytes:
+    """JSON nested beyond any parser's patience."""
+    return b'{"schema": 1, "target": ' + b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty"),
+        (b"\xff\xfe{}", "it is not a report: byte 0 is not UTF-8"),
+        (b"[]", "it is not a report: it has no schema number"),
+        (b'{"state": "healthy"}', "it is not a report: it has no schema number"),
+        (b"{'schema': 1}", "it is not JSON"),
+        (b'{"schema": 7}', f"it has schema '7', and this version reads {SCHEMA}"),
+        (b'{"schema": true}', "it has schema 'True'"),
+        (b'{"schema": 1}', "it is not a report that can be used: the report has no target"),
+        (b'{"schema": 1, "seconds": NaN}', "it holds NaN"),
+        (b'{"schema": 1, "seconds": 1e999}', "a number that is too large"),
+        (b'{"schema": 1, "seconds": ' + b"9" * 9999 + b"}", "a number that is too large"),
+        (deep(), "nested too deeply"),
+    ],
+)
+def test_what_is_no_report_is_refused(content: bytes, said: str) -> None:
+    """Each way not to be a report has its own sentence of one line."""
+    with pytest.raises(LoadError) as refused:
+        parse_report(content, "it")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+def test_a_truncated_report_is_said_to_be_cut_short(part: float) -> None:
+    """A report cut anywhere is told as such, and not as a mystery of JSON."""
+    text = render(made.incident())
+    with pytest.raises(LoadError, match="it is cut short: it ends within line"):
+        parse_report(text[: int(len(text) * part)].rstrip("}\n ").encode(), "it")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "splendid"}, "state must be one of healthy, at risk, incident, unknown"),
+        ({"seconds": "long"}, "seconds must be a finite number"),
+        ({"seconds": True}, "seconds must be a finite number"),
+        ({"seconds": -1}, "seconds must not be negative"),
+        ({"started": "yesterday"}, "started must be a time with its zone"),
+        ({"started": "2026-03-02T10:00:00"}, "started must be a time with its zone"),
+        ({"results": {}}, "results must be a list"),
+        ({"results": [{"outcome": None}]}, "results[0].outcome must be an object"),
+        ({"problems": [3]}, "problems[0] must be a text"),
+        ({"target": {"components": {}, "placeholders": {}}}, "target.name must be a text"),
+        ({"target": {**made.TARGET, "name": "../../etc"}}, "a name, not a path"),
+        ({"target": {**made.TARGET, "components": {"api": 4}}}, "target.components.api must"),
+        ({"target": {**made.TARGET, "placeholders": None}}, "target.placeholders must be an"),
+        (
+            {"figures": [{"id": "x y", "value": 1, "unit": "", "meaning": ""}]},
+            "figures must be named in lower case",
+        ),
+        ({"figures": [{"id": "x", "value": 1, "unit": "", "meaning": ""}] * 2}, "name x once"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes: dict[str, Any], said: str) -> None:
+    """A report with one wrong value is refused by the place of that value."""
+    with pytest.raises(LoadError) as refused:
+        parse_report(raw(document(**changes)), "it")
+    assert said in str(refused.value)
+
+
+def test_a_diagnosis_that_contradicts_itself_is_refused() -> None:
+    """Probabilities beyond one and causes out of nowhere are refused."""
+    judged = document()["diagnosis"]
+    wild = {**judged, "most_likely_set": ["gremlins"]}
+    with pytest.raises(LoadError, match="names gremlins, which is none of its causes"):
+        parse_report(raw(document(diagnosis=wild)), "it")
+    first = {**judged["hypotheses"][0], "probability": 1.5}
+    wild = {**judged, "hypotheses": [first, *judged["hypotheses"][1:]]}
+    with pytest.raises(LoadError, match="must be from 0 to 1"):
+        parse_report(raw(document(diagnosis=wild)), "it")
+
+
+def test_a_check_that_is_there_twice_is_refused() -> None:
+    """Every check has one outcome, also in a report that somebody edited."""
+    results = document()["results"]
+    with pytest.raises(LoadError, match="results must name signal/no_upload_is_stuck once"):
+        parse_report(raw(document(results=[results[0], *results])), "it")
+
+
+def test_control_characters_do_not_reach_a_terminal() -> None:
+    """An escape sequence and half a surrogate in a report are defused when it is read."""
+    report = parse_report(raw(document(headline="\x1b]0;owned\x07 \ud800 end")), "it")
+    shown = render_terminal(report)
+    assert "\x1b" not in shown
+    assert shown.encode()
+
+
+def test_a_missing_report_is_named(tmp_path: Path) -> None:
+    """A file that is not there is told by its name."""
+    with pytest.raises(LoadError, match=r"report\.json cannot be read: No such file"):
+        load_report(tmp_path / "report.json")
+
+
+def test_a_pipe_in_the_reports_place_does_not_hang(tmp_path: Path) -> None:
+    """A pipe and a folder are refused at once."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LoadError, match="is not a regular file"):
+        load_report(tmp_path / "pipe")
+    with pytest.raises(LoadError, match=r"cannot be read|is not a regular file"):
+        load_report(tmp_path)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    """A file larger than any report is not parsed."""
+    path = tmp_path / "report.json"
+    with path.open("wb") as file:
+        file.truncate(33 << 20)
+    with pytest.raises(LoadError, match="is larger than 32 MiB"):
+        load_report(path)

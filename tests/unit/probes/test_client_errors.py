@@ -1,0 +1,65 @@
+"""What the clients raise is translated in full: the base classes that the probes catch."""
+
+from __future__ import annotations
+
+import httpx
+import psycopg
+import pytest
+from pika import exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+
+from fixtures.probes.http import client as web
+from fixtures.probes.postgres import session
+from fixtures.probes.rabbitmq import amqp
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError,
+        httpx.ReadTimeout,
+        httpx.WriteError,
+        httpx.RemoteProtocolError,
+        httpx.LocalProtocolError,
+        httpx.UnsupportedProtocol,
+        httpx.DecodingError,
+        httpx.ProxyError,
+        httpx.TooManyRedirects,
+        httpx.InvalidURL,
+        httpx.StreamError,
+        httpx.CookieConflict,
+        OSError,
+        UnicodeEncodeError,
+    ],
+)
+def test_every_http_error_is_translated(error: type[Exception]) -> None:
+    """Each error of the HTTP client has a base that the probe catches."""
+    assert issubclass(error, web.failures())
+
+
+def test_every_amqp_error_is_translated() -> None:
+    """Each error that the AMQP client declares has a base that the probe catches."""
+    declared = [one for one in vars(exceptions).values() if isinstance(one, type)]
+    # A wrong use of the client is our own fault, and is to be seen.
+    ours = (exceptions.ReentrancyError, exceptions.DuplicateGetOkCallback)
+    caught = (*amqp.failures(), *ours)
+    assert [one for one in declared if issubclass(one, Exception)] != []
+    assert [one for one in declared if not issubclass(one, caught)] == []
+    assert issubclass(AMQPConnectorException, amqp.failures())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.OperationalError,
+        psycopg.errors.ConnectionTimeout,
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.QueryCanceled,
+        psycopg.errors.UndefinedTable,
+        psycopg.ProgrammingError,
+    ],
+)
+def test_every_database_error_is_translated(error: type[Exception]) -> None:
+    """Each error of the database client has a base that the probe catches."""
+    assert issubclass(error, psycopg.Error)
+    assert session.refusal("database x", error("made"), 1.0).startswith("database x ")

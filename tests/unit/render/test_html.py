@@ -1,0 +1,407 @@
+"""The HTML report: whole, self-contained, of bounded size, and safe from what a target says."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jinja2 import DictLoader, Environment
+
+from core.outcome import Observation, clean
+from reports.history.trend import POINTS_MAX, Point, trend_of
+from reports.render.html import cache as html_cache
+from reports.render.html import charts
+from reports.render.html.checks import groups_of
+from reports.render.html.page import BYTES_MAX, render
+from reports.render.html.path import Station, stations
+from reports.runbook.document import is_dangerous
+from tests import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.model.report import Report
+
+VOID = {"meta", "input", "br", "link", "img", "hr"}
+NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)> \" ' & </style> {{ 7*7 }} \u202e"
+TAGS = """
+    a body button circle code dd defs details div dl dt ellipse figcaption figure footer form g h1
+    h2 h3 h4 head header html input kbd label li line main mark meta nav ol option output p path pre
+    rect script section select small span strong style summary svg symbol table tbody td text th
+    thead time title tr ul use
+"""
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page, as far as the tests ask."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.codes: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag == "code":
+            self.codes.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+        if "code" in self.open:
+            self.codes[-1] += data
+
+    @property
+    def text(self) -> str:
+        """The words of the page, one space between them."""
+        return " ".join("".join(self.words).split())
+
+    def values(self, name: str) -> list[str]:
+        """The values of an attribute, wherever it stands."""
+        return [value for key, value in self.attributes if key == name]
+
+
+def harmless(page: Page) -> None:
+    """Fail unless every element, attribute and link is one that the template writes."""
+    assert not page.open
+    assert set(page.tags) <= set(TAGS.split())
+    assert page.tags.count("script") == page.tags.count("style") == 1
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name == "src"]
+    assert all(link.startswith("#") for link in page.values("href"))
+
+
+def seen_as(report: Report, text: str) -> Report:
+    """The report with `text` wherever a target can put one."""
+    results = tuple(
+        replace(
+            result,
+            outcome=replace(
+                result.outcome,
+                seen=text,
+                expected=text,
+                observations=(*result.outcome.observations, Observation("api.reach", text, {}, 0)),
+            ),
+        )
+        for result in report.results
+    )
+    sources = tuple(replace(source, place=text) for source in report.coverage)
+    return replace(
+        report,
+        results=results,
+        coverage=sources,
+        problems=(text,),
+        headline=text,
+        target={**report.target, "name": text, "environment": text},
+    )
+
+
+def point(minute: int, state: str = "healthy", **figures: Any) -> Point:
+    """A run on the day of the reports made for tests, before them."""
+    return Point(f"2026-03-02T08:{minute:02}:00+00:00", state, 0.5, figures)
+
+
+def station(report: Report, key: str) -> Station:
+    """One station of the report's path."""
+    return next(one for one in stations(report) if one.key == key)
+
+
+REPORTS = {
+    "healthy": made.recovered(),
+    "incident": made.incident(),
+    "outside": made.report(
+        ["database/database_is_reachable", "upload_status/api_is_reachable"],
+        statuses={
+            row.id: "unreachable"
+            for row in made.book().evidence.checks
+            if row.id.startswith(("signal/", "database/", "upload_status/"))
+        },
+    ),
+    "unclear": made.report(["worker/process_is_settled"]),
+    "blind": made.report(statuses={r.id: "unreachable" for r in made.book().evidence.checks}),
+    "skipped": made.report(statuses={r.id: "skipped" for r in made.book().evidence.checks}),
+    "nothing": made.report(none=True, problems=["checks/x.py cannot be collected: SyntaxError"]),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_page_is_well_formed_and_self_contained(name: str) -> None:
+    """Every kind of report is nested rightly, links only into itself, and forbids the network."""
+    text = render(REPORTS[name], [point(1, uploads_stuck=1.0), point(2, uploads_stuck=None)])
+    page = Page(text)
+    harmless(page)
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link.removeprefix("#") for link in page.values("href")} <= set(ids)
+    assert set(page.values("aria-labelledby")) <= set(ids)
+    assert text.startswith("<!DOCTYPE html>")
+    assert "http-equiv" in dict(page.attributes)
+    assert any(value.startswith("default-src 'none'") for value in page.values("content"))
+    assert REPORTS[name].headline in page.text
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_same_report_gives_same_bytes(name: str) -> None:
+    """Rendering twice gives one page."""
+    history = [point(n, backlog=float(n)) for n in range(9)]
+    assert render(REPORTS[name], history) == render(REPORTS[name], history)
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=st.one_of(st.text(), st.text(alphabet="<>&\"'`*/{}%#-! scriptonx=\x00\u202e\ud800")))
+def test_no_text_of_a_target_becomes_markup(text: str) -> None:
+    """Whatever a target says, the page has no element, handler or link that is not its own."""
+    harmless(Page(render(seen_as(REPORTS["incident"], text))))
+
+
+def test_log_line_with_a_script_is_text() -> None:
+    """A script in a log line is shown letter by letter, without what reverses its direction."""
+    page = Page(render(seen_as(REPORTS["incident"], NASTY)))
+    harmless(page)
+    assert " ".join(clean(NASTY).split()) in page.text
+    assert "\u202e" not in page.text
+    assert "{{ 7*7 }}" in page.text
+
+
+def test_hundred_thousand_stuck_uploads_are_a_count_and_twenty_rows() -> None:
+    """A large incident is counted; the page lists the oldest and stays small."""
+    rows = [
+        {"id": f"{n:036}", "user_id": "ada", "age_seconds": 9e5 - n, "error_message": NASTY}
+        for n in range(500)
+    ]
+    uploads = {"total": 100_000, "users": 321, "after": 600.0, "shown": rows}
+    text = render(made.incident(stuck=(), data={"database.stuck_uploads": uploads}))
+    page = Page(text)
+    assert "100,000 uploads uploading for longer than 10 min, of 321 users." in page.text
+    assert text.count('<th scope="row" class="id">') == 20
+    assert len(text.encode()) < 200_000
+
+
+def test_page_never_exceeds_its_size() -> None:
+    """Two thousand checks that say the longest and most expensive things still fit."""
+    report = seen_as(REPORTS["incident"], '"' * 2000 + "\U0001f600" * 2000)
+    many = tuple(
+        replace(result, outcome=replace(result.outcome, check=f"{result.outcome.check}[{n}]"))
+        for n in range(40)
+        for result in report.results
+    )
+    report = replace(report, results=many, problems=report.problems * 500)
+    text = render(report)
+    harmless(Page(text))
+    assert len(text.encode()) <= BYTES_MAX
+    assert "more checks are in report.json" in text
+
+
+def test_what_passed_gives_way_first() -> None:
+    """Where not all checks have room, those that failed are kept, in the runbook's order."""
+    report = REPORTS["incident"]
+    kept = groups_of(report, 10)
+    numbers = [check.number for group in kept.groups for check in group.checks]
+    failed = [r.outcome.check for r in report.results if r.outcome.status == "failed"]
+    assert numbers == sorted(numbers)
+    assert len(numbers) == 10
+    assert set(failed) <= set(kept.places)
+
+
+def test_break_is_where_the_cause_is() -> None:
+    """A dead worker breaks the path at the worker; what comes after it stands still."""
+    row = stations(REPORTS["incident"])
+    assert [one.key for one in row if one.kind == "broken"] == ["worker"]
+    assert [one.key for one in row if one.after_break] == ["storage", "completed"]
+    assert station(REPORTS["incident"], "worker").cause == "Job worker down"
+    assert station(REPORTS["incident"], "queue").kind == "fails"
+
+
+def test_risk_is_no_break() -> None:
+    """A cause without a symptom is named at its station; the way is not said to be broken."""
+    failed = ["storage/disk_space_is_free", "storage/inodes_are_free"]
+    row = stations(made.report(failed))
+    assert [(one.key, one.kind) for one in row if one.cause] == [("storage", "fails")]
+    assert not any(one.after_break for one in row)
+
+
+def test_cause_outside_the_runbook_breaks_its_component() -> None:
+    """A database that is down breaks the path at the database."""
+    assert station(REPORTS["outside"], "database").kind == "broken"
+
+
+def test_no_break_is_shown_where_no_cause_is_held() -> None:
+    """An unclear cause breaks nothing: the stations that fail only say so."""
+    row = stations(REPORTS["unclear"])
+    assert not [one for one in row if one.kind == "broken"]
+    assert station(REPORTS["unclear"], "worker").kind == "fails"
+
+
+def test_silence_is_not_shown_as_health() -> None:
+    """A station that was not seen, or only in part, does not hold."""
+    assert {one.kind for one in stations(REPORTS["blind"])} <= {"unseen", "absent"}
+    part = made.report(statuses={"storage/directory_exists": "unreachable"})
+    assert station(part, "storage").kind == "partly"
+    assert station(part, "storage").said == "6 of 7 checks hold, 1 not seen"
+
+
+def test_what_is_there_once_is_counted_as_one() -> None:
+    """One upload of one user is told as such, and so is the only check of a station."""
+    upload = {"id": "upload-1", "user_id": "ada", "age_seconds": 900.0, "error_message": None}
+    client = station(made.incident(stuck=[upload]), "client")
+    assert client.figures[0] == ("1", "upload stuck")
+    assert client.figures[2] == ("1", "user affected")
+    only = made.report(only="queue/queue_exists")
+    assert station(only, "queue").said == "1 of 1 check holds"
+
+
+def test_station_left_out_of_the_target_says_so() -> None:
+    """A component that the target file leaves out is no failure and no success."""
+    skipped = {row.id: "skipped" for row in made.book().evidence.checks if row.component == "queue"}
+    assert station(made.report(statuses=skipped), "queue").kind == "absent"  # type: ignore[arg-type]
+
+
+def test_figures_stand_at_their_stations_and_absent_is_not_zero() -> None:
+    """What was observed is a number at its station; what was not is "not seen"."""
+    figures = {word: value for value, word in station(REPORTS["incident"], "queue").figures}
+    assert figures == {"waiting": "10", "in hand": "not seen", "given up": "not seen"}
+    assert ("47 min", "the oldest") in station(REPORTS["incident"], "client").figures
+
+
+def test_commands_are_whole_filled_and_marked() -> None:
+    """Every command of the remedy is on the page letter by letter, dangerous ones with a word."""
+    report = REPORTS["incident"]
+    text = render(report)
+    page = Page(text)
+    commands = [c.text for remedy in report.remedies for s in remedy.steps for c in s.commands]
+    assert commands
+    assert set(commands) <= set(page.codes)
+    dangerous = sum(is_dangerous(command) for command in commands)
+    assert page.text.count("May lose data or interrupt the service.") == dangerous > 0
+    assert any("upload-1/status" in command for command in commands)
+    assert "To fill in: <token>" in page.text
+    assert "<mark>&lt;token&gt;</mark>" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("healthy", "Nothing to do."),
+        ("outside", "None: the runbook has no actions for this cause."),
+        ("unclear", "a remedy for a guess is a second incident"),
+        ("blind", "See to it that every check can look."),
+    ],
+)
+def test_lack_of_actions_is_explained(name: str, said: str) -> None:
+    """A report without corrective actions says why there are none."""
+    assert said in Page(render(REPORTS[name])).text
+
+
+def test_first_run_has_no_trends() -> None:
+    """Without an earlier run the page says so and draws nothing."""
+    assert "No earlier run is on record." in Page(render(REPORTS["healthy"])).text
+
+
+def test_trend_ends_with_the_report_itself() -> None:
+    """The report's own run is the last point, once; later runs are no part of it, old ones go."""
+    report = REPORTS["healthy"]
+    own = Point(report.started, "incident", 9.0, {})
+    later = Point("2027-01-01T00:00:00+00:00", "incident", 9.0, {})
+    many = [Point(f"2025-01-01T00:{n // 60:02}:{n % 60:02}+00:00", "x", 1, {}) for n in range(300)]
+    points = trend_of(report, [*many, own, later])
+    assert len(points) == POINTS_MAX
+    assert points[-1].state == "healthy"
+    assert points[-2] == many[-1]
+
+
+def test_run_that_saw_nothing_is_a_gap() -> None:
+    """A figure that was not observed breaks the line instead of falling to zero."""
+    row = [point(n, backlog=value) for n, value in enumerate((5.0, 6.0, None, 4.0))]
+    chart = next(one for one in charts.trends(row) if one.title == "Backlog of the queue")
+    assert len(re.findall("<path", chart.svg)) == 2
+    assert len(re.findall("<circle", chart.svg)) == 3
+    assert (chart.last, chart.least, chart.most) == ("4", "4", "6")
+
+
+def test_state_of_each_run_is_told_by_shape_and_word() -> None:
+    """The strip has a column a run, of a height that goes with its state, and the word."""
+    states = ("healthy", "at risk", "incident", "unknown", "<b>")
+    strip = ET.fromstring(charts.states([point(n, state) for n, state in enumerate(states)]))
+    bars = list(strip)
+    assert [bar.get("class") for bar in bars] == ["good", "warn", "bad", "open", "open"]
+    assert len({bar.get("height") for bar in bars}) == 4
+    assert (bars[2][0].text or "").endswith(": incident")
+
+
+FIGURES = st.dictionaries(
+    st.sampled_from([name for name, _, _ in charts.FOLLOWED]),
+    st.one_of(st.none(), st.floats(), st.integers(), st.just("many")),
+)
+STAMPS = st.one_of(st.datetimes().map(lambda at: at.isoformat()), st.text())
+
+
+@settings(max_examples=60, deadline=2000)
+@given(st.lists(st.builds(Point, STAMPS, st.text(), st.floats(), FIGURES), max_size=12))
+def test_no_history_breaks_the_charts(history: list[Point]) -> None:
+    """Whatever a history file holds, the charts are finite XML without its words as markup."""
+    history.append(Point("2026-01-01T00:00:00+00:00", "healthy", math.nan, {}))
+    for one in charts.trends(history):
+        assert "nan" not in one.svg.casefold()
+        assert not one.svg or ET.fromstring(one.svg).tag == "svg"
+
+
+def test_templates_are_compiled_where_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that cannot be written or read costs time, never the report."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file/below"):
+        loader = DictLoader({"a": "x{{ 1 + 1 }}"})
+        environment = Environment(
+            loader=loader, autoescape=True, bytecode_cache=html_cache.Compiled(folder, b"")
+        )
+        assert environment.get_template("a").render() == "x2"
+
+
+def test_compiled_templates_are_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was compiled once is read by the next process, until its source or settings change."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    files = []
+    for source, escaped, expected in (
+        ("x{{ '<' }}", False, "x<"),
+        ("x{{ '<' }}", False, "x<"),
+        ("x{{ '<' }}", True, "x&lt;"),
+        ("y{{ '<' }}", True, "y&lt;"),
+    ):
+        environment = Environment(
+            loader=DictLoader({"a": source}),
+            autoescape=escaped,
+            bytecode_cache=html_cache.Compiled(tmp_path, bytes([escaped])),
+        )
+        assert environment.get_template("a").render() == expected
+        (file,) = tmp_path.iterdir()
+        files.append((file.name, file.stat().st_mtime_ns))
+    assert files[0] == files[1]
+    assert len({name for name, _ in files}) == 2
