@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""Every status a check can end with, from "the expectation holds" to "never reported"."""
+"""Every status a check can end with; "missing" is shown as "not run"."""
 
-SEEN_MAX = 4_000
-"""Characters kept of a sentence: a hostile log line must not fill a report."""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+OBSERVED = ("passed", "failed")
+"""The statuses of a check that has seen what it looked for."""
 
 
-def clean(text: str, limit: int = SEEN_MAX) -> str:
-    """Return `text` without control and direction characters, cut to `limit` characters.
+class ProbeResult:
+    """What a probe returns: a frozen dataclass whose `str()` is a sentence.
 
-    What a target says is hostile: an escape sequence in a log line must not reach a terminal.
+    One that is worth following from run to run, or that a runbook's command needs, says so here.
     """
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text[: limit + 1])
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def figures(self) -> dict[str, float | None]:
+        """Return the figures that this result measures, by id; None where it could not tell."""
+        return {}
+
+    def placeholders(self) -> dict[str, str]:
+        """Return the values of a runbook's placeholders, such as `upload_id`."""
+        return {}
+
+    def affected(self) -> tuple[Affected, ...]:
+        """Return the users' items that suffer, the worst first."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Affected:
+    """One item of a user that suffers, such as a stuck upload; None where it is not recorded.
+
+    Ages are in seconds, `progress` in percent, `size` in bytes.
+    """
+
+    id: str
+    status: str | None = None
+    user_id: str | None = None
+    age_seconds: float | None = None
+    updated_seconds: float | None = None
+    progress: float | None = None
+    size: int | None = None
+    error_message: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,20 +57,24 @@ class Observation:
 
     `name` is `<fixture>.<method>`, `seen` its sentence, `data` its JSON-able fields, `seconds` how
     long the call took (0.0 where an earlier check of the same process had already taken it).
+    `figures`, `placeholders` and `affected` are the result's own (`ProbeResult`).
     """
 
     name: str
     seen: str
     data: Any
     seconds: float
+    figures: dict[str, float | None] = field(default_factory=dict)
+    placeholders: dict[str, str] = field(default_factory=dict)
+    affected: tuple[Affected, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one selected check.
+    """The result of one selected check.
 
     `check` is `<module>/<function>` without `test_`, with the parameter in brackets where there is
-    one. `expected` is the check's sentence, `seen` what stood against it (empty when it passed).
+    one. `expected` is the check's sentence, `seen` what contradicts it (empty when it passed).
     `seconds` counts setup and call. `process` names the xdist worker, or is empty.
     """
 
@@ -67,13 +95,18 @@ class Outcome:
         """Read what `to_json` wrote; raises ValueError on anything else."""
         try:
             fields = json.loads(text)
-            seen = tuple(Observation(**one) for one in fields.pop("observations"))
-            outcome = cls(**fields, observations=seen)
+            observations = tuple(_observation(one) for one in fields.pop("observations"))
+            outcome = cls(**fields, observations=observations)
         except (TypeError, KeyError, AttributeError) as exc:
             raise ValueError(f"not an outcome: {exc}") from exc
         if outcome.status not in STATUSES:
             raise ValueError(f"not an outcome: unknown status {outcome.status!r}")
         return outcome
+
+
+def _observation(fields: dict[str, Any]) -> Observation:
+    affected = tuple(Affected(**one) for one in fields.pop("affected", ()))
+    return Observation(**fields, affected=affected)
 
 
 def check_id(nodeid: str) -> str:
@@ -91,3 +124,8 @@ def check_id(nodeid: str) -> str:
 def base_id(check: str) -> str:
     """Return the check's id without its parameter: `hosts/host_is_reachable[a]` has one row."""
     return check.partition("[")[0]
+
+
+def is_canary(check: str) -> bool:
+    """Return whether a check belongs to the canary, which writes and runs only on request."""
+    return check.startswith("canary/")

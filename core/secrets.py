@@ -1,58 +1,147 @@
-"""The one pass over everything that leaves a run: no secret in it, no control character."""
+"""Secrets: references to them, connection strings without them, texts without them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
-from core.outcome import clean
+from core import urls
+from core.files import FileError, read_text
+from core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 T = TypeVar("T")
 
-DEPTH_MAX = 12
-"""Levels of nesting that are kept; below them a value is told as text."""
+MASK = "***"
 
-_NAMES = r"[\w.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
-# Places in the words of others, log lines most of all, that hold a secret which no target names.
-# What begins with <, $ or * is a placeholder.
+SECRET_MIN = 4
+"""Characters below which a secret is not searched for in texts: it would mangle all of them."""
+
+SEARCHED_MAX = 100_000
+"""Characters of a text that are searched: far more than are kept of it."""
+
+DEPTH_MAX = 12
+"""Levels of nesting that are kept; below them a value is shown as text."""
+
+_IN_PAIRS = re.compile(r"password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", re.DOTALL)
+_IN_URL = re.compile(r"password=([^&#\s]+)")
+
+_NAMES = r"(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
+# Places in texts that others wrote, log lines most of all, that hold a secret which no target
+# names. A value that begins with <, $ or * is a placeholder.
 _ELSEWHERE = (
-    (re.compile(r"(://[^:/@\s\"]*:)[^@/\s\"]+(?=@)"), r"\1***"),
+    (re.compile(r"(://[^:/@\s\"]*:)[^@/\s\"]+(?=@)"), rf"\1{MASK}"),
     (
         re.compile(r"\b(bearer|basic)(\s+)(?=[\w.~+/=-]*\d)[\w.~+/=-]{6,}", re.IGNORECASE),
-        r"\1\2***",
+        rf"\1\2{MASK}",
     ),
     (
         re.compile(
             rf"({_NAMES})(\s*=\s*[\"']?|\\?\"\s*:\s*\\?\")[^\s\"'&,;}}<$*\\][^\s\"'&,;}}\\]*",
             re.IGNORECASE,
         ),
-        r"\1\2***",
+        rf"\1\2{MASK}",
     ),
-    (re.compile(rf"(--{_NAMES}\s+)[^\s<$*-]\S*", re.IGNORECASE), r"\1***"),
+    (re.compile(rf"(--[\w.-]{{0,40}}{_NAMES}\s+)[^\s<$*-]\S*", re.IGNORECASE), rf"\1{MASK}"),
 )
+
+
+class SecretError(ValueError):
+    """A reference to a secret cannot be resolved; `str()` is one sentence without the secret."""
+
+
+def resolve(reference: str, environ: Mapping[str, str], folder: Path = Path()) -> str | None:
+    """Return the secret that `env:NAME` or `file:PATH` names, or None for any other text.
+
+    A relative PATH is taken from `folder`. Raises SecretError with the remedy.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = environ.get(name, "").strip()
+        if not value:
+            raise SecretError(f"the environment variable {name} is not set or empty; export it")
+        return value
+    if kind == "file":
+        try:
+            value = read_text(folder / name).strip()
+        except FileError as exc:
+            raise SecretError(f"the file {exc}") from exc
+        if not value:
+            raise SecretError(f"the file {folder / name} is empty")
+        return value
+    return None
+
+
+def passwords(text: str) -> list[str]:
+    """Return the passwords in a URL or a libpq connection string, plain and as written.
+
+    Of one that holds an unescaped delimiter the parts follow: a client takes one for the host.
+    """
+    parts = urls.split(text)
+    values = (_IN_URL if parts.start else _IN_PAIRS).findall(text)
+    found = [form for value in values for form in _forms(value) if form]
+    written = parts.password
+    if not written:
+        return found
+    pieces = [piece for piece in re.split(r"[/#?@:]", written) if len(piece) >= SECRET_MIN]
+    return [*found, written, unquote(written), *(pieces if pieces != [written] else ())]
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    """Return a value of a connection string as written, and as its reader takes it."""
+    inner = value[1:-1] if value[0] == value[-1] == "'" and len(value) > 1 else value
+    return tuple(dict.fromkeys((inner, re.sub(r"\\(.)", r"\1", inner), unquote(inner))))
+
+
+def masked(text: str) -> str:
+    """Return a connection string with its password masked; a bare token is masked whole."""
+    hidden = passwords(text)
+    parts = urls.split(text)
+    # In its place first: a short one may occur elsewhere in the text as well.
+    if parts.password:
+        text = f"{parts.start}{parts.user}:{MASK}@{parts.rest}"
+    for password in sorted(hidden, key=len, reverse=True):
+        text = text.replace(password, MASK)
+    return text if hidden or parts.start else MASK
+
+
+def without_password(text: str) -> str:
+    """Return a client's sentence with the passwords of URLs and connection strings masked."""
+    text = re.sub(r"(://[^:@\s]*):\S*@", rf"\1:{MASK}@", text)
+    return re.sub(
+        r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", rf"\1{MASK}", text, flags=re.IGNORECASE
+    )
+
+
+def searchable(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return these secrets and the passwords in them, longest first, without the too short ones."""
+    found = {part for text in texts for part in (text, *passwords(text))}
+    return tuple(sorted((s for s in found if len(s) >= SECRET_MIN), key=lambda s: (-len(s), s)))
 
 
 @dataclass(frozen=True)
 class Redactor:
-    """Takes secrets out of texts, and out of every text within a value.
+    """Masks secrets in texts, and in every text within a value.
 
-    Those given (`secrets`, longest first), wherever they stand; and what stands where a password, a
-    token or a signature is written.
+    Those named by `secrets` (longest first) wherever they occur, and others where a password, a
+    token or a signature is usually written.
     """
 
     secrets: Sequence[str] = ()
 
     def text(self, text: str) -> str:
-        """Return the text without secrets and control characters, at most a page of it."""
-        # Before the cut, or half a secret could stay at its end.
+        """Return the text without secrets and control characters, cut to the usual length."""
+        # Masked before it is cut, or half a secret could stay at its end.
+        text = text[:SEARCHED_MAX]
         for secret in self.secrets:
-            text = text.replace(secret, "***")
-        for pattern, told in _ELSEWHERE:
-            text = pattern.sub(told, text)
+            text = text.replace(secret, MASK)
+        for pattern, replacement in _ELSEWHERE:
+            text = pattern.sub(replacement, text)
         return clean(text)
 
     def value(self, value: Any, depth: int = 0) -> Any:

@@ -1,59 +1,84 @@
-"""How the probes' sentences say things."""
+"""Text that a person reads: counts, lists, and what a target says made harmless."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-from core.urls import without_login
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMED_MAX = 3
-"""How many of a list a sentence names before it says how many more there are."""
+TEXT_MAX = 4_000
+"""Characters kept of a text: a hostile log line must not fill a report."""
 
 LINE_MAX = 200
+"""Characters kept of a line that stands within a sentence."""
+
+NAMED_MAX = 3
+"""Items of a list that a sentence names before it counts the rest."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters other than tab and newline, and those that reorder what is displayed."""
 
 
-def count(number: int, noun: str, many: str = "") -> str:
-    """Return "1 upload", "2 uploads", "12,345 uploads"; `many` is an irregular plural."""
-    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+def clean(text: str, limit: int = TEXT_MAX, instead: str = "\N{REPLACEMENT CHARACTER}") -> str:
+    """Return `text` without control and direction characters, cut to `limit` characters.
+
+    What a target says is hostile: an escape sequence in a log line must not reach a terminal.
+    """
+    return cut(CONTROL.sub(instead, text[: limit + 1]), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return `text` in at most `limit` characters; one that was cut ends with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def flat(text: str) -> str:
+    """Return `text` on one line, with single spaces."""
+    return " ".join(text.split())
+
+
+def printable(text: object, limit: int = LINE_MAX) -> str:
+    """Return `text` on one line, with "?" for what cannot be printed, cut to `limit`."""
+    line = str(text)[: limit + 1]
+    return cut("".join(letter if letter.isprintable() else "?" for letter in line), limit)
+
+
+def first_line(text: object) -> str:
+    """Return the first line of a client's error text that is not blank, made printable."""
+    return printable(next((line.strip() for line in str(text).splitlines() if line.strip()), ""))
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a program's output that is not blank, made printable."""
+    lines = (CONTROL.sub(" ", line).strip() for line in reversed(text.splitlines()))
+    return printable(next((line for line in lines if line), "no output"))
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return "1 upload", "2 uploads", "12,345 uploads"; `plural` is for an irregular one."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def named(items: Sequence[str], total: int | None = None) -> str:
-    """Return the first of `items`, and how many more of `total` there are."""
+    """Return "a, b, c and 4 more": the first `items`, and how many more of `total` there are."""
     total = len(items) if total is None else total
     shown = list(items[:NAMED_MAX])
     rest = total - len(shown)
     return ", ".join(shown) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def first_line(text: object) -> str:
-    """Return the first line of a client's error text, in printable characters and cut short."""
-    line = next((part.strip() for part in str(text).splitlines() if part.strip()), "")
-    line = "".join(letter if letter.isprintable() else "?" for letter in line)
-    return line if len(line) <= LINE_MAX else line[: LINE_MAX - 1] + "…"
+def listed(items: Sequence[str], word: str = "and") -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    return f" {word} ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
-def bare_url(url: str) -> str:
-    """Return scheme, host and port of a URL of the target file: never its user or password."""
-    return origin(without_login(url))
+def capitalized(text: str) -> str:
+    """Return `text` with its first letter in upper case and the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
-def origin(url: str) -> str:
-    """Return scheme, host and port of a URL that a server names: never its path or query."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "the URL of the target file"
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
-
-
-def without_password(text: str) -> str:
-    """Return a client's sentence with the passwords of URLs and connection strings starred."""
-    text = re.sub(r"(://[^:@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", r"\1***", text, flags=re.IGNORECASE)
+def uncapitalized(text: str) -> str:
+    """Return `text` with its first letter in lower case, unless it begins with an acronym."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING
 
-from reports.model.load import LoadError, read_bytes
+from core.secrets import SecretError, resolve
+from core.urls import parse_http_url
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 _BETWEEN = re.compile(r"[\s,]+(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s*\n\s*")
 
@@ -18,23 +21,15 @@ class GivenError(ValueError):
 
 def secret(text: str, option: str) -> str:
     """Return the text that env:NAME or file:PATH names; raises GivenError for anything else."""
-    kind, _, name = text.partition(":")
-    if kind == "env":
-        value = os.environ.get(name, "").strip()
-        if not value:
-            raise GivenError(f"{option}: the environment variable {name} is not set or empty")
-        return value
-    if kind == "file":
-        try:
-            value = read_bytes(Path(name)).decode("utf-8", errors="replace").strip()
-        except LoadError as exc:
-            raise GivenError(f"{option}: {exc}") from exc
-        if not value:
-            raise GivenError(f"{option}: {name} is empty")
-        return value
-    raise GivenError(
-        f"{option} takes no address itself, for it holds a token: write env:NAME or file:PATH"
-    )
+    try:
+        value = resolve(text, os.environ)
+    except SecretError as exc:
+        raise GivenError(f"{option}: {exc}") from exc
+    if value is None:
+        raise GivenError(
+            f"{option} takes no address itself, for it holds a token: write env:NAME or file:PATH"
+        )
+    return value
 
 
 def addresses(text: str) -> tuple[str, ...]:
@@ -44,16 +39,7 @@ def addresses(text: str) -> tuple[str, ...]:
 
 def http_address(text: str, option: str) -> SplitResult:
     """Return an http or https address in parts; raises GivenError without showing it."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not text.isprintable() or " " in text:
-        raise GivenError(f"{option}: what it names is no http or https address")
+    parts = parse_http_url(text)
+    if parts is None:
+        raise GivenError(f"{option}: not an http or https address")
     return parts
-
-
-def place(parts: SplitResult) -> str:
-    """Return host and port of an address: what may be told of it."""
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

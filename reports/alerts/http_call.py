@@ -11,8 +11,8 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlunsplit
 
-from core.outcome import clean
-from reports.alerts.addresses import place
+from core.text import clean
+from core.urls import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def call(
     except queue.Empty:
         reason = f"no answer within {seconds:g} s"
     if reason:
-        raise CallError(f"{place(address)}: {reason}")
+        raise CallError(f"{host_and_port(address)}: {reason}")
 
 
 def _answer(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.model.load import LoadError, read_bytes
+from core.files import FileError, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +51,7 @@ def read_windows(given: Iterable[str]) -> tuple[tuple[Window, ...], tuple[str, .
     for text in given:
         try:
             lines = _lines(text.removeprefix("file:")) if text.startswith("file:") else [text]
-        except LoadError as exc:
+        except FileError as exc:
             wrong.append(f"the maintenance windows are not known: {exc}")
             continue
         for line in lines:
@@ -69,6 +68,6 @@ def is_quiet(windows: Iterable[Window], now: datetime) -> bool:
 
 
 def _lines(path: str) -> list[str]:
-    text = read_bytes(Path(path)).decode("utf-8", errors="replace")
+    text = read_text(path)
     bare = (line.partition("#")[0].strip() for line in text.splitlines()[:WINDOWS_MAX])
     return [line for line in bare if line]

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from core.durations import say_duration
-from core.outcome import clean
+from core.text import clean
+from core.units import format_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,8 +64,8 @@ def _duration(change: Change) -> str:
     if change.seconds is None:
         return "How long is not known: a clock was set back meanwhile."
     if change.what == "recovery":
-        return f"It lasted {say_duration(change.seconds)}, since {change.since}."
-    return f"Since {change.since} ({say_duration(change.seconds)})."
+        return f"It lasted {format_duration(change.seconds)}, since {change.since}."
+    return f"Since {change.since} ({format_duration(change.seconds)})."
 
 
 def _actions(remedy: Remedy) -> str:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from core.outcome import OBSERVED
 from reports.alerts.policy import RUNS_MAX, Alert, Seen
 from reports.history.file import CorruptError, explained, open_for_writing, set_aside
 from reports.model.dump import render as render_json
-from reports.model.report import OBSERVED
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from core.durations import parse_duration
-from core.files import WriteError, write_atomically
+from core.files import FileError, write_file
+from core.units import parse_duration
 from reports.alerts.addresses import GivenError
 from reports.alerts.http_call import CallError
 from reports.cli import notify_options, offline
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"not delivered: {exc}", file=sys.stderr)
         return NOT_DELIVERED
     except (
-        *(LoadError, ReplayError, HistoryError, WriteError, GivenError),
+        *(LoadError, ReplayError, HistoryError, FileError, GivenError),
         offline.NothingToTellError,
     ) as exc:
         sentence = " ".join(str(exc).split())
@@ -154,7 +154,7 @@ def _only_target() -> Path:
 
 def _put(text: str, options: argparse.Namespace) -> None:
     if options.output:
-        write_atomically(options.output, text)
+        write_file(options.output, text)
     else:
         sys.stdout.write(text)
 

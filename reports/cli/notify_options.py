@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from core.durations import parse_duration
+from core.units import parse_duration
 from reports.alerts.addresses import GivenError, addresses, secret
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
+from core.files import FileError, read_text
 from core.outcome import base_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-MAX_BYTES = 1 << 20
 MAX_CHECKS = 1000
 
 Role = Literal["symptom", "cause"]
@@ -107,15 +107,10 @@ def load_evidence(path: str | Path) -> Evidence:
     Raises EvidenceError with one sentence if it cannot be read, is not TOML, or does not fit.
     """
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise EvidenceError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
-    if len(raw) > MAX_BYTES:
-        raise EvidenceError(f"{path}: larger than {MAX_BYTES} bytes")
-    try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
+        document = tomllib.loads(read_text(path))
+    except FileError as exc:
+        raise EvidenceError(str(exc)) from exc
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
         raise EvidenceError(f"{path}: is not TOML: {exc}") from exc
     return parse_evidence(document, str(path))
 

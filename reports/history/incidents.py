@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from reports.model.report import OBSERVED
+from core.outcome import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.words import count
+from core.text import count, listed, uncapitalized
+from core.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,14 +64,14 @@ def cause_of(diagnosis: Diagnosis) -> str:
     if diagnosis.certainty == "outside":
         named = [f.title for f in diagnosis.outside if f.id in diagnosis.most_likely_outside]
         parts = named or sorted({u.component for u in diagnosis.unexplained})
-        return f"Outside this runbook: {_listed([_uncapitalized(part) for part in parts])}."
+        return f"Outside this runbook: {listed([uncapitalized(part) for part in parts])}."
     if diagnosis.certainty == "unclear":
         open_to = suspects(diagnosis)
         if not open_to:
             return "No hypothesis of the runbook explains it."
         return f"The cause is not clear: {' or '.join(_named(finding) for finding in open_to)}."
     held = [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
-    return f"Most likely: {_listed([_named(finding) for finding in held])}."
+    return f"Most likely: {listed([_named(finding) for finding in held])}."
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:
@@ -89,16 +90,7 @@ def next_look(diagnosis: Diagnosis) -> NextCheck | None:
 
 
 def _named(finding: Finding) -> str:
-    return f"{_uncapitalized(finding.title)} ({finding.probability:.2f})"
-
-
-def _uncapitalized(title: str) -> str:
-    # "API down" keeps its letters.
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
-
-
-def _listed(parts: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+    return f"{uncapitalized(finding.title)} ({finding.probability:.2f})"
 
 
 def _reported(results: Sequence[Result]) -> str:
@@ -153,12 +145,7 @@ def _stuck(figures: Sequence[Figure]) -> str:
     total, oldest = values["uploads_stuck"], values["oldest_stuck_seconds"]
     if not total or oldest is None:
         return ""
-    return f"{total:.0f} upload{'s' * (total != 1)} stuck, oldest {_minutes(oldest)}"
-
-
-def _minutes(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{total:.0f} upload{'s' * (total != 1)} stuck, oldest {format_duration(oldest)}"
 
 
 def _without_stop(sentence: str) -> str:

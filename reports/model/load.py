@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import stat
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.files import FileError, read_file
 from core.secrets import Redactor
+from core.text import printable
 from reports.model.report import SCHEMA, Report
 from reports.model.shape import ShapeError, decode
 
@@ -35,23 +35,11 @@ class LoadError(ValueError):
 
 def load_report(path: Path) -> Report:
     """Return the report in a file; raises LoadError where there is none that can be used."""
-    return parse_report(read_bytes(path), str(path))
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return what a regular file of at most MAX_BYTES holds; raises LoadError."""
     try:
-        # Without O_NONBLOCK a pipe in the report's place would hold the reader for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise LoadError(f"{path} is not a regular file")
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise LoadError(f"{path} cannot be read: {exc.strerror or exc}") from exc
-    if len(raw) > MAX_BYTES:
-        raise LoadError(f"{path} is larger than {MAX_BYTES >> 20} MiB, which no report is")
-    return raw
+        content = read_file(path, MAX_BYTES)
+    except FileError as exc:
+        raise LoadError(str(exc)) from exc
+    return parse_report(content, str(path))
 
 
 def parse_report(raw: bytes, name: str) -> Report:
@@ -68,7 +56,7 @@ def parse_report(raw: bytes, name: str) -> Report:
         report: Report = decode(Report, document, "")
         _check(report)
     except ShapeError as exc:
-        raise LoadError(f"{name} is not a report that can be used: {_line(str(exc))}") from exc
+        raise LoadError(f"{name} is not a report that can be used: {printable(exc, 300)}") from exc
     # The second pass over an honest report changes nothing; a hostile one loses what would reach a
     # terminal as a command.
     return Redactor().within(report)
@@ -163,7 +151,3 @@ def _unique(place: str, names: Iterable[str]) -> None:
 
 def _lines(text: str) -> int:
     return text.count("\n") + 1
-
-
-def _line(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:300]

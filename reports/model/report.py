@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from core.outcome import base_id
+from core.outcome import OBSERVED, base_id, is_canary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +21,6 @@ SCHEMA = 1
 
 State = Literal["healthy", "at risk", "incident", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
-
-CANARY = "canary/"
-"""How the checks begin that write, and that are selected only where a run asks for them."""
-
-OBSERVED = ("passed", "failed")
-"""The statuses of a check that has seen what it looked for."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +146,8 @@ def unselected_of(results: Sequence[Result], evidence: Evidence) -> int:
     Those of the canary count only where one of them was: a run without it is whole.
     """
     selected = {base_id(result.outcome.check) for result in results}
-    canary = any(check.startswith(CANARY) for check in selected)
-    asked = [row.id for row in evidence.checks if canary or not row.id.startswith(CANARY)]
+    canary = any(map(is_canary, selected))
+    asked = [row.id for row in evidence.checks if canary or not is_canary(row.id)]
     return sum(check not in selected for check in asked)
 
 

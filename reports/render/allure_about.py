@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from core.outcome import clean
+from core.text import clean
 from reports.model.attribution import NO_FAILURE, categories
 
 if TYPE_CHECKING:

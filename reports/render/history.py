@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.durations import say_duration
-from core.outcome import clean
+from core.text import clean
+from core.units import format_duration
 from reports.history.incidents import flapping, last_episode, not_looked_at, recovery
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def afterwards(runs: Sequence[Run]) -> list[str]:
     episode = last_episode(runs)
     if not watched or episode is None:
         return []
-    length = "" if episode.seconds is None else f" after {say_duration(episode.seconds)}"
+    length = "" if episode.seconds is None else f" after {format_duration(episode.seconds)}"
     seen = f"The incident first seen {episode.runs[0].started}"
     if episode.after is None and runs[-1].state != "incident":
         return [f"{seen} is not judged by this run: {_why_not(runs[-1], episode)}."]

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from core.durations import say_duration
+from core.units import format_duration
 
 if TYPE_CHECKING:
     from reports.model.report import Report, State
@@ -68,7 +68,8 @@ def _staleness(report: Report, now: datetime | None, max_age: float | None) -> s
     if age < -SKEW:
         return f"the report is from the future, by {-age:.0f} s: a clock is wrong"
     if age > max_age:
-        return f"the last report is {say_duration(age)} old, and {say_duration(max_age)} is allowed"
+        limit = format_duration(max_age)
+        return f"the last report is {format_duration(age)} old, more than the {limit} allowed"
     return ""
 
 

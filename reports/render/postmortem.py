@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from core.durations import say_duration
+from core.units import format_duration
 from reports.history.incidents import last_episode
 from reports.render import postmortem_sections as seen
 from reports.render.markdown import escaped
@@ -91,7 +91,7 @@ def _values(report: Report, episode: Episode | None) -> dict[str, str]:
     }
     if episode and episode.after:
         found["ended_at"] = f"{episode.after.started}, when a run saw it over"
-        found["duration"] = "" if episode.seconds is None else say_duration(episode.seconds)
+        found["duration"] = "" if episode.seconds is None else format_duration(episode.seconds)
     return {name: value for name, value in found.items() if value}
 
 

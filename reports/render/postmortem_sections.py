@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.durations import say_duration
+from core.units import format_duration
 from reports.history.incidents import recovery
 from reports.model.headline import suspects
 from reports.render.markdown import coded, escaped, fenced
@@ -72,7 +72,7 @@ def course(report: Report, episode: Episode | None) -> Iterator[str]:
     oldest = report.figure("oldest_stuck_seconds")
     if oldest:
         lines.append(
-            f"- The oldest stuck upload had been waiting for {say_duration(oldest)} by then."
+            f"- The oldest stuck upload had been waiting for {format_duration(oldest)} by then."
         )
     if episode is None:
         lines.append("- Other runs are not in the history: when it began and ended is not known.")
@@ -103,7 +103,7 @@ def uploads(report: Report) -> Iterator[str]:
         cells = (
             escaped(str(upload["id"])),
             escaped(str(upload.get("user_id") or "")),
-            say_duration(age) if isinstance(age, int | float) else "",
+            format_duration(age) if isinstance(age, int | float) else "",
             escaped(str(upload.get("error_message") or "")),
         )
         rows.append(f"| {' | '.join(cells)} |")
@@ -192,4 +192,4 @@ def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Ite
 def _told(value: float | None, unit: str) -> str:
     if value is None:
         return "not seen"
-    return say_duration(value) if unit == "seconds" else f"{value:.0f}"
+    return format_duration(value) if unit == "seconds" else f"{value:.0f}"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from core.words import count
+from core.text import count
 from reports.render.terminal_explanation import print_explanation
 
 if TYPE_CHECKING:

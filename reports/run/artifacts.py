@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.files import WriteError, write_atomically
+from core.files import FileError, write_file
 from reports.history import store as history
 
 if TYPE_CHECKING:
@@ -67,6 +67,6 @@ def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
 
 def _write(path: Path, text: str, notes: list[str]) -> None:
     try:
-        write_atomically(path, text)
-    except WriteError as exc:
+        write_file(path, text)
+    except FileError as exc:
         notes.append(str(exc))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.files import WriteError, write_atomically
+from core.files import FileError, write_file
 from core.outcome import Outcome
 from core.secrets import Redactor
 from reports.model.build import assemble
@@ -116,8 +116,8 @@ class Controller:
         )
         self._path = self._config.rootpath / self._config.getoption("out") / report.target["name"]
         try:
-            write_atomically(self._path / "report.json", render_json(report))
-        except WriteError as exc:
+            write_file(self._path / "report.json", render_json(report))
+        except FileError as exc:
             self._unwritten = str(exc)
         left = write_artifacts(self._path, report, self._read_book())
         failures = self._config.hook.pytest_check_report(config=self._config, report=report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from core.words import count
+from core.text import count
 from reports.model.report import exit_status
 
 if TYPE_CHECKING:

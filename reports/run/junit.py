@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.junitxml import LogXML, xml_key
 
-from core.files import WriteError, write_atomically
-from core.outcome import clean
+from core.files import FileError, write_file
+from core.text import clean
 from reports.model.attribution import attribute, reason
 from reports.run.call_outcome import PROPERTY
 
@@ -74,8 +74,8 @@ class JUnit(LogXML):
         self._written = True
         secrets = self._config.hook.pytest_check_secrets(config=self._config) or ()
         try:
-            write_atomically(self._path, annotate(self._text(), report, secrets))
-        except (WriteError, OSError) as exc:
+            write_file(self._path, annotate(self._text(), report, secrets))
+        except (FileError, OSError) as exc:
             return f"The JUnit file was not written: {exc}"
         return None
 

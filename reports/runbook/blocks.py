@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from core.text import flat
 from reports.runbook.document import COMMENT, Command, Step
 
 if TYPE_CHECKING:
@@ -100,11 +101,6 @@ def titled(text: str) -> tuple[str, str]:
     if not match:
         return text.rstrip(" :"), ""
     return match.group(1).rstrip(" :."), match.group(2).lstrip(" :,-–—").strip()
-
-
-def flat(text: str) -> str:
-    """The text on one line, with single spaces."""
-    return " ".join(text.split())
 
 
 def line_of(token: Token) -> int:

@@ -8,9 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Control characters, and those that reorder what is displayed.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
 COMMENT = re.compile(r"\s*(#|--(\s|$))")
 """A line of a command that only explains, in a shell or in SQL."""
 

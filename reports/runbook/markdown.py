@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
+from core.files import FileError, read_text
+from core.text import CONTROL, flat
 from reports.runbook.blocks import (
     Part,
-    flat,
     line_of,
     parts_at,
     read_commands,
@@ -34,7 +35,6 @@ from reports.runbook.blocks import (
     titled,
 )
 from reports.runbook.document import (
-    CONTROL,
     Hypothesis,
     Runbook,
     RunbookError,
@@ -42,7 +42,9 @@ from reports.runbook.document import (
     Verification,
 )
 
-MAX_BYTES = 1 << 20
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MAX_LINES = 20_000
 
 PARTS = (
@@ -65,17 +67,9 @@ def load_runbook(path: str | Path, *, hypotheses: int = 0, verifications: int = 
     another number is refused. Raises RunbookError if it cannot be read or does not fit.
     """
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise RunbookError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
-    if len(raw) > MAX_BYTES:
-        raise RunbookError(f"{path}: larger than {MAX_BYTES} bytes")
-    try:
-        source = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line = raw.count(b"\n", 0, exc.start) + 1
-        raise RunbookError(f"{path}:{line}: is not UTF-8") from exc
+        source = read_text(path)
+    except FileError as exc:
+        raise RunbookError(str(exc)) from exc
     return parse_runbook(source, str(path), hypotheses=hypotheses, verifications=verifications)
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reports.runbook.document import CONTROL
+from core.text import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

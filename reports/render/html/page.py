@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
-from core.outcome import clean
+from core.text import clean
+from core.units import format_bytes, format_duration
 from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_look
 from reports.render.html import text as html_text
@@ -122,9 +123,9 @@ def _environment() -> tuple[Environment, str]:
         auto_reload=False,
         bytecode_cache=Compiled(TEMPLATES / "__pycache__", Path(__file__).read_bytes()),
     )
-    names = ("command", "duration", "moment", "number", "probability", "size", "unfilled")
+    names = ("command", "moment", "number", "probability", "unfilled")
     environment.filters.update({name: getattr(html_text, name) for name in names})
-    environment.filters["prose"] = _prose
+    environment.filters.update(prose=_prose, duration=format_duration, size=format_bytes)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment.globals.update(

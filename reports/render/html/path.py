@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from core.words import count
-from reports.model.report import OBSERVED
+from core.outcome import OBSERVED
+from core.text import count
 from reports.render.html import text as html_text
 
 if TYPE_CHECKING:

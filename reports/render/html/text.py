@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from core.outcome import clean
+from core.text import clean
+from core.units import format_duration
 from reports.runbook.placeholders import placeholders
 
 if TYPE_CHECKING:
@@ -25,34 +26,10 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
-def duration(seconds: float) -> str:
-    """Return seconds in the largest unit that still tells them apart."""
-    if not isfinite(seconds):
-        return "?"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else "<1 ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours < 48 else f"{number(hours // 24)} days"
-
-
-def size(value: float) -> str:
-    """Return a number of bytes in binary units."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
-
-
 def quantity(value: float, unit: str) -> str:
     """Return a figure's value in its unit: "seconds", "ratio" or "" for a count."""
     if unit == "seconds":
-        return duration(value)
+        return format_duration(value)
     return f"{value * 100:.1f} %" if unit == "ratio" else number(value)
 
 

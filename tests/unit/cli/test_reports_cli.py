@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.durations import parse_duration, say_duration
 from reports.cli.main import main
 from reports.cli.offline import FORMATS
 from reports.history import store as history
@@ -280,35 +279,3 @@ def test_a_terminal_of_another_alphabet_is_served(report: Path, tmp_path: Path) 
     )
     assert done.returncode == 0, done.stderr
     assert "?berlauf ?" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("15min", 900), ("90 s", 90), ("2h", 7200), ("1d", 86400), ("5m", 300), ("0.5h", 1800)],
-)
-def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
-    """A number with its unit is seconds."""
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "15", "0s", "-5min", "soon", "1 week", "9" * 99 + "s"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    """A number without a unit, and what is no time at all, is refused with an example."""
-    with pytest.raises(ValueError, match="write it like 15min"):
-        parse_duration(text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 s"),
-        (89, "89 s"),
-        (90, "2 min"),
-        (7140, "119 min"),
-        (7500, "2 h 5 min"),
-        (200_000, "2 d 7 h"),
-    ],
-)
-def test_durations_are_told_in_the_units_that_fit(seconds: float, said: str) -> None:
-    """Nobody divides by 3600 in their head."""
-    assert say_duration(seconds) == said

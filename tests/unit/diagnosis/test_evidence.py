@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.files import READ_MAX
 from reports.diagnosis.evidence import (
-    MAX_BYTES,
     Evidence,
     EvidenceError,
     load_evidence,
@@ -282,9 +282,9 @@ def test_a_document_that_does_not_fit_is_refused(
     ("content", "message"),
     [
         (b"[checks", "is not TOML"),
-        (b"\xff\xfe", "is not TOML"),
+        (b"\xff\xfe", "not UTF-8 text"),
         (b"a = " + b"[" * 5000, "is not TOML"),
-        (b"#" * (MAX_BYTES + 1), "larger than"),
+        (b"#" * (READ_MAX + 1), "larger than"),
         (b"", r"\[hypotheses\]: is missing or empty"),
     ],
     ids=["cut", "binary", "nested", "large", "empty"],
@@ -302,7 +302,7 @@ def test_a_file_that_cannot_be_used_is_refused(
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A missing file and a directory are refused with the path and the reason."""
-    with pytest.raises(EvidenceError, match=r"none\.toml: cannot be read"):
+    with pytest.raises(EvidenceError, match=r"none\.toml cannot be read"):
         load_evidence(tmp_path / "none.toml")
     with pytest.raises(EvidenceError, match="cannot be read"):
         load_evidence(tmp_path)

@@ -181,9 +181,9 @@ def test_a_missing_report_is_named(tmp_path: Path) -> None:
 def test_a_pipe_in_the_reports_place_does_not_hang(tmp_path: Path) -> None:
     """A pipe and a folder are refused at once."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(LoadError, match="is not a regular file"):
+    with pytest.raises(LoadError, match="not a regular file"):
         load_report(tmp_path / "pipe")
-    with pytest.raises(LoadError, match=r"cannot be read|is not a regular file"):
+    with pytest.raises(LoadError, match=r"cannot be read: "):
         load_report(tmp_path)
 
 
@@ -192,5 +192,5 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     with path.open("wb") as file:
         file.truncate(33 << 20)
-    with pytest.raises(LoadError, match="is larger than 32 MiB"):
+    with pytest.raises(LoadError, match="larger than 32 MiB"):
         load_report(path)

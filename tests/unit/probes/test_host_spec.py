@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.text import last_line
 from fixtures.host import host_id
-from fixtures.probes.host.shell import Shell, last_line
+from fixtures.probes.host.shell import Shell
 from fixtures.probes.host.spec import refusal, shown
 
 
@@ -58,7 +59,7 @@ def test_last_line_is_harmless() -> None:
     """What a host said last is shown on one line, without control characters, and cut."""
     assert last_line("a\n\x1b[31mred\x07\n\n") == "[31mred"
     assert len(last_line("x" * 1000)) == 200
-    assert last_line("") == "it says nothing"
+    assert last_line("") == "no output"
 
 
 @pytest.mark.parametrize(

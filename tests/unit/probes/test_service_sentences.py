@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.text import bare_url, count, first_line, named, without_password
+from core.secrets import without_password
+from core.text import count, first_line, named
+from core.urls import origin
 from fixtures.probes.http.api import age_between, reasons
 from fixtures.probes.http.metrics import parse
 from fixtures.probes.postgres.job_results import Flow
@@ -139,9 +141,9 @@ def test_lists_are_cut_with_a_total() -> None:
 
 def test_addresses_lose_their_secrets() -> None:
     """Neither a URL nor a client's sentence keeps a password."""
-    assert bare_url("amqp://u:p%40w@h:5672/v?x=secret") == "amqp://h:5672"
-    assert bare_url("http://[::1]:80/a") == "http://[::1]:80"
-    assert bare_url("http://[broken") == "the URL of the target file"
+    assert origin("amqp://u:p%40w@h:5672/v?x=secret") == "amqp://h:5672"
+    assert origin("http://[::1]:80/a") == "http://[::1]:80"
+    assert origin("http://[broken") == "the URL of the target file"
     text = without_password("cannot reach postgresql://u:hunter2@h, password='a b' host=h")
     assert "hunter2" not in text
     assert "a b" not in text

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
-from core.outcome import Observation, clean
+from core.outcome import Observation
+from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
 from reports.render.html import cache as html_cache
 from reports.render.html import charts

@@ -72,7 +72,7 @@ def test_a_report_that_is_too_old_is_unknown() -> None:
         assert status_of(report, NOW, 298) == status_of(report, NOW, 1) == 3
         assert status_of(report, NOW, 299) != 3
         line = render(report, NOW, 60)
-        assert line.startswith("UNKNOWN: the last report is 5 min old, and 60 s is allowed")
+        assert line.startswith("UNKNOWN: the last report is 5 min old, more than the 60 s allowed")
 
 
 def test_a_report_from_the_future_is_unknown() -> None:

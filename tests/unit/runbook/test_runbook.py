@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.files import READ_MAX
 from reports.runbook.document import Runbook, RunbookError, is_dangerous
-from reports.runbook.markdown import MAX_BYTES, PARTS, load_runbook, parse_runbook
+from reports.runbook.markdown import PARTS, load_runbook, parse_runbook
 from reports.runbook.placeholders import fill, fill_step, placeholders
 
 SHIPPED = Path(__file__).resolve().parents[3] / "runbooks/upload_stuck/runbook.md"
@@ -272,13 +273,13 @@ def test_a_hostile_document_is_refused_in_time(content: str) -> None:
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     """Missing, too large, or not text: one sentence with the file's name."""
     file = tmp_path / "runbook.md"
-    with pytest.raises(RunbookError, match=r"runbook\.md: cannot be read"):
+    with pytest.raises(RunbookError, match=r"runbook\.md cannot be read"):
         load_runbook(file)
-    file.write_bytes(b"#" * (MAX_BYTES + 1))
+    file.write_bytes(b"#" * (READ_MAX + 1))
     with pytest.raises(RunbookError, match="larger than"):
         load_runbook(file)
     file.write_bytes(b"# x\n\n\xff\xfe")
-    with pytest.raises(RunbookError, match=r"runbook\.md:3: is not UTF-8"):
+    with pytest.raises(RunbookError, match=r"runbook\.md, line 3: not UTF-8 text"):
         load_runbook(file)
 
 

@@ -1,0 +1,21 @@
+"""The target as reports show it: names and places, never a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TargetSummary:
+    """A target's facts in a report.
+
+    `components` has the place of each component that a target can have, None where this one leaves
+    it out. `placeholders` has what the runbook's commands call things, by the placeholder's name.
+    `runbook_document` is the path of the team's own document, None for ours.
+    """
+
+    name: str
+    environment: str
+    components: dict[str, str | None]
+    placeholders: dict[str, str] = field(default_factory=dict)
+    runbook_document: str | None = None
