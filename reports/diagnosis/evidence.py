@@ -9,14 +9,24 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from core.files import FileError, read_text
 from core.outcome import base_id
+from core.text import LINE_MAX, printable
+from core.validation import first_of, nearest, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 MAX_CHECKS = 1000
@@ -25,15 +35,6 @@ Role = Literal["symptom", "cause"]
 
 _CAUSE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CHECK_ID = re.compile(r"[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,127}")
-_CHECK_KEYS = (
-    "verification",
-    "role",
-    "component",
-    "explained_by",
-    "leak",
-    "moot_when",
-    "gate",
-)
 
 
 class EvidenceError(ValueError):
@@ -130,145 +131,132 @@ def matrix(evidence: Evidence) -> str:
 
 def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> Evidence:
     """Validate a parsed evidence document; `path` is only named in errors. Raises EvidenceError."""
-    reader = _Reader(path)
-    reader.only(document, ("hypotheses", "outside", "checks"), "the file")
-    hypotheses = tuple(
-        reader.cause(name, table, outside=False)
-        for name, table in reader.table(document, "hypotheses", required=True).items()
-    )
+    try:
+        read = _Document.model_validate(document, strict=True)
+    except ValidationError as exc:
+        raise EvidenceError(f"{path}: {_sentence(exc)}") from exc
+    for name in set(read.hypotheses) & set(read.outside):
+        problem = "is a hypothesis already; give it another name"
+        raise EvidenceError(f"{path}: [outside.{name}]: {problem}")
+    hypotheses = tuple(Cause(key, one.title, one.prior) for key, one in read.hypotheses.items())
     outside = tuple(
-        reader.cause(name, table, outside=True)
-        for name, table in reader.table(document, "outside", required=False).items()
+        Cause(key, one.title, one.prior, outside=True, component=one.component)
+        for key, one in read.outside.items()
     )
-    order = [cause.id for cause in hypotheses + outside]
-    for name in order:
-        if order.count(name) > 1:
-            reader.fail(f"[outside.{name}]", None, "is a hypothesis already; give it another name")
-    rows = reader.table(document, "checks", required=True)
-    if len(rows) > MAX_CHECKS:
-        reader.fail("[checks]", None, f"has {len(rows)} checks; at most {MAX_CHECKS} are taken")
-    checks = tuple(reader.check(name, table, order, rows) for name, table in rows.items())
+    order = [cause.id for cause in (*hypotheses, *outside)]
+    for key, row in read.checks.items():
+        _check_references(path, key, row, order, list(read.checks))
+    checks = tuple(
+        CheckRow(
+            id=key,
+            verification=row.verification,
+            role=row.role,
+            component=row.component,
+            explained_by=tuple((c, row.explained_by[c]) for c in order if c in row.explained_by),
+            leak=row.leak,
+            moot_when=row.moot_when,
+            gate=row.gate,
+        )
+        for key, row in read.checks.items()
+    )
     return Evidence(path, hypotheses, outside, checks)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    path: str
-
-    def fail(self, table: str, key: str | None, problem: str) -> NoReturn:
-        place = f"{table} {key}" if key else table
-        raise EvidenceError(f"{self.path}: {place}: {problem}")
-
-    def only(self, table: Mapping[str, Any], known: tuple[str, ...], name: str) -> None:
-        for key in table:
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"
-                self.fail(name, _short(key), f"is not a key here{hint}")
-
-    def table(self, document: Mapping[str, Any], key: str, *, required: bool) -> dict[str, Any]:
-        value = document.get(key, {})
-        if not isinstance(value, dict):
-            self.fail(f"[{key}]", None, f"must be a table, not {_kind(value)}")
-        if required and not value:
-            self.fail(f"[{key}]", None, "is missing or empty")
-        return cast("dict[str, Any]", value)
-
-    def cause(self, name: str, table: Any, *, outside: bool) -> Cause:
-        kind = "outside" if outside else "hypotheses"
-        place = f"[{kind}.{_short(name)}]"
-        if not _CAUSE_ID.fullmatch(name):
-            self.fail(place, None, "a cause is named in lower case letters, digits and _")
-        if not isinstance(table, dict):
-            self.fail(place, None, f"must be a table, not {_kind(table)}")
-        self.only(table, ("title", "prior", "component") if outside else ("title", "prior"), place)
-        return Cause(
-            id=name,
-            title=self.text(table, "title", place),
-            prior=self.probability(table, "prior", place),
-            outside=outside,
-            component=self.text(table, "component", place) if outside else "",
-        )
-
-    def check(self, name: str, table: Any, causes: list[str], rows: Mapping[str, Any]) -> CheckRow:
-        place = f'[checks."{_short(name)}"]'
-        if not _CHECK_ID.fullmatch(name):
-            self.fail(place, None, "a check is named module/name, without a parameter")
-        if not isinstance(table, dict):
-            self.fail(place, None, f"must be a table, not {_kind(table)}")
-        self.only(table, _CHECK_KEYS, place)
-        number = table.get("verification")
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 99:
-            self.fail(place, "verification", "must be a number from 0 (the signal) to 99")
-        role = table.get("role")
-        if role not in ("symptom", "cause"):
-            self.fail(place, "role", 'must be "symptom" or "cause"')
-        moot_when = table.get("moot_when")
-        if moot_when is not None and (not isinstance(moot_when, str) or moot_when not in rows):
-            self.fail(place, "moot_when", "must name another check of this file")
-        if moot_when == name:
-            self.fail(place, "moot_when", "cannot name the check itself")
-        return CheckRow(
-            id=name,
-            verification=number,
-            role=cast("Role", role),
-            component=self.text(table, "component", place),
-            explained_by=self.weights(table, causes, place),
-            leak=self.probability(table, "leak", place),
-            gate=self.flag(table, "gate", place),
-            moot_when=moot_when,
-        )
-
-    def weights(
-        self, table: Mapping[str, Any], causes: list[str], place: str
-    ) -> tuple[tuple[str, float], ...]:
-        value = table.get("explained_by")
-        if not isinstance(value, dict):
-            self.fail(place, "explained_by", "must be a table { cause = weight }; {} for none")
-        given = cast("dict[str, Any]", value)
-        for cause in given:
-            if cause not in causes:
-                near = get_close_matches(cause, causes, 1)
-                hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(causes)}"
-                self.fail(place, f"explained_by.{_short(cause)}", f"is no cause of this file{hint}")
-            self.probability(given, cause, place, prefix="explained_by.")
-        return tuple((cause, float(given[cause])) for cause in causes if cause in given)
-
-    def flag(self, table: Mapping[str, Any], key: str, place: str) -> bool:
-        value = table.get(key, False)
-        if not isinstance(value, bool):
-            self.fail(place, key, "must be true or false")
-        return bool(value)
-
-    def text(self, table: Mapping[str, Any], key: str, place: str) -> str:
-        value = table.get(key)
-        if not isinstance(value, str) or not value.strip():
-            self.fail(place, key, "must be a text that is not empty")
-        text = value.strip()
-        if len(text) > 200 or not text.isprintable():
-            self.fail(place, key, "must be one printable line of at most 200 characters")
-        return text
-
-    def probability(
-        self, table: Mapping[str, Any], key: str, place: str, prefix: str = ""
-    ) -> float:
-        value = table.get(key)
-        # 0 and 1 are refused: a certainty cannot be unlearned, and its logarithm is infinite.
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not 1e-6 <= value <= 1 - 1e-6
-        ):
-            self.fail(place, prefix + key, "must be a probability above 0 and below 1")
-        return float(value)
+def _line(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if len(text) > LINE_MAX or not text.isprintable():
+        raise ValueError(f"must be one printable line of at most {LINE_MAX} characters")
+    return text.strip()
 
 
-def _short(name: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in name)[:80]
+def _probability(value: float) -> float:
+    # 0 and 1 are refused: a certainty cannot be unlearned, and its logarithm is infinite.
+    if not 1e-6 <= value <= 1 - 1e-6:
+        raise ValueError("must be a probability above 0 and below 1")
+    return value
 
 
-_KINDS = {str: "a text", int: "a number", float: "a number", bool: "a boolean", list: "a list"}
+Line = Annotated[str, AfterValidator(_line)]
+Probability = Annotated[float, AfterValidator(_probability)]
 
 
-def _kind(value: object) -> str:
-    return _KINDS.get(type(value), type(value).__name__)
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Hypothesis(_Table):
+    title: Line
+    prior: Probability
+
+
+class _Outside(_Hypothesis):
+    component: Line
+
+
+class _Check(_Table):
+    verification: Annotated[int, Field(ge=0, le=99)]
+    role: Role
+    component: Line
+    explained_by: dict[str, Probability]
+    leak: Probability
+    moot_when: str | None = None
+    gate: bool = False
+
+
+class _Document(_Table):
+    hypotheses: dict[str, _Hypothesis]
+    outside: dict[str, _Outside] = {}
+    checks: dict[str, _Check]
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.hypotheses or not self.checks:
+            raise ValueError("needs at least one hypothesis and one check")
+        if len(self.checks) > MAX_CHECKS:
+            raise ValueError(f"has {len(self.checks)} checks; at most {MAX_CHECKS} are taken")
+        for key in (*self.hypotheses, *self.outside):
+            if not _CAUSE_ID.fullmatch(key):
+                raise ValueError(f"cause {printable(key, 80)!r}: use lower case letters, digits, _")
+        for key in self.checks:
+            if not _CHECK_ID.fullmatch(key):
+                raise ValueError(
+                    f"check {printable(key, 80)!r}: use module/name, without a parameter"
+                )
+        return self
+
+
+TABLES: dict[str, type[_Table]] = {
+    "hypotheses": _Hypothesis,
+    "outside": _Outside,
+    "checks": _Check,
+}
+
+
+def _check_references(
+    path: str, key: str, row: _Check, causes: Sequence[str], checks: Sequence[str]
+) -> None:
+    """Raise EvidenceError for a row that names a cause or a check which is not in the file."""
+    for cause in row.explained_by:
+        if cause not in causes:
+            name = printable(cause, 80)
+            raise EvidenceError(
+                f'{path}: [checks."{key}"] explained_by.{name}: is not a cause of this file'
+                f"{nearest(cause, causes)}"
+            )
+    if row.moot_when is not None and (row.moot_when not in checks or row.moot_when == key):
+        raise EvidenceError(f'{path}: [checks."{key}"] moot_when: must name another check')
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return the first error as one sentence that names the table and the key."""
+    first = first_of(error.errors(include_url=False, include_input=False))
+    table, *keys = [printable(part, 80) for part in first["loc"]] or ["the file"]
+    if keys:
+        name = f'"{keys[0]}"' if table == "checks" else keys[0]
+        table = f"{table}.{name}"
+    place = " ".join([f"[{table}]", ".".join(keys[1:])]).strip()
+    if first["type"] != "extra_forbidden":
+        return f"{place}: {problem_of(first)}"
+    model = TABLES[str(first["loc"][0])] if keys else _Document
+    return f"{place}: is not a key here{nearest(str(first['loc'][-1]), list(model.model_fields))}"

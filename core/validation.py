@@ -1,0 +1,70 @@
+"""Validation errors as one sentence: what is wrong, where, and what would fit.
+
+The errors are pydantic's, as its `ValidationError.errors()` lists them; the value itself is never
+quoted, for it may be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from core.text import printable, uncapitalized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+KEY_MAX = 80
+
+_WANTED = {
+    "missing": "is missing",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "dataclass_type": "must be a table",
+}
+_KINDS = {dict: "a table", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, in a person's words: "text", "a table", "a number"."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "a number"
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest of `words`, or nothing."""
+    close = difflib.get_close_matches(word[:KEY_MAX], words, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def place_of(location: Iterable[str | int]) -> str:
+    """Return an error's location as a path: `results[3].outcome.check`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{printable(part, KEY_MAX)}"
+    return path.removeprefix(".")
+
+
+def problem_of(error: Mapping[str, Any]) -> str:
+    """Return what is wrong with the value at an error's location, such as "must be text"."""
+    if error["type"] in _WANTED:
+        return _WANTED[error["type"]]
+    if error["type"] == "literal_error":
+        return f"must be {error['ctx']['expected']}"
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    return uncapitalized(message)
+
+
+def first_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the error to report first: a key that nobody knows explains one that is missing."""
+    return next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
