@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.receiver import Receiver
 from reports.history.store import NAME, History, HistoryError
-from reports.model.load import LoadError, load_report
+from reports.model.report_json import LoadError, load_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

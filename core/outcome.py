@@ -43,11 +43,11 @@ class Affected:
 
     id: str
     status: str | None = None
-    user_id: str | None = None
+    progress: float | None = None
     age_seconds: float | None = None
     updated_seconds: float | None = None
-    progress: float | None = None
     size: int | None = None
+    user_id: str | None = None
     error_message: str | None = None
 
 

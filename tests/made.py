@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.outcome import Observation, Outcome
+from core.outcome import Affected, Observation, Outcome
+from core.target_summary import TargetSummary
 from reports.diagnosis.evidence import load_evidence
 from reports.model.build import Book, assemble
 from reports.runbook.markdown import load_runbook
@@ -21,13 +22,12 @@ ROOT = Path(__file__).parents[1]
 
 STARTED = "2026-03-02T10:00:00+00:00"
 
-TARGET: dict[str, Any] = {
-    "name": "live",
-    "environment": "live",
-    "components": {"api": "https://veza.example", "database": "veza at db", "queue": None},
-    "placeholders": {"service": "veza-backend-api", "api_url": "https://veza.example"},
-    "runbook_document": None,
-}
+TARGET = TargetSummary(
+    name="live",
+    environment="live",
+    components={"api": "https://veza.example", "database": "veza at db", "queue": None},
+    placeholders={"service": "veza-backend-api", "api_url": "https://veza.example"},
+)
 
 DEAD_WORKER = (
     "signal/no_upload_is_stuck",
@@ -49,8 +49,8 @@ def report(
     *,
     statuses: Mapping[str, Status] | None = None,
     seen: str = "seen otherwise",
-    stuck: Sequence[Mapping[str, Any]] = (),
-    data: Mapping[str, Mapping[str, Any]] | None = None,
+    stuck: Sequence[Affected] = (),
+    figures: Mapping[str, float] | None = None,
     problems: Sequence[str] = (),
     started: str = STARTED,
     none: bool = False,
@@ -58,16 +58,20 @@ def report(
 ) -> Report:
     """A report of all checks of the runbook: passed, but for those named.
 
-    `stuck` are the rows of the stuck uploads, `data` other observations by name; `none`: no check
-    was selected, `only`: those alone whose names begin with it.
+    `stuck` are the stuck uploads, `figures` other figures by id; `none`: no check was selected,
+    `only`: those alone whose names begin with it.
     """
-    uploads = {
-        "total": len(stuck),
-        "users": len({row.get("user_id") for row in stuck}),
-        "shown": [dict(row) for row in stuck],
+    measured = {
+        "uploads_stuck": len(stuck),
+        "oldest_stuck_seconds": max((one.age_seconds or 0.0 for one in stuck), default=0.0),
+        "users_affected": len({one.user_id for one in stuck}),
+        **(figures or {}),
     }
-    observed = {"database.stuck_uploads": uploads, **(data or {})}
-    notes = tuple(Observation(name, name, value, 0.001) for name, value in observed.items())
+    values: dict[str, float | None] = {name: float(value) for name, value in measured.items()}
+    placeholders = {"upload_id": stuck[0].id} if stuck else {}
+    observation = Observation(
+        "database.stuck_uploads", "stuck uploads", {}, 0.001, values, placeholders, tuple(stuck)
+    )
     outcomes = []
     for row in book().evidence.checks:
         if none or not row.id.startswith(only):
@@ -80,7 +84,7 @@ def report(
                 status,
                 expected=f"{row.id} holds.",
                 seen="" if status == "passed" else seen,
-                observations=notes if first else (),
+                observations=(observation,) if first else (),
                 seconds=0.01,
             )
         )
@@ -90,23 +94,27 @@ def report(
 def incident(**changes: Any) -> Report:
     """A report of a dead worker, with two stuck uploads of one user."""
     stuck = [
-        {"id": f"upload-{n}", "user_id": "ada", "age_seconds": age, "error_message": None}
+        Affected(f"upload-{n}", user_id="ada", age_seconds=age)
         for n, age in ((1, 2820.0), (2, 900.0))
     ]
-    data = {
-        "queue.depth": {"ready": 10, "consumers": 0},
-        "metrics.uploading": {"value": 2.0},
-        "database.flow": {"completed": 0, "waiting": 2},
+    figures = {
+        "backlog": 10,
+        "consumers": 0,
+        "uploads_uploading": 2,
+        "uploads_completed": 0,
+        "jobs_waiting": 2,
     }
-    return report(DEAD_WORKER, **{"stuck": stuck, "data": data, **changes})
+    return report(DEAD_WORKER, **{"stuck": stuck, "figures": figures, **changes})
 
 
 def recovered(**changes: Any) -> Report:
     """A report of the same platform when the worker is back."""
-    data = {
-        "queue.depth": {"ready": 0, "consumers": 1},
-        "metrics.uploading": {"value": 0.0},
-        "database.flow": {"completed": 12, "waiting": 0},
-        "pace.processing_time": {"seconds": 4.5},
+    figures = {
+        "backlog": 0,
+        "consumers": 1,
+        "uploads_uploading": 0,
+        "uploads_completed": 12,
+        "jobs_waiting": 0,
+        "processing_seconds": 4.5,
     }
-    return report(**{"data": data, **changes})
+    return report(**{"figures": figures, **changes})

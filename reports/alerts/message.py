@@ -34,7 +34,7 @@ def title_of(report: Report, change: Change) -> str:
         "reminder": f"still {kind}",
         "recovery": "can be seen again" if change.kind == "unknown" else f"{kind} over",
     }[change.what]
-    return f"Veza {_tame(str(report.target['name']))}: {what}"
+    return f"Veza {_tame(report.target.name)}: {what}"
 
 
 def body_of(report: Report, change: Change, path: Path, link_base: str | None) -> str:
@@ -81,7 +81,7 @@ def _actions(remedy: Remedy) -> str:
 def _link(report: Report, path: Path, link_base: str | None) -> str:
     if link_base is None:
         return str(path.resolve().with_name("report.html"))
-    return f"{link_base.rstrip('/')}/{quote(str(report.target['name']), safe='')}/report.html"
+    return f"{link_base.rstrip('/')}/{quote(report.target.name, safe='')}/report.html"
 
 
 def _tame(text: str) -> str:

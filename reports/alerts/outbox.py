@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from core.outcome import OBSERVED
 from reports.alerts.policy import RUNS_MAX, Alert, Seen
 from reports.history.file import CorruptError, explained, open_for_writing, set_aside
-from reports.model.dump import render as render_json
+from reports.model.report_json import to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,7 +44,7 @@ class Message:
 
 def key_of(report: Report) -> str:
     """Return what tells a run from all others, and is the same for the same report."""
-    return hashlib.sha256(render_json(report).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(to_json(report).encode("utf-8", "replace")).hexdigest()
 
 
 def destination_of(address: str) -> str:

@@ -29,6 +29,6 @@ def push(report: Report, to: str) -> None:
     parts = http_address(to if plain else secret(to, "--to"), "--to")
     if plain and parts.password is not None:
         raise GivenError("--to: an address with a password is written as env:NAME or file:PATH")
-    group = f"/metrics/job/{JOB}/target/{quote(str(report.target['name']), safe='')}"
+    group = f"/metrics/job/{JOB}/target/{quote(report.target.name, safe='')}"
     address = parts._replace(path=parts.path.rstrip("/") + group, query="", fragment="")
     call("PUT", address, render(report), {"Content-Type": "text/plain; version=0.0.4"})

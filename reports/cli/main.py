@@ -16,8 +16,8 @@ from reports.alerts.addresses import GivenError
 from reports.alerts.http_call import CallError
 from reports.cli import notify_options, offline
 from reports.history.store import NAME, HistoryError
-from reports.model.load import LoadError
 from reports.model.replay import ReplayError
+from reports.model.report_json import LoadError
 from reports.render import history as past
 from reports.render import nagios
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from reports.history import store as history
 from reports.history.incidents import last_episode
-from reports.model.load import load_report
 from reports.model.replay import find_book, replay
+from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,9 @@ def render(report: Report, form: str, path: Path, document: Path | None, width: 
         return as_nagios(report)
     if form == "postmortem":
         return postmortem(report, path, document)
-    from reports.model.dump import render as as_json
+    from reports.model.report_json import to_json
 
-    return as_json(report)
+    return to_json(report)
 
 
 def judge_again(report: Report, evidence: Path | None, document: Path | None) -> Report:

@@ -209,20 +209,26 @@ class _Document(_Table):
     outside: dict[str, _Outside] = {}
     checks: dict[str, _Check]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        for table, pattern, form in (
+            ("hypotheses", _CAUSE_ID, "lower case letters, digits and _"),
+            ("outside", _CAUSE_ID, "lower case letters, digits and _"),
+            ("checks", _CHECK_ID, "module/name, without a parameter"),
+        ):
+            rows = document.get(table)
+            for key in rows if isinstance(rows, dict) else ():
+                if not pattern.fullmatch(key):
+                    raise ValueError(f"{printable(key, 80)!r} in [{table}]: use {form}")
+        return document
+
     @model_validator(mode="after")
-    def _named(self) -> Self:
+    def _check_sizes(self) -> Self:
         if not self.hypotheses or not self.checks:
             raise ValueError("needs at least one hypothesis and one check")
         if len(self.checks) > MAX_CHECKS:
             raise ValueError(f"has {len(self.checks)} checks; at most {MAX_CHECKS} are taken")
-        for key in (*self.hypotheses, *self.outside):
-            if not _CAUSE_ID.fullmatch(key):
-                raise ValueError(f"cause {printable(key, 80)!r}: use lower case letters, digits, _")
-        for key in self.checks:
-            if not _CHECK_ID.fullmatch(key):
-                raise ValueError(
-                    f"check {printable(key, 80)!r}: use module/name, without a parameter"
-                )
         return self
 
 

@@ -110,3 +110,18 @@ class Diagnosis:
     coverage: Coverage
     next_check: NextCheck | None
     certainty: Certainty
+
+    @property
+    def causes(self) -> tuple[Finding, ...]:
+        """Every cause, the runbook's hypotheses first."""
+        return self.hypotheses + self.outside
+
+    @property
+    def held(self) -> tuple[Finding, ...]:
+        """The causes that are held to be true, the runbook's first; none where it is unclear."""
+        if self.certainty in ("none", "unclear"):
+            return ()
+        ids = {*self.most_likely_set, *self.most_likely_outside}
+        if self.certainty == "outside":
+            ids = set(self.most_likely_outside)
+        return tuple(finding for finding in self.causes if finding.id in ids)

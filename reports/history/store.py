@@ -23,8 +23,7 @@ from reports.history.file import (
 )
 from reports.history.incidents import Run
 from reports.history.trend import Point
-from reports.model.dump import render as render_json
-from reports.model.load import MAX_BYTES, LoadError, parse_report
+from reports.model.report_json import MAX_BYTES, LoadError, parse_report, to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -116,7 +115,7 @@ class History:
         """Add a run, and drop what is older than the retention allows."""
         whole = None
         if report.state != "healthy":
-            whole = zlib.compress(render_json(report).encode("utf-8"), 6)
+            whole = zlib.compress(to_json(report).encode("utf-8"), 6)
         with explained(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -222,8 +221,8 @@ class History:
             [(run, o.status, o.check) for o in outcomes],
         )
         judged = report.diagnosis
-        held = {*judged.most_likely_set, *judged.most_likely_outside}
-        ranked = sorted((*judged.hypotheses, *judged.outside), key=lambda f: -f.probability)
+        held = {finding.id for finding in judged.held}
+        ranked = sorted(judged.causes, key=lambda f: -f.probability)
         many(
             "INSERT INTO ranking VALUES (?, ?, ?, ?, ?, ?)",
             [

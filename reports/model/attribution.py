@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from core.outcome import base_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from core.outcome import Outcome
     from reports.diagnosis.result import Diagnosis, Finding
     from reports.model.report import Report, Result
@@ -39,8 +37,7 @@ class Attribution:
 
 def categories(report: Report) -> tuple[str, ...]:
     """Return every category that a check of this report can have, the likeliest cause first."""
-    causes = (*report.diagnosis.hypotheses, *report.diagnosis.outside)
-    named = [finding.title for finding in causes]
+    named = [finding.title for finding in report.diagnosis.causes]
     found = dict.fromkeys([*named, OUTSIDE, NOT_CLEAR, *NO_FAILURE.values()])
     return tuple(found)
 
@@ -58,16 +55,12 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
     if status != "failed":
         return None
     stray = next((u for u in diagnosis.unexplained if base_id(u.check) == check), None)
-    held = [f for f in _causes(diagnosis) if _is_held(f, diagnosis)]
+    held = list(diagnosis.held)
     if stray:
         held = [f for f in held if f.id in stray.outside]
         if not held:
             why = f"No hypothesis of the runbook explains it; what fails is the {stray.component}."
             return Attribution(OUTSIDE, why)
-    elif diagnosis.certainty == "outside":
-        held = [f for f in held if f.outside]
-    elif diagnosis.certainty == "unclear":
-        held = []
     if not held:
         return Attribution(NOT_CLEAR, "What was seen does not tell the runbook's hypotheses apart.")
     cause = max(held, key=lambda finding: _weight(finding, check))
@@ -83,14 +76,6 @@ def reason(outcome: Outcome) -> tuple[str, str]:
         # xdist names the process and its Python before it says what happened.
         rest, _, first = outcome.seen.rpartition("\n")
     return first or "It did not say why.", rest
-
-
-def _causes(diagnosis: Diagnosis) -> Iterable[Finding]:
-    return (*diagnosis.hypotheses, *diagnosis.outside)
-
-
-def _is_held(finding: Finding, diagnosis: Diagnosis) -> bool:
-    return finding.id in (*diagnosis.most_likely_set, *diagnosis.most_likely_outside)
 
 
 def _weight(finding: Finding, check: str) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reports.diagnosis.diagnose import diagnose
-from reports.model.figures import figures_of, observed_values
+from reports.model.figures import figures_of, placeholders_of
 from reports.model.headline import headline_of
 from reports.model.report import (
     Remedy,
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.outcome import Outcome
+    from core.target_summary import TargetSummary
     from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.result import Diagnosis
+    from reports.model.figures import Figure
     from reports.runbook.document import Runbook
 
 
@@ -39,20 +41,24 @@ class Book:
 def assemble(
     outcomes: Sequence[Outcome],
     problems: Sequence[str],
-    target: dict[str, Any],
+    target: TargetSummary,
     book: Book,
     started: str,
     seconds: float,
+    figures: tuple[Figure, ...] | None = None,
 ) -> Report:
-    """Return the report on these outcomes; `seconds` is the run's wall time."""
+    """Return the report on these outcomes; `seconds` is the run's wall time.
+
+    `figures` are those of a report that is judged again; None: taken from the outcomes.
+    """
     results = place_results(outcomes, book.evidence)
     # In the report's order: of two looks at one thing the same one counts when it is judged again.
     ordered = [result.outcome for result in results]
-    figures = figures_of(ordered)
+    figures = figures_of(ordered) if figures is None else figures
     state = state_of(results, problems)
     diagnosis = diagnose(book.evidence, outcomes)
     # What the target file and the command line say comes before what was seen.
-    values = {**observed_values(ordered), **target["placeholders"]}
+    values = {**placeholders_of(ordered), **target.placeholders}
     return Report(
         target=target,
         runbook=book.document.title,
@@ -64,7 +70,7 @@ def assemble(
         ),
         verifications=titles_of(book.document),
         results=results,
-        coverage=coverage_of(results, target["components"]),
+        coverage=coverage_of(results, target.components),
         figures=figures,
         diagnosis=diagnosis,
         remedies=remedies_for(diagnosis, book, values),
@@ -78,10 +84,8 @@ def remedies_for(diagnosis: Diagnosis, book: Book, values: Mapping[str, str]) ->
     None where the cause is not known or lies outside the runbook: a remedy for a guess is a
     second incident.
     """
-    if diagnosis.certainty not in ("certain", "likely"):
-        return ()
     numbers = {cause.id: n for n, cause in enumerate(book.evidence.hypotheses, start=1)}
-    held = [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
+    held = [finding for finding in diagnosis.held if not finding.outside]
     found = ((finding, book.document.action(numbers[finding.id])) for finding in held)
     return tuple(
         Remedy(finding.id, section.title, tuple(fill_step(step, values) for step in section.steps))

@@ -62,7 +62,7 @@ def cause_of(diagnosis: Diagnosis) -> str:
     if diagnosis.certainty == "none":
         return ""
     if diagnosis.certainty == "outside":
-        named = [f.title for f in diagnosis.outside if f.id in diagnosis.most_likely_outside]
+        named = [finding.title for finding in diagnosis.held]
         parts = named or sorted({u.component for u in diagnosis.unexplained})
         return f"Outside this runbook: {listed([uncapitalized(part) for part in parts])}."
     if diagnosis.certainty == "unclear":
@@ -70,8 +70,8 @@ def cause_of(diagnosis: Diagnosis) -> str:
         if not open_to:
             return "No hypothesis of the runbook explains it."
         return f"The cause is not clear: {' or '.join(_named(finding) for finding in open_to)}."
-    held = [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
-    return f"Most likely: {listed([_named(finding) for finding in held])}."
+    held = [_named(finding) for finding in diagnosis.held if not finding.outside]
+    return f"Most likely: {listed(held)}."
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:
@@ -84,8 +84,7 @@ def next_look(diagnosis: Diagnosis) -> NextCheck | None:
     proposed = diagnosis.next_check
     if proposed is None or diagnosis.certainty == "none":
         return None
-    causes = (*diagnosis.hypotheses, *diagnosis.outside)
-    near = max(f.probability for f in causes if f.id in proposed.between)
+    near = max(f.probability for f in diagnosis.causes if f.id in proposed.between)
     return proposed if near >= WORTH_NAMING else None
 
 
@@ -142,7 +141,7 @@ def _reason(
 def _stuck(figures: Sequence[Figure]) -> str:
     """Return how many uploads are stuck and for how long, where some are."""
     values = {figure.id: figure.value for figure in figures}
-    total, oldest = values["uploads_stuck"], values["oldest_stuck_seconds"]
+    total, oldest = values.get("uploads_stuck"), values.get("oldest_stuck_seconds")
     if not total or oldest is None:
         return ""
     return f"{total:.0f} upload{'s' * (total != 1)} stuck, oldest {format_duration(oldest)}"

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from core.outcome import OBSERVED, base_id, is_canary
+from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
+from core.target_summary import TargetSummary
+from reports.diagnosis.result import Diagnosis
+from reports.model.figures import Figure
+from reports.runbook.document import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.outcome import Outcome
     from reports.diagnosis.evidence import Evidence
-    from reports.diagnosis.result import Diagnosis
-    from reports.model.figures import Figure
-    from reports.runbook.document import Runbook, Step
+    from reports.runbook.document import Runbook
 
 SCHEMA = 1
 """Version of the report's shape; it changes when a reader of the old one would misread the new."""
+
+AFFECTED_MAX = 20
+"""Items of users that a report shows; all of them are counted."""
 
 State = Literal["healthy", "at risk", "incident", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
@@ -70,7 +74,7 @@ class Remedy:
 class Report:
     """What a run found out. `started` is ISO 8601 in UTC, `seconds` the run's wall time."""
 
-    target: dict[str, Any]
+    target: TargetSummary
     runbook: str
     started: str
     seconds: float
@@ -88,6 +92,12 @@ class Report:
     def figure(self, name: str) -> float | None:
         """Return a figure's value, None where it was not observed."""
         return next((figure.value for figure in self.figures if figure.id == name), None)
+
+    @property
+    def affected(self) -> tuple[Affected, ...]:
+        """Return the users' items that suffer, the worst first."""
+        observed = (one for result in self.results for one in result.outcome.observations)
+        return next((one.affected[:AFFECTED_MAX] for one in observed if one.affected), ())
 
     def expected(self, check: str) -> str:
         """Return the sentence of a check, or its id where it has not run."""
@@ -130,7 +140,7 @@ def state_of(results: Sequence[Result], problems: Sequence[str]) -> State:
     return "healthy" if "passed" in statuses and not unsure and not problems else "unknown"
 
 
-def coverage_of(results: Sequence[Result], components: dict[str, Any]) -> tuple[Source, ...]:
+def coverage_of(results: Sequence[Result], components: dict[str, str | None]) -> tuple[Source, ...]:
     """Return what was seen of each component that a target can have."""
     sources = []
     for component, place in components.items():

@@ -71,7 +71,7 @@ def about_files(report: Report, environ: Mapping[str, str]) -> dict[str, str]:
         "categories.json": _json(old_categories(categories(report))),
         "allurerc.json": _json(configuration(report)),
         "environment.properties": properties(environment(report)),
-        "executor.json": _json(executor(f"{report.runbook} on {report.target['name']}", environ)),
+        "executor.json": _json(executor(f"{report.runbook} on {report.target.name}", environ)),
     }
 
 
@@ -94,7 +94,7 @@ def old_categories(names: Sequence[str]) -> list[dict[str, Any]]:
 def configuration(report: Report) -> dict[str, Any]:
     """Return Allure 3's configuration for these results: its categories go by label."""
     return {
-        "name": f"{report.runbook} on {report.target['name']}. {report.headline}",
+        "name": f"{report.runbook} on {report.target.name}. {report.headline}",
         "categories": {
             "rules": [
                 {
@@ -120,8 +120,8 @@ def environment(report: Report) -> dict[str, str]:
     return {
         "Verdict": report.headline,
         "State": report.state,
-        "Target": str(report.target["name"]),
-        "Environment": str(report.target["environment"]),
+        "Target": report.target.name,
+        "Environment": report.target.environment,
         "Runbook": report.runbook,
         "Started": report.started,
         "Seen": ", ".join(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
 from reports.model.attribution import attribute, reason
-from reports.model.dump import render as render_json
+from reports.model.report_json import to_json
 from reports.render.allure_about import about_files
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def allure_files(report: Report, run: Run) -> dict[str, str]:
     """Return the text of each file by its name, attachments before what refers to them."""
     files: dict[str, str] = {}
     verdict = _attachment("Verdict", run.verdict, "txt", "text/plain", files, run)
-    whole = _attachment("report.json", render_json(report), "json", "application/json", files, run)
+    whole = _attachment("report.json", to_json(report), "json", "application/json", files, run)
     results = [_result(result, report, run, files) for result in report.results]
     for result in results:
         files[f"{result['uuid']}-result.json"] = _json(result)
@@ -95,7 +95,7 @@ def allure_files(report: Report, run: Run) -> dict[str, str]:
 def _result(result: Result, report: Report, run: Run, files: dict[str, str]) -> dict[str, Any]:
     """Return a check as Allure's result; what it attaches is added to `files`."""
     outcome = result.outcome
-    name, parameters = _named(outcome.check, str(report.target["name"]))
+    name, parameters = _named(outcome.check, report.target.name)
     full_name = full_name_of(run.nodeids.get(outcome.check, ""), name)
     span = run.spans.get(outcome.check) or Span(run.started, run.started, outcome.process)
     status = STATUSES[outcome.status]

@@ -12,7 +12,7 @@ from core.units import format_duration
 from reports.history.incidents import last_episode
 from reports.render import postmortem_sections as seen
 from reports.render.markdown import escaped
-from reports.render.postmortem_sections import causes_of, held, shown_uploads
+from reports.render.postmortem_sections import causes_of
 from reports.runbook.placeholders import fill
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def render(
     `report` is the run that saw it best, `episode` its course and `runs` the history up to now,
     oldest first; without them the report stands alone.
     """
-    target = escaped(str(report.target["name"]))
+    target = escaped(report.target.name)
     parts = [
         f"# Post-mortem: {escaped(report.runbook)}, target {target}",
         escaped(report.headline),
@@ -82,7 +82,7 @@ def _template(report: Report, runbook: Runbook, episode: Episode | None) -> str:
 def _values(report: Report, episode: Episode | None) -> dict[str, str]:
     """Return the template's placeholders that are known; the others stay as they are."""
     found = {
-        "upload_id": _listed([str(upload["id"]) for upload in shown_uploads(report)]),
+        "upload_id": _listed([upload.id for upload in report.affected]),
         "uploads_affected": _most(report, episode, "uploads_stuck"),
         "users_affected": _most(report, episode, "users_affected"),
         "root_cause": _root_cause(report),
@@ -114,7 +114,7 @@ def _root_cause(report: Report) -> str:
 
 
 def _sureness(report: Report) -> str:
-    found = held(report)
+    found = report.diagnosis.held
     if not found:
         return ""
     told = ", ".join(f"{finding.probability:.2f}" for finding in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.units import format_duration
 from reports.history.incidents import recovery
@@ -12,7 +12,7 @@ from reports.render.markdown import coded, escaped, fenced
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reports.diagnosis.result import Contribution, Finding
+    from reports.diagnosis.result import Contribution
     from reports.history.incidents import Episode, Run
     from reports.model.report import Remedy, Report
     from reports.runbook.document import Runbook
@@ -34,36 +34,15 @@ NO_WORST = ("consumers", "uploads_completed")
 """Of these more is better."""
 
 
-def held(report: Report) -> list[Finding]:
-    """Return the causes that are held to be true; none where it is not clear."""
-    judged = report.diagnosis
-    if judged.certainty in ("certain", "likely"):
-        return [f for f in judged.hypotheses if f.id in judged.most_likely_set]
-    if judged.certainty == "outside":
-        return [f for f in judged.outside if f.id in judged.most_likely_outside]
-    return []
-
-
 def causes_of(report: Report) -> list[str]:
     """Return the titles of the causes held to be true, or the components that failed by themselves.
 
     The latter where what failed lies outside the runbook and has no cause in its table either.
     """
-    names = [finding.title for finding in held(report)]
+    names = [finding.title for finding in report.diagnosis.held]
     if names or report.diagnosis.certainty != "outside":
         return names
     return sorted({one.component for one in report.diagnosis.unexplained})
-
-
-def shown_uploads(report: Report) -> list[dict[str, Any]]:
-    """Return the stuck uploads that were looked at, as the probe wrote them."""
-    for result in report.results:
-        for seen in result.outcome.observations:
-            if seen.name == "database.stuck_uploads" and isinstance(seen.data, dict):
-                shown = seen.data.get("shown")
-                rows = shown if isinstance(shown, list) else []
-                return [row for row in rows if isinstance(row, dict) and row.get("id")]
-    return []
 
 
 def course(report: Report, episode: Episode | None) -> Iterator[str]:
@@ -92,26 +71,25 @@ def course(report: Report, episode: Episode | None) -> Iterator[str]:
 
 
 def uploads(report: Report) -> Iterator[str]:
-    shown = shown_uploads(report)
+    shown = report.affected
     if not shown:
         return
     total = report.figure("uploads_stuck") or len(shown)
     yield f"### Uploads affected: the oldest {len(shown)} of {total:.0f}"
     rows = ["| upload | user | waiting for | message |", "| --- | --- | ---: | --- |"]
     for upload in shown:
-        age = upload.get("age_seconds")
         cells = (
-            escaped(str(upload["id"])),
-            escaped(str(upload.get("user_id") or "")),
-            format_duration(age) if isinstance(age, int | float) else "",
-            escaped(str(upload.get("error_message") or "")),
+            escaped(upload.id),
+            escaped(upload.user_id or ""),
+            "" if upload.age_seconds is None else format_duration(upload.age_seconds),
+            escaped(upload.error_message or ""),
         )
         rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
 
 
 def causes(report: Report) -> Iterator[str]:
-    found = held(report)
+    found = report.diagnosis.held
     if not found and report.diagnosis.certainty == "none":
         return
     yield "### Root cause, and the evidence"

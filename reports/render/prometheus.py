@@ -40,7 +40,7 @@ def render(report: Report) -> str:
 def _metrics(report: Report) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
-    target = str(report.target["name"])
+    target = report.target.name
 
     def single(name: str, said: str, value: float) -> Metric:
         metric = GaugeMetricFamily(f"veza_checks_{name}", said, labels=["target"])
@@ -74,7 +74,7 @@ def _probabilities(report: Report, target: str) -> Metric:
         "Probability of each cause, of the runbook or outside it, given what was seen.",
         labels=["target", "hypothesis", "scope"],
     )
-    for finding in (*report.diagnosis.hypotheses, *report.diagnosis.outside):
+    for finding in report.diagnosis.causes:
         scope = "outside" if finding.outside else "runbook"
         causes.add_metric([target, finding.id, scope], finding.probability)
     return causes

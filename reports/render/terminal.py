@@ -122,7 +122,7 @@ def _coverage(console: Console, report: Report) -> None:
 
 def _last_line(report: Report, path: str) -> Text:
     where = f"; report: {path}" if path else ""
-    name = report.target.get("name", "?")
+    name = report.target.name
     checks = count(len(report.results), "check")
     text = f"Target {name}: {checks} in {report.seconds:.1f} s{where}"
     return Text(text, "dim")

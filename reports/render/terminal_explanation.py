@@ -37,11 +37,9 @@ def print_explanation(console: Console, report: Report) -> None:
 
 
 def _worth_explaining(diagnosis: Diagnosis) -> list[Finding]:
-    if diagnosis.certainty == "outside":
-        return [f for f in diagnosis.outside if f.id in diagnosis.most_likely_outside]
     if diagnosis.certainty == "unclear":
         return suspects(diagnosis)
-    return [f for f in diagnosis.hypotheses if f.id in diagnosis.most_likely_set]
+    return list(diagnosis.held)
 
 
 def _finding(console: Console, report: Report, finding: Finding) -> None:
@@ -89,7 +87,7 @@ def _rival(console: Console, report: Report) -> None:
         expected = report.expected(proposed.check)
         # A check that was not selected has told no sentence: its name stands for it.
         name = f" [{proposed.check}]" if expected != proposed.check else ""
-        titles = {f.id: f.title for f in (*diagnosis.hypotheses, *diagnosis.outside)}
+        titles = {f.id: f.title for f in diagnosis.causes}
         between = " and ".join(titles[cause] for cause in proposed.between)
         text = f"What would tell {between} apart: {expected}{name}"
         console.print(Text(text, "bold"))

@@ -87,8 +87,8 @@ class AllureRun:
     def _link(self) -> str:
         """Return the runbook's address: by --allure-link-pattern, the CI system's, or its file."""
         config = self._config
-        facts = config.hook.pytest_check_target(config=config)
-        given = config.getoption("runbook_doc") or facts["runbook_document"]
+        target = config.hook.pytest_check_target(config=config)
+        given = config.getoption("runbook_doc") or target.runbook_document
         folder = config.stash[FOLDER]
         path = config.invocation_params.dir / given if given else folder / "runbook.md"
         within = path.is_relative_to(config.rootpath)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from core.outcome import STATUSES, Observation, Outcome, Status, check_id
+from core.outcome import STATUSES, Outcome, Status, check_id
 from reports.run.collector import sentence_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def examine(
         status=status,
         expected=sentence_of(getattr(function, "__doc__", None), item.name),
         seen=seen,
-        observations=tuple(Observation(**note) for note in notes),
+        observations=tuple(notes),
         seconds=round(seconds, 4),
         process=os.environ.get("PYTEST_XDIST_WORKER", ""),
     )

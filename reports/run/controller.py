@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ from core.files import FileError, write_file
 from core.outcome import Outcome
 from core.secrets import Redactor
 from reports.model.build import assemble
-from reports.model.dump import render as render_json
 from reports.model.headline import BROKEN_OFF
+from reports.model.report_json import to_json
 from reports.run.artifacts import write_artifacts
 from reports.run.call_outcome import PROPERTY
 from reports.run.collector import Collector
@@ -56,7 +57,7 @@ class Controller:
         given = self._config.getoption("baseline")
         if not given:
             return None
-        from reports.model.load import LoadError, load_report
+        from reports.model.report_json import LoadError, load_report
 
         try:
             return load_report(self._config.invocation_params.dir / given)
@@ -114,9 +115,9 @@ class Controller:
             gate=is_gate(self._config.option.markexpr),
             baseline=self._baseline,
         )
-        self._path = self._config.rootpath / self._config.getoption("out") / report.target["name"]
+        self._path = self._config.rootpath / self._config.getoption("out") / report.target.name
         try:
-            write_file(self._path / "report.json", render_json(report))
+            write_file(self._path / "report.json", to_json(report))
         except FileError as exc:
             self._unwritten = str(exc)
         left = write_artifacts(self._path, report, self._read_book())
@@ -131,9 +132,9 @@ class Controller:
         hook, book = self._config.hook, self._read_book()
         # All that goes into the report is redacted before, so that it can be made again from it.
         redact = Redactor(hook.pytest_check_secrets(config=self._config))
-        target = redact.value(hook.pytest_check_target(config=self._config))
-        given = self._config.getoption("runbook_doc") or target["runbook_document"]
-        target["runbook_document"] = book.document.path if given else None
+        target = redact.within(hook.pytest_check_target(config=self._config))
+        given = self._config.getoption("runbook_doc") or target.runbook_document
+        target = replace(target, runbook_document=book.document.path if given else None)
         return assemble(
             [redact.within(outcome) for outcome in self._collector.outcomes(reason)],
             [redact.text(problem) for problem in self._collector.problems],

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.outcome import Observation
+    from core.target_summary import TargetSummary
     from reports.model.report import Report
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_check_observations(item: pytest.Item) -> Sequence[dict[str, Any]]:
-    """Return what the probes saw for this check: dicts of name, seen, data and seconds."""
+def pytest_check_observations(item: pytest.Item) -> Sequence[Observation]:
+    """Return what the probes saw for this check."""
     raise NotImplementedError
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_check_target(config: pytest.Config) -> dict[str, Any]:
-    """Return the target's facts: name, environment, components and placeholders."""
+def pytest_check_target(config: pytest.Config) -> TargetSummary:
+    """Return the facts of the target that reports show."""
     raise NotImplementedError
 
 

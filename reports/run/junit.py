@@ -150,8 +150,8 @@ def _tell_case(case: ET.Element, result: Result, report: Report) -> None:
 def _tell_suite(suite: ET.Element, report: Report) -> None:
     properties = ET.Element("properties")
     suite.insert(0, properties)
-    _tell(properties, "target", str(report.target["name"]))
-    _tell(properties, "environment", str(report.target["environment"]))
+    _tell(properties, "target", report.target.name)
+    _tell(properties, "environment", report.target.environment)
     _tell(properties, "runbook", report.runbook)
     _tell(properties, "started", report.started)
     _tell(properties, "state", report.state)

@@ -46,8 +46,8 @@ def open_book(config: pytest.Config, nodeid: str | None) -> Book:
     from reports.runbook.markdown import load_runbook
 
     evidence = evidence_for(config, nodeid)
-    facts = config.hook.pytest_check_target(config=config)
-    given = config.getoption("runbook_doc") or facts["runbook_document"]
+    target = config.hook.pytest_check_target(config=config)
+    given = config.getoption("runbook_doc") or target.runbook_document
     path = config.invocation_params.dir / given if given else config.stash[FOLDER] / "runbook.md"
     try:
         document = load_runbook(

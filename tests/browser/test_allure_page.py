@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.outcome import Observation, Outcome
+from core.target_summary import TargetSummary
 from reports.diagnosis.evidence import load_evidence
 from reports.model.build import Book, assemble
 from reports.render.allure_files import Run, allure_files
@@ -76,13 +77,7 @@ def report_of(failing: dict[str, Any], started: str) -> Report:
         note = Observation("made.up", seen or "as expected", {"depth": 3}, 0.01)
         name = row.id.partition("/")[2].replace("_", " ").capitalize()
         outcomes.append(Outcome(row.id, status, f"{name}.", seen, (note,), 0.02))
-    target = {
-        "name": "made-up",
-        "environment": "lab",
-        "runbook_document": None,
-        "placeholders": {},
-        "components": {"queue": "q at amqp://127.0.0.1"},
-    }
+    target = TargetSummary("made-up", "lab", {"queue": "q at amqp://127.0.0.1"})
     return assemble(outcomes, (), target, Book(document, evidence), started, 1.5)
 
 

@@ -15,7 +15,7 @@ from reports.cli.main import main
 from reports.cli.offline import FORMATS
 from reports.history import store as history
 from reports.history.incidents import recovery
-from reports.model.load import load_report
+from reports.model.report_json import load_report
 from reports.render.prometheus import render as render_prometheus
 from tests.suite import ROOT, run_suite
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CONFTEST = """
 import pytest
 
+from core.outcome import Observation
+from core.target_summary import TargetSummary
+
 pytest_plugins = ("reports.run.plugin",)
 
 class Refused(Exception):
@@ -33,11 +36,11 @@ def refusing():
     return look
 
 def pytest_check_observations(item):
-    return [{"name": "made.up", "seen": "what was seen", "data": {"depth": 3}, "seconds": 0.0}]
+    return [Observation("made.up", "what was seen", {"depth": 3}, 0.0)]
 
 def pytest_check_target(config):
-    return {"name": "made-up", "environment": "lab", "runbook_document": None, "placeholders": {},
-            "components": {"queue": "q at amqp://127.0.0.1", "database": None}}
+    components = {"queue": "q at amqp://127.0.0.1", "database": None}
+    return TargetSummary("made-up", "lab", components)
 
 def pytest_check_secrets(config):
     return ["swordfish"]

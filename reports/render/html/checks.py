@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ STATUS_WORDS = {
     "passed": "holds",
 }
 """What a status is called, worst first."""
-
-UPLOADS_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -57,17 +55,6 @@ class Groups:
     places: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Stuck:
-    """The stuck uploads: all counted, the oldest shown. `seen` tells whether anybody could look."""
-
-    seen: bool
-    total: int
-    users: int | None
-    after: float
-    shown: tuple[dict[str, Any], ...]
-
-
 def groups_of(report: Report, limit: int) -> Groups:
     """Return the checks in the runbook's order, at most `limit`: what passed gives way first."""
     numbered = [Check(number, r.outcome) for number, r in enumerate(report.results, start=1)]
@@ -86,38 +73,6 @@ def groups_of(report: Report, limit: int) -> Groups:
         counts=_counts(numbered),
         places={check.outcome.check: check.number for check in numbered if check.number in kept},
     )
-
-
-def stuck_uploads(report: Report) -> Stuck:
-    """Return what the database said of stuck uploads; a reading that makes no sense is none."""
-    data = next(
-        (
-            seen.data
-            for result in report.results
-            for seen in result.outcome.observations
-            if seen.name == "database.stuck_uploads"
-        ),
-        None,
-    )
-    if not isinstance(data, dict) or not isinstance(data.get("total"), int):
-        return Stuck(False, 0, None, 0.0, ())
-    users, after, shown = data.get("users"), data.get("after"), data.get("shown")
-    rows = [row for row in shown if isinstance(row, dict)] if isinstance(shown, list) else []
-    return Stuck(
-        seen=True,
-        total=data["total"],
-        users=users if isinstance(users, int) else None,
-        after=float(after) if isinstance(after, int | float) else 0.0,
-        shown=tuple(_row(row) for row in rows[:UPLOADS_MAX]),
-    )
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    numbers = ("age_seconds", "updated_seconds", "progress", "size")
-    known = {name: row.get(name) for name in numbers}
-    usable = {n: v if isinstance(v, int | float) else None for n, v in known.items()}
-    texts = ("id", "status", "user_id", "error_message")
-    return {**usable, **{name: str(row.get(name) or "") for name in texts}}
 
 
 def _group(title: str, checks: Sequence[Check], kept: set[int]) -> Group:

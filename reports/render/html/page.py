@@ -18,7 +18,7 @@ from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_look
 from reports.render.html import text as html_text
 from reports.render.html.cache import Compiled
-from reports.render.html.checks import STATUS_WORDS, groups_of, stuck_uploads
+from reports.render.html.checks import STATUS_WORDS, groups_of
 from reports.render.html.path import stations
 
 if TYPE_CHECKING:
@@ -68,13 +68,15 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
     shown = {
         "report": report,
         "stations": stations(report),
-        "stuck": stuck_uploads(report),
+        "held": {finding.id for finding in diagnosis.held},
+        "stuck": report.figure("uploads_stuck"),
+        "users": report.figure("users_affected"),
         **_trends(trend),
         # The headline may be a problem, word for word.
         "problems": [one for one in report.problems if one not in report.headline],
         "causes": _ranked(diagnosis),
         "next_look": next_look(diagnosis),
-        "titles": {f.id: f.title for f in (*diagnosis.hypotheses, *diagnosis.outside)},
+        "titles": {f.id: f.title for f in diagnosis.causes},
     }
     page = ""
     for amount in AMOUNTS:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.outcome import Outcome
-    from reports.diagnosis.result import Diagnosis, Finding
+    from reports.diagnosis.result import Finding
     from reports.model.report import Report, Result
 
 Kind = Literal["holds", "fails", "broken", "partly", "unseen", "absent"]
@@ -154,17 +154,10 @@ def _figure(report: Report, name: str, word: str) -> tuple[str, str]:
 def _breaks(report: Report) -> dict[str, list[str]]:
     """Return the titles of the causes that are held to be true, by the station they break."""
     found: dict[str, list[str]] = {}
-    for finding in _held(report.diagnosis):
+    for finding in report.diagnosis.held:
         place = PLACES.get(finding.id) or finding.component or _strongest(report, finding)
         found.setdefault(place, []).append(finding.title)
     return found
-
-
-def _held(diagnosis: Diagnosis) -> list[Finding]:
-    if diagnosis.certainty not in ("certain", "likely", "outside"):
-        return []
-    held = {*diagnosis.most_likely_set, *diagnosis.most_likely_outside}
-    return [one for one in (*diagnosis.hypotheses, *diagnosis.outside) if one.id in held]
 
 
 def _strongest(report: Report, finding: Finding) -> str:

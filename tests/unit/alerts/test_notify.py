@@ -20,7 +20,7 @@ from reports.alerts.notify import Settings, notify
 from reports.alerts.policy import Rule
 from reports.cli.main import main
 from reports.history import store as history
-from reports.model.dump import render
+from reports.model.report_json import to_json
 from tests import made
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def at(minutes: float) -> str:
 def put(path: Path, report: Report) -> Path:
     """Leave a report behind as a run does."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(render(report), encoding="utf-8")
+    path.write_text(to_json(report), encoding="utf-8")
     history.record(path.with_name(history.NAME), report)
     return path
 

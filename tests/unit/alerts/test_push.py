@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.receiver import Receiver
 from reports.alerts import http_call
 from reports.cli.main import main
-from reports.model.dump import render
+from reports.model.report_json import to_json
 from tests import made
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def gateway() -> Iterator[Receiver]:
 def report(tmp_path: Path) -> Path:
     """The saved report of an incident."""
     path = tmp_path / "report.json"
-    path.write_text(render(made.incident()), encoding="utf-8")
+    path.write_text(to_json(made.incident()), encoding="utf-8")
     return path
 
 
@@ -49,7 +49,7 @@ def test_the_name_of_a_target_stays_one_part_of_the_path(
 ) -> None:
     """A name with spaces and signs is quoted; a password goes as a header."""
     path = tmp_path / "report.json"
-    path.write_text(render(made.incident()).replace('"name": "live"', '"name": "a b?c"', 1))
+    path.write_text(to_json(made.incident()).replace('"name": "live"', '"name": "a b?c"', 1))
     monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{gateway.place}")
     assert main(["push", str(path), "--to", "env:GATEWAY"]) == 0
     assert gateway.got[0].path == "/metrics/job/veza_checks/target/a%20b%3Fc"

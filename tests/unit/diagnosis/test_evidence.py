@@ -244,11 +244,11 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
         1,
         r"explained_by\.worker: must be a probability",
     ),
-    (("checks", "a/b[x]"), {}, r"check 'a/b\[x\]': use module/name"),
+    (("checks", "a/b[x]"), {}, r"'a/b\[x\]' in \[checks\]: use module/name"),
     (("checks", "a/d"), 3, r'\[checks\."a/d"\]: must be a table'),
     (("checks",), {}, r"needs at least one hypothesis and one check"),
     (("hypotheses",), [], r"\[hypotheses\]: must be a table"),
-    (("hypotheses", "Bad Name"), {"title": "x", "prior": 0.1}, r"cause 'Bad Name': use lower"),
+    (("hypotheses", "Bad Name"), {}, r"'Bad Name' in \[hypotheses\]: use lower"),
     (("hypotheses", "worker", "prior"), 2, r"\[hypotheses\.worker\] prior: must be a prob"),
     (("hypotheses", "worker", "title"), 2, r"\[hypotheses\.worker\] title: must be text"),
     (("hypotheses", "worker", "component"), "x", r"component: is not a key here"),
@@ -258,7 +258,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
         {"title": "W", "prior": 0.1, "component": "x"},
         r"\[outside\.worker\]: is a hypothesis already",
     ),
-    (("hypothesis",), {}, r"hypothesis: is not a key here; did you mean 'hypotheses'\?"),
+    (("hypothesis",), {}, r"\[hypothesis\]: is not a key here; did you mean 'hypotheses'\?"),
 ]
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
-from core.outcome import Observation
+from core.outcome import Affected, Observation
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
 from reports.render.html import cache as html_cache
@@ -115,7 +115,7 @@ def seen_as(report: Report, text: str) -> Report:
         coverage=sources,
         problems=(text,),
         headline=text,
-        target={**report.target, "name": text, "environment": text},
+        target=replace(report.target, name=text, environment=text),
     )
 
 
@@ -191,13 +191,13 @@ def test_log_line_with_a_script_is_text() -> None:
 def test_hundred_thousand_stuck_uploads_are_a_count_and_twenty_rows() -> None:
     """A large incident is counted; the page lists the oldest and stays small."""
     rows = [
-        {"id": f"{n:036}", "user_id": "ada", "age_seconds": 9e5 - n, "error_message": NASTY}
+        Affected(f"{n:036}", user_id="ada", age_seconds=9e5 - n, error_message=NASTY)
         for n in range(500)
     ]
-    uploads = {"total": 100_000, "users": 321, "after": 600.0, "shown": rows}
-    text = render(made.incident(stuck=(), data={"database.stuck_uploads": uploads}))
+    figures = {"uploads_stuck": 100_000, "users_affected": 321}
+    text = render(made.incident(stuck=rows, figures=figures))
     page = Page(text)
-    assert "100,000 uploads uploading for longer than 10 min, of 321 users." in page.text
+    assert "100,000 uploads stuck, of 321 users." in page.text
     assert text.count('<th scope="row" class="id">') == 20
     assert len(text.encode()) < 200_000
 
@@ -267,7 +267,7 @@ def test_silence_is_not_shown_as_health() -> None:
 
 def test_what_is_there_once_is_counted_as_one() -> None:
     """One upload of one user is told as such, and so is the only check of a station."""
-    upload = {"id": "upload-1", "user_id": "ada", "age_seconds": 900.0, "error_message": None}
+    upload = Affected("upload-1", user_id="ada", age_seconds=900.0)
     client = station(made.incident(stuck=[upload]), "client")
     assert client.figures[0] == ("1", "upload stuck")
     assert client.figures[2] == ("1", "user affected")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from markdown_it import MarkdownIt
 
+from core.outcome import Affected
 from reports.history import store as history
 from reports.history.incidents import last_episode
 from reports.render.markdown import coded, escaped, fenced
@@ -40,7 +41,7 @@ def runs_of(path: Path, reports: Sequence[Report]) -> tuple[Run, ...]:
 
 def in_time(path: Path) -> tuple[Run, ...]:
     """A healthy run, an incident that grows over two runs, and a healthy one, ten minutes apart."""
-    more = [{"id": f"upload-{n}", "user_id": f"user-{n}", "age_seconds": 3000.0} for n in range(7)]
+    more = [Affected(f"upload-{n}", user_id=f"user-{n}", age_seconds=3000.0) for n in range(7)]
     return runs_of(
         path,
         [
@@ -140,7 +141,7 @@ HOSTILE = "``` </code> <script>alert(1)</script> | [x](http://evil) ![y](z)\n# H
 
 def test_what_a_target_said_is_text() -> None:
     """Tags, links, headings and table cells in what was seen stay text."""
-    rows = [{"id": HOSTILE, "user_id": HOSTILE, "age_seconds": 900.0, "error_message": HOSTILE}]
+    rows = [Affected(HOSTILE, user_id=HOSTILE, age_seconds=900.0, error_message=HOSTILE)]
     clean = PARSER.parse(render(made.incident(), RUNBOOK))
     report = replace(made.incident(seen=HOSTILE, stuck=rows), headline=HOSTILE)
     tokens = PARSER.parse(render(report, RUNBOOK))

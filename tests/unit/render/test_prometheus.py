@@ -53,7 +53,7 @@ def samples(report: Report) -> dict[tuple[str, ...], float]:
     found = {}
     for family in text_string_to_metric_families(render(report)):
         for sample in family.samples:
-            assert sample.labels["target"] == report.target["name"]
+            assert sample.labels["target"] == report.target.name
             labels = [f"{k}={v}" for k, v in sorted(sample.labels.items()) if k != "target"]
             assert (sample.name, *labels) not in found, "a series is there twice"
             found[(sample.name, *labels)] = sample.value
@@ -112,7 +112,7 @@ def test_hostile_names_stay_within_their_label() -> None:
     """A quote and a line break in a target's name cannot forge a series."""
     name = 'live"} 1\nveza_checks_uploads_stuck{x="\\'
     report = made.incident()
-    found = samples(replace(report, target={**report.target, "name": name}))
+    found = samples(replace(report, target=replace(report.target, name=name)))
     assert found[("veza_checks_uploads_stuck",)] == 2
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.secrets import masked, passwords
 from fixtures.target.check_config import describe
 from fixtures.target.load import ConfigurationError, load
-from fixtures.target.summary import facts_of
+from fixtures.target.summary import summary_of
 
 EXAMPLE = Path(__file__).parents[3] / "targets.example.toml"
 
@@ -94,7 +94,7 @@ def test_no_secret_is_shown(file: Path) -> None:
     """Neither a target's text nor its facts nor --check-config hold a password or a token."""
     for name in ("staging", "live"):
         target = load(file, name, ENVIRON)
-        shown = f"{target!r} {target} {facts_of(target)} {describe(target)}"
+        shown = f"{target!r} {target} {summary_of(target)} {describe(target)}"
         for secret in ("open-sesame", "hunter22", "s3cr%40t", "s3cr@t"):
             assert secret not in shown
             assert name == "live" or secret in (*target.secrets(), "s3cr%40t", "s3cr@t")

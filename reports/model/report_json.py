@@ -1,4 +1,8 @@
-"""Read a report.json back into a Report. The file may be anything: everything in it is checked."""
+"""report.json: a Report as JSON, read back from anything, and described by a JSON Schema.
+
+The file that is read may be anything: pydantic checks its shape, and what has the right types and
+still makes no report is refused too.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,24 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.files import FileError, read_file
 from core.secrets import Redactor
 from core.text import printable
+from core.validation import place_of, problem_of
 from reports.model.report import SCHEMA, Report
-from reports.model.shape import ShapeError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from pydantic import TypeAdapter
+
+    from reports.diagnosis.result import Diagnosis
 
 MAX_BYTES = 32 << 20
 """Bytes of a report that are read; a real one has some hundred thousand."""
@@ -33,6 +43,22 @@ class LoadError(ValueError):
     """The file is not a report that can be used; `str()` is one sentence that names it."""
 
 
+class _MisfitError(ValueError):
+    """A value has the right type and cannot be part of a report."""
+
+
+def to_json(report: Report) -> str:
+    """Return the report as indented JSON with a newline at its end; equal reports, equal bytes."""
+    return json.dumps(asdict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of report.json."""
+    schema = _adapter().json_schema(mode="serialization")
+    schema["properties"]["schema"] = {"const": SCHEMA}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
 def load_report(path: Path) -> Report:
     """Return the report in a file; raises LoadError where there is none that can be used."""
     try:
@@ -44,6 +70,8 @@ def load_report(path: Path) -> Report:
 
 def parse_report(raw: bytes, name: str) -> Report:
     """Return the report that these bytes hold; `name` is what LoadError calls them."""
+    from pydantic import ValidationError
+
     document = _parse(raw, name)
     if not isinstance(document, dict) or "schema" not in document:
         raise LoadError(f"{name} is not a report: it has no schema number")
@@ -53,13 +81,25 @@ def parse_report(raw: bytes, name: str) -> Report:
             "use the version of veza-checks that wrote it"
         )
     try:
-        report: Report = decode(Report, document, "")
+        report = _adapter().validate_json(json.dumps(document), strict=True)
         _check(report)
-    except ShapeError as exc:
-        raise LoadError(f"{name} is not a report that can be used: {printable(exc, 300)}") from exc
-    # The second pass over an honest report changes nothing; a hostile one loses what would reach a
-    # terminal as a command.
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        problem = f"{place_of(first['loc']) or 'the report'} {problem_of(first)}"
+        raise LoadError(f"{name} is not a usable report: {problem}") from exc
+    except _MisfitError as exc:
+        raise LoadError(f"{name} is not a usable report: {printable(exc, 300)}") from exc
+    # An honest report is redacted already; a hostile one loses what would reach a terminal as a
+    # command.
     return Redactor().within(report)
+
+
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    # Imported here: a run that writes a report does not read one.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Report)
 
 
 def _parse(raw: bytes, name: str) -> Any:
@@ -78,7 +118,8 @@ def _parse(raw: bytes, name: str) -> Any:
             document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
     except json.JSONDecodeError as exc:
         if not text.rstrip().endswith("}"):
-            raise LoadError(f"{name} is cut short: it ends within line {_lines(text)}") from exc
+            last = text.count("\n") + 1
+            raise LoadError(f"{name} is cut short: it ends within line {last}") from exc
         raise LoadError(f"{name} is not JSON: {exc.msg} in line {exc.lineno}") from exc
     except RecursionError as exc:
         raise LoadError(f"{name} is not a report: it is nested too deeply") from exc
@@ -106,48 +147,39 @@ def _constant(text: str) -> NoReturn:
 
 
 def _check(report: Report) -> None:
-    """Raise ShapeError on what has the right types and still makes no report."""
-    target = report.target
-    name = decode(str, target.get("name"), "target.name")
-    if not _NAME.fullmatch(name):
-        raise ShapeError("target.name must be a name, not a path")
-    decode(dict[str, str | None], target.get("components"), "target.components")
-    decode(dict[str, str], target.get("placeholders"), "target.placeholders")
+    """Raise _MisfitError on what has the right types and still makes no report."""
+    if not _NAME.fullmatch(report.target.name):
+        raise _MisfitError("target.name must be a name, not a path")
     try:
         aware = datetime.fromisoformat(report.started).tzinfo is not None
     except ValueError:
         aware = False
     if not aware:
-        raise ShapeError("started must be a time with its zone, as ISO 8601 writes it")
+        raise _MisfitError("started must be a time with its zone, as ISO 8601 writes it")
     if report.seconds < 0:
-        raise ShapeError("seconds must not be negative")
+        raise _MisfitError("seconds must not be negative")
     _unique("results", (result.outcome.check for result in report.results))
     _unique("figures", (figure.id for figure in report.figures))
     for figure in report.figures:
         if not _FIGURE.fullmatch(figure.id):
-            raise ShapeError("figures must be named in lower case letters, digits and _")
-    for finding in (*report.diagnosis.hypotheses, *report.diagnosis.outside):
+            raise _MisfitError("figures must be named in lower case letters, digits and _")
+    _check_diagnosis(report.diagnosis)
+
+
+def _check_diagnosis(diagnosis: Diagnosis) -> None:
+    """Raise _MisfitError on a diagnosis that contradicts itself."""
+    for finding in diagnosis.causes:
         if not 0 <= finding.probability <= 1:
-            raise ShapeError(f"the probability of {finding.id[:80]} must be from 0 to 1")
-    _known(report)
-
-
-def _known(report: Report) -> None:
-    causes = (*report.diagnosis.hypotheses, *report.diagnosis.outside)
-    _unique("the diagnosis", (finding.id for finding in causes))
-    known = {finding.id for finding in causes}
-    judged = report.diagnosis
-    between = judged.next_check.between if judged.next_check else ()
-    for cause in (*judged.most_likely_set, *judged.most_likely_outside, *between):
+            raise _MisfitError(f"the probability of {finding.id[:80]} must be from 0 to 1")
+    _unique("the diagnosis", (finding.id for finding in diagnosis.causes))
+    known = {finding.id for finding in diagnosis.causes}
+    between = diagnosis.next_check.between if diagnosis.next_check else ()
+    for cause in (*diagnosis.most_likely_set, *diagnosis.most_likely_outside, *between):
         if cause not in known:
-            raise ShapeError(f"the diagnosis names {cause[:80]}, which is none of its causes")
+            raise _MisfitError(f"the diagnosis names {cause[:80]}, which is none of its causes")
 
 
 def _unique(place: str, names: Iterable[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ShapeError(f"{place} must name {twice[0][:80]} once")
-
-
-def _lines(text: str) -> int:
-    return text.count("\n") + 1
+        raise _MisfitError(f"{place} must name {twice[0][:80]} once")
