@@ -9,7 +9,17 @@ from typing import Any, Literal, get_args
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""Every status a check can end with; "missing" is shown as "not run"."""
+"""Every status a check can end with."""
+
+STATUS_WORDS: dict[Status, str] = {
+    "failed": "failed",
+    "unreachable": "unreachable",
+    "error": "error",
+    "missing": "not run",
+    "skipped": "skipped",
+    "passed": "passed",
+}
+"""The word that a person reads for each status, the worst first."""
 
 OBSERVED = ("passed", "failed")
 """The statuses of a check that has seen what it looked for."""

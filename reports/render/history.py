@@ -1,4 +1,4 @@
-"""The history for a terminal: the last runs, checks that flap, and whether things recover."""
+"""The history for a terminal: the last runs, flapping checks, and the recovery."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def render(runs: Sequence[Run], shown: int) -> str:
         return "No run is in the history yet.\n"
     lines = [_run(run) for run in runs[-shown:]]
     lines += [
-        f"Flapping: {f.check} turned {f.turns} times in {f.runs} runs." for f in flapping(runs)
+        f"Flapping: {f.check} changed {f.turns} times in {f.runs} runs." for f in flapping(runs)
     ]
     lines += afterwards(runs)
-    # What a target said is in the headlines, and the file may have been written by anybody.
+    # Headlines hold what a target said, and anybody may have written the file.
     return "".join(f"{clean(line)}\n" for line in lines)
 
 
@@ -41,9 +41,9 @@ def afterwards(runs: Sequence[Run]) -> list[str]:
     if not watched or episode is None:
         return []
     length = "" if episode.seconds is None else f" after {format_duration(episode.seconds)}"
-    seen = f"The incident first seen {episode.runs[0].started}"
+    seen = f"The incident since {episode.runs[0].started}"
     if episode.after is None and runs[-1].state != "incident":
-        return [f"{seen} is not judged by this run: {_why_not(runs[-1], episode)}."]
+        return [f"{seen} may go on: this run {_why_not(runs[-1], episode)}."]
     head = f"{seen} is over{length}." if episode.after else f"{seen} goes on."
     return [f"{head} To watch:", *(f"  {MARKS[one.recovers]} {one.seen}" for one in watched)]
 
@@ -51,10 +51,11 @@ def afterwards(runs: Sequence[Run]) -> list[str]:
 def _why_not(run: Run, episode: Episode) -> str:
     blind = not_looked_at(episode.symptoms, run.outcomes)
     if not blind:
-        return "it could not tell"
+        return "is unknown"
     more = f" and {len(blind) - CHECKS_NAMED} more" if len(blind) > CHECKS_NAMED else ""
-    selected = "could not look" if all(check in run.outcomes for check in blind) else "did not look"
-    return f"it {selected} at {', '.join(blind[:CHECKS_NAMED])}{more}"
+    selected = all(check in run.outcomes for check in blind)
+    verb = "could not observe" if selected else "did not select"
+    return f"{verb} {', '.join(blind[:CHECKS_NAMED])}{more}"
 
 
 def _run(run: Run) -> str:

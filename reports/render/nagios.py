@@ -35,13 +35,13 @@ def render(report: Report, now: datetime | None = None, max_age: float | None = 
     """Return the line for this report; its first word is the status.
 
     A report that is older than `max_age` seconds at `now`, or from the future, is UNKNOWN, and so
-    is one that says healthy although nothing was seen or the run itself had problems.
+    is a healthy one of a run that observed nothing or had problems of its own.
     """
     status = status_of(report, now, max_age)
     stale = _staleness(report, now, max_age)
-    text = f"{stale}; then: {report.headline}" if stale else report.headline
+    text = f"{stale}; it said: {report.headline}" if stale else report.headline
     if report.problems and report.problems[0] not in text:
-        text += f" The run itself had a problem: {report.problems[0]}"
+        text += f" Problem of the run: {report.problems[0]}"
     return f"{line(status, text)} | {_performance(report)}\n"
 
 
@@ -66,7 +66,7 @@ def _staleness(report: Report, now: datetime | None, max_age: float | None) -> s
     ended = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
     age = ((now or datetime.now(UTC)) - ended).total_seconds()
     if age < -SKEW:
-        return f"the report is from the future, by {-age:.0f} s: a clock is wrong"
+        return f"the report is {-age:.0f} s from the future: a clock is wrong"
     if age > max_age:
         limit = format_duration(max_age)
         return f"the last report is {format_duration(age)} old, more than the {limit} allowed"
@@ -77,12 +77,12 @@ def _performance(report: Report) -> str:
     parts = [_entry("run_seconds", report.seconds, "s", "0", "")]
     for figure in report.figures:
         # A figure that was not observed is left out: not every reader knows the "U" of the
-        # guidelines, and none may take it for a 0.
+        # guidelines, and none may read it as 0.
         if figure.value is not None:
             unit = "s" if figure.unit == "seconds" else ""
             most = "1" if figure.unit == "ratio" else ""
             parts.append(_entry(figure.id, figure.value, unit, "0", most))
-    # Where nothing was observed there is no judgement, only what was assumed beforehand.
+    # Without an observation there are only the priors.
     judged = report.diagnosis.hypotheses if report.diagnosis.coverage.observed else ()
     causes = [_entry(f"p_{f.id}", round(f.probability, 4), "", "0", "1") for f in judged]
     return " ".join([*parts, *causes])

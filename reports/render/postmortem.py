@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.units import format_duration
 from reports.history.incidents import last_episode
-from reports.render import postmortem_sections as seen
+from reports.render import postmortem_sections as sections
 from reports.render.markdown import escaped
 from reports.render.postmortem_sections import causes_of
 from reports.runbook.placeholders import fill
@@ -29,7 +29,7 @@ BRACKETS = (
     ("started_at", r"\[(?:heure début|start(?: time)?)\]"),
     ("ended_at", r"\[(?:heure fin|end(?: time)?)\]"),
 )
-"""Blanks that a document of a team's own writes in square brackets."""
+"""Blanks that a team's own document writes in square brackets."""
 
 
 def render(
@@ -47,16 +47,16 @@ def render(
     parts = [
         f"# Post-mortem: {escaped(report.runbook)}, target {target}",
         escaped(report.headline),
-        "Filled in by the checks as far as they saw it. A word in angle brackets is for you.",
+        "Filled in from what the checks observed. A word in angle brackets is for you to fill in.",
         _template(report, runbook, episode),
-        "## What the checks saw",
-        *seen.course(report, episode),
-        *seen.uploads(report),
-        *seen.causes(report),
-        *seen.failures(report),
-        *seen.actions(report),
-        *seen.preventive(runbook),
-        *seen.figures(report, episode, runs),
+        "## What the checks observed",
+        *sections.timeline(report, episode),
+        *sections.uploads(report),
+        *sections.causes(report),
+        *sections.failures(report),
+        *sections.actions(report),
+        *sections.preventive(runbook),
+        *sections.figures(report, episode, runs),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -90,7 +90,7 @@ def _values(report: Report, episode: Episode | None) -> dict[str, str]:
         "started_at": _began(report, episode),
     }
     if episode and episode.after:
-        found["ended_at"] = f"{episode.after.started}, when a run saw it over"
+        found["ended_at"] = f"{episode.after.started}, by the first run after it"
         found["duration"] = "" if episode.seconds is None else format_duration(episode.seconds)
     return {name: value for name, value in found.items() if value}
 

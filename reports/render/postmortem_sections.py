@@ -1,4 +1,4 @@
-"""What the checks saw of an incident, in Markdown: the sections below a post-mortem's template."""
+"""The sections below a post-mortem's template, in Markdown: what the checks observed."""
 
 from __future__ import annotations
 
@@ -31,36 +31,31 @@ WATCHED = (
     "consumers",
 )
 NO_WORST = ("consumers", "uploads_completed")
-"""Of these more is better."""
+"""Figures of which more is better."""
 
 
 def causes_of(report: Report) -> list[str]:
-    """Return the titles of the causes held to be true, or the components that failed by themselves.
-
-    The latter where what failed lies outside the runbook and has no cause in its table either.
-    """
+    """Return the titles of the named causes, or the failed components where none is named."""
     names = [finding.title for finding in report.diagnosis.held]
     if names or report.diagnosis.certainty != "outside":
         return names
     return sorted({one.component for one in report.diagnosis.unexplained})
 
 
-def course(report: Report, episode: Episode | None) -> Iterator[str]:
-    yield "### Its course"
-    lines = [f"- Best seen by the run of {report.started}: {escaped(report.headline)}"]
+def timeline(report: Report, episode: Episode | None) -> Iterator[str]:
+    yield "### Timeline"
+    lines = [f"- Clearest run, {report.started}: {escaped(report.headline)}"]
     oldest = report.figure("oldest_stuck_seconds")
     if oldest:
-        lines.append(
-            f"- The oldest stuck upload had been waiting for {format_duration(oldest)} by then."
-        )
+        lines.append(f"- The oldest stuck upload was {format_duration(oldest)} old then.")
     if episode is None:
-        lines.append("- Other runs are not in the history: when it began and ended is not known.")
+        lines.append("- No other run is in the history: start and end are not known.")
     else:
         before = episode.before.started if episode.before else "<last_good_run>"
-        lines.append(f"- Last run that saw no incident: {before}")
-        lines.append(f"- First run that saw it: {episode.runs[0].started}")
+        lines.append(f"- Last run without the incident: {before}")
+        lines.append(f"- First run with the incident: {episode.runs[0].started}")
         after = episode.after.started if episode.after else "<ended_at>"
-        lines.append(f"- First run that saw it over: {after}")
+        lines.append(f"- First run after the incident: {after}")
         lines += [
             f"  - {run.started}, {escaped(run.state)}: {escaped(run.headline)}"
             for run in episode.runs[:HISTORY_NAMED]
@@ -76,7 +71,7 @@ def uploads(report: Report) -> Iterator[str]:
         return
     total = report.figure("uploads_stuck") or len(shown)
     yield f"### Uploads affected: the oldest {len(shown)} of {total:.0f}"
-    rows = ["| upload | user | waiting for | message |", "| --- | --- | ---: | --- |"]
+    rows = ["| upload | user | age | error |", "| --- | --- | ---: | --- |"]
     for upload in shown:
         cells = (
             escaped(upload.id),
@@ -92,7 +87,7 @@ def causes(report: Report) -> Iterator[str]:
     found = report.diagnosis.held
     if not found and report.diagnosis.certainty == "none":
         return
-    yield "### Root cause, and the evidence"
+    yield "### Root cause and evidence"
     if not found and report.diagnosis.certainty == "outside":
         yield f"Outside this runbook: {escaped(', '.join(causes_of(report)))}."
         return
@@ -107,21 +102,21 @@ def causes(report: Report) -> Iterator[str]:
 
 
 def _evidence(report: Report, one: Contribution, side: str) -> str:
-    held = one.status == "passed"
-    said = f"holds: {report.expected(one.check)}" if held else report.seen(one.check)
-    return f"- {side} ({one.log_odds:+.1f}): {escaped(said)} {coded(one.check)}"
+    passed = one.status == "passed"
+    text = f"passed: {report.expected(one.check)}" if passed else report.seen(one.check)
+    return f"- {side} ({one.log_odds:+.1f}): {escaped(text)} {coded(one.check)}"
 
 
 def failures(report: Report) -> Iterator[str]:
     failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
     if failed:
-        yield "### Everything that failed"
+        yield "### Failed checks"
         yield "\n".join(f"- {coded(o.check)}: {escaped(o.seen or o.expected)}" for o in failed)
 
 
 def actions(report: Report) -> Iterator[str]:
     if report.remedies:
-        yield "### Actions proposed"
+        yield "### Proposed actions"
         yield "Tick what was done, and when."
     for remedy in report.remedies:
         yield from _action(remedy)
@@ -153,21 +148,21 @@ def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Ite
     yield "### Figures to watch afterwards"
     known = {figure.id: figure for figure in report.figures}
     latest = runs[-1].figures if runs else {}
-    rows = ["| figure | when best seen | at worst | last run |", "| --- | ---: | ---: | ---: |"]
+    rows = ["| figure | clearest run | worst | last run |", "| --- | ---: | ---: | ---: |"]
     for name in WATCHED:
         if name in known:
             unit = known[name].unit
-            worst = _told(episode.most(name), unit) if episode and name not in NO_WORST else ""
-            last = _told(latest.get(name), unit) if runs else ""
-            cells = (escaped(known[name].meaning), _told(known[name].value, unit), worst, last)
+            worst = _value(episode.most(name), unit) if episode and name not in NO_WORST else ""
+            last = _value(latest.get(name), unit) if runs else ""
+            cells = (escaped(known[name].meaning), _value(known[name].value, unit), worst, last)
             rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
     watched = recovery(runs) if runs else ()
-    words = {"yes": "recovers", "no": "does not recover", "not seen": "not seen"}
+    words = {"yes": "recovers", "no": "does not recover", "not seen": "not observed"}
     yield "\n".join(f"- {words[one.recovers]}: {escaped(one.seen)}" for one in watched)
 
 
-def _told(value: float | None, unit: str) -> str:
+def _value(value: float | None, unit: str) -> str:
     if value is None:
-        return "not seen"
+        return "not observed"
     return format_duration(value) if unit == "seconds" else f"{value:.0f}"

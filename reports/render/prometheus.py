@@ -1,10 +1,10 @@
 """The report for Prometheus, in its text format: for node_exporter's textfile collector.
 
-A status or a state is a StateSet, as OpenMetrics calls it: one series for each that there is, 1 for
-the one that holds and 0 for the others. So no series is born or dies when a check changes:
-`avg_over_time` of one is the part of the time that it held, `changes` counts its turns, and an
-alert's `for` is not reset. What was not observed has no series: absent is not zero. Nor
-has a probability, where nothing was seen that it could rest on.
+A status or a state is a StateSet, as OpenMetrics calls it: one series for each value, 1 for the
+current one and 0 for the others. So no series appears or disappears when a check changes:
+`avg_over_time` is the share of the time, `changes` counts the changes, and an alert's `for` is not
+reset. A figure that was not observed has no series: absent is not zero. Without any observed check
+there are no probabilities either.
 """
 
 from __future__ import annotations
@@ -48,11 +48,13 @@ def _metrics(report: Report) -> Iterator[Metric]:
         return metric
 
     started = datetime.fromisoformat(report.started).timestamp()
-    yield single("run_timestamp_seconds", "When the last run began, in Unix time.", started)
-    yield single("run_duration_seconds", "How long the last run took.", report.seconds)
-    yield single("run_problems", "What went wrong with the run itself.", len(report.problems))
+    yield single("run_timestamp_seconds", "Start of the last run, in Unix time.", started)
+    yield single("run_duration_seconds", "Duration of the last run, in seconds.", report.seconds)
+    yield single("run_problems", "Problems of the run itself.", len(report.problems))
     state = GaugeMetricFamily(
-        "veza_checks_run_state", "1 for the state of the last run.", labels=["target", "state"]
+        "veza_checks_run_state",
+        "1 for the state of the last run, 0 for the others.",
+        labels=["target", "state"],
     )
     for name in STATES:
         state.add_metric([target, name.replace(" ", "_")], float(name == report.state))
@@ -71,7 +73,7 @@ def _probabilities(report: Report, target: str) -> Metric:
 
     causes = GaugeMetricFamily(
         "veza_checks_hypothesis_probability",
-        "Probability of each cause, of the runbook or outside it, given what was seen.",
+        "Probability of each cause, given the observed checks.",
         labels=["target", "hypothesis", "scope"],
     )
     for finding in report.diagnosis.causes:
@@ -85,7 +87,7 @@ def _statuses(report: Report, target: str) -> Metric:
 
     metric = GaugeMetricFamily(
         "veza_check_status",
-        "1 for what became of each check in the last run.",
+        "1 for the status of each check in the last run, 0 for the others.",
         labels=["target", "check", "verification", "status"],
     )
     for result in report.results:

@@ -1,25 +1,27 @@
-"""The report for a terminal: the state first, then the runbook's order, then what was covered."""
+"""The report for a terminal: state and cause first, then the checks by verification."""
 
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from core.outcome import STATUS_WORDS
 from core.text import count
 from reports.render.terminal_explanation import print_explanation
 
 if TYPE_CHECKING:
     from core.outcome import Outcome
-    from reports.model.report import Report, Result, Verification
+    from reports.model.report import Report
 
 WIDTH_MIN, WIDTH_MAX = 40, 120
 
 STYLES = {"healthy": "bold green", "at risk": "bold yellow", "incident": "bold red"}
-"""Of the states; unknown is told in the style of neither good nor bad."""
+"""The style of each state; any other is unknown."""
 
 MARKS = {
     "failed": ("✗", "red"),
@@ -28,15 +30,7 @@ MARKS = {
     "missing": ("…", "magenta"),
     "skipped": ("-", "dim"),
 }
-"""Of the statuses that get a line of their own; what passed is a number."""
-
-WORDS = (
-    ("failed", "failed"),
-    ("unreachable", "could not look"),
-    ("error", "broken check"),
-    ("missing", "never reported"),
-    ("skipped", "skipped"),
-)
+"""Mark and style of each status that gets a line of its own; passed checks are only counted."""
 
 
 def render(report: Report, width: int = 80, color: bool = False, path: str = "") -> str:
@@ -56,36 +50,31 @@ def render(report: Report, width: int = 80, color: bool = False, path: str = "")
     console.print()
     console.print(Text(report.headline, STYLES.get(report.state, "bold magenta")))
     print_explanation(console, report)
-    for step in report.verifications:
-        _verification(console, step, [r for r in report.results if r.verification == step.number])
-    known = {step.number for step in report.verifications}
-    _other(console, [r for r in report.results if r.verification not in known])
+    titles = {
+        step.number: f"{step.number} {step.title}" if step.number else step.title
+        for step in report.verifications
+    }
+    for number, title in titles.items():
+        _group(console, title, [r.outcome for r in report.results if r.verification == number])
+    others = [r.outcome for r in report.results if r.verification not in titles]
+    _group(console, "Checks outside the runbook", others)
     for problem in report.problems:
         console.print(Text(f"! {problem}", "bold magenta"))
     _coverage(console, report)
     console.print(_last_line(report, path))
-    # rich pads some lines to the width; a pipe has no use for it.
+    # rich pads some lines to the width.
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def _verification(console: Console, step: Verification, results: list[Result]) -> None:
-    if not results:
+def _group(console: Console, title: str, outcomes: list[Outcome]) -> None:
+    if not outcomes:
         return
-    number = f"{step.number} " if step.number else ""
-    _heading(console, f"{number}{step.title}", [result.outcome for result in results])
-
-
-def _other(console: Console, results: list[Result]) -> None:
-    if results:
-        _heading(console, "Not in the runbook", [result.outcome for result in results])
-
-
-def _heading(console: Console, title: str, outcomes: list[Outcome]) -> None:
-    counts = [(sum(o.status == status for o in outcomes), word) for status, word in WORDS]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count)
-    passed = sum(outcome.status == "passed" for outcome in outcomes)
+    counter = Counter(outcome.status for outcome in outcomes)
+    counts = [
+        f"{counter[status]} {word}" for status, word in STATUS_WORDS.items() if counter[status]
+    ]
     line = Text(f"{title}: ", "bold")
-    line.append(f"{passed} of {len(outcomes)} hold" + (f", {told}" if told else ""), "not bold")
+    line.append(", ".join(counts), "not bold")
     console.print()
     console.print(line)
     for outcome in outcomes:
@@ -112,12 +101,12 @@ def _coverage(console: Console, report: Report) -> None:
     parts = []
     for source in report.coverage:
         if source.place is None:
-            parts.append(f"{source.component} left out")
+            parts.append(f"{source.component} not configured")
         elif source.selected:
             parts.append(f"{source.component} {source.observed}/{source.selected}")
     console.print()
     if parts:
-        console.print(Text(f"Seen of what was to be looked at: {', '.join(parts)}", "dim"))
+        console.print(Text(f"Coverage: {', '.join(parts)}", "dim"))
 
 
 def _last_line(report: Report, path: str) -> Text:

@@ -1,4 +1,4 @@
-"""Why the report says what it says, for a terminal: for, against, not seen, and what to do."""
+"""The diagnosis for a terminal: evidence for and against each cause, and what to do."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from reports.model.report import Remedy, Report
 
 STRONGEST = 3
-"""Pieces of evidence shown for a hypothesis; the report's file has all of them."""
+"""Checks shown for a hypothesis; report.json has all of them."""
 
 TELLING = 0.3
-"""Log-odds below which a piece of evidence is not worth a line."""
+"""Log-odds below which a check is not worth a line."""
 
 
 def print_explanation(console: Console, report: Report) -> None:
-    """Print why each held hypothesis is held, its nearest rival, and the corrective actions."""
+    """Print the evidence of each named cause, its nearest rival, and the corrective actions."""
     diagnosis = report.diagnosis
     if diagnosis.certainty == "none":
         return
@@ -53,7 +53,7 @@ def _finding(console: Console, report: Report, finding: Finding) -> None:
     if unseen:
         names = ", ".join(entry.check for entry in unseen[:STRONGEST])
         more = f" and {len(unseen) - STRONGEST} more" if len(unseen) > STRONGEST else ""
-        console.print(Padding(Text(f"not seen: {names}{more}", "dim"), (0, 0, 0, 2)))
+        console.print(Padding(Text(f"not observed: {names}{more}", "dim"), (0, 0, 0, 2)))
 
 
 def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
@@ -63,10 +63,14 @@ def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
 def _evidence(
     console: Console, report: Report, contribution: Contribution, side: str, style: str
 ) -> None:
-    held = contribution.status == "passed"
-    said = report.expected(contribution.check) if held else report.seen(contribution.check)
+    passed = contribution.status == "passed"
+    text = (
+        f"passed: {report.expected(contribution.check)}"
+        if passed
+        else report.seen(contribution.check)
+    )
     line = Text(f"{side}: ", style)
-    line.append(f"holds: {said}" if held else said, "")
+    line.append(text, "")
     line.append(f" [{contribution.check}, {contribution.log_odds:+.1f}]", "dim")
     console.print(Padding(line, (0, 0, 0, 2)))
 
@@ -76,7 +80,7 @@ def _rival(console: Console, report: Report) -> None:
     rivals = [f for f in diagnosis.hypotheses if f.id not in diagnosis.most_likely_set]
     if diagnosis.certainty in ("certain", "likely") and rivals:
         second = rivals[0]
-        text = f"Next: {second.title} ({second.probability:.2f})"
+        text = f"Next likely: {second.title} ({second.probability:.2f})"
         if second.against:
             against = second.against[0]
             text += f"; against it: {report.expected(against.check)} [{against.check}]"
@@ -85,11 +89,11 @@ def _rival(console: Console, report: Report) -> None:
     proposed = next_look(diagnosis)
     if proposed:
         expected = report.expected(proposed.check)
-        # A check that was not selected has told no sentence: its name stands for it.
+        # A check that was not selected has no sentence: its id stands for it.
         name = f" [{proposed.check}]" if expected != proposed.check else ""
         titles = {f.id: f.title for f in diagnosis.causes}
-        between = " and ".join(titles[cause] for cause in proposed.between)
-        text = f"What would tell {between} apart: {expected}{name}"
+        between = " from ".join(titles[cause] for cause in proposed.between)
+        text = f"Next check, to tell {between}: {expected}{name}"
         console.print(Text(text, "bold"))
 
 

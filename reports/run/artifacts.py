@@ -1,7 +1,6 @@
-"""What a run leaves beside its report.json: history, page, metrics, post-mortem.
+"""The files beside report.json: history, HTML page, metrics, post-mortem.
 
-Each is written for itself: one that cannot be is a sentence, and costs neither the others nor the
-verdict.
+Each is written by itself: a failure is one sentence, and costs neither the others nor the verdict.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ if TYPE_CHECKING:
 
 TREND_RUNS = 100
 INCIDENT_RUNS = 300
-"""Runs that are looked through for an incident's course: a day of one every five minutes."""
+"""Runs searched for the start of an incident: a day with a run every five minutes."""
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What is to be shown below the report.
+    """Lines to print below the report.
 
-    `notes` are sentences on what could not be written, `afterwards` lines on whether things
-    recover after an incident.
+    `notes` are sentences on files that could not be written, `afterwards` lines on the recovery
+    after an incident.
     """
 
     notes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What one phase of a check's run says of its outcome."""
+"""Turn a pytest call report into an Outcome."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PROPERTY = "veza_outcome"
 """The user property that carries an outcome: a JSON string, fit for xdist and for JUnit."""
 
 
-def examine(
+def outcome_of(
     item: pytest.Item,
     call: pytest.CallInfo[None],
     report: pytest.TestReport,
     setup_seconds: float,
     redact: Redactor,
 ) -> Outcome | None:
-    """Return the outcome that this phase settles, or None if it settles none.
+    """Return the outcome that this phase (setup, call or teardown) settles, or None.
 
-    A setup that worked says nothing yet, a teardown that worked nothing more.
+    A setup or a teardown that passed settles none.
     """
     if call.excinfo is None:
         if call.when != "call":
@@ -35,7 +35,7 @@ def examine(
         seen = ""
     else:
         status, seen = _verdict(call, report)
-    notes = item.config.hook.pytest_check_observations(item=item) or ()
+    observations = item.config.hook.pytest_check_observations(item=item) or ()
     seconds = setup_seconds + (call.duration if call.when == "call" else 0.0)
     function = getattr(item, "function", None)
     outcome = Outcome(
@@ -43,7 +43,7 @@ def examine(
         status=status,
         expected=sentence_of(getattr(function, "__doc__", None), item.name),
         seen=seen,
-        observations=tuple(notes),
+        observations=tuple(observations),
         seconds=round(seconds, 4),
         process=os.environ.get("PYTEST_XDIST_WORKER", ""),
     )
@@ -51,7 +51,7 @@ def examine(
 
 
 def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[Status, str]:
-    """Return status and sentence of an exception. What is not known to be harmless is an error."""
+    """Return status and sentence of an exception; an unknown exception is an error."""
     assert call.excinfo is not None
     error = call.excinfo.value
     text = str(error)
@@ -61,15 +61,15 @@ def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[St
     if stated in STATUSES:
         return cast("Status", stated), text
     if isinstance(error, pytest.fail.Exception) and text.startswith("Timeout"):
-        return "unreachable", f"the check was ended at its deadline ({text})"
+        return "unreachable", f"the check was stopped at its deadline ({text})"
     if isinstance(error, AssertionError) and call.when == "call":
-        # Where pytest rewrites assertions it adds what the expression was made of.
+        # Where pytest rewrites assertions it appends the expression.
         return "failed", text.partition("\nassert ")[0] or _source(call)
     return "error", f"{type(error).__name__} in {call.when}: {text or 'no message'}\n{_place(call)}"
 
 
 def _source(call: pytest.CallInfo[None]) -> str:
-    """Return the assertion itself, for a check whose author gave it no message."""
+    """Return the assertion itself, for a check without an assert message."""
     assert call.excinfo is not None
     return str(call.excinfo.traceback[-1].statement).strip()
 

@@ -1,4 +1,4 @@
-"""Every selected check gets exactly one outcome, whatever became of the process that ran it."""
+"""Collect exactly one outcome for each selected check, even if its process crashed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROBLEMS_MAX = 50
-"""Problems kept: a broken import in every module is one story, not a hundred."""
+"""Problems that are kept."""
 
 
 class Collector:
-    """Gathers the outcomes in the controlling process."""
+    """Collects the outcomes in the controlling process."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -32,28 +32,28 @@ class Collector:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What went wrong with the run itself, a sentence each."""
+        """The problems of the run itself, a sentence each."""
         return tuple(self._problems)
 
     def select(self, nodeids: Iterable[str]) -> None:
-        """Note the checks that are going to run; each xdist worker reports the same ones."""
+        """Add the checks that are going to run; each xdist worker reports the same ones."""
         self._selected.update({check_id(nodeid): nodeid for nodeid in nodeids})
 
     def add(self, outcome: Outcome) -> None:
-        """Note an outcome; a later one of the same check replaces it (its teardown broke)."""
+        """Add an outcome; a later one of the same check replaces it (its teardown failed)."""
         self._outcomes[outcome.check] = outcome
 
     def crash(self, nodeid: str, reason: str) -> None:
-        """Note that the process which ran this check is gone."""
+        """Record that the process which ran this check crashed."""
         self._crashes[check_id(nodeid)] = reason
 
     def problem(self, sentence: str) -> None:
-        """Note what went wrong with the run itself."""
+        """Add a problem of the run itself."""
         if len(self._problems) < PROBLEMS_MAX and sentence not in self._problems:
             self._problems.append(sentence)
 
     def outcomes(self, reason: str) -> tuple[Outcome, ...]:
-        """Return one outcome a check; `reason` says why the others never reported."""
+        """Return one outcome for each check; `reason` says why the others did not run."""
         return tuple(
             self._outcomes.get(check)
             or Outcome(
@@ -73,12 +73,12 @@ def sentence_of(docstring: str | None, name: str) -> str:
 
 
 def sentence_at(root: Path, nodeid: str) -> str:
-    """Return the sentence of a check that ran in a process which is gone, from its source."""
+    """Return the sentence of a check whose process crashed, from its source."""
     path, _, name = nodeid.partition("::")
     name = name.partition("[")[0]
     try:
         tree = ast.parse((root / path).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return name
-    found = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
-    return next((sentence_of(ast.get_docstring(n), name) for n in found), name)
+    functions = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+    return next((sentence_of(ast.get_docstring(n), name) for n in functions), name)

@@ -1,4 +1,4 @@
-"""The pytest hooks of the reports in the controlling process: collect, judge, tell."""
+"""The pytest hooks of the reports in the controlling process: collect, diagnose, report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Controller:
-    """Gathers the outcomes of a run, makes the report, writes and prints it."""
+    """Collects the outcomes of a run, makes the report, writes and prints it."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -47,7 +47,7 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        # Not earlier: a lab that is started for the run is no part of it.
+        # Not earlier: the start of a lab is not part of the run.
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
 
@@ -75,7 +75,7 @@ class Controller:
         self._collector.select(nodeids)
         if self._config.option.collectonly:
             return
-        # Read now: a document that does not fit is a usage error, not a surprise at the end.
+        # Read now: a document that does not fit is a usage error, not a failure at the end.
         self._book = self._book or open_book(self._config, nodeids[0] if nodeids else None)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -85,8 +85,7 @@ class Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when not in ("setup", "call", "teardown"):
-            # xdist's own report of a worker process that is gone.
-            # pytest puts the process and the platform before xdist's sentence.
+            # xdist's own report of a crashed worker; its sentence is the last line.
             self._collector.crash(report.nodeid, report.longreprtext.strip().splitlines()[-1])
         for name, value in report.user_properties[-1:]:
             if name == PROPERTY:
@@ -97,16 +96,16 @@ class Controller:
         self._collector.problem(f"the suite itself failed: {' '.join(last)}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        # pytest and xdist say why they stop: the budget is used up, a collection failed.
+        # pytest and xdist give the reason: the budget is used up, a collection failed.
         why = str(excinfo.value) or "the run was interrupted"
         self._collector.problem(f"{why}{BROKEN_OFF}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if session.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
-            # A slip of the command line is no run: it gets its sentence, and the last report stays.
+            # A usage error is not a run: it gets its sentence, and the last report stays.
             return
-        reason = session.shouldstop or session.shouldfail or "the run ended before it"
+        reason = session.shouldstop or session.shouldfail or "the run ended before this check"
         report = self._assemble(str(reason))
         self._report = report
         session.exitstatus, self._decision = verdict(
@@ -130,7 +129,7 @@ class Controller:
 
     def _assemble(self, reason: str) -> Report:
         hook, book = self._config.hook, self._read_book()
-        # All that goes into the report is redacted before, so that it can be made again from it.
+        # Everything is redacted before it goes into the report.
         redact = Redactor(hook.pytest_check_secrets(config=self._config))
         target = redact.within(hook.pytest_check_target(config=self._config))
         given = self._config.getoption("runbook_doc") or target.runbook_document

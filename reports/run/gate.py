@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 BAD = ("failed", "unreachable", "error", "missing")
-"""Statuses that keep a gate closed; in a gate, skipped does too: it was not seen to hold."""
+"""Statuses that keep a gate closed; in a gate, skipped does too: it is not known to pass."""
 
 
 def is_gate(expression: str) -> bool:
@@ -46,7 +46,7 @@ def verdict(
     status = exit_status(pytests, report.state)
     if gate and unseen(report):
         names = ", ".join(unseen(report))
-        return status or 1, f"The gate stays closed: not seen to hold: {names}."
+        return status or 1, f"The gate stays closed: skipped, so not known to pass: {names}."
     if baseline is None:
         return status, ""
     found = worse(report, baseline)

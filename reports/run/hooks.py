@@ -1,4 +1,4 @@
-"""What the reports ask of whoever knows the target: neither side imports the other."""
+"""Hooks between the reports and the fixtures, which do not import each other."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def pytest_check_secrets(config: pytest.Config) -> Sequence[str]:
 
 @pytest.hookspec
 def pytest_check_report(config: pytest.Config, report: Report) -> str | None:
-    """The run is over and this is its report: write it. Return a sentence if that failed."""
+    """Write the report of a run that is over; return a sentence if that failed."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The pytest hooks of the reports in every process: each check's outcome goes onto its report."""
+"""The pytest hooks of the reports in every process: put each check's outcome on its report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from core.outcome import check_id
 from core.secrets import Redactor
 from reports.run import hooks
-from reports.run.call_outcome import PROPERTY, examine
+from reports.run.call_outcome import PROPERTY, outcome_of
 from reports.run.controller import Controller
 from reports.run.runbook_choice import evidence_for
 
@@ -28,20 +28,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--out",
         metavar="DIR",
         default="out",
-        help="where reports are written, in a folder for each target (default: out); "
-        "write it with the =, or pytest takes a folder that exists for the place of the project",
+        help="write reports there, in a folder for each target (default: out); write it with "
+        "the =, or pytest would take an existing folder as its rootdir",
     )
     parser.getgroup("veza").addoption(
         "--baseline",
         metavar="FILE",
         default=None,
-        help="a report.json: fail only on what is worse than in it (write it with the =)",
+        help="a report.json: fail only on checks that are worse than in it (write it with the =)",
     )
     parser.getgroup("veza").addoption(
         "--runbook-doc",
         metavar="FILE",
         default=None,
-        help="take titles and corrective actions from this Markdown file, your team's own runbook "
+        help="take titles and corrective actions from this Markdown file: your team's own runbook, "
         "of the same structure, in English or French (default: the target's, else ours)",
     )
 
@@ -50,10 +50,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for number in range(8):
         config.addinivalue_line("markers", f"verification_{number}: step {number} of the runbook")
-    config.addinivalue_line("markers", "symptom: the check's failure is what users suffer from")
-    config.addinivalue_line("markers", "cause: the check's failure is a reason, not yet a symptom")
-    config.addinivalue_line("markers", "gate: the check must hold before a deploy")
-    # A failed check is told as a sentence in the report; --tb brings pytest's own account back.
+    config.addinivalue_line("markers", "symptom: users suffer when the check fails")
+    config.addinivalue_line("markers", "cause: the check looks at a possible cause")
+    config.addinivalue_line("markers", "gate: the check must pass before a deploy")
+    # The report has a sentence for each failed check; --tb brings pytest's traceback back.
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "no"
     if not hasattr(config, "workerinput"):
@@ -79,14 +79,14 @@ def pytest_runtest_makereport(
     if call.when == "setup":
         item.stash[SETUP_SECONDS] = call.duration
     redact = Redactor(item.config.hook.pytest_check_secrets(config=item.config))
-    outcome = examine(item, call, report, item.stash[SETUP_SECONDS], redact)
+    outcome = outcome_of(item, call, report, item.stash[SETUP_SECONDS], redact)
     if outcome:
-        # Both: the item's are copied into later reports, of which JUnit takes the last.
+        # On both: the item's are copied into later reports, and JUnit takes the last.
         carried = (PROPERTY, outcome.to_json())
         item.user_properties.append(carried)
         report.user_properties.append(carried)
         if outcome.status in ("unreachable", "error"):
-            # pytest calls an error, not a failure, what went wrong before the call.
+            # pytest counts a failed setup as an error, not as a failure.
             report.when = "setup"
         if outcome.status in ("failed", "unreachable"):
             report.longrepr = f"{outcome.expected} {outcome.seen}"

@@ -1,4 +1,4 @@
-"""The trends of the last runs as SVG. Only the HTML report loads this."""
+"""The trends of the last runs as SVG."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 360, 170
 
 LARGEST = 1e12
-"""A figure beyond it is a wrong reading and would flatten all others."""
+"""A larger figure is a wrong reading and would flatten all others."""
 
 FOLLOWED: tuple[tuple[str, str, str], ...] = (
     ("uploads_stuck", "Stuck uploads", ""),
-    ("backlog", "Backlog of the queue", ""),
+    ("backlog", "Queue backlog", ""),
     ("processing_seconds", "Processing time", "seconds"),
     ("disk_free_ratio", "Free disk", "ratio"),
 )
 """Figures with a trend: id, title, unit. A run's duration has one as well."""
 
 STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
-"""Of the states; whatever else a run was, it was unknown."""
+"""The CSS class of each state; any other is unknown."""
 
 _LONG = re.compile(r"\.(\d)\d+")
 
@@ -41,7 +41,7 @@ _LONG = re.compile(r"\.(\d)\d+")
 class Trend:
     """A chart with what a reader who cannot see it needs: the last value and the range.
 
-    `svg` is safe markup that holds no text but numbers; it is empty where nothing was seen.
+    `svg` is safe markup that holds no text but numbers; it is empty where nothing was observed.
     """
 
     title: str
@@ -52,8 +52,8 @@ class Trend:
 
 
 def trends(points: Sequence[Point]) -> tuple[Trend, ...]:
-    """Return a chart of each figure that is followed, and of the runs' duration."""
-    placed = place(points)
+    """Return a chart of each figure in FOLLOWED, and of the runs' duration."""
+    placed = positions(points)
     found = [
         _trend(title, unit, [(x, point.figures.get(name)) for x, point in placed])
         for name, title, unit in FOLLOWED
@@ -64,8 +64,8 @@ def trends(points: Sequence[Point]) -> tuple[Trend, ...]:
     )
 
 
-def place(points: Sequence[Point]) -> list[tuple[float, Point]]:
-    """Return each point with its place in time, 0 to 1; one with no readable stamp is left out."""
+def positions(points: Sequence[Point]) -> list[tuple[float, Point]]:
+    """Return each point with its position in time, 0 to 1; others are dropped."""
     stamped = [(stamp, point) for point in points if (stamp := _stamp(point.started)) is not None]
     if not stamped:
         return []
@@ -92,7 +92,7 @@ def _trend(title: str, unit: str, values: Sequence[tuple[float, Any]]) -> Trend:
     rows = [(x, _usable(value)) for x, value in values]
     seen = [value for _, value in rows if value is not None]
     if not seen:
-        return Trend(title, "not seen", "", "", "")
+        return Trend(title, "not observed", "", "", "")
     # Below 1 leather's ticks can no longer be told apart from one another.
     top = 100.0 if unit == "ratio" else max(*seen, 1.0)
     chart = Chart()
@@ -108,7 +108,7 @@ def _trend(title: str, unit: str, values: Sequence[tuple[float, Any]]) -> Trend:
     last = rows[-1][1]
     return Trend(
         title,
-        "not seen" if last is None else quantity(last, unit),
+        "not observed" if last is None else quantity(last, unit),
         quantity(min(seen), unit),
         quantity(max(seen), unit),
         _LONG.sub(r".\1", ET.tostring(root, encoding="unicode")),

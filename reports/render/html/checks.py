@@ -1,4 +1,4 @@
-"""The checks by verification and the stuck uploads, as the HTML report lists them."""
+"""The checks by verification, as the HTML report lists them."""
 
 from __future__ import annotations
 
@@ -6,39 +6,31 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.outcome import STATUS_WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.outcome import Outcome
     from reports.model.report import Report
 
-STATUS_WORDS = {
-    "failed": "failed",
-    "unreachable": "could not look",
-    "error": "broken check",
-    "missing": "never reported",
-    "skipped": "skipped",
-    "passed": "holds",
-}
-"""What a status is called, worst first."""
-
 
 @dataclass(frozen=True)
 class Check:
-    """An outcome with the number that its place on the page has."""
+    """An outcome with its number on the page."""
 
     number: int
     outcome: Outcome
 
     def others(self) -> list[str]:
-        """Return what the probes saw, beside the sentence that is shown already."""
-        seen = (one.seen for one in self.outcome.observations)
-        return [text for text in dict.fromkeys(seen) if text and text != self.outcome.seen]
+        """Return the observations' sentences, except the one that is shown already."""
+        sentences = (observation.seen for observation in self.outcome.observations)
+        return [text for text in dict.fromkeys(sentences) if text and text != self.outcome.seen]
 
 
 @dataclass(frozen=True)
 class Group:
-    """The checks of one verification; `hidden` is how many the page has no room for."""
+    """The checks of one verification; `hidden` counts those that the page has no room for."""
 
     title: str
     checks: tuple[Check, ...]
@@ -48,7 +40,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """All checks of the page, how many there are of each status, and where each one is."""
+    """All checks of the page, the count of each status, and the number of each check."""
 
     groups: tuple[Group, ...]
     counts: tuple[tuple[str, int], ...]
@@ -56,7 +48,7 @@ class Groups:
 
 
 def groups_of(report: Report, limit: int) -> Groups:
-    """Return the checks in the runbook's order, at most `limit`: what passed gives way first."""
+    """Return the checks in the runbook's order, at most `limit`; passed ones are dropped first."""
     numbered = [Check(number, r.outcome) for number, r in enumerate(report.results, start=1)]
     urgent = sorted(numbered, key=lambda check: check.outcome.status == "passed")
     kept = {check.number for check in urgent[:limit]}
@@ -66,7 +58,7 @@ def groups_of(report: Report, limit: int) -> Groups:
     }
     groups: dict[str, list[Check]] = {title: [] for title in titles.values()}
     for check, result in zip(numbered, report.results, strict=True):
-        title = titles.get(result.verification, "Not in the runbook")
+        title = titles.get(result.verification, "Checks outside the runbook")
         groups.setdefault(title, []).append(check)
     return Groups(
         groups=tuple(_group(title, checks, kept) for title, checks in groups.items() if checks),
@@ -81,5 +73,5 @@ def _group(title: str, checks: Sequence[Check], kept: set[int]) -> Group:
 
 
 def _counts(checks: Sequence[Check]) -> tuple[tuple[str, int], ...]:
-    found = Counter(check.outcome.status for check in checks)
-    return tuple((status, found[status]) for status in STATUS_WORDS if found[status])  # type: ignore[index]
+    counter = Counter(check.outcome.status for check in checks)
+    return tuple((status, number) for status in STATUS_WORDS if (number := counter[status]))

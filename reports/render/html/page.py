@@ -1,4 +1,4 @@
-"""The report as one HTML file: no network, opens from disk, for a screen, a phone and paper."""
+"""The report as one HTML file that opens from disk, for a screen, a phone and paper."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
+from core.outcome import STATUS_WORDS
 from core.text import clean
 from core.units import format_bytes, format_duration
 from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_look
 from reports.render.html import text as html_text
-from reports.render.html.cache import Compiled
-from reports.render.html.checks import STATUS_WORDS, groups_of
+from reports.render.html.checks import groups_of
 from reports.render.html.path import stations
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
 def _trends(trend: Sequence[Point]) -> dict[str, Any]:
     if len(trend) < 2:
         return {"trend": trend, "trends": (), "states": ""}
-    # Only here: the charts' library is half of what a first run's report would cost.
+    # Imported here: a first run has no trend, and the library takes long to import.
     from reports.render.html import charts
 
     drawn = Markup(charts.states(trend))  # noqa: S704 - an XML writer's, escaped
@@ -123,7 +123,6 @@ def _environment() -> tuple[Environment, str]:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        bytecode_cache=Compiled(TEMPLATES / "__pycache__", Path(__file__).read_bytes()),
     )
     names = ("command", "moment", "number", "probability", "unfilled")
     environment.filters.update({name: getattr(html_text, name) for name in names})

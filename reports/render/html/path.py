@@ -1,4 +1,4 @@
-"""The way of an upload as a row of stations: what is seen at each, and where the way is broken."""
+"""The upload's path as a row of stations: the state of each, and where the path is broken."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
         "queue",
         (
             ("backlog", "waiting"),
-            ("unacknowledged", "in hand"),
-            ("dead_letters", "given up"),
+            ("unacknowledged", "unacknowledged"),
+            ("dead_letters", "dead-lettered"),
         ),
     ),
     (
@@ -57,20 +57,20 @@ STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
         "completed",
         "Completed",
         "upload path",
-        (("uploads_completed", "lately"), ("processing_seconds", "each")),
+        (("uploads_completed", "recently"), ("processing_seconds", "on average")),
     ),
 )
-"""Key, name, component and figures (id, what is counted) of each station, in the upload's order."""
+"""Key, name, component and figures (id, noun) of each station, in the upload's order."""
 
 SINGULAR = {
     "uploads stuck": "upload stuck",
     "users affected": "user affected",
     "jobs late": "job late",
 }
-"""What is counted, where there is one of it."""
+"""The nouns that have a singular of their own."""
 
 AT_THE_END = ("signal/uploads_are_completing", "signal/processing_time_is_normal")
-"""What is seen of the upload path where it ends; the rest of it is seen by who waits."""
+"""The checks of the upload path that belong to its end; the others belong to its start."""
 
 PLACES = {
     "job_worker_down": "worker",
@@ -79,15 +79,15 @@ PLACES = {
     "processing_failed_silently": "worker",
     "processing_timeout": "worker",
 }
-"""Where a cause breaks the way; one that is not here breaks it where the evidence is strongest."""
+"""The station that a cause breaks; any other breaks the one with the strongest evidence."""
 
 
 @dataclass(frozen=True)
 class Station:
     """One station. `figures` are pairs of a value and what it counts.
 
-    `cause` names what breaks the way here or, where no symptom is felt yet, threatens to.
-    `after_break` tells that an earlier station is broken.
+    `cause` names what breaks the path here or, before any symptom, threatens to. `after_break`
+    says that an earlier station is broken.
     """
 
     key: str
@@ -100,7 +100,7 @@ class Station:
 
 
 def stations(report: Report) -> tuple[Station, ...]:
-    """Return the stations of an upload's way as this run saw them."""
+    """Return the stations of the upload's path as this run observed them."""
     causes = _breaks(report)
     left_out = {source.component for source in report.coverage if source.place is None}
     row: list[Station] = []
@@ -109,10 +109,10 @@ def stations(report: Report) -> tuple[Station, ...]:
         kind, said = _seen(outcomes)
         cause = " and ".join(causes.get(key, ()))
         if cause:
-            # Before any symptom the way is threatened, and uploads still pass.
+            # Before any symptom, uploads still pass.
             kind = "broken" if report.state == "incident" else "fails"
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
-            kind, said = "absent", "not in the target file"
+            kind, said = "absent", "not configured"
         told = tuple(_figure(report, figure, word) for figure, word in figures)
         if key == "client" and not report.figure("uploads_stuck"):
             told = told[:1]  # no upload, no oldest
@@ -132,27 +132,25 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
     failed = sum(outcome.status == "failed" for outcome in seen)
     asked = [outcome for outcome in outcomes if outcome.status != "skipped"]
     total = count(len(asked), "check")
-    blind = f", {len(asked) - len(seen)} not seen" if len(seen) < len(asked) else ""
+    blind = f", {len(asked) - len(seen)} not observed" if len(seen) < len(asked) else ""
     if failed:
-        word = "fails" if failed == 1 else "fail"
-        return "fails", f"{failed} of {total} {word}{blind}"
+        return "fails", f"{failed} of {total} failed{blind}"
     if seen:
-        # Silence is no health: a station is well only if all that was to look has seen it so.
+        # A station is healthy only if every check that was asked has observed it so.
         kind: Kind = "partly" if blind else "holds"
-        word = "holds" if len(seen) == 1 else "hold"
-        return kind, f"{len(seen)} of {total} {word}{blind}"
-    return "unseen", f"none of {total} could look" if asked else "not looked at"
+        return kind, f"{len(seen)} of {total} passed{blind}"
+    return "unseen", f"none of {total} observed" if asked else "not checked"
 
 
 def _figure(report: Report, name: str, word: str) -> tuple[str, str]:
     found = next((one for one in report.figures if one.id == name), None)
     if found and found.value == 1:
         word = SINGULAR.get(word, word)
-    return (html_text.figure(found) if found else "not seen", word)
+    return (html_text.figure(found) if found else "not observed", word)
 
 
 def _breaks(report: Report) -> dict[str, list[str]]:
-    """Return the titles of the causes that are held to be true, by the station they break."""
+    """Return the titles of the causes that are named, by the station that they break."""
     found: dict[str, list[str]] = {}
     for finding in report.diagnosis.held:
         place = PLACES.get(finding.id) or finding.component or _strongest(report, finding)
@@ -161,7 +159,7 @@ def _breaks(report: Report) -> dict[str, list[str]]:
 
 
 def _strongest(report: Report, finding: Finding) -> str:
-    """Return the station whose failure speaks most for this cause; empty if none does."""
+    """Return the station whose failure speaks most for this cause, or nothing."""
     known = {key for key, *_ in STATIONS} - {"client", "completed"}
     places = {result.outcome.check: _station(result) for result in report.results}
     failures = (places.get(one.check, "") for one in finding.supporting if one.status == "failed")

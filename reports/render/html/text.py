@@ -1,4 +1,4 @@
-"""How the HTML report spells numbers and marks up the runbook's prose."""
+"""Numbers, figures and the runbook's prose as the HTML report writes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKED = re.compile(r"(`[^`\n]{1,400}`|\*\*[^*\n]{1,400}\*\*|<[a-z][a-z0-9_]{0,
 
 
 def number(value: float) -> str:
-    """Return a count with its thousands apart, or a short decimal."""
+    """Return a count with thousands separators, or a short decimal."""
     if not isfinite(value):
         return "?"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
@@ -34,17 +34,17 @@ def quantity(value: float, unit: str) -> str:
 
 
 def figure(one: Figure) -> str:
-    """Return a figure's value, or that it was not seen: absent is not zero."""
-    return "not seen" if one.value is None else quantity(one.value, one.unit)
+    """Return a figure's value, or "not observed": absent is not zero."""
+    return "not observed" if one.value is None else quantity(one.value, one.unit)
 
 
 def probability(value: float) -> str:
-    """Return a probability as the headline says it; what would read as nothing says so."""
+    """Return a probability as the headline says it; a tiny one as "<0.01"."""
     return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
 def moment(started: str) -> str:
-    """Return an ISO stamp as a person reads it, in UTC; what is no stamp stays as it is."""
+    """Return an ISO time as a person reads it, in UTC; any other text stays as it is."""
     try:
         at = datetime.fromisoformat(started)
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

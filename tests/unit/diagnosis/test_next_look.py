@@ -9,7 +9,7 @@ from reports.render.html.page import render as as_html
 from reports.render.terminal import render as as_terminal
 from tests import made
 
-APART = "What would tell"
+APART = "Next check, to tell"
 
 
 def told(page: str) -> str:
@@ -24,9 +24,9 @@ def test_a_check_that_was_not_selected_is_named_once() -> None:
     proposed = next_look(report.diagnosis)
     assert proposed is not None
     text = " ".join(as_terminal(report, width=120).split())
-    assert f"apart: {proposed.check} " in text
+    assert f": {proposed.check} " in text
     assert f"[{proposed.check}]" not in text
-    assert told(as_html(report)).endswith(f" apart: {proposed.check}")
+    assert told(as_html(report)).endswith(f": {proposed.check}")
 
 
 def test_a_check_that_could_not_look_is_named_with_its_sentence() -> None:
@@ -38,8 +38,8 @@ def test_a_check_that_could_not_look_is_named_with_its_sentence() -> None:
     proposed = next_look(report.diagnosis)
     assert proposed is not None
     text = " ".join(as_terminal(report, width=120).split())
-    assert f"apart: {proposed.check} holds. [{proposed.check}]" in text
-    assert told(as_html(report)).endswith(f" apart: {proposed.check} holds. {proposed.check}")
+    assert f": {proposed.check} holds. [{proposed.check}]" in text
+    assert told(as_html(report)).endswith(f": {proposed.check} holds. {proposed.check}")
 
 
 def test_causes_that_are_absurd_are_not_told_apart() -> None:

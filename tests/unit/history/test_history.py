@@ -324,7 +324,7 @@ def test_a_check_that_breaks_again_and_again_flaps(path: Path) -> None:
     failures = [[], [flap], [broke], [flap, broke], [broke]]
     runs = written(path, [made.report(failed) for failed in failures])
     assert [(one.check, one.turns, one.runs) for one in flapping(runs)] == [(flap, 4, 5)]
-    assert f"Flapping: {flap} turned 4 times in 5 runs." in past.render(runs, 5)
+    assert f"Flapping: {flap} changed 4 times in 5 runs." in past.render(runs, 5)
 
 
 def test_a_check_that_could_not_look_has_not_turned(path: Path) -> None:
@@ -383,10 +383,9 @@ def test_a_run_that_did_not_look_again_does_not_end_an_incident(path: Path, way:
     assert episode.symptoms == ("signal/no_upload_is_stuck",)
     assert (episode.after, episode.seconds) == (None, None)
     (line,) = past.afterwards(runs)
-    look = "did not look" if way == "narrowed" else "could not look"
+    verb = "did not select" if way == "narrowed" else "could not observe"
     assert line == (
-        f"The incident first seen {made.STARTED} is not judged by this run: "
-        f"it {look} at signal/no_upload_is_stuck."
+        f"The incident since {made.STARTED} may go on: this run {verb} signal/no_upload_is_stuck."
     )
     runs = written(path, [made.incident(started=at(10)), made.recovered(started=at(15))])
     episode = last_episode(runs)
@@ -412,7 +411,7 @@ def test_every_symptom_of_an_incident_must_have_been_looked_at_again(path: Path)
     assert episode is not None
     assert episode.symptoms == tuple(two)
     assert episode.after is None
-    assert "did not look at signal/uploads_are_completing." in past.afterwards(runs)[0]
+    assert "did not select signal/uploads_are_completing." in past.afterwards(runs)[0]
 
 
 def test_an_incident_begins_after_a_run_that_looked_for_it(path: Path) -> None:
@@ -447,7 +446,7 @@ def test_after_an_incident_the_runbooks_figures_are_followed(path: Path) -> None
         "messages waiting": "yes",
     }
     shown = past.render(runs, 10)
-    assert f"The incident first seen {made.STARTED} is over after 10 min. To watch:" in shown
+    assert f"The incident since {made.STARTED} is over after 10 min. To watch:" in shown
     assert "✓ uploads stuck: 2 at worst, 0 now: falling" in shown
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jinja2 import DictLoader, Environment
 
 from core.outcome import Affected, Observation
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
-from reports.render.html import cache as html_cache
 from reports.render.html import charts
 from reports.render.html.checks import groups_of
 from reports.render.html.page import BYTES_MAX, render
@@ -27,8 +24,6 @@ from reports.runbook.document import is_dangerous
 from tests import made
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.model.report import Report
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
@@ -262,7 +257,7 @@ def test_silence_is_not_shown_as_health() -> None:
     assert {one.kind for one in stations(REPORTS["blind"])} <= {"unseen", "absent"}
     part = made.report(statuses={"storage/directory_exists": "unreachable"})
     assert station(part, "storage").kind == "partly"
-    assert station(part, "storage").said == "6 of 7 checks hold, 1 not seen"
+    assert station(part, "storage").said == "6 of 7 checks passed, 1 not observed"
 
 
 def test_what_is_there_once_is_counted_as_one() -> None:
@@ -272,7 +267,7 @@ def test_what_is_there_once_is_counted_as_one() -> None:
     assert client.figures[0] == ("1", "upload stuck")
     assert client.figures[2] == ("1", "user affected")
     only = made.report(only="queue/queue_exists")
-    assert station(only, "queue").said == "1 of 1 check holds"
+    assert station(only, "queue").said == "1 of 1 check passed"
 
 
 def test_station_left_out_of_the_target_says_so() -> None:
@@ -282,9 +277,13 @@ def test_station_left_out_of_the_target_says_so() -> None:
 
 
 def test_figures_stand_at_their_stations_and_absent_is_not_zero() -> None:
-    """What was observed is a number at its station; what was not is "not seen"."""
+    """What was observed is a number at its station; what was not is "not observed"."""
     figures = {word: value for value, word in station(REPORTS["incident"], "queue").figures}
-    assert figures == {"waiting": "10", "in hand": "not seen", "given up": "not seen"}
+    assert figures == {
+        "waiting": "10",
+        "unacknowledged": "not observed",
+        "dead-lettered": "not observed",
+    }
     assert ("47 min", "the oldest") in station(REPORTS["incident"], "client").figures
 
 
@@ -308,8 +307,8 @@ def test_commands_are_whole_filled_and_marked() -> None:
     [
         ("healthy", "Nothing to do."),
         ("outside", "None: the runbook has no actions for this cause."),
-        ("unclear", "a remedy for a guess is a second incident"),
-        ("blind", "See to it that every check can look."),
+        ("unclear", "a fix for the wrong cause can be a second incident"),
+        ("blind", "Make the unreachable checks reachable."),
     ],
 )
 def test_lack_of_actions_is_explained(name: str, said: str) -> None:
@@ -319,7 +318,7 @@ def test_lack_of_actions_is_explained(name: str, said: str) -> None:
 
 def test_first_run_has_no_trends() -> None:
     """Without an earlier run the page says so and draws nothing."""
-    assert "No earlier run is on record." in Page(render(REPORTS["healthy"])).text
+    assert "No earlier run is recorded." in Page(render(REPORTS["healthy"])).text
 
 
 def test_trend_ends_with_the_report_itself() -> None:
@@ -337,7 +336,7 @@ def test_trend_ends_with_the_report_itself() -> None:
 def test_run_that_saw_nothing_is_a_gap() -> None:
     """A figure that was not observed breaks the line instead of falling to zero."""
     row = [point(n, backlog=value) for n, value in enumerate((5.0, 6.0, None, 4.0))]
-    chart = next(one for one in charts.trends(row) if one.title == "Backlog of the queue")
+    chart = next(one for one in charts.trends(row) if one.title == "Queue backlog")
     assert len(re.findall("<path", chart.svg)) == 2
     assert len(re.findall("<circle", chart.svg)) == 3
     assert (chart.last, chart.least, chart.most) == ("4", "4", "6")
@@ -368,41 +367,3 @@ def test_no_history_breaks_the_charts(history: list[Point]) -> None:
     for one in charts.trends(history):
         assert "nan" not in one.svg.casefold()
         assert not one.svg or ET.fromstring(one.svg).tag == "svg"
-
-
-def test_templates_are_compiled_where_nothing_can_be_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder that cannot be written or read costs time, never the report."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    (tmp_path / "file").write_text("")
-    for folder in (tmp_path / "file", tmp_path / "file/below"):
-        loader = DictLoader({"a": "x{{ 1 + 1 }}"})
-        environment = Environment(
-            loader=loader, autoescape=True, bytecode_cache=html_cache.Compiled(folder, b"")
-        )
-        assert environment.get_template("a").render() == "x2"
-
-
-def test_compiled_templates_are_taken_up_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was compiled once is read by the next process, until its source or settings change."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    files = []
-    for source, escaped, expected in (
-        ("x{{ '<' }}", False, "x<"),
-        ("x{{ '<' }}", False, "x<"),
-        ("x{{ '<' }}", True, "x&lt;"),
-        ("y{{ '<' }}", True, "y&lt;"),
-    ):
-        environment = Environment(
-            loader=DictLoader({"a": source}),
-            autoescape=escaped,
-            bytecode_cache=html_cache.Compiled(tmp_path, bytes([escaped])),
-        )
-        assert environment.get_template("a").render() == expected
-        (file,) = tmp_path.iterdir()
-        files.append((file.name, file.stat().st_mtime_ns))
-    assert files[0] == files[1]
-    assert len({name for name, _ in files}) == 2

@@ -63,7 +63,7 @@ def test_the_line_names_the_cause_and_the_figures() -> None:
 def test_a_problem_of_the_run_is_told_beside_an_incident() -> None:
     """An incident that an interrupted run saw says both."""
     line = render(made.incident(problems=["the run was interrupted"]), NOW, 900)
-    assert "The run itself had a problem: the run was interrupted" in line
+    assert "Problem of the run: the run was interrupted" in line
 
 
 def test_a_report_that_is_too_old_is_unknown() -> None:

@@ -93,7 +93,7 @@ def test_a_report_alone_is_enough() -> None:
     """Without a history the report tells what one run can."""
     text = render(made.incident(), RUNBOOK)
     assert "**Number of uploads affected**: 2\n" in text
-    assert "when it began and ended is not known" in text
+    assert "start and end are not known" in text
     assert "<ended_at>" in text
 
 
