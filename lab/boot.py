@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
-from lab import broker, history, postgres, storage, targets
+from lab import broker, postgres, seed_data, storage, targets
 from lab.errors import LabError
 from lab.processes import run, spawn, uptime, wait_until
 from lab.state import Lab, load, new_lab
@@ -49,7 +49,7 @@ def boot(directory: Path, children: Children, *, with_broker: bool) -> None:
     _wait(children, "postgres", lambda: postgres.is_ready(lab), 30)
     postgres.create_database(lab)
     _issue_tokens(lab)
-    history.seed(lab)
+    seed_data.seed(lab)
     if lab.broker:
         _wait(children, "rabbitmq", lambda: broker.is_ready(lab), 60)
     for name in ("api", "worker"):
@@ -69,7 +69,9 @@ def services(lab: Lab) -> Callable[[str], Start]:
     """How to start each by name. KeyError for a name that is none."""
 
     def program(name: str) -> Start:
-        module = {"api": "lab.api", "worker": "lab.job_worker", "trickle": "lab.trickle"}[name]
+        module = {"api": "lab.api", "worker": "lab.job_worker", "trickle": "lab.load_generator"}[
+            name
+        ]
         return lambda: spawn(
             [sys.executable, "-m", module, "--dir", str(lab.directory)],
             log=lab.directory / "log" / f"{name}.out",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab import remains
+from lab import clean_up
 from lab.errors import LabError
 from lab.processes import identify
 
@@ -100,4 +100,4 @@ class Children:
 
     def _remember(self) -> None:
         found = [identify(child.pid) for child in self._running.values() if child.poll() is None]
-        remains.remember(self._directory, "children", [each for each in found if each])
+        clean_up.remember(self._directory, "children", [each for each in found if each])

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab import control, remains, targets
+from lab import clean_up, control, targets
 from lab.errors import LabError
 from lab.install import COMMAND
 from lab.state import DEAD_LETTER, QUEUE, Lab, load
@@ -22,7 +22,7 @@ _supervisors: dict[Path, subprocess.Popen[bytes]] = {}
 
 def is_running(directory: Path) -> bool:
     """Whether a supervisor owns this directory now, be it still starting."""
-    return any(process.is_alive() for process in remains.recall(directory, "supervisor"))
+    return any(process.is_alive() for process in clean_up.recall(directory, "supervisor"))
 
 
 def up(directory: Path, *, owner: int | None = None, broker: bool = True) -> Lab:
@@ -30,7 +30,7 @@ def up(directory: Path, *, owner: int | None = None, broker: bool = True) -> Lab
 
     A lab that runs already is returned as it is. `owner`: a process with which the lab ends.
     """
-    remains.claim(directory)
+    clean_up.claim(directory)
     if not is_running(directory):
         (directory / "phase").unlink(missing_ok=True)
         _start(directory, owner, broker)
@@ -78,10 +78,10 @@ def _start(directory: Path, owner: int | None, broker: bool) -> None:
 
 def down(directory: Path) -> bool:
     """End the lab, or sweep up what a killed one left. Returns whether there was anything."""
-    if not (directory / remains.MARKER).exists():
+    if not (directory / clean_up.MARKER).exists():
         return False
-    found = is_running(directory) or bool(remains.recall(directory, "children"))
-    for process in remains.recall(directory, "supervisor"):
+    found = is_running(directory) or bool(clean_up.recall(directory, "children"))
+    for process in clean_up.recall(directory, "supervisor"):
         process.kill(15)
         if not process.wait(DOWN_SECONDS):
             process.kill()
@@ -89,8 +89,8 @@ def down(directory: Path) -> bool:
     child = _supervisors.pop(directory, None)
     if child:
         child.wait(DOWN_SECONDS)
-    remains.clear(directory)
-    for name in remains.KEPT - {remains.MARKER}:
+    clean_up.clear(directory)
+    for name in clean_up.KEPT - {clean_up.MARKER}:
         (directory / name).unlink(missing_ok=True)
     return found
 

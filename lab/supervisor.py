@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import boot, control, remains
+from lab import boot, clean_up, control
 from lab.children import Children
 from lab.errors import LabError
 from lab.processes import process_state
@@ -110,8 +110,8 @@ def main() -> int:
     try:
         if arguments.owner is not None:
             _follow(arguments.owner)
-        remains.clear(directory)
-        remains.remember_supervisor(directory)
+        clean_up.clear(directory)
+        clean_up.remember_supervisor(directory)
         server = control.listen(directory)
         boot.boot(directory, supervisor.children, with_broker=not arguments.no_broker)
         _phase(directory, "ready")
@@ -124,7 +124,7 @@ def main() -> int:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         supervisor.children.stop_all()
-        remains.clear(directory, keep_report=code != 0)
+        clean_up.clear(directory, keep_report=code != 0)
     return code
 
 

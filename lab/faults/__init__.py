@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError
 from lab.faults import controls, outside, queue, silent, storage, timeout, worker
-from lab.faults.hands import Hands
 from lab.faults.heal import heal as _heal
 from lab.faults.model import Fault, Kind, Need
 from lab.faults.pairs import PAIRS
+from lab.faults.tools import Hands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,15 +7,15 @@ import time
 from typing import TYPE_CHECKING
 
 from lab import targets
-from lab.faults.hands import NOT_AUDIO
 from lab.faults.heal import forget_logs
 from lab.faults.model import Family, Kind, Need
 from lab.faults.storage import fill
+from lab.faults.tools import NOT_AUDIO
 from lab.processes import uptime
 from lab.zaplog import zap_line
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 FAMILY = Family(Kind.CONTROL)
 BUSY = 45

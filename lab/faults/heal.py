@@ -22,9 +22,9 @@ from lab.state import DEAD_LETTER, QUEUE
 from lab.storage import is_mounted
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
-HELPERS = ("flood", "hoarder", "locker")
+HELPERS = ("queue_flood", "unacking_consumer", "table_lock")
 # What `up` set, see lab.broker.CONFIGURATION.
 WATERMARK, DISK_LIMIT = "0.4", "50MB"
 

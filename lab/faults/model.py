@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 
 class Kind(StrEnum):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 FAMILY = Family(Kind.OUTSIDE)
 
@@ -40,7 +40,7 @@ def database_down(hands: Hands) -> None:
 
 @FAMILY.fault("database-locked", "a session holds an exclusive lock on uploads")
 def database_locked(hands: Hands) -> None:
-    hands.helper("locker")
+    hands.helper("table_lock")
     hands.wait(
         lambda: bool(
             hands.query(

@@ -9,7 +9,7 @@ from lab.faults.model import Family, Kind, Need
 from lab.state import QUEUE
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 FAMILY = Family(Kind.SINGLE, "queue_blocked")
 PLENTY = 10**9
@@ -65,7 +65,7 @@ def deleted(hands: Hands) -> None:
 
 @FAMILY.fault("queue-saturated", "a flood of other work is ahead of the uploads", Need.BROKER)
 def saturated(hands: Hands) -> None:
-    hands.helper("flood")
+    hands.helper("queue_flood")
     hands.wait_for_depth(messages_ready=(1000, PLENTY))
     _pile_up(hands)
 
@@ -74,7 +74,7 @@ def saturated(hands: Hands) -> None:
     "deliveries-stuck", "a foreign consumer takes everything and acknowledges nothing", Need.BROKER
 )
 def stuck(hands: Hands) -> None:
-    hands.helper("hoarder")
+    hands.helper("unacking_consumer")
     hands.wait_for_depth(consumers=(2, 2))
     _pile_up(hands)
     # The traffic of the last minutes, in the same hands.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.faults.hands import NOT_AUDIO
 from lab.faults.model import Family, Kind
+from lab.faults.tools import NOT_AUDIO
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 FAMILY = Family(Kind.SINGLE, "processing_failed_silently")
 

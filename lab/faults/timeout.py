@@ -9,7 +9,7 @@ from lab.consumers import CONCURRENCY
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 FAMILY = Family(Kind.SINGLE, "processing_timeout")
 DONE = 4

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import Hands
 
 FAMILY = Family(Kind.SINGLE, "job_worker_down")
 

@@ -8,7 +8,7 @@ import pytest
 
 from lab import faults
 from lab.errors import LabError
-from lab.faults.hands import Hands
+from lab.faults.tools import Hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from lab import cli, lifecycle, remains
+from lab import clean_up, cli, lifecycle
 from lab.processes import Identity, identify, wait_until
 from lab.storage import is_mounted
 
@@ -45,7 +45,7 @@ def test_lab_ends_with_its_owner(tmp_path: Path, lab: Lab) -> None:
         owner.communicate()
     wait_until(lambda: all_ended(started), 15, "the second lab's end")
     assert not is_mounted(second.storage_root)
-    assert {path.name for path in second.directory.iterdir()} <= remains.KEPT
+    assert {path.name for path in second.directory.iterdir()} <= clean_up.KEPT
     assert httpx.get(lab.api_url + "/readyz").status_code == 200
     lifecycle.down(second.directory)
 
@@ -54,11 +54,11 @@ def test_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
     """After SIGKILL no process is left at once, and `down` takes the mount away."""
     running = lifecycle.up(tmp_path / "killed", owner=os.getpid(), broker=False)
     started = processes_of(running.directory)
-    remains.recall(running.directory, "supervisor")[0].kill()
+    clean_up.recall(running.directory, "supervisor")[0].kill()
     wait_until(lambda: all_ended(started), 10, "the children's end")
     lifecycle.down(running.directory)
     assert not is_mounted(running.storage_root)
-    assert [path.name for path in running.directory.iterdir()] == [remains.MARKER]
+    assert [path.name for path in running.directory.iterdir()] == [clean_up.MARKER]
 
 
 def test_up_again_finds_the_running_lab(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import broker, bugs, install, remains, zaplog
+from lab import broker, bugs, clean_up, install, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
 from lab.faults import FAULTS, PAIRS, Kind
@@ -142,7 +142,7 @@ def test_claim_refuses_what_is_not_a_labs(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path / "file", tmp_path):
         with pytest.raises(LabError, match="choose another"):
-            remains.claim(place)
+            clean_up.claim(place)
 
 
 def test_faults_claim_known_hypotheses() -> None:

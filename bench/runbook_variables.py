@@ -1,4 +1,4 @@
-"""Shell variables for bench/runbook.sh: where everything of a running lab is."""
+"""Shell variables for bench/runbook_commands.sh: where everything of a running lab is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users that go on uploading: `python -m lab.trickle --dir DIR`.
+"""Users that go on uploading: `python -m lab.load_generator --dir DIR`.
 
 A small WAV every few seconds through the real API. The oldest tracks of these users are deleted
 again, so that a lab that runs for days does not fill up.
@@ -27,7 +27,7 @@ WAITING_MAX = 250
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lab.trickle", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m lab.load_generator", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)
     stop = threading.Event()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The runbook's verifications as a person types them, one after the other and with no time to think:
-# what a run of the suite is measured against. Needs the variables of bench/runbook_values.py.
+# what a run of the suite is measured against. Needs the variables of bench/runbook_variables.py.
 set -u
 
 # 1. The upload's status
