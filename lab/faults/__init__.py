@@ -15,7 +15,7 @@ from lab.faults import controls, outside, queue, silent, storage, timeout, worke
 from lab.faults.heal import heal as _heal
 from lab.faults.model import Fault, Kind, Need
 from lab.faults.pairs import PAIRS
-from lab.faults.tools import Hands
+from lab.faults.tools import FaultTools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,15 +49,15 @@ def inject(directory: Path, names: Sequence[str]) -> None:
         raise LabError(
             f"{', '.join(active(directory))} already broken; heal it first: python -m lab heal"
         )
-    with Hands(directory) as hands:
+    with FaultTools(directory) as tools:
         for name in names:
-            needed = missing(FAULTS[name], hands)
+            needed = missing(FAULTS[name], tools)
             if needed:
                 raise LabError(f"{name} needs {', '.join(needed)}, which this lab does not have")
         _note(directory, names)
         for name in FAULTS:
             if name in names:
-                FAULTS[name].inject(hands)
+                FAULTS[name].inject(tools)
 
 
 def known(name: str) -> Fault:
@@ -71,24 +71,24 @@ def known(name: str) -> Fault:
 
 def lacking(directory: Path, names: Sequence[str]) -> str:
     """What the faults need and the lab of `directory` does not have, empty when it has all."""
-    with Hands(directory) as hands:
-        needed = {need for name in names for need in missing(known(name), hands)}
+    with FaultTools(directory) as tools:
+        needed = {need for name in names for need in missing(known(name), tools)}
     return ", ".join(sorted(needed))
 
 
 def heal(directory: Path) -> None:
     """Bring a running lab back to health, also after a fault that did not take hold."""
-    with Hands(directory) as hands:
-        _heal(hands)
+    with FaultTools(directory) as tools:
+        _heal(tools)
     _note(directory, ())
 
 
-def missing(fault: Fault, hands: Hands) -> list[str]:
+def missing(fault: Fault, tools: FaultTools) -> list[str]:
     """What the fault needs and this lab does not have."""
     has = {
         Need.ROOT: os.geteuid() == 0,
-        Need.FILE_SYSTEM: hands.lab.storage_kind == "tmpfs" and os.geteuid() == 0,
-        Need.BROKER: hands.lab.broker,
+        Need.FILE_SYSTEM: tools.lab.storage_kind == "tmpfs" and os.geteuid() == 0,
+        Need.BROKER: tools.lab.broker,
     }
     return sorted(need.value for need in fault.needs if not has[need])
 

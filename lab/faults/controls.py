@@ -15,7 +15,7 @@ from lab.processes import uptime
 from lab.zaplog import zap_line
 
 if TYPE_CHECKING:
-    from lab.faults.tools import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.CONTROL)
 BUSY = 45
@@ -23,34 +23,34 @@ IDLE_MINUTES = 62
 
 
 @FAMILY.fault("healthy", "nothing is done to the lab")
-def healthy(hands: Hands) -> None:
-    hands.wait_for_health("/readyz", 200)
+def healthy(tools: FaultTools) -> None:
+    tools.wait_for_health("/readyz", 200)
 
 
 @FAMILY.fault("healthy-busy", "many uploads, all under ten minutes old, are being worked off")
-def busy(hands: Hands) -> None:
+def busy(tools: FaultTools) -> None:
     # About four seconds for each of four at a time: they last for the better part of a minute.
-    hands.switch(seconds_per_chunk=2.0)
-    uploads = hands.upload(BUSY)
-    hands.age(list(reversed(uploads)), newest=0, oldest=4)
+    tools.switch(seconds_per_chunk=2.0)
+    uploads = tools.upload(BUSY)
+    tools.age(list(reversed(uploads)), newest=0, oldest=4)
 
 
 @FAMILY.fault("healthy-idle", "nobody has uploaded anything for an hour")
-def idle(hands: Hands) -> None:
-    hands.ask("stop", name="trickle")
-    hands.wait(
+def idle(tools: FaultTools) -> None:
+    tools.ask("stop", name="trickle")
+    tools.wait(
         lambda: (
-            not hands.query("SELECT 1 FROM uploads WHERE status IN ('uploading', 'processing')")
+            not tools.query("SELECT 1 FROM uploads WHERE status IN ('uploading', 'processing')")
         ),
         20,
         "the last uploads to end",
     )
-    hands.age_past(IDLE_MINUTES)
-    hands.wait_for_worker_line()
+    tools.age_past(IDLE_MINUTES)
+    tools.wait_for_worker_line()
 
 
 @FAMILY.fault("old-errors", "the log holds errors that are hours old")
-def old_errors(hands: Hands) -> None:
+def old_errors(tools: FaultTools) -> None:
     now = time.time()
     lines = "".join(
         zap_line(
@@ -64,7 +64,7 @@ def old_errors(hands: Hands) -> None:
         for hours in (7, 5, 3)
         for number in range(20)
     )
-    path = hands.lab.app_logs / "jobs.log"
+    path = tools.lab.app_logs / "jobs.log"
     replacement = path.with_suffix(".new")
     # In front of today's lines, in the same file: its modification time tells nothing.
     replacement.write_text(lines + path.read_text(encoding="utf-8"), encoding="utf-8")
@@ -72,38 +72,38 @@ def old_errors(hands: Hands) -> None:
 
 
 @FAMILY.fault("user-errors", "users sent files that are no audio, and were told so")
-def user_errors(hands: Hands) -> None:
-    uploads = hands.upload(content=NOT_AUDIO)
-    hands.wait_for(uploads, "failed", "failed")
+def user_errors(tools: FaultTools) -> None:
+    uploads = tools.upload(content=NOT_AUDIO)
+    tools.wait_for(uploads, "failed", "failed")
 
 
 @FAMILY.fault("disk-85-percent", "the upload directory is 85 percent full", Need.FILE_SYSTEM)
-def disk_85_percent(hands: Hands) -> None:
-    fill(hands.lab.storage_root, 0.85)
+def disk_85_percent(tools: FaultTools) -> None:
+    fill(tools.lab.storage_root, 0.85)
 
 
 @FAMILY.fault("broker-absent", "Veza runs without RabbitMQ, from the job_queue table")
-def broker_absent(hands: Hands) -> None:
-    if not hands.lab.broker:
+def broker_absent(tools: FaultTools) -> None:
+    if not tools.lab.broker:
         return
-    dataclasses.replace(hands.lab, broker=False).save()
+    dataclasses.replace(tools.lab, broker=False).save()
     for name in ("worker", "api", "rabbitmq", "epmd"):
-        hands.ask("stop", name=name)
-    hands.lab = dataclasses.replace(hands.lab, broker=False)
-    targets.write(hands.lab)
+        tools.ask("stop", name=name)
+    tools.lab = dataclasses.replace(tools.lab, broker=False)
+    targets.write(tools.lab)
     for name in ("api", "worker"):
-        hands.ask("start", name=name)
-    hands.wait_for_health("/health/worker", 200)
-    hands.wait_for(hands.upload(1), "completed", "completed")
+        tools.ask("start", name=name)
+    tools.wait_for_health("/health/worker", 200)
+    tools.wait_for(tools.upload(1), "completed", "completed")
     # The change was made long ago, as far as anyone who looks at the logs is concerned.
-    forget_logs(hands)
-    settle(hands)
+    forget_logs(tools)
+    settle(tools)
 
 
-def settle(hands: Hands) -> None:
+def settle(tools: FaultTools) -> None:
     """Until the worker has been up for a while, as its target's threshold asks."""
-    pid = hands.pid("worker")
-    hands.wait(
+    pid = tools.pid("worker")
+    tools.wait(
         lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
         10,
         "the worker to settle",

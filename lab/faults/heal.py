@@ -22,39 +22,39 @@ from lab.state import DEAD_LETTER, QUEUE
 from lab.storage import is_mounted
 
 if TYPE_CHECKING:
-    from lab.faults.tools import Hands
+    from lab.faults.tools import FaultTools
 
 HELPERS = ("queue_flood", "unacking_consumer", "table_lock")
 # What `up` set, see lab.broker.CONFIGURATION.
 WATERMARK, DISK_LIMIT = "0.4", "50MB"
 
 
-def heal(hands: Hands) -> None:
+def heal(tools: FaultTools) -> None:
     """Undo everything; return when a fresh upload goes through and nothing is left over."""
     for helper in HELPERS:
-        hands.ask("stop", name=helper)
+        tools.ask("stop", name=helper)
     # Stopped first: a worker in trouble would spoil what is put right, and one with a job that
     # never returns is only healed by a new process.
-    hands.ask("stop", name="trickle")
-    hands.ask("stop", name="worker")
-    write_bugs(hands.directory, Bugs())
-    _storage(hands)
-    _database(hands)
-    _broker(hands)
-    hands.ask("start", name="api")
-    hands.wait_for_health("/readyz", 200, 30)
-    _put_back(hands)
-    hands.ask("start", name="worker")
-    hands.wait_for_health("/health/worker", 200, 30)
-    _wait_until_ended(hands)
-    _remove_uploads(hands)
-    hands.ask("start", name="trickle")
-    forget_logs(hands)
-    _prove(hands)
+    tools.ask("stop", name="trickle")
+    tools.ask("stop", name="worker")
+    write_bugs(tools.directory, Bugs())
+    _storage(tools)
+    _database(tools)
+    _broker(tools)
+    tools.ask("start", name="api")
+    tools.wait_for_health("/readyz", 200, 30)
+    _put_back(tools)
+    tools.ask("start", name="worker")
+    tools.wait_for_health("/health/worker", 200, 30)
+    _wait_until_ended(tools)
+    _remove_uploads(tools)
+    tools.ask("start", name="trickle")
+    forget_logs(tools)
+    _prove(tools)
 
 
-def _storage(hands: Hands) -> None:
-    lab = hands.lab
+def _storage(tools: FaultTools) -> None:
+    lab = tools.lab
     if is_mounted(lab.storage_root):
         storage.remount(lab.storage_root, f"rw,size={storage.SIZE},nr_inodes={storage.INODES}")
     away = lab.storage_root / AWAY
@@ -75,31 +75,31 @@ def _storage(hands: Hands) -> None:
             path.chmod(0o644)
 
 
-def _database(hands: Hands) -> None:
-    hands.ask("start", name="postgres")
-    hands.wait(lambda: postgres.is_ready(hands.lab), 30, "PostgreSQL is ready")
-    hands.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
+def _database(tools: FaultTools) -> None:
+    tools.ask("start", name="postgres")
+    tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
+    tools.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
 
 
-def _broker(hands: Hands) -> None:
-    if not (hands.directory / "rabbitmq" / "rabbitmq.conf").exists():
+def _broker(tools: FaultTools) -> None:
+    if not (tools.directory / "rabbitmq" / "rabbitmq.conf").exists():
         return
-    if not hands.lab.broker:
-        hands.lab = dataclasses.replace(hands.lab, broker=True)
-        hands.lab.save()
-        targets.write(hands.lab)
+    if not tools.lab.broker:
+        tools.lab = dataclasses.replace(tools.lab, broker=True)
+        tools.lab.save()
+        targets.write(tools.lab)
         # It was started without a broker.
-        hands.ask("stop", name="api")
-    lab = hands.lab
-    was_running = hands.pid("rabbitmq") is not None
-    hands.ask("start", name="epmd")
-    hands.ask("start", name="rabbitmq")
-    hands.wait(lambda: _manages(hands), 60, "RabbitMQ is ready")
+        tools.ask("stop", name="api")
+    lab = tools.lab
+    was_running = tools.pid("rabbitmq") is not None
+    tools.ask("start", name="epmd")
+    tools.ask("start", name="rabbitmq")
+    tools.wait(lambda: _manages(tools), 60, "RabbitMQ is ready")
     node = broker.manage(lab, "GET", "/api/nodes")[0]
     if was_running and (node["mem_alarm"] or node["disk_free_alarm"]):
         broker.control(lab, "set_vm_memory_high_watermark", WATERMARK)
         broker.control(lab, "set_disk_free_limit", DISK_LIMIT)
-        hands.wait(lambda: not _alarms(hands), 20, "the alarms to clear")
+        tools.wait(lambda: not _alarms(tools), 20, "the alarms to clear")
     for name, arguments in ((QUEUE, broker.QUEUE_ARGUMENTS), (DEAD_LETTER, {})):
         path = f"/api/queues/%2F/{name}"
         broker.manage(lab, "PUT", path, {"durable": True, "arguments": arguments})
@@ -107,41 +107,41 @@ def _broker(hands: Hands) -> None:
         broker.manage(lab, "DELETE", f"{path}/contents")
 
 
-def _manages(hands: Hands) -> bool:
+def _manages(tools: FaultTools) -> bool:
     try:
-        nodes = broker.manage(hands.lab, "GET", "/api/nodes")
-        broker.manage(hands.lab, "GET", "/api/queues/%2F")
+        nodes = broker.manage(tools.lab, "GET", "/api/nodes")
+        broker.manage(tools.lab, "GET", "/api/queues/%2F")
     except LabError:
         return False
     return bool(nodes) and "mem_alarm" in nodes[0]
 
 
-def _alarms(hands: Hands) -> bool:
-    node = broker.manage(hands.lab, "GET", "/api/nodes")[0]
+def _alarms(tools: FaultTools) -> bool:
+    node = broker.manage(tools.lab, "GET", "/api/nodes")[0]
     return bool(node["mem_alarm"] or node["disk_free_alarm"])
 
 
-def _put_back(hands: Hands) -> None:
+def _put_back(tools: FaultTools) -> None:
     """Have every upload that has not ended processed again, or failed when its file is lost."""
-    rows = hands.query(
+    rows = tools.query(
         "SELECT id, filename, size FROM uploads WHERE status NOT IN ('completed', 'failed')"
     )
     jobs: list[UUID] = []
     for upload, filename, size in rows:
-        path = hands.lab.uploads / str(upload) / stored_name(filename)
+        path = tools.lab.uploads / str(upload) / stored_name(filename)
         if path.is_file() and path.stat().st_size == size:
-            jobs.append(_new_job(hands, upload))
+            jobs.append(_new_job(tools, upload))
         else:
-            _mark_lost(hands, upload)
-    if hands.lab.broker and jobs:
-        _publish(hands, jobs)
+            _mark_lost(tools, upload)
+    if tools.lab.broker and jobs:
+        _publish(tools, jobs)
 
 
-def _new_job(hands: Hands, upload: UUID) -> UUID:
+def _new_job(tools: FaultTools, upload: UUID) -> UUID:
     """One pending job, in place of those that went wrong."""
     job = uuid4()
-    hands.query("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", str(upload))
-    hands.query(
+    tools.query("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", str(upload))
+    tools.query(
         "INSERT INTO job_queue (id, type, payload, status)"
         " VALUES (%s, %s, jsonb_build_object('upload_id', %s::text), 'pending')",
         *(job, QUEUE, str(upload)),
@@ -149,23 +149,23 @@ def _new_job(hands: Hands, upload: UUID) -> UUID:
     return job
 
 
-def _mark_lost(hands: Hands, upload: UUID) -> None:
+def _mark_lost(tools: FaultTools, upload: UUID) -> None:
     """What an operator does about a file that is gone: tell the user."""
-    hands.query(
+    tools.query(
         "UPDATE uploads SET status = 'failed', updated_at = now(),"
         " error_message = 'the file was lost, please upload it again' WHERE id = %s",
         upload,
     )
-    hands.query(
+    tools.query(
         "UPDATE job_queue SET status = 'failed', completed_at = now(), error = 'file lost'"
         " WHERE payload ->> 'upload_id' = %s AND status <> 'completed'",
         str(upload),
     )
 
 
-def _publish(hands: Hands, jobs: list[UUID]) -> None:
+def _publish(tools: FaultTools, jobs: list[UUID]) -> None:
     try:
-        connection = pika.BlockingConnection(pika.URLParameters(hands.lab.app_amqp_url))
+        connection = pika.BlockingConnection(pika.URLParameters(tools.lab.app_amqp_url))
         try:
             channel = connection.channel()
             channel.confirm_delivery()
@@ -178,54 +178,54 @@ def _publish(hands: Hands, jobs: list[UUID]) -> None:
         raise LabError(f"jobs could not be published again: {type(exc).__name__}") from exc
 
 
-def _wait_until_ended(hands: Hands) -> None:
-    hands.wait(
+def _wait_until_ended(tools: FaultTools) -> None:
+    tools.wait(
         lambda: (
-            not hands.query(
+            not tools.query(
                 "SELECT 1 FROM uploads WHERE status NOT IN ('completed', 'failed') LIMIT 1"
             )
         ),
         60,
         "the uploads that were stuck to end",
     )
-    if hands.lab.broker:
-        hands.wait_for_depth(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
+    if tools.lab.broker:
+        tools.wait_for_depth(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
 
 
-def _remove_uploads(hands: Hands) -> None:
+def _remove_uploads(tools: FaultTools) -> None:
     """The users of the fault delete their tracks."""
-    for upload in hands.noted():
-        answer = hands.client.delete(f"/api/v1/tracks/{upload}")
+    for upload in tools.noted():
+        answer = tools.client.delete(f"/api/v1/tracks/{upload}")
         # Their own pruning may have been first.
         if answer.status_code not in (200, 404):
             raise LabError(f"upload {upload} could not be deleted: {answer.text[:200]}")
-    hands.forget_noted()
+    tools.forget_noted()
 
 
-def forget_logs(hands: Hands) -> None:
+def forget_logs(tools: FaultTools) -> None:
     """Start the logs anew: the fault's errors would stay recent for a quarter of an hour."""
-    for directory in (hands.lab.app_logs, hands.lab.worker_logs):
+    for directory in (tools.lab.app_logs, tools.lab.worker_logs):
         for path in directory.iterdir():
             path.unlink()
 
 
-def _prove(hands: Hands) -> None:
-    answer = hands.client.post(
+def _prove(tools: FaultTools) -> None:
+    answer = tools.client.post(
         "/api/v1/upload", files={"file": ("healed.wav", tone(0.2), "audio/wav")}
     )
     upload = UUID(answer.json()["data"]["upload_id"])
-    hands.wait_for([upload], "completed", "completed")
+    tools.wait_for([upload], "completed", "completed")
     for log in ("api.log", "jobs.log"):
-        hands.wait((hands.lab.app_logs / log).exists, 10, f"{log} to be written")
-    pid = hands.pid("worker")
+        tools.wait((tools.lab.app_logs / log).exists, 10, f"{log} to be written")
+    pid = tools.pid("worker")
     deadline = time.monotonic() + 20
-    hands.wait(
+    tools.wait(
         lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
         max(1.0, deadline - time.monotonic()),
         "the worker to settle",
     )
-    if hands.lab.broker:
+    if tools.lab.broker:
         # Management's figures lag; they too shall show a lab that is well, a fresh upload aside.
-        hands.wait_for_depth(
+        tools.wait_for_depth(
             messages_ready=(0, 2), messages_unacknowledged=(0, 2), consumers=(1, 1)
         )

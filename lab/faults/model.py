@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.faults.tools import Hands
+    from lab.faults.tools import FaultTools
 
 
 class Kind(StrEnum):
@@ -40,7 +40,7 @@ class Fault:
     truth: frozenset[str]
     """The hypotheses that are true while it lasts; empty for outside faults and controls."""
     kind: Kind
-    inject: Callable[[Hands], None]
+    inject: Callable[[FaultTools], None]
     """Make it so, and return when it has taken hold. Raises LabError when it does not."""
     needs: frozenset[Need]
 
@@ -55,10 +55,10 @@ class Family:
 
     def fault(
         self, name: str, description: str, *needs: Need
-    ) -> Callable[[Callable[[Hands], None]], Callable[[Hands], None]]:
+    ) -> Callable[[Callable[[FaultTools], None]], Callable[[FaultTools], None]]:
         """Register the decorated function as the injection of the fault `name`."""
 
-        def register(inject: Callable[[Hands], None]) -> Callable[[Hands], None]:
+        def register(inject: Callable[[FaultTools], None]) -> Callable[[FaultTools], None]:
             self.faults.append(
                 Fault(name, description, self._truth, self._kind, inject, frozenset(needs))
             )

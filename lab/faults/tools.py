@@ -31,7 +31,7 @@ STUCK = 8
 OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5
 
 
-class Hands:
+class FaultTools:
     """Opened for one injection or healing; use it as a context manager."""
 
     def __init__(self, directory: Path) -> None:
@@ -39,7 +39,7 @@ class Hands:
         self.lab = load(directory)
         self._client: httpx.Client | None = None
 
-    def __enter__(self) -> Hands:
+    def __enter__(self) -> FaultTools:
         return self
 
     def __exit__(self, *_: object) -> None:
