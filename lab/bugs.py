@@ -7,9 +7,10 @@ names that are not plain ASCII, so that other users' uploads go on well beside t
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
+
+from core.files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,9 +54,7 @@ def read_bugs(directory: Path) -> Bugs:
 
 def write_bugs(directory: Path, bugs: Bugs) -> None:
     """Switch bugs on and off, all or nothing."""
-    temporary = directory / f"bugs.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(asdict(bugs)), encoding="utf-8")
-    temporary.replace(directory / "bugs.json")
+    write_file(directory / "bugs.json", json.dumps(asdict(bugs)))
 
 
 def is_unusual(filename: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from core.files import write_file
 from lab.errors import LabError
 from lab.processes import Identity, identify
 from lab.storage import release
@@ -35,10 +36,7 @@ def claim(directory: Path) -> None:
 
 def remember(directory: Path, name: str, processes: Iterable[Identity]) -> None:
     """Note processes, so that they can be found should their supervisor be killed."""
-    path = directory / f"{name}.pids"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps([[p.pid, p.started] for p in processes]))
-    temporary.replace(path)
+    write_file(directory / f"{name}.pids", json.dumps([[p.pid, p.started] for p in processes]))
 
 
 def remember_supervisor(directory: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from core.files import write_file
 from lab.errors import LabError
 
 QUEUE = "process_upload"
@@ -118,12 +119,7 @@ class Lab:
     def save(self) -> None:
         """Write lab.json, readable by the owner only, all or nothing."""
         values = asdict(self) | {"directory": str(self.directory)}
-        path = self.directory / "lab.json"
-        temporary = path.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=1)
-        temporary.replace(path)
+        write_file(self.directory / "lab.json", json.dumps(values, indent=1), 0o600)
 
 
 def escape_ere(text: str) -> str:

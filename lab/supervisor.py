@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.files import write_file
 from lab import boot, clean_up, control
 from lab.children import Children
 from lab.errors import LabError
@@ -145,9 +146,7 @@ def _follow(owner: int) -> None:
 
 
 def _phase(directory: Path, text: str) -> None:
-    temporary = directory / "phase.tmp"
-    temporary.write_text(text)
-    temporary.replace(directory / "phase")
+    write_file(directory / "phase", text)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import pwd
 from typing import TYPE_CHECKING
 
+from core.files import write_file
 from lab.state import DEAD_LETTER, QUEUE, Lab
 
 if TYPE_CHECKING:
@@ -61,11 +62,7 @@ def write(lab: Lab, *, queue: bool = True) -> None:
         text += f"\n[targets.lab{'.' + name if name else ''}]\n"
         # JSON's strings, lists and booleans are TOML's.
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
-    temporary = path(lab).with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path(lab))
+    write_file(path(lab), text, 0o600)
 
 
 def _service_user() -> str:

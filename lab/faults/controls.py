@@ -6,6 +6,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
+from core.files import write_file
 from lab import targets
 from lab.faults.heal import forget_logs
 from lab.faults.model import Family, Kind, Need
@@ -65,10 +66,8 @@ def old_errors(tools: FaultTools) -> None:
         for number in range(20)
     )
     path = tools.lab.app_logs / "jobs.log"
-    replacement = path.with_suffix(".new")
     # In front of today's lines, in the same file: its modification time tells nothing.
-    replacement.write_text(lines + path.read_text(encoding="utf-8"), encoding="utf-8")
-    replacement.replace(path)
+    write_file(path, lines + path.read_text(encoding="utf-8"))
 
 
 @FAMILY.fault("user-errors", "users sent files that are no audio, and were told so")
