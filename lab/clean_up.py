@@ -1,4 +1,4 @@
-"""What a lab leaves in its directory and in the system, and taking that away again."""
+"""Clean up after a lab: its files, its mount, and its processes if the supervisor was killed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KEPT = {MARKER, "lock", "supervisor.log", "phase"}
 
 
 def claim(directory: Path) -> None:
-    """Make the directory ours. LabError when it holds something that no lab put there."""
+    """Make `directory` and mark it as a lab's; raises LabError when it holds other files."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(directory.iterdir()) and not (directory / MARKER).exists():
-            raise LabError(f"{directory} is not empty and not a lab's; choose another --dir")
+            raise LabError(f"{directory} is not empty and not from a lab; choose another --dir")
         (directory / MARKER).touch()
     except (FileExistsError, NotADirectoryError):
         raise LabError(f"{directory} is not a directory; choose another --dir") from None
@@ -34,37 +34,38 @@ def claim(directory: Path) -> None:
         raise LabError(f"{reason}; choose another --dir") from None
 
 
-def remember(directory: Path, name: str, processes: Iterable[Identity]) -> None:
-    """Note processes, so that they can be found should their supervisor be killed."""
+def save_processes(directory: Path, name: str, processes: Iterable[Identity]) -> None:
+    """Save processes in NAME.pids, to find them again if the supervisor is killed."""
     write_file(directory / f"{name}.pids", json.dumps([[p.pid, p.started] for p in processes]))
 
 
-def remember_supervisor(directory: Path) -> None:
+def save_supervisor(directory: Path) -> None:
+    """Save this process as the lab's supervisor."""
     own = identify(os.getpid())
-    remember(directory, "supervisor", [own] if own else [])
+    save_processes(directory, "supervisor", [own] if own else [])
 
 
-def recall(directory: Path, name: str) -> list[Identity]:
-    """The processes noted under `name`, whether alive or not."""
+def load_processes(directory: Path, name: str) -> list[Identity]:
+    """Return the processes saved in NAME.pids, alive or not; none when there is no such file."""
     try:
         return [Identity(*pair) for pair in json.loads((directory / f"{name}.pids").read_text())]
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return []
 
 
-def clear(directory: Path, *, keep_report: bool = False) -> None:
-    """End noted children, unmount, delete everything but what tells how it ended.
+def clear(directory: Path, *, keep_logs: bool = False) -> None:
+    """Kill the saved children, unmount the storage, and delete all files but those in KEPT.
 
-    `keep_report` keeps the logs too: the lab did not come up and somebody will ask why.
+    `keep_logs` keeps the logs as well, for a lab that failed to start. Raises LabError.
     """
-    left = [process for process in recall(directory, "children") if process.is_alive()]
-    for process in left:
+    alive = [process for process in load_processes(directory, "children") if process.is_alive()]
+    for process in alive:
         process.kill()
-    for process in left:
+    for process in alive:
         if not process.wait(10):
-            raise LabError(f"process {process.pid} of an earlier lab does not end")
+            raise LabError(f"process {process.pid} of an earlier lab does not end after SIGKILL")
     release(directory / "storage")
-    kept = KEPT | ({"log"} if keep_report else set())
+    kept = KEPT | ({"log"} if keep_logs else set())
     for path in directory.iterdir():
         if path.name in kept:
             continue

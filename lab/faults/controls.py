@@ -1,4 +1,4 @@
-"""Controls: nothing is broken, although it may look like it."""
+"""Controls: nothing is broken, but something looks unusual."""
 
 from __future__ import annotations
 
@@ -8,46 +8,48 @@ from typing import TYPE_CHECKING
 
 from core.files import write_file
 from lab import targets
-from lab.faults.heal import forget_logs
+from lab.faults.heal import delete_logs
 from lab.faults.model import Family, Kind, Need
 from lab.faults.storage import fill
 from lab.faults.tools import NOT_AUDIO
-from lab.processes import uptime
+from lab.state import LOAD_GENERATOR
 from lab.zaplog import zap_line
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.CONTROL)
-BUSY = 45
+BUSY_UPLOADS = 45
 IDLE_MINUTES = 62
 
 
-@FAMILY.fault("healthy", "nothing is done to the lab")
+@FAMILY.fault("healthy", "nothing is changed")
 def healthy(tools: FaultTools) -> None:
-    tools.wait_for_health("/readyz", 200)
+    tools.wait_for_http_status("/readyz", 200)
 
 
-@FAMILY.fault("healthy-busy", "many uploads, all under ten minutes old, are being worked off")
+@FAMILY.fault(
+    "healthy-busy", "many uploads wait, all younger than ten minutes, and the queue drains"
+)
 def busy(tools: FaultTools) -> None:
-    # About four seconds for each of four at a time: they last for the better part of a minute.
-    tools.switch(seconds_per_chunk=2.0)
-    uploads = tools.upload(BUSY)
-    tools.age(list(reversed(uploads)), newest=0, oldest=4)
+    # Four jobs run at a time, about four seconds each: the backlog lasts almost a minute.
+    tools.turn_on(seconds_per_chunk=2.0)
+    uploads = tools.upload(BUSY_UPLOADS)
+    tools.backdate(list(reversed(uploads)), newest=0, oldest=4)
 
 
 @FAMILY.fault("healthy-idle", "nobody has uploaded anything for an hour")
 def idle(tools: FaultTools) -> None:
-    tools.ask("stop", name="trickle")
+    tools.stop(LOAD_GENERATOR)
     tools.wait(
         lambda: (
             not tools.query("SELECT 1 FROM uploads WHERE status IN ('uploading', 'processing')")
         ),
         20,
-        "the last uploads to end",
+        "the end of the last uploads",
     )
-    tools.age_past(IDLE_MINUTES)
-    tools.wait_for_worker_line()
+    tools.backdate_history(IDLE_MINUTES)
+    tools.wait_for_worker_log()
 
 
 @FAMILY.fault("old-errors", "the log holds errors that are hours old")
@@ -66,14 +68,14 @@ def old_errors(tools: FaultTools) -> None:
         for number in range(20)
     )
     path = tools.lab.app_logs / "jobs.log"
-    # In front of today's lines, in the same file: its modification time tells nothing.
+    # Before today's lines, in the same file: the file's modification time does not help.
     write_file(path, lines + path.read_text(encoding="utf-8"))
 
 
-@FAMILY.fault("user-errors", "users sent files that are no audio, and were told so")
+@FAMILY.fault("user-errors", "users sent files that are not audio, and got an error message")
 def user_errors(tools: FaultTools) -> None:
     uploads = tools.upload(content=NOT_AUDIO)
-    tools.wait_for(uploads, "failed", "failed")
+    tools.wait_for_uploads(uploads, "failed", "failed")
 
 
 @FAMILY.fault("disk-85-percent", "the upload directory is 85 percent full", Need.FILE_SYSTEM)
@@ -87,23 +89,13 @@ def broker_absent(tools: FaultTools) -> None:
         return
     dataclasses.replace(tools.lab, broker=False).save()
     for name in ("worker", "api", "rabbitmq", "epmd"):
-        tools.ask("stop", name=name)
+        tools.stop(name)
     tools.lab = dataclasses.replace(tools.lab, broker=False)
     targets.write(tools.lab)
     for name in ("api", "worker"):
-        tools.ask("start", name=name)
-    tools.wait_for_health("/health/worker", 200)
-    tools.wait_for(tools.upload(1), "completed", "completed")
-    # The change was made long ago, as far as anyone who looks at the logs is concerned.
-    forget_logs(tools)
-    settle(tools)
-
-
-def settle(tools: FaultTools) -> None:
-    """Until the worker has been up for a while, as its target's threshold asks."""
-    pid = tools.pid("worker")
-    tools.wait(
-        lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
-        10,
-        "the worker to settle",
-    )
+        tools.start(name)
+    tools.wait_for_http_status("/health/worker", 200)
+    tools.wait_for_uploads(tools.upload(1), "completed", "completed")
+    # The logs must not show the change: in this control it was made long ago.
+    delete_logs(tools)
+    tools.wait_for_settled_worker()

@@ -1,4 +1,4 @@
-"""What a fault is."""
+"""The type of a fault, and the registration of fault functions."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a diagnosis should make of it."""
+    """The answer that a diagnosis should give."""
 
     SINGLE = "single"
     """One hypothesis of the runbook is true."""
     OUTSIDE = "outside"
-    """Something is broken that the runbook has no hypothesis for."""
+    """Something is broken that no hypothesis of the runbook covers."""
     CONTROL = "control"
     """Nothing is broken."""
 
 
 class Need(StrEnum):
-    """What the machine must offer for a fault."""
+    """A requirement of a fault on the machine."""
 
-    ROOT = "root"
     FILE_SYSTEM = "a file system of its own (root)"
     BROKER = "RabbitMQ"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which the lab can be broken, or just be different."""
+    """One way to break the lab, or a control that only looks unusual."""
 
     name: str
     description: str
     truth: frozenset[str]
-    """The hypotheses that are true while it lasts; empty for outside faults and controls."""
+    """The hypotheses that are true under this fault; empty for outside faults and controls."""
     kind: Kind
     inject: Callable[[FaultTools], None]
-    """Make it so, and return when it has taken hold. Raises LabError when it does not."""
+    """Injects the fault and returns when it has taken effect; raises LabError when it does not."""
     needs: frozenset[Need]
 
 
 class Family:
-    """Collects the faults of one truth, in the order of the file."""
+    """The faults that make the same hypotheses true, in the order of their module."""
 
     def __init__(self, kind: Kind, *truth: str) -> None:
         self.faults: list[Fault] = []

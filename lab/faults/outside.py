@@ -1,4 +1,4 @@
-"""Outside the runbook: broken, but by none of its hypotheses."""
+"""Faults outside the runbook: something is broken that no hypothesis covers."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ FAMILY = Family(Kind.OUTSIDE)
 @FAMILY.fault("api-down", "the API's process was killed")
 def api_down(tools: FaultTools) -> None:
     tools.signal("api", signal.SIGKILL)
-    tools.wait_for_health("/readyz", 0)
+    tools.wait_for_http_status("/readyz", 0)
 
 
 @FAMILY.fault("api-5xx", "the API answers every request under /api/v1 with 500")
 def api_5xx(tools: FaultTools) -> None:
-    tools.switch(api_panics=True)
-    tools.wait_for_health("/api/v1/uploads/any/status", 500)
+    tools.turn_on(api_panics=True)
+    tools.wait_for_http_status("/api/v1/uploads/any/status", 500)
 
 
-@FAMILY.fault("token-expired", "the token of operations was revoked")
+@FAMILY.fault("token-expired", "the operations token was revoked")
 def token_expired(tools: FaultTools) -> None:
     digest = hashlib.sha256(tools.lab.passwords.token.encode()).hexdigest()
     tools.query("UPDATE api_tokens SET revoked_at = now() WHERE token_sha256 = %s", digest)
 
 
-@FAMILY.fault("database-down", "PostgreSQL has ended")
+@FAMILY.fault("database-down", "PostgreSQL is not running")
 def database_down(tools: FaultTools) -> None:
-    tools.ask("stop", name="postgres")
-    tools.wait_for_health("/readyz", 503)
+    tools.stop("postgres")
+    tools.wait_for_http_status("/readyz", 503)
 
 
 @FAMILY.fault("database-locked", "a session holds an exclusive lock on uploads")
 def database_locked(tools: FaultTools) -> None:
-    tools.helper("table_lock")
+    tools.start_helper("table_lock")
     tools.wait(
         lambda: bool(
             tools.query(

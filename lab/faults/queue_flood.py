@@ -1,4 +1,4 @@
-"""Somebody else's work in the uploads' queue, more of it than is worked off."""
+"""Fill the upload queue with other work, faster than the worker consumes it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import pika
 
 from lab.state import QUEUE, load
 
-AT_ONCE = 3000
-PER_SECOND = 10
-MAX = 20_000
+FIRST_MESSAGES = 3000
+MESSAGES_PER_SECOND = 10
+MESSAGES_MAX = 20_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True)
+    """Publish until the limit, or until the supervisor stops this process."""
+    parser = argparse.ArgumentParser(prog="python -m lab.faults.queue_flood", description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)
     channel = pika.BlockingConnection(pika.URLParameters(lab.app_amqp_url)).channel()
-    for _ in range(AT_ONCE):
+    for _ in range(FIRST_MESSAGES):
         channel.basic_publish("", QUEUE, b"notify")
     pause = threading.Event()
-    for _ in range((MAX - AT_ONCE) // PER_SECOND):
+    for _ in range((MESSAGES_MAX - FIRST_MESSAGES) // MESSAGES_PER_SECOND):
         channel.connection.process_data_events(0)
-        for _ in range(PER_SECOND):
+        for _ in range(MESSAGES_PER_SECOND):
             channel.basic_publish("", QUEUE, b"notify")
         pause.wait(1.0)
 

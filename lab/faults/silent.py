@@ -1,4 +1,4 @@
-"""Processing failed silently: nobody wrote down that it went wrong."""
+"""Processing failed silently: a job went wrong and nothing recorded it."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 FAMILY = Family(Kind.SINGLE, "processing_failed_silently")
 
 
-@FAMILY.fault("error-swallowed", "jobs that went wrong are called completed")
+@FAMILY.fault("error-swallowed", "failed jobs are marked as completed")
 def swallowed(tools: FaultTools) -> None:
-    tools.switch(swallows_errors=True)
+    tools.turn_on(swallows_errors=True)
     uploads = tools.upload(content=NOT_AUDIO)
-    tools.wait_for(uploads, "uploading", "completed")
-    tools.age(uploads)
+    tools.wait_for_uploads(uploads, "uploading", "completed")
+    tools.backdate(uploads)
 
 
-@FAMILY.fault("error-not-recorded", "jobs failed, their uploads were not told")
+@FAMILY.fault("error-not-recorded", "jobs failed, and their uploads were not updated")
 def not_recorded(tools: FaultTools) -> None:
-    tools.switch(forgets_errors=True)
+    tools.turn_on(forgets_errors=True)
     uploads = tools.upload(content=NOT_AUDIO)
-    tools.wait_for(uploads, "uploading", "failed")
-    tools.age(uploads)
+    tools.wait_for_uploads(uploads, "uploading", "failed")
+    tools.backdate(uploads)
 
 
-@FAMILY.fault("job-never-created", "uploads arrived and got no job")
+@FAMILY.fault("job-never-created", "uploads were received and got no job")
 def never_created(tools: FaultTools) -> None:
-    tools.switch(drops_jobs=True)
+    tools.turn_on(drops_jobs=True)
     uploads = tools.upload(stem="répétition")
-    tools.wait_for(uploads, "uploading", None)
-    tools.age(uploads)
+    tools.wait_for_uploads(uploads, "uploading", None)
+    tools.backdate(uploads)
 
 
-@FAMILY.fault("status-update-lost", "jobs were done, the status update hit no row")
+@FAMILY.fault("status-update-lost", "jobs completed, and their status update matched no row")
 def update_lost(tools: FaultTools) -> None:
-    tools.switch(loses_updates=True)
+    tools.turn_on(loses_updates=True)
     uploads = tools.upload(stem="répétition")
-    tools.wait_for(uploads, "uploading", "completed")
-    tools.age(uploads)
+    tools.wait_for_uploads(uploads, "uploading", "completed")
+    tools.backdate(uploads)

@@ -1,4 +1,4 @@
-"""What an engineer with root could do to the lab: the means of every fault."""
+"""Tools that faults are made with: processes, bugs, SQL, uploads, ages, and waiting."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 
-from lab import broker, control
+from lab import broker, control, targets
 from lab.audio import tone
 from lab.bugs import read_bugs, write_bugs
 from lab.errors import LabError
-from lab.processes import process_state, wait_until
-from lab.state import QUEUE, load
+from lab.processes import process_state, uptime, wait_until
+from lab.state import LOAD_GENERATOR, QUEUE, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-NOT_AUDIO = b"ID3\x03\x00 this is no RIFF file, whatever its name says\n" * 40
-PAST_MINUTES = 50
-STUCK = 8
+NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
+HISTORY_MINUTES = 50
+STUCK_UPLOADS = 8
 OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5
 
 
 class FaultTools:
-    """Opened for one injection or healing; use it as a context manager."""
+    """The tools for one injection or one healing; a context manager that closes its HTTP client."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -49,126 +49,132 @@ class FaultTools:
     # Processes
 
     def ask(self, command: str, **arguments: object) -> Any:
+        """Send a command to the supervisor and return its answer; raises LabError."""
         return control.ask(self.directory, command, arguments)
 
+    def start(self, name: str) -> None:
+        """Start a service, unless it runs."""
+        self.ask("start", name=name)
+
+    def stop(self, name: str) -> None:
+        """Stop a service, if it runs."""
+        self.ask("stop", name=name)
+
     def pid(self, name: str) -> int | None:
-        """The process id of a service that runs."""
-        found = self.ask("status")["processes"].get(name)
-        return found["pid"] if found else None
+        """Return the process id of a service, None when it does not run."""
+        process = self.ask("status")["processes"].get(name)
+        return process["pid"] if process else None
 
     def signal(self, name: str, number: int, until: str | None = None) -> None:
-        """Send a signal and wait for the process's state, None for its end."""
+        """Send a signal to a service and wait for the process state `until`; None: for its end."""
         pid = self.pid(name)
         if pid is None:
             return
         self.ask("signal", name=name, number=number)
-        ended = (None, "Z") if until is None else (until,)
-        self.wait(lambda: process_state(pid) in ended, 10, f"signal {number} for {name}")
+        states = (None, "Z") if until is None else (until,)
+        self.wait(lambda: process_state(pid) in states, 10, f"signal {number} for {name}")
 
-    def helper(self, name: str, *argv: str) -> None:
-        """Start a helper module of this package under the supervisor."""
+    def start_helper(self, name: str) -> None:
+        """Start the module `name` of this package as a process of the supervisor."""
         module = f"lab.faults.{name}"
-        self.ask("helper", name=name, argv=[module, "--dir", str(self.directory), *argv])
+        self.ask("helper", name=name, argv=[module, "--dir", str(self.directory)])
 
-    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        wait_until(condition, seconds, what)
+    @contextmanager
+    def load_generator_stopped(self) -> Iterator[None]:
+        """Stop the load generator for a while, so that it neither uploads nor deletes."""
+        self.stop(LOAD_GENERATOR)
+        try:
+            yield
+        finally:
+            self.start(LOAD_GENERATOR)
 
     # The program's bugs
 
-    def switch(self, **bugs: bool | float) -> None:
-        """Switch bugs of the lab's program on beside those that are on already."""
-        now = read_bugs(self.directory)
-        write_bugs(self.directory, dataclasses.replace(now, **bugs))  # type: ignore[arg-type]
+    def turn_on(self, **bugs: bool | float) -> None:
+        """Turn on bugs of the lab's program; those that are on already stay on."""
+        current = read_bugs(self.directory)
+        write_bugs(self.directory, dataclasses.replace(current, **bugs))  # type: ignore[arg-type]
 
     # The database
 
     def query(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Run one statement as the owner of the tables; its rows, if it has any."""
+        """Run one statement as the owner of the tables and return its rows."""
         with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
             cursor = session.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
-    def count(self, uploads: Sequence[UUID], status: str, job: str | None) -> int:
-        """How many of the uploads have this status, and their job that one (None: no job)."""
+    def _count(self, uploads: Sequence[UUID], status: str, job_status: str | None) -> int:
+        """Return how many of `uploads` have this status and this job status (None: no job)."""
         rows = self.query(
             "SELECT count(*) FROM uploads u LEFT JOIN job_queue j"
             " ON j.payload ->> 'upload_id' = u.id::text"
             " WHERE u.id = ANY(%s) AND u.status = %s AND j.status IS NOT DISTINCT FROM %s",
             list(uploads),
             status,
-            job,
+            job_status,
         )
         return int(rows[0][0])
 
-    def wait_for(
-        self, uploads: Sequence[UUID], status: str, job: str | None, seconds: float = 20
-    ) -> None:
-        """Until every upload has this status and its job that one."""
-        self.wait(
-            lambda: self.count(uploads, status, job) == len(uploads),
-            seconds,
-            f"{len(uploads)} uploads {status} with {job or 'no'} job",
-        )
-
-    # Users
+    # Uploads
 
     @property
     def client(self) -> httpx.Client:
+        """The HTTP client of an ordinary user."""
         if self._client is None:
             token = {"Authorization": f"Bearer {self.lab.passwords.user_token}"}
             self._client = httpx.Client(base_url=self.lab.api_url, headers=token, timeout=20)
         return self._client
 
     def upload(
-        self, count: int = STUCK, *, stem: str = "session", content: bytes | None = None
+        self, count: int = STUCK_UPLOADS, *, stem: str = "session", content: bytes | None = None
     ) -> list[UUID]:
-        """Upload through the API as a user would, accepted or not; the ids of the rows it made."""
-        # Unique names, because the answer to an upload that failed does not tell its id.
+        """Upload `count` files through the API and return the ids of the rows in `uploads`.
+
+        An upload that the API refuses counts too: it leaves a row. Raises LabError when the API
+        does not answer or a row is missing.
+        """
+        # The names are unique: a refused upload's answer has no id, so its row is found by name.
         names = [f"{stem}-{uuid4().hex[:12]}.wav" for _ in range(count)]
         audio = content if content is not None else tone(0.5)
         for name in names:
             try:
                 self.client.post("/api/v1/upload", files={"file": (name, audio, "audio/wav")})
             except httpx.TransportError as exc:
-                raise LabError(f"the lab's API does not take uploads: {exc}") from exc
+                raise LabError(f"the lab's API does not answer: {exc}") from exc
         rows = self.query("SELECT id FROM uploads WHERE filename = ANY(%s)", names)
         if len(rows) != count:
             raise LabError(f"{count} uploads were sent, {len(rows)} are in the database")
-        self.note([row[0] for row in rows])
-        return [row[0] for row in rows]
+        uploads = [row[0] for row in rows]
+        self._record(uploads)
+        return uploads
 
-    @contextmanager
-    def without_users(self) -> Iterator[None]:
-        """Nobody else uploads or tidies up meanwhile."""
-        self.ask("stop", name="trickle")
-        try:
-            yield
-        finally:
-            self.ask("start", name="trickle")
+    def _record(self, uploads: Sequence[UUID]) -> None:
+        recorded = [*self.recorded_uploads(), *uploads]
+        self._record_file.write_text(json.dumps([str(upload) for upload in recorded]))
 
-    def note(self, uploads: Sequence[UUID]) -> None:
-        """Remember uploads that the fault made, so that healing can take them away."""
-        path = self.directory / "fault-uploads.json"
-        known = json.loads(path.read_text()) if path.exists() else []
-        path.write_text(json.dumps(known + [str(each) for each in uploads]))
+    def recorded_uploads(self) -> list[UUID]:
+        """Return the uploads that faults made; healing deletes them."""
+        if not self._record_file.exists():
+            return []
+        return [UUID(text) for text in json.loads(self._record_file.read_text())]
 
-    def noted(self) -> list[UUID]:
-        """The uploads that `note` remembers."""
-        path = self.directory / "fault-uploads.json"
-        return [UUID(each) for each in json.loads(path.read_text())] if path.exists() else []
+    def forget_recorded_uploads(self) -> None:
+        """Empty the record, once the uploads are deleted."""
+        self._record_file.unlink(missing_ok=True)
 
-    def forget_noted(self) -> None:
-        (self.directory / "fault-uploads.json").unlink(missing_ok=True)
+    @property
+    def _record_file(self) -> Path:
+        return self.directory / "fault-uploads.json"
 
-    def file_of(self, upload: UUID) -> Path:
-        """The stored file. LabError when there is none."""
+    def stored_file(self, upload: UUID) -> Path:
+        """Return the path of an upload's file; raises LabError when there is none."""
         for path in (self.lab.uploads / str(upload)).iterdir():
             return path
         raise LabError(f"upload {upload} has no file")
 
-    # Time: nobody waits ten minutes. Ages are all that is changed here.
+    # Time. Waiting ten minutes is too slow, so rows, files and logs are made older instead.
 
-    def age(
+    def backdate(
         self,
         uploads: Sequence[UUID],
         newest: float = NEWEST_MINUTES,
@@ -178,53 +184,54 @@ class FaultTools:
         step = (oldest - newest) / max(len(uploads) - 1, 1)
         with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
             for number, upload in enumerate(uploads):
-                by = timedelta(minutes=newest + number * step)
+                age = timedelta(minutes=newest + number * step)
                 session.execute(
                     "UPDATE uploads SET created_at = created_at - %s, updated_at = updated_at - %s"
                     " WHERE id = %s",
-                    (by, by, upload),
+                    (age, age, upload),
                 )
                 session.execute(
                     "UPDATE job_queue SET created_at = created_at - %s,"
                     " started_at = started_at - %s, completed_at = completed_at - %s"
                     " WHERE payload ->> 'upload_id' = %s",
-                    (by, by, by, str(upload)),
+                    (age, age, age, str(upload)),
                 )
-                self._age_files(upload, by.total_seconds())
+                self._backdate_files(upload, age.total_seconds())
 
-    def _age_files(self, upload: UUID, seconds: float) -> None:
+    def _backdate_files(self, upload: UUID, seconds: float) -> None:
         directory = self.lab.uploads / str(upload)
         if not directory.is_dir() or not os.access(directory, os.R_OK | os.X_OK):
             return
         for path in [*directory.iterdir(), directory]:
-            before = path.stat().st_mtime
+            modified = path.stat().st_mtime - seconds
             try:
-                os.utime(path, (before - seconds, before - seconds))
+                os.utime(path, (modified, modified))
             except OSError:
-                # A file system that is read-only by the fault keeps its times.
+                # The fault made the file system read-only: its times cannot change.
                 return
 
-    def age_past(self, minutes: float = PAST_MINUTES) -> None:
-        """Move what ended before now back in time: since the trouble began, nothing has ended.
+    def backdate_history(self, minutes: float = HISTORY_MINUTES) -> None:
+        """Move ended uploads and the logs into the past: since then, nothing has ended.
 
-        The logs so far are set aside as a rotated file of that age, as lumberjack does it.
+        The logs become rotated files of that age, named as lumberjack names them.
         """
-        by = timedelta(minutes=minutes)
-        since = datetime.now(UTC) - by
+        age = timedelta(minutes=minutes)
+        since = datetime.now(UTC) - age
         self.query(
             "WITH ended AS (UPDATE uploads SET created_at = created_at - %s,"
             " updated_at = updated_at - %s WHERE updated_at > %s"
             " AND status IN ('completed', 'failed') RETURNING id::text)"
             " UPDATE job_queue SET created_at = created_at - %s, started_at = started_at - %s,"
             " completed_at = completed_at - %s WHERE payload ->> 'upload_id' IN (TABLE ended)",
-            *(by, by, since, by, by, by),
+            *(age, age, since, age, age, age),
         )
         for directory in (self.lab.app_logs, self.lab.worker_logs):
             for path in directory.glob("*.log"):
                 if "-20" not in path.name:
-                    self._rotate(path, by.total_seconds())
+                    self._rotate(path, age.total_seconds())
 
     def _rotate(self, path: Path, seconds: float) -> None:
+        """Rename a log to a rotated one in which every line is `seconds` older."""
         moved = path.with_suffix(".moved")
         path.rename(moved)
         lines = []
@@ -233,41 +240,66 @@ class FaultTools:
             values["ts"] = round(values["ts"] - seconds, 6)
             lines.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n")
         moved.write_text("".join(lines), encoding="utf-8")
-        then = time.time() - seconds
-        os.utime(moved, (then, then))
-        stamp = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")[:-3]
+        modified = time.time() - seconds
+        os.utime(moved, (modified, modified))
+        stamp = datetime.fromtimestamp(modified, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")[:-3]
         moved.rename(path.with_name(f"{path.stem}-{stamp}.log"))
 
-    # What shows that a fault has taken hold
+    # Waiting for a condition. Each raises LabError when it does not come in time.
 
-    def wait_for_worker_line(self) -> None:
-        """Until the worker, which lives, has written to the log that `age_past` began."""
+    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        """Wait until `condition()` is true; `what` names it in the error."""
+        wait_until(condition, seconds, what)
+
+    def wait_for_uploads(
+        self, uploads: Sequence[UUID], status: str, job_status: str | None, seconds: float = 20
+    ) -> None:
+        """Wait until all uploads have this status and this job status (None: no job)."""
+        self.wait(
+            lambda: self._count(uploads, status, job_status) == len(uploads),
+            seconds,
+            f"{len(uploads)} uploads {status} with {job_status or 'no'} job",
+        )
+
+    def wait_for_worker_log(self) -> None:
+        """Wait until the worker writes to the new log that `backdate_history` left to it."""
         log = self.lab.worker_logs / "worker.log"
-        self.wait(log.exists, 10, "the next line of the worker")
+        self.wait(log.exists, 10, "the next line in the worker's log")
 
-    def health(self, path: str) -> int:
-        """The HTTP status of a health route, 0 when nobody answers."""
+    def wait_for_settled_worker(self) -> None:
+        """Wait until the worker is older than the target's `worker_settle`."""
+        pid = self.pid("worker")
+        self.wait(
+            lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
+            20,
+            "a worker that has run for a few seconds",
+        )
+
+    def http_status(self, path: str) -> int:
+        """Return the HTTP status of a GET, 0 when the API does not answer."""
         try:
             return httpx.get(self.lab.api_url + path, timeout=10).status_code
         except httpx.TransportError:
             return 0
 
-    def wait_for_health(self, path: str, status: int, seconds: float = 20) -> None:
-        self.wait(lambda: self.health(path) == status, seconds, f"{path} answers {status}")
+    def wait_for_http_status(self, path: str, status: int, seconds: float = 20) -> None:
+        """Wait until a GET of `path` answers `status`; 0: until the API does not answer."""
+        self.wait(lambda: self.http_status(path) == status, seconds, f"{path} answers {status}")
 
-    def depth(self, queue: str = QUEUE) -> dict[str, int]:
-        """Messages ready and unacknowledged, and consumers; absent figures are left out."""
-        found = broker.manage(self.lab, "GET", f"/api/queues/%2F/{queue}")
+    def queue_figures(self) -> dict[str, int]:
+        """Return the upload queue's messages and consumers; a figure may be missing for a while."""
+        queue = broker.manage(self.lab, "GET", f"/api/queues/%2F/{QUEUE}")
         keys = ("messages_ready", "messages_unacknowledged", "consumers")
-        return {key: found[key] for key in keys if key in found}
+        return {key: queue[key] for key in keys if key in queue}
 
-    def wait_for_depth(self, seconds: float = 40, **limits: tuple[int, int]) -> None:
-        """Until each figure of the queue lies in its range (least, most)."""
+    def wait_for_queue(self, seconds: float = 40, **limits: tuple[int, int]) -> None:
+        """Wait until each named figure of the upload queue lies within (minimum, maximum)."""
 
-        def holds() -> bool:
-            now = self.depth()
+        def within_limits() -> bool:
+            figures = self.queue_figures()
             return all(
-                key in now and least <= now[key] <= most for key, (least, most) in limits.items()
+                key in figures and minimum <= figures[key] <= maximum
+                for key, (minimum, maximum) in limits.items()
             )
 
-        self.wait(holds, seconds, f"queue with {limits}")
+        self.wait(within_limits, seconds, f"queue with {limits}")
