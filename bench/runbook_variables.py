@@ -1,4 +1,4 @@
-"""Shell variables for bench/runbook_commands.sh: where everything of a running lab is."""
+"""Print shell variables for bench/runbook_commands.sh: addresses and paths of the running lab."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ import sys
 
 
 def main() -> None:
-    """Print NAME=value lines for the lab whose status `python -m lab status --json` tells."""
-    command = [sys.executable, "-m", "lab", "status", "--json"]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    broker = told["broker"]
+    """Print one `export NAME=value` line per variable."""
+    lab = json.loads(_output(sys.executable, "-m", "lab", "status", "--json"))
+    broker = lab["broker"]
     if broker is None:
-        sys.exit(
-            "the runbook's commands are timed against a lab with RabbitMQ: python -m lab setup"
-        )
+        sys.exit("the runbook's commands need a lab with RabbitMQ: python -m lab setup")
     query = "SELECT id FROM uploads ORDER BY created_at DESC LIMIT 1"
-    newest = ["psql", "-XAtc", query, told["database"]["dsn"]]
     values = {
-        "api_url": told["api"]["url"],
-        "token": told["api"]["token"],
-        "dsn": told["database"]["dsn"],
+        "api_url": lab["api"]["url"],
+        "token": lab["api"]["token"],
+        "dsn": lab["database"]["dsn"],
         "management_url": broker["management_url"],
-        "upload_dir": told["storage"]["path"],
-        "log_files": told["logs"]["application"],
-        "worker_log_files": told["logs"]["worker"],
-        "upload_id": subprocess.run(
-            newest, check=True, capture_output=True, text=True
-        ).stdout.strip(),
-        # What rabbitmqctl needs to find this node and no other.
+        "upload_dir": lab["storage"]["path"],
+        "log_files": lab["logs"]["application"],
+        "worker_log_files": lab["logs"]["worker"],
+        "upload_id": _output("psql", "-XAtc", query, lab["database"]["dsn"]).strip(),
+        # For rabbitmqctl, to connect to this node and to no other.
         "RABBITMQ_NODENAME": broker["node"],
         "ERL_EPMD_PORT": str(broker["epmd_port"]),
         "HOME": broker["home"],
     }
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

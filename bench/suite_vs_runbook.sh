@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A whole run of the suite beside the runbook's commands typed in a shell, against the same running
-# lab, in one go. Needs hyperfine, curl, psql, and a lab: python -m lab up
+# Compare the time of a run of the suite with that of the runbook's commands in a shell, against the
+# same lab. Needs hyperfine, curl, psql, and a running lab: python -m lab up
 set -euo pipefail
 cd "$(dirname "$0")/.."
 values=$(mktemp)

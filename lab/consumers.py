@@ -70,7 +70,7 @@ class BrokerConsumer:
             channel = connection.channel()
             channel.basic_qos(prefetch_count=CONCURRENCY)
             channel.add_on_cancel_callback(self._on_cancel)
-            # The worker does not declare the queue: to make a deleted one again is up to operators.
+            # The worker does not declare the queue: a deleted queue is for an operator to restore.
             tag = channel.basic_consume(
                 QUEUE,
                 lambda _, method, properties, body: self._on_message(

@@ -1,4 +1,4 @@
-"""The supervisor's control socket: one JSON request and one JSON answer a connection."""
+"""The supervisor's control socket: one JSON request and one JSON answer per connection."""
 
 from __future__ import annotations
 

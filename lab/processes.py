@@ -76,7 +76,7 @@ def identify(pid: int) -> Identity | None:
 
 
 def process_state(pid: int) -> str | None:
-    """Return a process's state as the kernel's letter ("R", "S", "T", "Z"), None without one."""
+    """Return the kernel's letter for a process's state ("R", "S", "T"), None without a process."""
     stat = _stat(pid)
     return stat[0] if stat else None
 

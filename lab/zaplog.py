@@ -1,4 +1,4 @@
-"""Logs in the format of zap's production encoder: one JSON object a line, limited in size."""
+"""Logs in the format of zap's production encoder: one JSON object per line, limited in size."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _repair_storage(tools: FaultTools) -> None:
     moved_away = lab.storage_root / MOVED_AWAY
     if moved_away.is_dir():
         if lab.uploads.is_dir():
-            # The directory was made again meanwhile: its files go into the original one.
+            # A new directory was made meanwhile: its files go into the original one.
             for path in lab.uploads.iterdir():
                 path.rename(moved_away / path.name)
             lab.uploads.rmdir()

@@ -245,7 +245,7 @@ class FaultTools:
         stamp = datetime.fromtimestamp(modified, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")[:-3]
         moved.rename(path.with_name(f"{path.stem}-{stamp}.log"))
 
-    # Waiting for a condition. Each raises LabError when it does not come in time.
+    # Waiting for a condition; each method raises LabError on a timeout.
 
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait until `condition()` is true; `what` names it in the error."""
