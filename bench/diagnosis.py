@@ -1,10 +1,10 @@
-"""Time one diagnosis: the shipped model, and how the time grows with the number of causes.
+"""Time one diagnosis, with the shipped model and with models of more and more causes.
 
     python -m bench.diagnosis [--most N]
 
-Prints, for 60 checks each explained by all causes, the milliseconds (best of several) of the whole
-judgement with the contribution of every check, which is most of the work. The sets double with each
-cause, and so does the time.
+Prints the shortest time of several runs in milliseconds. The synthetic models have 60 checks, each
+explained by all causes. Each additional cause doubles the sets of causes, and so the time. Most of
+the work is the contribution of every check.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ CHECKS = 60
 
 @dataclass(frozen=True)
 class Result:
-    """As much of an outcome as the diagnosis reads."""
+    """The two fields of an outcome that the diagnosis reads."""
 
     check: str
     status: str
 
 
 def synthetic(causes: int) -> Evidence:
-    """A dense model: every cause explains every check, each a little differently."""
+    """Return a model in which every cause explains every check, with different weights."""
     nodes = tuple(Cause(f"cause_{n}", f"Cause {n}", 0.05) for n in range(causes))
     rows = tuple(
         CheckRow(
@@ -50,25 +50,31 @@ def synthetic(causes: int) -> Evidence:
 
 
 def milliseconds(evidence: Evidence) -> float:
-    """The best of several runs over outcomes of which every third failed."""
+    """Return the shortest time of the diagnoses in one second; every third check has failed."""
     results = [
         Result(row.id, "passed" if n % 3 else "failed") for n, row in enumerate(evidence.checks)
     ]
     best = math.inf
     deadline = time.perf_counter() + 1.0
     while True:
-        begin = time.perf_counter()
+        started_at = time.perf_counter()
         diagnose(evidence, results)
-        end = time.perf_counter()
-        best = min(best, end - begin)
-        if end > deadline:
+        ended_at = time.perf_counter()
+        best = min(best, ended_at - started_at)
+        if ended_at > deadline:
             return best * 1000
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Time one diagnosis.")
-    parser.add_argument("--most", type=int, default=12, help=f"causes at most, up to {MAX_CAUSES}")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=12,
+        metavar="N",
+        help=f"largest number of causes, up to {MAX_CAUSES} (default: %(default)s)",
+    )
     most = min(parser.parse_args().most, MAX_CAUSES)
     shipped = load_evidence(SHIPPED)
     print(

@@ -1,7 +1,9 @@
-"""What writing history, page, metrics and post-mortem adds to a whole run against the running lab.
+"""Time the files that a run writes beside report.json: history, page, metrics, post-mortem.
 
-Runs the suite in processes of its own, as a user does, and says the medians: the wall time of the
-whole process, and the part of it that went into the files beside report.json.
+    python -m lab up && python -m bench.rendering [--runs 10]
+
+Runs the suite in processes of its own, as a user does. Prints two medians: the wall time of the
+process, and the part of it that went into these files.
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ from reports.run import controller
 
 write = controller.write_artifacts
 
-def timed(*given):
-    began = time.perf_counter()
+def timed(*arguments):
+    started_at = time.perf_counter()
     try:
-        return write(*given)
+        return write(*arguments)
     finally:
-        print("artifacts", time.perf_counter() - began, file=sys.stderr)
+        print("artifacts", time.perf_counter() - started_at, file=sys.stderr)
 
 controller.write_artifacts = timed
 sys.exit(pytest.main(sys.argv[1:]))
@@ -37,14 +39,18 @@ sys.exit(pytest.main(sys.argv[1:]))
 
 
 def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10, help="default: %(default)s")
+    """Run the suite several times and print the medians."""
+    parser = argparse.ArgumentParser(
+        description="Time the files that a run writes beside report.json, against a running lab."
+    )
+    parser.add_argument(
+        "--runs", type=int, default=10, metavar="N", help="runs of the suite (default: %(default)s)"
+    )
     runs = parser.parse_args().runs
-    wholes, parts = [], []
+    totals, parts = [], []
     with tempfile.TemporaryDirectory() as out:
         for _ in range(runs):
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             done = subprocess.run(
                 [sys.executable, "-c", PROGRAM, "--target", "lab", f"--out={out}"],
                 cwd=ROOT,
@@ -53,12 +59,12 @@ def main() -> None:
                 text=True,
                 check=False,
             )
-            wholes.append(time.perf_counter() - began)
+            totals.append(time.perf_counter() - started_at)
             line = next(text for text in done.stderr.splitlines() if text.startswith("artifacts "))
             parts.append(float(line.split()[1]))
-    whole, part = statistics.median(wholes), statistics.median(parts)
-    print(f"{runs} runs, medians: whole {whole:.3f} s, files {part * 1000:.0f} ms")
-    print(f"writing them adds {part / (whole - part):.0%} to the rest")
+    total, part = statistics.median(totals), statistics.median(parts)
+    print(f"{runs} runs, medians: total {total:.3f} s, files {part * 1000:.0f} ms")
+    print(f"the files add {part / (total - part):.0%} to the rest of the run")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A schedule in small: consecutive runs of the timer's own command, with a fault in the middle.
+"""Soak test of scheduled runs: many runs in a row, with a fault in the middle.
 
     python -m lab up && python -m bench.soak [--runs 20] [--fault worker-killed]
 
-Each run is `deploy/run lab`, what cron, systemd and Kubernetes start, with a receiver of messages
-and heartbeats on loopback. Before run 8 the lab is broken, after run 12 it is healed. Exits with 1
-unless there was exactly one alert, one recovery, and a heartbeat for each run.
+Each run is `deploy/run lab`, the command that cron, systemd and Kubernetes start. A receiver on
+loopback gets the alerts and heartbeats. The fault is injected before run 8 and healed after run 12.
+Exits with 1 unless there is exactly one alert, one recovery, and one heartbeat per run.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import time
 from pathlib import Path
 
 from bench.receiver import Receiver
+from core.text import count
+from core.units import format_duration
 
 ROOT = Path(__file__).resolve().parents[1]
-BREAK_BEFORE, HEAL_AFTER = 8, 12
+INJECT_BEFORE, HEAL_AFTER = 8, 12
 RUN_MAX = 180.0
 
 
@@ -30,8 +32,8 @@ def lab(*arguments: str) -> None:
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=RUN_MAX)
 
 
-def one_run(out: Path, receiver: Receiver) -> tuple[int, str]:
-    """Start what the timer starts; returns its exit status and its first line and errors."""
+def scheduled_run(out: Path, receiver: Receiver) -> tuple[int, str]:
+    """Run the scheduler's command; return its exit status and its headline, or its last output."""
     environ = os.environ | {
         "VEZA_OUT": str(out),
         "VEZA_PYTHON": sys.executable,
@@ -50,43 +52,57 @@ def one_run(out: Path, receiver: Receiver) -> tuple[int, str]:
     )
     states = ("Healthy", "At risk", "Incident", "Unknown", "Interrupted")
     lines = done.stdout.splitlines()
-    said = next((line for line in lines if line.startswith(states)), done.stdout[-200:])
-    return done.returncode, said
+    headline = next((line for line in lines if line.startswith(states)), done.stdout[-200:])
+    return done.returncode, headline
 
 
 def soak(runs: int, fault: str) -> bool:
-    """Do it, and print each run as it ends; returns whether all was as it should be."""
-    began = time.monotonic()
+    """Run the soak test and print each run; return whether the messages were as expected."""
+    started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="veza-soak-") as folder, Receiver() as receiver:
         for number in range(1, runs + 1):
-            if number == BREAK_BEFORE:
+            if number == INJECT_BEFORE:
                 lab("inject", fault)
             before = len(receiver.got)
-            status, said = one_run(Path(folder), receiver)
+            status, headline = scheduled_run(Path(folder), receiver)
             new = receiver.got[before:]
-            what = [got.said["title"] if got.path == "/alerts" else got.path for got in new]
-            print(f"{number:>3}  exit {status}  {said[:70]:<70}  received: {', '.join(what)}")
+            titles = [got.said["title"] if got.path == "/alerts" else got.path for got in new]
+            print(f"{number:>3}  exit {status}  {headline[:70]:<70}  received: {', '.join(titles)}")
             if number == HEAL_AFTER:
                 lab("heal")
-        told = [(got.said["type"], got.said["title"]) for got in receiver.under("/alerts")]
+        kinds = [got.said["type"] for got in receiver.under("/alerts")]
         pings = [got.path for got in receiver.under("/ping")]
         for got in receiver.under("/alerts"):
             print(f"\n{got.said['title']}\n{got.said['message']}")
-    alerts = sum(kind != "success" for kind, _ in told)
-    recoveries = sum(kind == "success" for kind, _ in told)
+    recoveries = kinds.count("success")
+    alerts = len(kinds) - recoveries
     failed = pings.count("/ping/fail")
     print(
-        f"\n{runs} runs in {time.monotonic() - began:.0f} s: {alerts} alert, "
-        f"{recoveries} recovery, {len(pings)} heartbeats ({failed} of a failure)"
+        f"\n{count(runs, 'run')} in {format_duration(time.monotonic() - started_at)}: "
+        f"{count(alerts, 'alert')}, {count(recoveries, 'recovery', 'recoveries')}, "
+        f"{count(len(pings), 'heartbeat')}, {failed} of them for a failed run"
     )
     return (alerts, recoveries, len(pings)) == (1, 1, runs)
 
 
 def main() -> int:
-    """Read the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="A schedule in small, against a running lab.")
-    parser.add_argument("--runs", type=int, default=20, help=f"more than {HEAL_AFTER} (default 20)")
-    parser.add_argument("--fault", default="worker-killed", help="see: python -m lab faults")
+    """Read the command line, run, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        description="Soak test of scheduled runs, against a running lab."
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=20,
+        metavar="N",
+        help=f"number of runs, more than {HEAL_AFTER} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fault",
+        default="worker-killed",
+        metavar="NAME",
+        help="the fault; `python -m lab faults` lists them (default: %(default)s)",
+    )
     options = parser.parse_args()
     return 0 if soak(options.runs, options.fault) else 1
 

@@ -42,8 +42,8 @@ def read_text(path: str | Path, limit: int = READ_MAX) -> str:
         raise FileError(f"{path}, line {line}: not UTF-8 text") from exc
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path` atomically, making its folder.
+def write_file(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write UTF-8 text to `path` atomically, with the permissions `mode`, making its folder.
 
     A reader sees the old content or the new, never a part. Raises FileError and then leaves the
     old content in place and no temporary file.
@@ -57,8 +57,8 @@ def write_file(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            # mkstemp's 0600 would hide the report from the monitoring user that reads it.
-            os.fchmod(file.fileno(), 0o644)
+            # mkstemp's 0600 would hide a report from the monitoring user that reads it.
+            os.fchmod(file.fileno(), mode)
         temporary.replace(path)
         temporary = None
     except OSError as exc:

@@ -1,1 +1,1 @@
-"""A small but real Veza on loopback: PostgreSQL, RabbitMQ, API, worker, storage, logs."""
+"""A small, real Veza on loopback: PostgreSQL, RabbitMQ, API, worker, storage, logs."""

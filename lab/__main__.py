@@ -1,4 +1,4 @@
-"""`python -m lab`."""
+"""Command line entry point: `python -m lab`."""
 
 import sys
 

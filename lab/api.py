@@ -18,7 +18,7 @@ from lab import database
 from lab.bugs import read_bugs
 from lab.metrics import UploadCollector
 from lab.publisher import Publisher
-from lab.routes import MAX_BYTES, RefusedError, Uploads, envelope
+from lab.routes import MAX_BYTES, TOO_LARGE, RefusedError, Uploads, envelope
 from lab.state import Lab, load
 from lab.zaplog import ZapLog
 
@@ -27,7 +27,7 @@ BODY_MAX = MAX_BYTES + 4096
 
 
 def build(lab: Lab) -> FastAPI:
-    """The application; its publisher thread runs from now on."""
+    """Return the application and start its publisher thread."""
     zap = ZapLog(lab.app_logs / "api.log")
     pool = database.Pool(lab.owner_dsn, "veza-api")
     publisher = Publisher(lab, zap) if lab.broker else None
@@ -37,7 +37,7 @@ def build(lab: Lab) -> FastAPI:
     registry.register(UploadCollector(pool, datetime.now(UTC)))
     app = FastAPI(title="Veza upload API", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(Uploads(lab, pool, publisher, zap).router())
-    _answer_trouble(app, lab, zap)
+    _add_error_handlers(app, lab, zap)
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -59,9 +59,9 @@ def build(lab: Lab) -> FastAPI:
 
 
 def _health(checks: dict[str, str]) -> JSONResponse:
-    fine = all(state == "ok" for state in checks.values())
-    data = {"status": "ok" if fine else "unavailable", "checks": checks}
-    return JSONResponse({"success": fine, "data": data}, 200 if fine else 503)
+    healthy = all(state == "ok" for state in checks.values())
+    data = {"status": "ok" if healthy else "unavailable", "checks": checks}
+    return JSONResponse({"success": healthy, "data": data}, 200 if healthy else 503)
 
 
 def _database_state(pool: database.Pool) -> str:
@@ -83,14 +83,14 @@ def _worker_state(pool: database.Pool) -> str:
     except psycopg.Error as exc:
         return database.reason(exc)
     if row is None:
-        return "no worker has reported yet"
+        return "no worker has sent a heartbeat yet"
     if row["age"] > HEARTBEAT_MAX_SECONDS:
         return f"last heartbeat {row['age']:.0f} s ago"
-    return "ok" if row["consuming"] else "alive but not consuming"
+    return "ok" if row["consuming"] else "running but not consuming"
 
 
-def _answer_trouble(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
-    """Every answer under /api/v1 is an envelope, also when something is broken."""
+def _add_error_handlers(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
+    """Answer errors under /api/v1 with Veza's envelope, and apply the `api_panics` bug."""
 
     @app.exception_handler(RefusedError)
     def refused(_: Request, exc: Exception) -> JSONResponse:
@@ -112,11 +112,11 @@ def _answer_trouble(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
         return envelope(404, "NOT_FOUND", f"no such route: {request.url.path[:200]}")
 
     @app.middleware("http")
-    async def first(request: Request, call_next: Any) -> Any:
-        # Before a byte of the body is read: what is announced as too large, or not announced.
+    async def check_request(request: Request, call_next: Any) -> Any:
+        # Refused before the body is read: a size that is too large, or not given.
         length = request.headers.get("content-length", "")
         if request.method == "POST" and not (length.isdecimal() and int(length) <= BODY_MAX):
-            return envelope(413 if length else 411, "TOO_LARGE", "an upload may have 50 MB")
+            return envelope(413 if length else 411, "TOO_LARGE", TOO_LARGE)
         if request.url.path.startswith("/api/v1") and read_bugs(lab.directory).api_panics:
             zap.error(
                 "middleware/recovery.go:41",
@@ -128,6 +128,7 @@ def _answer_trouble(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
 
 
 def main() -> None:
+    """Serve the API until this process is stopped."""
     parser = argparse.ArgumentParser(prog="python -m lab.api", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)

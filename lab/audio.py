@@ -1,4 +1,4 @@
-"""Small real WAV files, and reading them for real."""
+"""Make and decode small WAV files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FRAMES_PER_CHUNK = 2048
 
 
 class NotAudioError(Exception):
-    """The user's file cannot be decoded: the user's mistake, not ours."""
+    """The file cannot be decoded: the user sent something else than audio."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What reading a track to its end tells."""
+    """The properties of a track that was read to its end."""
 
     seconds: float
     peak: float
@@ -32,7 +32,7 @@ class Analysis:
 
 
 def tone(seconds: float = 0.6, pitch: float = 440.0, rate: int = 8000) -> bytes:
-    """A mono 16-bit WAV file with a sine tone (about 16 kB a second)."""
+    """Return a mono 16-bit WAV file with a sine tone, about 16 kB a second."""
     step = 2 * math.pi * pitch / rate
     samples = array.array(
         "h", (int(12000 * math.sin(step * i)) for i in range(int(seconds * rate)))
@@ -47,9 +47,9 @@ def tone(seconds: float = 0.6, pitch: float = 440.0, rate: int = 8000) -> bytes:
 
 
 class Track:
-    """A 16-bit WAV file that is open.
+    """An open 16-bit WAV file; a context manager.
 
-    Raises NotAudioError when it is none, OSError when it cannot be read.
+    Raises NotAudioError when the file is not one, OSError when it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,9 +73,10 @@ class Track:
         self._raw.close()
 
     def analyse(self, on_progress: Callable[[float], None]) -> Analysis:
-        """Read every frame.
+        """Read every frame and return the track's properties.
 
-        `on_progress` gets the share that is done, 0 to 1, after each chunk, and may raise to stop.
+        Calls `on_progress` after each chunk with the share that is read, 0 to 1. An exception that
+        it raises stops the reading.
         """
         digest = hashlib.sha256()
         total, done, peak = self._wave.getnframes(), 0, 0

@@ -1,4 +1,4 @@
-"""`python -m lab bench`: break the lab in every way there is, run the suite, score what it says."""
+"""`python -m lab bench`: inject every fault, run the suite under each, score the diagnosis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import faults, lifecycle
 from lab.errors import LabError
 from lab.score import (
     Trial,
-    always,
+    always_blame,
     confusion,
     contradictions,
     random_first_place,
@@ -33,45 +33,46 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 EVIDENCE = ROOT / "runbooks" / "upload_stuck" / "evidence.toml"
 RUN_MAX = 120.0
+"""Seconds that one run of the suite may take."""
 WORKER = "job_worker_down"
 
 
-def everything() -> list[tuple[str, ...]]:
-    """Return every set of faults that the bench injects: singles, controls, outside, pairs."""
-    return [(name,) for name in faults.FAULTS] + [tuple(pair) for pair in faults.PAIRS]
+def parse_fault_sets(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the fault sets written as "a" or "a+b"; without any, all faults and all pairs.
 
-
-def chosen(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the sets of faults that `names` ask for; several at once are written a+b."""
-    for name in {part for text in names for part in text.split("+")}:
-        faults.known(name)
-    return [tuple(text.split("+")) for text in names] or everything()
+    Raises LabError for an unknown fault.
+    """
+    for name in {part for text in texts for part in text.split("+")}:
+        faults.get_fault(name)
+    singles = [(name,) for name in faults.FAULTS]
+    return [tuple(text.split("+")) for text in texts] or [*singles, *faults.PAIRS]
 
 
 def bench(directory: Path, names: Sequence[str], repeat: int, file: Path | None) -> list[Trial]:
-    """Run the trials in the lab of `directory`, else in one of their own; print and save them.
+    """Run the trials and print their score; `file` gets them as JSON after each trial.
 
-    Raises LabError when a fault does not take hold or the suite leaves no report.
+    Uses the lab of `directory` if it runs, or else starts one for the bench. Raises LabError when a
+    fault does not take effect or the suite writes no report.
     """
     trials = []
-    with _lab(directory) as home:
-        for round_ in range(repeat):
-            for injected in chosen(names):
-                lacking = faults.lacking(home, injected)
-                if lacking:
-                    print(f"{'+'.join(injected)}: left out, needs {lacking}", file=sys.stderr)
+    with _running_lab(directory) as lab_directory:
+        for round_number in range(1, repeat + 1):
+            for fault_set in parse_fault_sets(names):
+                missing = faults.missing_needs(lab_directory, fault_set)
+                if missing:
+                    print(f"{'+'.join(fault_set)}: skipped, needs {missing}", file=sys.stderr)
                     continue
-                trial = run_trial(home, injected)
+                trial = run_trial(lab_directory, fault_set)
                 trials.append(trial)
-                print(_line(trial, round_ + 1), file=sys.stderr, flush=True)
+                print(_line(trial, round_number), file=sys.stderr, flush=True)
                 if file:
                     file.write_text(json.dumps(as_json(trials), indent=1) + "\n")
-    print(summary(trials, weights_of(EVIDENCE)))
+    print(summary(trials, read_weights(EVIDENCE)))
     return trials
 
 
 @contextmanager
-def _lab(directory: Path) -> Iterator[Path]:
+def _running_lab(directory: Path) -> Iterator[Path]:
     if lifecycle.is_running(directory):
         yield directory
         return
@@ -83,34 +84,37 @@ def _lab(directory: Path) -> Iterator[Path]:
             lifecycle.down(Path(folder))
 
 
-def run_trial(directory: Path, injected: tuple[str, ...]) -> Trial:
-    """Inject, run the suite as a user would, heal, and return what the run said."""
-    faults.inject(directory, injected)
+def run_trial(directory: Path, fault_set: tuple[str, ...]) -> Trial:
+    """Inject faults, run the suite as a user does, heal, and return the trial; raises LabError."""
+    faults.inject(directory, fault_set)
     try:
         report, seconds = run_suite(directory)
     finally:
         faults.heal(directory)
-    involved = [faults.FAULTS[name] for name in injected]
+    injected = [faults.FAULTS[name] for name in fault_set]
     diagnosis = report["diagnosis"]
     return Trial(
-        names=injected,
-        kind="pair" if len(injected) > 1 else str(involved[0].kind),
-        truth=frozenset().union(*(fault.truth for fault in involved)),
+        names=fault_set,
+        kind="pair" if len(injected) > 1 else str(injected[0].kind),
+        truth=frozenset().union(*(fault.truth for fault in injected)),
         state=report["state"],
         certainty=diagnosis["certainty"],
         ranking=tuple((h["id"], h["probability"]) for h in diagnosis["hypotheses"]),
-        held=frozenset(diagnosis["most_likely_set"]),
+        most_likely_set=frozenset(diagnosis["most_likely_set"]),
         statuses={r["outcome"]["check"]: r["outcome"]["status"] for r in report["results"]},
         seconds=seconds,
     )
 
 
 def run_suite(directory: Path, *arguments: str) -> tuple[dict[str, Any], float]:
-    """Run the suite against the lab in a process of its own; its report and its wall time."""
+    """Run the suite in a process of its own; return its report and its wall time in seconds.
+
+    Raises LabError when it writes no report.
+    """
     with tempfile.TemporaryDirectory(prefix="veza-bench-out-") as out:
         command = [sys.executable, "-m", "pytest", "--target", "lab", f"--out={out}", *arguments]
         environment = os.environ | {"VEZA_LAB_DIR": str(directory)}
-        began = time.monotonic()
+        started_at = time.monotonic()
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -120,84 +124,86 @@ def run_suite(directory: Path, *arguments: str) -> tuple[dict[str, Any], float]:
             timeout=RUN_MAX,
             check=False,
         )
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - started_at
         try:
             text = (Path(out) / "lab" / "report.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             raise LabError(
-                f"the run left no report: {(done.stdout + done.stderr)[-800:]}"
+                f"the run wrote no report: {(done.stdout + done.stderr)[-800:]}"
             ) from None
     return json.loads(text), seconds
 
 
-def weights_of(path: Path) -> dict[tuple[str, str], float]:
+def read_weights(path: Path) -> dict[tuple[str, str], float]:
     """Return the declared weights of an evidence table, by (check, cause)."""
     rows = tomllib.loads(path.read_text(encoding="utf-8"))["checks"]
     return {(c, cause): w for c, row in rows.items() for cause, w in row["explained_by"].items()}
 
 
 def as_json(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """Return the trials as JSON-able values."""
+    """Return the trials as values that JSON can hold."""
     return [
         asdict(trial)
-        | {"truth": sorted(trial.truth), "held": sorted(trial.held), "right": trial.is_right}
+        | {
+            "truth": sorted(trial.truth),
+            "most_likely_set": sorted(trial.most_likely_set),
+            "right": trial.is_right,
+        }
         for trial in trials
     ]
 
 
-def _line(trial: Trial, round_: int) -> str:
+def _line(trial: Trial, round_number: int) -> str:
     first, probability = trial.ranking[0]
-    verdict = "right" if trial.is_right else "WRONG"
+    result = "right" if trial.is_right else "WRONG"
     failed = sum(status == "failed" for status in trial.statuses.values())
-    said = "+".join(sorted(trial.held)) if trial.kind == "pair" else trial.said
+    answer = "+".join(sorted(trial.most_likely_set)) if trial.kind == "pair" else trial.answer
     return (
-        f"{round_} {verdict} {'+'.join(trial.names):<38} {trial.state:<8} {said} "
+        f"{round_number} {result} {'+'.join(trial.names):<38} {trial.state:<8} {answer} "
         f"({first} {probability:.3f}), {failed} failed, {trial.seconds:.1f} s"
     )
 
 
 def summary(trials: Sequence[Trial], weights: dict[tuple[str, str], float]) -> str:
-    """Return the figures as text, beside two rankings that know nothing."""
-    blind = random_first_place(trials)
+    """Return the score as text, beside two baselines: always the worker, and a random ranking."""
     lines = [
-        f"{'':<24}{'this suite':>14}{'always worker':>16}{'by lot':>10}",
-        *_rows(score(trials), score(always(trials, WORKER)), blind),
+        f"{'':<24}{'this suite':>14}{'always worker':>16}{'random':>10}",
+        *_rows(score(trials), score(always_blame(trials, WORKER)), random_first_place(trials)),
         "",
-        "said (columns) under what was true (rows):",
+        "confusion matrix, answers (columns) by true cause (rows):",
         *_matrix(trials),
     ]
     lines += [
-        f"weight contradicted: {one.check} given {one.cause}: declared {one.declared}, "
-        f"seen {one.failed} of {one.seen}"
-        for one in contradictions(trials, weights)
+        f"weight contradicted: {weight.check} under {weight.cause}: declared {weight.declared}, "
+        f"failed in {weight.failed} of {weight.runs} runs"
+        for weight in contradictions(trials, weights)
     ]
     wrong = sorted({"+".join(trial.names) for trial in trials if not trial.is_right})
     lines.append(f"wrong: {', '.join(wrong) or 'none'}")
-    lines.append("A regression sentinel on a lab, not a measure of any Veza but this one.")
+    lines.append("These figures detect regressions. They measure this lab, not a live Veza.")
     return "\n".join(lines)
 
 
-def _rows(ours: Score, worker: Score, blind: float | None) -> list[str]:
-    rates = ("first_place", "exact_pairs", "false_alarms", "outside_recognised")
+def _rows(suite: Score, worker: Score, random_rate: float | None) -> list[str]:
     rows = []
-    for name in rates:
-        mine, theirs = getattr(ours, name), getattr(worker, name)
-        lot = f"{blind:.2f}" if name == "first_place" and blind is not None else "-"
-        rows.append(
-            f"{name.replace('_', ' '):<24}{f'{mine[0]} of {mine[1]}':>14}"
-            f"{f'{theirs[0]} of {theirs[1]}':>16}{lot:>10}"
-        )
+    for name in ("first_place", "exact_pairs", "false_alarms", "outside_recognised"):
+        (count, total), (worker_count, worker_total) = getattr(suite, name), getattr(worker, name)
+        random = f"{random_rate:.2f}" if name == "first_place" and random_rate is not None else "-"
+        rows.append(_row(name, f"{count} of {total}", f"{worker_count} of {worker_total}", random))
     for name in ("mean_probability", "brier", "median_seconds"):
-        mine, theirs = getattr(ours, name), getattr(worker, name)
-        shown = ["-" if value is None else f"{value:.3f}" for value in (mine, theirs)]
-        other = "-" if name == "median_seconds" else shown[1]
-        rows.append(f"{name.replace('_', ' '):<24}{shown[0]:>14}{other:>16}{'-':>10}")
+        values = (getattr(suite, name), getattr(worker, name))
+        figures = ["-" if value is None else f"{value:.3f}" for value in values]
+        rows.append(_row(name, figures[0], "-" if name == "median_seconds" else figures[1], "-"))
     return rows
+
+
+def _row(name: str, suite: str, worker: str, random: str) -> str:
+    return f"{name.replace('_', ' '):<24}{suite:>14}{worker:>16}{random:>10}"
 
 
 def _matrix(trials: Sequence[Trial]) -> list[str]:
     matrix = confusion(trials)
-    columns = sorted({said for row in matrix.values() for said in row})
+    columns = sorted({answer for row in matrix.values() for answer in row})
     head = f"{'':<28}" + "".join(f"{_short(column):>12}" for column in columns)
     return [head] + [
         f"{truth:<28}" + "".join(f"{row[column] or '.':>12}" for column in columns)

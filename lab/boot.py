@@ -1,4 +1,4 @@
-"""The order in which a lab comes up, and how each of its processes is started."""
+"""Start a lab: the order of its processes, and the command of each."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import httpx
 import psycopg
 
-from lab import broker, history, postgres, storage, targets
+from lab import broker, postgres, seed_data, storage, targets
 from lab.errors import LabError
-from lab.processes import run, spawn, uptime, wait_until
-from lab.state import Lab, load, new_lab
+from lab.processes import environment_with_lab, run, spawn, uptime, wait_until
+from lab.state import LOAD_GENERATOR, LOAD_GENERATOR_USER, Lab, load, new_lab
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.children import Children, Start
 
-OPERATIONS_USER = None
-TRICKLE_USER = UUID("7e2a0c1c-0000-4000-8000-000000000001")
-
 
 def boot(directory: Path, children: Children, *, with_broker: bool) -> None:
-    """From an empty directory to a lab in which an upload has been completed. Raises LabError."""
+    """Start a lab in an empty directory and wait until an upload completes; raises LabError."""
     for name in ("log", "log/veza-backend-api", "log/veza-worker"):
         (directory / name).mkdir()
     kind = storage.prepare(directory / "storage")
@@ -49,31 +45,38 @@ def boot(directory: Path, children: Children, *, with_broker: bool) -> None:
     _wait(children, "postgres", lambda: postgres.is_ready(lab), 30)
     postgres.create_database(lab)
     _issue_tokens(lab)
-    history.seed(lab)
+    seed_data.seed(lab)
     if lab.broker:
         _wait(children, "rabbitmq", lambda: broker.is_ready(lab), 60)
     for name in ("api", "worker"):
         children.start(name, service(name))
-    _wait(children, "api", lambda: _answers(lab, "/readyz"), 20)
-    _wait(children, "worker", lambda: _answers(lab, "/health/worker"), 20)
-    children.start("trickle", service("trickle"))
-    _wait(children, "trickle", lambda: _completed_one(lab), 20)
+    _wait(children, "api", lambda: _is_healthy(lab, "/readyz"), 20)
+    _wait(children, "worker", lambda: _is_healthy(lab, "/health/worker"), 20)
+    children.start(LOAD_GENERATOR, service(LOAD_GENERATOR))
+    _wait(children, LOAD_GENERATOR, lambda: _has_completed_an_upload(lab), 20)
     worker = children.pids()["worker"]
     _wait(children, "worker", lambda: uptime(worker) > targets.SETTLED_SECONDS, 20)
     if lab.broker:
-        _wait(children, "rabbitmq", lambda: broker.tells_of_deliveries(lab), 20)
+        _wait(children, "rabbitmq", lambda: broker.reports_acknowledgements(lab), 20)
     targets.write(lab)
 
 
 def services(lab: Lab) -> Callable[[str], Start]:
-    """How to start each by name. KeyError for a name that is none."""
+    """Return a lookup from a service's name to the function that starts it.
+
+    The lookup raises KeyError for an unknown name.
+    """
 
     def program(name: str) -> Start:
-        module = {"api": "lab.api", "worker": "lab.job_worker", "trickle": "lab.trickle"}[name]
+        module = {
+            "api": "lab.api",
+            "worker": "lab.job_worker",
+            LOAD_GENERATOR: "lab.load_generator",
+        }[name]
         return lambda: spawn(
             [sys.executable, "-m", module, "--dir", str(lab.directory)],
             log=lab.directory / "log" / f"{name}.out",
-            env=_environment(),
+            env=environment_with_lab(),
             obey_modes=lab.drops_capabilities,
         )
 
@@ -86,22 +89,21 @@ def services(lab: Lab) -> Callable[[str], Start]:
 
 
 def helper(argv: list[str]) -> Start:
-    """A process of a fault: `python -m <argv>`."""
+    """Return the function that starts a fault's helper process: `python -m <argv>`."""
     directory = Path(argv[argv.index("--dir") + 1])
     lab = load(directory)
     return lambda: spawn(
-        [sys.executable, "-m", *argv], log=lab.directory / "log" / "helper.out", env=_environment()
+        [sys.executable, "-m", *argv],
+        log=lab.directory / "log" / "helper.out",
+        env=environment_with_lab(),
     )
 
 
-def _environment() -> dict[str, str]:
-    root = str(Path(__file__).parent.parent)
-    path = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
-
-
 def _may_drop_capabilities() -> bool:
-    """As root: whether our program can be read without root's privilege to overlook modes."""
+    """Return whether root's API and worker can run without the right to ignore file modes.
+
+    They cannot where the interpreter or the code is closed to other users.
+    """
     if os.geteuid() != 0:
         return False
     setpriv = shutil.which("setpriv") or "setpriv"
@@ -114,15 +116,15 @@ def _may_drop_capabilities() -> bool:
 
 
 def _wait(children: Children, name: str, condition: Callable[[], bool], seconds: float) -> None:
-    def holds() -> bool:
+    def is_ready() -> bool:
         if children.has_ended(name):
-            raise LabError(f"{name} ended at once; what it said is in log/{name}.out")
+            raise LabError(f"{name} ended at once; its output is in log/{name}.out")
         return condition()
 
-    wait_until(holds, seconds, f"{name} is ready")
+    wait_until(is_ready, seconds, f"{name} is ready")
 
 
-def _answers(lab: Lab, path: str) -> bool:
+def _is_healthy(lab: Lab, path: str) -> bool:
     try:
         return httpx.get(lab.api_url + path, timeout=3).status_code == 200
     except httpx.TransportError:
@@ -132,8 +134,8 @@ def _answers(lab: Lab, path: str) -> bool:
 def _issue_tokens(lab: Lab) -> None:
     with psycopg.connect(lab.owner_dsn) as session:
         for token, user in (
-            (lab.passwords.token, OPERATIONS_USER),
-            (lab.passwords.user_token, TRICKLE_USER),
+            (lab.passwords.token, None),
+            (lab.passwords.user_token, LOAD_GENERATOR_USER),
         ):
             session.execute(
                 "INSERT INTO api_tokens (token_sha256, user_id) VALUES (%s, %s)",
@@ -141,10 +143,10 @@ def _issue_tokens(lab: Lab) -> None:
             )
 
 
-def _completed_one(lab: Lab) -> bool:
+def _has_completed_an_upload(lab: Lab) -> bool:
     with psycopg.connect(lab.owner_dsn) as session:
         row = session.execute(
             "SELECT count(*) FROM uploads WHERE user_id = %s AND status = 'completed'",
-            (TRICKLE_USER,),
+            (LOAD_GENERATOR_USER,),
         ).fetchone()
     return row is not None and row[0] > 0

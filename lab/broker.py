@@ -1,4 +1,4 @@
-"""RabbitMQ as a private node: its own ports, data, cookie, users and management plugin."""
+"""RabbitMQ as a private node with its own ports, data, cookie, users and management plugin."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from lab.errors import LabError
 from lab.processes import spawn
 from lab.state import DEAD_LETTER, QUEUE, Lab
 
-# Debian's wrapper in /usr/sbin insists on root or rabbitmq; the script behind it runs as anyone.
+# Debian's wrapper in /usr/sbin runs as root or rabbitmq only; its script here runs as any user.
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")
-# Statistics are refreshed each second instead of every five, so that figures lag little.
+# Statistics are refreshed every second instead of every five, so that figures lag less.
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
 management.tcp.ip = 127.0.0.1
@@ -39,12 +39,12 @@ QUEUE_ARGUMENTS = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DE
 
 
 def is_installed() -> bool:
-    """Whether rabbitmq-server is on this machine."""
+    """Return whether rabbitmq-server is on this machine."""
     return (SCRIPTS / "rabbitmq-server").exists()
 
 
 def prepare(lab: Lab) -> None:
-    """Write the node's configuration, cookie, and the definitions it loads when it boots."""
+    """Write the node's configuration, its cookie, and the definitions that it loads at start."""
     home = lab.directory / "rabbitmq"
     for name in ("data", "log"):
         (home / name).mkdir(parents=True)
@@ -87,7 +87,7 @@ def _definitions(lab: Lab) -> dict[str, Any]:
         ],
         "permissions": [
             permission("veza", ".*", ".*", ".*"),
-            # A passive declaration needs no right beyond the virtual host.
+            # A passive declaration needs no permission but access to the virtual host.
             permission("veza_checks", "^$", "^$", "^$"),
         ],
         "queues": [
@@ -108,13 +108,13 @@ def _queue(name: str, arguments: dict[str, str]) -> dict[str, Any]:
 
 
 def _hash(password: str) -> str:
-    """RabbitMQ's own salted form: base64(salt + sha256(salt + password))."""
+    """Return RabbitMQ's salted hash of a password: base64(salt + sha256(salt + password))."""
     salt = secrets.token_bytes(4)
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 def environment(lab: Lab) -> dict[str, str]:
-    """What the node and rabbitmqctl need to find each other and nobody else's node."""
+    """Return the environment in which node and rabbitmqctl find each other, and no other node."""
     home = lab.directory / "rabbitmq"
     return os.environ | {
         "HOME": str(home),
@@ -127,7 +127,7 @@ def environment(lab: Lab) -> dict[str, str]:
         "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
         "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
-        # The shell script then becomes the Erlang machine itself: a direct child.
+        # The shell script then execs the Erlang VM, which so becomes a direct child process.
         "RABBITMQ_ALLOW_INPUT": "1",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
             "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1} "
@@ -137,7 +137,7 @@ def environment(lab: Lab) -> dict[str, str]:
 
 
 def start_epmd(lab: Lab) -> subprocess.Popen[bytes]:
-    """Erlang's port mapper in the foreground, on a port of its own."""
+    """Start Erlang's port mapper in the foreground, on a port of its own."""
     return spawn(
         ["epmd", "-port", str(lab.ports.epmd), "-address", "127.0.0.1"],
         log=lab.directory / "log" / "epmd.out",
@@ -154,7 +154,7 @@ def start(lab: Lab) -> subprocess.Popen[bytes]:
 
 
 def is_ready(lab: Lab) -> bool:
-    """Whether management answers and both queues are there."""
+    """Return whether the management API answers and both queues exist."""
     try:
         names = {queue["name"] for queue in manage(lab, "GET", "/api/queues/%2F")}
     except LabError:
@@ -163,7 +163,7 @@ def is_ready(lab: Lab) -> bool:
 
 
 def control(lab: Lab, *arguments: str) -> str:
-    """Run rabbitmqctl against this node; its output."""
+    """Run rabbitmqctl against this node and return its output; raises LabError."""
     done = subprocess.run(
         [str(SCRIPTS / "rabbitmqctl"), "--quiet", *arguments],
         env=environment(lab),
@@ -178,14 +178,17 @@ def control(lab: Lab, *arguments: str) -> str:
     return done.stdout
 
 
-def tells_of_deliveries(lab: Lab) -> bool:
-    """Whether management's figures, which lag, have an acknowledgement of the upload queue."""
+def reports_acknowledgements(lab: Lab) -> bool:
+    """Return whether the management API, whose figures lag, counts an acknowledged upload job."""
     queue = manage(lab, "GET", f"/api/queues/%2F/{QUEUE}")
     return bool(queue.get("message_stats", {}).get("ack"))
 
 
 def manage(lab: Lab, method: str, path: str, body: object = None) -> Any:
-    """One call of the management API as its administrator; the decoded answer, None when empty."""
+    """Call the management API as administrator and return the decoded answer, None when empty.
+
+    Raises LabError.
+    """
     credentials = base64.b64encode(f"veza:{lab.passwords.owner}".encode()).decode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{lab.ports.management}{path}",

@@ -1,15 +1,16 @@
-"""Bugs of the lab's own program that can be switched on: bugs.json in the lab's directory.
+"""Bugs of the lab's own program that can be turned on, in bugs.json of the lab's directory.
 
-They stand for defects that a program can really have. Most bite only on a class of inputs, file
-names that are not plain ASCII, so that other users' uploads go on well beside them.
+Each is a defect that a real program can have. Most affect only uploads whose file name is not plain
+ASCII, so that the uploads of other users still complete.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
+
+from core.files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,32 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bugs:
-    """All off in a healthy lab."""
+    """The bugs that are on; a healthy lab has none."""
 
     api_panics: bool = False
-    """Every route under /api/v1 answers 500."""
+    """The API answers 500 on every route under /api/v1."""
     drops_jobs: bool = False
-    """Unusual names: the upload is accepted, its job is never created."""
+    """Unusual names: the API accepts the upload and never creates its job."""
     swallows_errors: bool = False
-    """A file that cannot be processed: the job is called completed, the upload is left alone."""
+    """Invalid audio: the job is marked as completed and the upload is not updated."""
     forgets_errors: bool = False
-    """A file that cannot be processed: the job fails, and nobody writes that down."""
+    """Invalid audio: the job is marked as failed without an error, the upload is not updated."""
     loses_updates: bool = False
-    """Unusual names: the last status update is sent to an id that does not exist."""
+    """Unusual names: the last status update has an id that does not exist."""
     hangs: bool = False
     """Unusual names: processing never returns."""
     stops_consuming: bool = False
-    """The worker cancels its consumer and lives on."""
+    """The worker cancels its consumer and keeps running."""
     dies_at_start: bool = False
-    """The worker ends soon after it has started."""
+    """The worker exits soon after its start."""
     seconds_per_chunk: float = 0.0
-    """Every chunk of audio takes this much longer."""
+    """Seconds that each chunk of audio takes in addition."""
     processing_timeout: float = 600.0
-    """Seconds that a job may take; Veza's own value is ten minutes."""
+    """Seconds that a job may take; Veza itself uses ten minutes."""
 
 
 def read_bugs(directory: Path) -> Bugs:
-    """The bugs that are on now; none when the file is not there."""
+    """Return the bugs that are on; without a file, none is."""
     try:
         values = json.loads((directory / "bugs.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -52,12 +53,10 @@ def read_bugs(directory: Path) -> Bugs:
 
 
 def write_bugs(directory: Path, bugs: Bugs) -> None:
-    """Switch bugs on and off, all or nothing."""
-    temporary = directory / f"bugs.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(asdict(bugs)), encoding="utf-8")
-    temporary.replace(directory / "bugs.json")
+    """Turn bugs on and off, atomically."""
+    write_file(directory / "bugs.json", json.dumps(asdict(bugs)))
 
 
 def is_unusual(filename: str) -> bool:
-    """The class of inputs on which some bugs bite."""
+    """Return whether a file name belongs to the inputs that some bugs affect."""
     return not filename.isascii()

@@ -1,4 +1,4 @@
-"""The supervisor's children by name: start, signal, stop, restart, remember."""
+"""The supervisor's child processes by name: start, signal, stop and restart them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab import remains
+from lab import clean_up
 from lab.errors import LabError
 from lab.processes import identify
 
@@ -18,75 +18,79 @@ if TYPE_CHECKING:
 Start = Callable[[], "subprocess.Popen[bytes]"]
 OUTPUT_MAX_BYTES = 4 * 1024 * 1024
 RESTART_SECONDS = 0.8
-# How each is asked to end; the others get SIGTERM. RabbitMQ would take seconds for an orderly end
-# of data that is thrown away; PostgreSQL's SIGQUIT frees its shared memory at once.
-ENDING = {"rabbitmq": signal.SIGKILL, "epmd": signal.SIGKILL, "postgres": signal.SIGQUIT}
+# The signal that stops each service; the others get SIGTERM. An orderly stop of RabbitMQ takes
+# seconds and saves data that the lab deletes. PostgreSQL frees its shared memory on SIGQUIT.
+STOP_SIGNALS = {"rabbitmq": signal.SIGKILL, "epmd": signal.SIGKILL, "postgres": signal.SIGQUIT}
 
 
 class Children:
-    """Used from the main thread only: a parent-death signal follows the thread that forked."""
+    """The child processes of one supervisor.
+
+    Use it in the main thread only: the kernel sends a parent-death signal when the thread ends
+    that started the child.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._restarted: dict[str, float] = {}
-        """Names that are started again when they end, with the earliest moment for that."""
+        """Children to restart when they end, each with the earliest monotonic time for it."""
 
     def start(self, name: str, start: Start) -> int:
-        """Start it unless it runs; its process id."""
+        """Start a child unless it runs, and return its process id."""
         running = self._running.get(name)
         if running is None or running.poll() is not None:
             self._running[name] = start()
-            self._remember()
+            self._save_identities()
         return self._running[name].pid
 
     def pids(self) -> dict[str, int]:
-        """Those that run."""
+        """Return the process ids of the running children, by name."""
         return {name: child.pid for name, child in self._running.items() if child.poll() is None}
 
     def has_ended(self, name: str) -> bool:
-        """Whether it was started and is no more."""
+        """Return whether the child was started and has ended."""
         child = self._running.get(name)
         return child is not None and child.poll() is not None
 
     def send(self, name: str, number: int) -> None:
-        """A signal. LabError when no such child runs."""
+        """Send a signal to a child; raises LabError when it does not run."""
         child = self._running.get(name)
         if child is None or child.poll() is not None:
             raise LabError(f"{name} is not running")
         child.send_signal(number)
 
     def stop(self, name: str, seconds: float = 3) -> None:
-        """End it, politely first. Nothing to do is fine."""
+        """Stop a child: with its stop signal, then with SIGKILL. Does nothing when none runs."""
         self._restarted.pop(name, None)
         child = self._running.pop(name, None)
         if child is None:
             return
         if child.poll() is None:
-            child.send_signal(ENDING.get(name, signal.SIGTERM))
-            # One that was stopped would not see a polite signal.
+            child.send_signal(STOP_SIGNALS.get(name, signal.SIGTERM))
+            # A child that is stopped (SIGSTOP) handles no other signal until it continues.
             child.send_signal(signal.SIGCONT)
             try:
                 child.wait(seconds)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait(10)
-        self._remember()
+        self._save_identities()
 
     def stop_all(self) -> None:
-        """The latest first, since it uses the earlier."""
+        """Stop all children in reverse order of their start: each depends on earlier ones."""
         for name in reversed(list(self._running)):
             self.stop(name)
 
     def keep_restarting(self, name: str, on: bool) -> None:
-        """Start it again whenever it ends, as an init system would; off by default."""
+        """Turn on or off that a child is restarted whenever it ends, as an init system does."""
         if on:
             self._restarted[name] = 0.0
         else:
             self._restarted.pop(name, None)
 
-    def look_after(self, service: Callable[[str], Start]) -> None:
-        """Reap those that ended, restart those that shall be, cap what they print."""
+    def supervise(self, service: Callable[[str], Start]) -> None:
+        """Reap ended children, restart those that `keep_restarting` names, and cap their logs."""
         for name, child in list(self._running.items()):
             if child.poll() is None or name not in self._restarted:
                 continue
@@ -98,6 +102,6 @@ class Children:
                 with path.open("wb"):
                     pass
 
-    def _remember(self) -> None:
-        found = [identify(child.pid) for child in self._running.values() if child.poll() is None]
-        remains.remember(self._directory, "children", [each for each in found if each])
+    def _save_identities(self) -> None:
+        identities = [identify(pid) for pid in self.pids().values()]
+        clean_up.save_processes(self._directory, "children", filter(None, identities))

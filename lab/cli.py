@@ -1,4 +1,4 @@
-"""Command line of the lab: setup, up, status, faults, inject, heal, down."""
+"""Command line of the lab: setup, up, status, faults, inject, heal, bench, down."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.units import format_duration
 from lab import lifecycle
 from lab.errors import LabError
 from lab.install import COMMAND, setup
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when done, 1 when it cannot be done, 2 for wrong arguments."""
+    """Run one command; return 0 on success, 1 on failure. Wrong arguments exit with 2."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.act(parsed))
@@ -28,53 +29,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lab: {exc}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing is left to flush into the closed pipe.
+        # The reader closed the pipe (`| head`). Without this, Python's final flush would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("lab: interrupted; what was begun may go on: python -m lab down", file=sys.stderr)
+        print("lab: interrupted; to end the lab: python -m lab down", file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lab",
-        description="A small but real Veza on loopback: PostgreSQL, RabbitMQ, API, job worker.",
+        description="A small, real Veza on loopback: PostgreSQL, RabbitMQ, API, job worker.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     command = commands.add_parser("setup", help="install what is missing (RabbitMQ, through apt)")
     command.set_defaults(act=_setup)
 
-    command = commands.add_parser(
-        "up", help="start the lab and wait until an upload has gone through"
-    )
+    command = commands.add_parser("up", help="start the lab and wait until an upload completes")
     _add_directory(command)
-    command.add_argument("--owner", type=int, metavar="PID", help="end with this process")
     command.add_argument(
-        "--no-broker", action="store_true", help="run from the job_queue table, without RabbitMQ"
+        "--owner", type=int, metavar="PID", help="end the lab when this process ends"
+    )
+    command.add_argument(
+        "--no-broker",
+        action="store_true",
+        help="start no RabbitMQ; the worker polls the job_queue table",
     )
     command.set_defaults(act=_up)
 
-    command = commands.add_parser("status", help="where everything is")
+    command = commands.add_parser("status", help="print URLs, paths and process ids")
     _add_directory(command)
-    command.add_argument("--json", action="store_true", help="everything, for programs")
+    command.add_argument("--json", action="store_true", help="print all of it as JSON")
     command.set_defaults(act=_status)
 
-    command = commands.add_parser("faults", help="what can be broken, and what that makes true")
-    command.add_argument("--json", action="store_true", help="for programs")
+    command = commands.add_parser(
+        "faults", help="list the faults and the hypothesis that each makes true"
+    )
+    command.add_argument("--json", action="store_true", help="print them as JSON")
     command.set_defaults(act=_faults)
 
-    command = commands.add_parser("inject", help="break the lab and wait until that shows")
+    command = commands.add_parser("inject", help="inject faults and wait until they take effect")
     _add_directory(command)
     command.add_argument("names", nargs="+", metavar="FAULT", help="see: python -m lab faults")
     command.set_defaults(act=_inject)
 
-    command = commands.add_parser("heal", help="undo every fault and wait until the lab is well")
+    command = commands.add_parser("heal", help="undo every fault and wait until the lab is healthy")
     _add_directory(command)
     command.set_defaults(act=_heal)
 
-    command = commands.add_parser("bench", help="break it in every way and score the diagnosis")
+    command = commands.add_parser(
+        "bench", help="inject every fault, run the checks, and score the diagnosis"
+    )
     _add_directory(command)
     command.add_argument(
         "--fault",
@@ -82,13 +89,15 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME",
-        help="only these; a+b is two at once (default: every fault, control and pair)",
+        help="inject only these; a+b injects two at once (default: all faults, controls and pairs)",
     )
-    command.add_argument("--repeat", type=int, default=1, metavar="N", help="default: 1")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write each trial there")
+    command.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="repeat all trials N times (default: 1)"
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the trials to this file")
     command.set_defaults(act=_bench)
 
-    command = commands.add_parser("down", help="end the lab and what it left behind")
+    command = commands.add_parser("down", help="end the lab and delete its files")
     _add_directory(command)
     command.set_defaults(act=_down)
     return parser
@@ -100,7 +109,8 @@ def _add_directory(command: argparse.ArgumentParser) -> None:
         type=lambda text: Path(text).expanduser().absolute(),
         default=default_directory(),
         metavar="DIR",
-        help="the lab's directory; two labs run side by side in two of them (default: %(default)s)",
+        help="the lab's directory; labs in different directories run side by side "
+        "(default: %(default)s)",
     )
 
 
@@ -110,15 +120,15 @@ def _setup(_: argparse.Namespace) -> int:
 
 
 def _up(parsed: argparse.Namespace) -> int:
-    began = time.monotonic()
+    started_at = time.monotonic()
     was_running = lifecycle.is_running(parsed.dir)
     lab = lifecycle.up(parsed.dir, owner=parsed.owner, broker=not parsed.no_broker)
     if was_running:
         print("The lab was up already.")
     else:
-        print(f"The lab is up after {time.monotonic() - began:.1f} s.")
+        print(f"The lab is up after {_since(started_at)}.")
     if not lab.broker:
-        reason = "as asked" if parsed.no_broker else f"install it with: {COMMAND}"
+        reason = "--no-broker" if parsed.no_broker else f"install it with: {COMMAND}"
         print(f"It runs without RabbitMQ, from the job_queue table ({reason}).")
     print(lifecycle.as_text(lifecycle.describe(parsed.dir)))
     return 0
@@ -126,15 +136,16 @@ def _up(parsed: argparse.Namespace) -> int:
 
 def _status(parsed: argparse.Namespace) -> int:
     description = lifecycle.describe(parsed.dir)
-    print(lifecycle.as_json(description) if parsed.json else lifecycle.as_text(description))
+    text = json.dumps(description, indent=2) if parsed.json else lifecycle.as_text(description)
+    print(text)
     return 0
 
 
 def _faults(parsed: argparse.Namespace) -> int:
-    # Imported when needed: `status` and `down` shall be quick.
+    # Imported here, so that `status` and `down` start quickly.
     from lab.faults import FAULTS, PAIRS
 
-    listed = [
+    rows = [
         {
             "name": fault.name,
             "kind": fault.kind.value,
@@ -145,29 +156,29 @@ def _faults(parsed: argparse.Namespace) -> int:
         for fault in FAULTS.values()
     ]
     if parsed.json:
-        print(json.dumps({"faults": listed, "pairs": PAIRS}, indent=2))
+        print(json.dumps({"faults": rows, "pairs": PAIRS}, indent=2))
         return 0
-    for fault in listed:
-        meaning = ", ".join(fault["truth"]) or str(fault["kind"])
-        print(f"{fault['name']:<24} {meaning:<28} {fault['description']}")
+    for row in rows:
+        truth = ", ".join(row["truth"]) or str(row["kind"])
+        print(f"{row['name']:<24} {truth:<28} {row['description']}")
     return 0
 
 
 def _inject(parsed: argparse.Namespace) -> int:
     from lab import faults
 
-    began = time.monotonic()
+    started_at = time.monotonic()
     faults.inject(parsed.dir, parsed.names)
-    print(f"{', '.join(parsed.names)}: injected in {time.monotonic() - began:.1f} s.")
+    print(f"{', '.join(parsed.names)}: injected in {_since(started_at)}.")
     return 0
 
 
 def _heal(parsed: argparse.Namespace) -> int:
     from lab import faults
 
-    began = time.monotonic()
+    started_at = time.monotonic()
     faults.heal(parsed.dir)
-    print(f"The lab is healthy again after {time.monotonic() - began:.1f} s.")
+    print(f"The lab is healthy again after {_since(started_at)}.")
     return 0
 
 
@@ -181,3 +192,7 @@ def _bench(parsed: argparse.Namespace) -> int:
 def _down(parsed: argparse.Namespace) -> int:
     print("The lab is down." if lifecycle.down(parsed.dir) else f"No lab was up in {parsed.dir}.")
     return 0
+
+
+def _since(started_at: float) -> str:
+    return format_duration(time.monotonic() - started_at)

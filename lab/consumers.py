@@ -1,4 +1,4 @@
-"""Where the worker's jobs come from: RabbitMQ, or the job_queue table where there is no broker."""
+"""Sources of the worker's jobs: RabbitMQ, or the job_queue table in a lab without a broker."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ OTHER_WORK_SECONDS = 0.5
 
 
 class Consumer(Protocol):
-    """A source of jobs that works them off until told to stop."""
+    """Gets jobs from one source and has them processed until the worker stops."""
 
     consuming: bool
 
-    def run(self) -> None: ...
+    def run(self) -> None:
+        """Process jobs until the `stop` event is set."""
 
 
 class BrokerConsumer:
-    """Takes messages a few at a time, and acknowledges each when its job has ended."""
+    """Consumes a few messages at a time and acknowledges each when its job has ended."""
 
     def __init__(self, lab: Lab, processor: Processor, zap: ZapLog, stop: threading.Event) -> None:
         self.consuming = False
@@ -61,7 +62,7 @@ class BrokerConsumer:
 
     def _consume(self) -> None:
         parameters = pika.URLParameters(self._lab.app_amqp_url)
-        # A frozen worker is noticed by the broker within seconds, not minutes.
+        # Short, so that the broker notices a frozen worker within seconds.
         parameters.heartbeat = 5
         parameters.client_properties = {"connection_name": "veza-worker"}
         connection = pika.BlockingConnection(parameters)
@@ -69,7 +70,7 @@ class BrokerConsumer:
             channel = connection.channel()
             channel.basic_qos(prefetch_count=CONCURRENCY)
             channel.add_on_cancel_callback(self._on_cancel)
-            # Not declared here: a queue that somebody deleted is an operator's decision.
+            # The worker does not declare the queue: a deleted queue is for an operator to restore.
             tag = channel.basic_consume(
                 QUEUE,
                 lambda _, method, properties, body: self._on_message(
@@ -108,13 +109,13 @@ class BrokerConsumer:
             if verdict is Verdict.RETRY:
                 time.sleep(RETRY_SECONDS)
             try:
-                connection.add_callback_threadsafe(lambda: answer(verdict))
+                connection.add_callback_threadsafe(lambda: acknowledge(verdict))
             except AMQPError:
                 self._zap.warn(
                     "jobs/consumer.go:96", "not acknowledged, the broker will deliver it again"
                 )
 
-        def answer(verdict: Verdict) -> None:
+        def acknowledge(verdict: Verdict) -> None:
             if not channel.is_open:
                 return
             if verdict is Verdict.DONE:
@@ -128,14 +129,14 @@ class BrokerConsumer:
         try:
             job = UUID(body.decode("ascii"))
         except ValueError:
-            # Other work shares the queue: telling another service, which takes its time to answer.
+            # A message of other work that shares the queue. It is slow, as a call of a service is.
             self._stop.wait(OTHER_WORK_SECONDS)
             return Verdict.DONE
         return self._processor.process(job)
 
 
 class TableConsumer:
-    """Polls job_queue; a row that is locked belongs to another thread."""
+    """Polls the job_queue table for pending jobs."""
 
     def __init__(
         self,
@@ -152,7 +153,7 @@ class TableConsumer:
         self._zap = zap
         self._stop = stop
         self._threads = ThreadPoolExecutor(CONCURRENCY, "job")
-        self._busy: set[UUID] = set()
+        self._running: set[UUID] = set()
 
     def run(self) -> None:
         self._zap.info("jobs/poller.go:33", "job worker polling the job_queue table")
@@ -161,25 +162,25 @@ class TableConsumer:
             if not self.consuming:
                 continue
             try:
-                self._take()
+                self._submit_pending()
             except psycopg.Error as exc:
                 self.consuming = False
                 self._zap.warn(
                     "jobs/poller.go:47", "job_queue cannot be read", reason=database.reason(exc)
                 )
 
-    def _take(self) -> None:
-        free = CONCURRENCY - len(self._busy)
+    def _submit_pending(self) -> None:
+        free = CONCURRENCY - len(self._running)
         if free <= 0:
             return
         with self._database.connection() as session:
             rows = session.execute(
                 "SELECT id FROM job_queue WHERE type = %s AND status = 'pending'"
                 " AND NOT id = ANY(%s) ORDER BY created_at LIMIT %s",
-                (QUEUE, list(self._busy), free),
+                (QUEUE, list(self._running), free),
             ).fetchall()
         for row in rows:
-            self._busy.add(row["id"])
+            self._running.add(row["id"])
             self._threads.submit(self._work, row["id"])
 
     def _work(self, job: UUID) -> None:
@@ -187,4 +188,4 @@ class TableConsumer:
             if self._processor.process(job) is Verdict.RETRY:
                 time.sleep(RETRY_SECONDS)
         finally:
-            self._busy.discard(job)
+            self._running.discard(job)

@@ -1,4 +1,4 @@
-"""The line to the supervisor: one JSON object each way over a unix socket of the lab."""
+"""The supervisor's control socket: one JSON request and one JSON answer per connection."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MAX_BYTES = 64 * 1024
@@ -18,14 +19,17 @@ MAX_BYTES = 64 * 1024
 def ask(
     directory: Path, command: str, arguments: dict[str, object] | None = None, seconds: float = 30
 ) -> Any:
-    """Have the supervisor do `command`; its answer. LabError when there is none or it refuses."""
+    """Send `command` to the supervisor and return its answer.
+
+    Raises LabError when no supervisor answers within `seconds`, and when the command fails.
+    """
     request = json.dumps({"command": command, **(arguments or {})}) + "\n"
     try:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(seconds)
-            _at(directory, line.connect)
-            line.sendall(request.encode())
-            with line.makefile("rb") as answers:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            _with_address(directory, connection.connect)
+            connection.sendall(request.encode())
+            with connection.makefile("rb") as answers:
                 answer = json.loads(answers.readline(MAX_BYTES) or b"null")
     except (FileNotFoundError, ConnectionError):
         raise LabError(
@@ -34,29 +38,29 @@ def ask(
     except (OSError, ValueError) as exc:
         raise LabError(f"the lab's supervisor does not answer: {exc}") from exc
     if answer is None:
-        raise LabError("the lab's supervisor went away")
+        raise LabError("the lab's supervisor closed the connection without an answer")
     if answer.get("error"):
         raise LabError(answer["error"])
     return answer.get("result")
 
 
 def listen(directory: Path) -> socket.socket:
-    """The supervisor's end, for this user only."""
+    """Return the supervisor's listening socket, which only this user can connect to."""
     (directory / "control").unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX)
     previous = os.umask(0o077)
     try:
-        _at(directory, server.bind)
+        _with_address(directory, server.bind)
     finally:
         os.umask(previous)
     server.listen(8)
     return server
 
 
-def _at(directory: Path, act: Any) -> None:
-    # A socket's path may have 107 bytes; through the open directory it is always short enough.
+def _with_address(directory: Path, call: Callable[[str], object]) -> None:
+    """Call `call` with a path of the socket that fits into the 107 bytes of a unix address."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        act(f"/proc/self/fd/{descriptor}/control")
+        call(f"/proc/self/fd/{descriptor}/control")
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What API and worker ask the database; one small pool of connections a process."""
+"""SQL of API and worker, and a small connection pool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUSES = ("uploading", "pending", "processing", "completed", "failed", "quaran
 
 
 def reason(exc: Exception) -> str:
-    """Why the database did not do it, in the words of a Go driver: one short line."""
+    """Return the first line of a database error, worded as a Go driver words it."""
     text = str(exc).partition("\n")[0]
     if "refused" in text:
         return "dial tcp: connect: connection refused"
@@ -30,7 +30,7 @@ def reason(exc: Exception) -> str:
 
 
 class Pool:
-    """Lends connections; a broken one is thrown away, and the next borrower gets a new one."""
+    """A pool of connections for one process; it replaces broken ones."""
 
     def __init__(self, dsn: str, application: str, size: int = 8) -> None:
         self._dsn = dsn
@@ -39,7 +39,7 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection in a transaction that is committed at the end. Raises OperationalError."""
+        """Lend a connection within one transaction; raises psycopg.OperationalError."""
         connection = self._borrow()
         try:
             with connection.transaction():
@@ -48,16 +48,16 @@ class Pool:
             if connection.closed or connection.broken:
                 connection.close()
             else:
-                self._give_back(connection)
+                self._return(connection)
             raise
-        self._give_back(connection)
+        self._return(connection)
 
     def _borrow(self) -> Connection:
         try:
             while True:
                 connection = self._idle.get_nowait()
                 try:
-                    # The server may have been restarted since.
+                    # The server may have restarted since the last use.
                     connection.execute("SELECT 1")
                 except psycopg.OperationalError:
                     connection.close()
@@ -73,7 +73,7 @@ class Pool:
                 options="-c statement_timeout=8000",
             )
 
-    def _give_back(self, connection: Connection) -> None:
+    def _return(self, connection: Connection) -> None:
         try:
             self._idle.put_nowait(connection)
         except queue.Full:
@@ -81,6 +81,7 @@ class Pool:
 
 
 def create_upload(session: Connection, upload: UUID, user: UUID, filename: str) -> None:
+    """Insert an upload with status `uploading`."""
     session.execute(
         "INSERT INTO uploads (id, user_id, filename, status, progress)"
         " VALUES (%s, %s, %s, 'uploading', 0)",
@@ -89,24 +90,30 @@ def create_upload(session: Connection, upload: UUID, user: UUID, filename: str) 
 
 
 def find_upload(session: Connection, upload: UUID) -> DictRow | None:
+    """Return the row of an upload, None when there is none."""
     return session.execute("SELECT * FROM uploads WHERE id = %s", (upload,)).fetchone()
 
 
 def find_token(session: Connection, digest: str) -> DictRow | None:
-    """The token with this SHA-256, unless it was revoked."""
+    """Return the token with this SHA-256 digest, None when it is unknown or revoked."""
     return session.execute(
         "SELECT user_id FROM api_tokens WHERE token_sha256 = %s AND revoked_at IS NULL", (digest,)
     ).fetchone()
 
 
 def delete_upload(session: Connection, upload: UUID) -> None:
-    """The row and its jobs."""
-    session.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", (str(upload),))
+    """Delete an upload and its jobs."""
+    delete_jobs(session, upload)
     session.execute("DELETE FROM uploads WHERE id = %s", (upload,))
 
 
+def delete_jobs(session: Connection, upload: UUID) -> None:
+    """Delete the jobs of an upload."""
+    session.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", (str(upload),))
+
+
 def create_job(session: Connection, upload: UUID) -> UUID:
-    """A pending job for the upload; its id."""
+    """Insert a pending job for an upload and return its id."""
     job = uuid4()
     session.execute(
         "INSERT INTO job_queue (id, type, payload, status)"
@@ -116,15 +123,16 @@ def create_job(session: Connection, upload: UUID) -> UUID:
     return job
 
 
-def received(session: Connection, upload: UUID, progress: int, size: int | None = None) -> None:
-    """The share of the file that has arrived, in percent; its size in bytes once all of it has."""
+def set_received(session: Connection, upload: UUID, size: int) -> None:
+    """Record that all of an upload has arrived, with its size in bytes."""
     session.execute(
-        "UPDATE uploads SET progress = %s, size = %s, updated_at = now() WHERE id = %s",
-        (progress, size, upload),
+        "UPDATE uploads SET progress = 100, size = %s, updated_at = now() WHERE id = %s",
+        (size, upload),
     )
 
 
 def set_status(session: Connection, upload: UUID, status: str, progress: int) -> None:
+    """Set an upload's status and progress in percent; a completed one loses its error."""
     session.execute(
         "UPDATE uploads SET status = %s, progress = %s, updated_at = now(),"
         " error_message = CASE WHEN %s = 'completed' THEN NULL ELSE error_message END"
@@ -134,9 +142,9 @@ def set_status(session: Connection, upload: UUID, status: str, progress: int) ->
 
 
 def start_job(session: Connection, job: UUID) -> dict[str, Any] | None:
-    """Mark a waiting job as being worked on; its upload's row, None when there is nothing to do.
+    """Mark a job as `processing` and return its upload's row; None when the job has ended.
 
-    A message may come twice: what has ended is not started again.
+    A message can be delivered twice, so an ended job must not start again.
     """
     return session.execute(
         "UPDATE job_queue j SET status = 'processing', started_at = now(), error = NULL"
@@ -148,18 +156,21 @@ def start_job(session: Connection, job: UUID) -> dict[str, Any] | None:
 
 
 def complete_job(session: Connection, job: UUID) -> None:
+    """Mark a job as completed."""
     session.execute(
         "UPDATE job_queue SET status = 'completed', completed_at = now() WHERE id = %s", (job,)
     )
 
 
 def retry_job(session: Connection, job: UUID) -> None:
+    """Mark a job as pending again."""
     session.execute(
         "UPDATE job_queue SET status = 'pending', started_at = NULL WHERE id = %s", (job,)
     )
 
 
 def fail_job(session: Connection, job: UUID, error: str | None) -> None:
+    """Mark a job as failed, with its error."""
     session.execute(
         "UPDATE job_queue SET status = 'failed', completed_at = now(), error = %s WHERE id = %s",
         (error, job),
@@ -167,7 +178,7 @@ def fail_job(session: Connection, job: UUID, error: str | None) -> None:
 
 
 def fail_upload(session: Connection, upload: UUID, message: str) -> None:
-    """The user's upload has come to its end, and the user is told why."""
+    """Mark an upload as failed, with the message that its user sees."""
     session.execute(
         "UPDATE uploads SET status = 'failed', error_message = %s, updated_at = now()"
         " WHERE id = %s",
@@ -176,7 +187,7 @@ def fail_upload(session: Connection, upload: UUID, message: str) -> None:
 
 
 def keep_for_operator(session: Connection, upload: UUID, message: str) -> None:
-    """Trouble on our side: the upload stays `uploading`, to be processed again; why is noted."""
+    """Set an upload back to `uploading` with an error: an operator can have it processed again."""
     session.execute(
         "UPDATE uploads SET status = 'uploading', error_message = %s, updated_at = now()"
         " WHERE id = %s",
@@ -185,6 +196,7 @@ def keep_for_operator(session: Connection, upload: UUID, message: str) -> None:
 
 
 def heartbeat(session: Connection, worker: str, consuming: bool) -> None:
+    """Record that a worker is alive, and whether it consumes jobs."""
     session.execute(
         "INSERT INTO worker_heartbeats (worker, seen_at, consuming) VALUES (%s, now(), %s)"
         " ON CONFLICT (worker) DO UPDATE SET seen_at = now(), consuming = excluded.consuming",

@@ -1,5 +1,5 @@
-"""The one exception whose message is meant for the person at the keyboard."""
+"""The lab's exception for errors that a person can act on."""
 
 
 class LabError(Exception):
-    """Something the lab needs is not there, or did not come up: one sentence, with the remedy."""
+    """An error of the lab; `str()` is one sentence, with the remedy where there is one."""

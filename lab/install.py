@@ -1,4 +1,4 @@
-"""`python -m lab setup`: RabbitMQ through apt where that is allowed, else a line that says how."""
+"""`python -m lab setup`: install RabbitMQ with apt where that is allowed, or else say how."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ INSTALL_SECONDS = 400
 
 
 def setup() -> str:
-    """Install what is missing; one line about the result, or about what the lab runs without.
+    """Install RabbitMQ where it is missing and return one sentence about the result.
 
-    Raises LabError where the lab cannot run at all.
+    Raises LabError where something is missing without which the lab cannot run.
     """
     postgres.binaries()
     if shutil.which("setpriv") is None:
         raise LabError("setpriv is missing; install it with: sudo apt-get install util-linux")
     if broker.is_installed():
-        return "Everything is there: PostgreSQL (from the wheel) and RabbitMQ."
+        return "PostgreSQL (from the wheel) and RabbitMQ are installed."
     if shutil.which("apt-get") is None:
-        return f"RabbitMQ is missing and there is no apt-get here; {WITHOUT}"
+        return f"RabbitMQ is missing and so is apt-get; {WITHOUT}"
     prefix = _prefix()
     if prefix is None:
         return f"RabbitMQ is missing; install it with: {COMMAND}. Meanwhile {WITHOUT}"
@@ -38,7 +38,7 @@ def setup() -> str:
 
 
 def _install(prefix: list[str]) -> None:
-    """Install RabbitMQ through apt; raises LabError."""
+    """Install RabbitMQ with apt; raises LabError."""
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
     install = [
         "apt-get",
@@ -52,17 +52,17 @@ def _install(prefix: list[str]) -> None:
     _run([*prefix, *environment, "apt-get", "update", "-q"], UPDATE_SECONDS)
     _run([*prefix, *environment, *install], INSTALL_SECONDS)
     if not broker.is_installed():
-        raise LabError(f"rabbitmq-server was installed, yet {broker.SCRIPTS} is not there")
+        raise LabError(f"apt-get installed rabbitmq-server, but not in {broker.SCRIPTS}")
 
 
 def _prefix() -> list[str] | None:
-    """What to put before a command to run it as root, None when we may not."""
+    """Return the words before a command that runs as root; None without the right to do so."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
         return None
-    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, timeout=10, check=False)
-    return ["sudo", "-n"] if asked.returncode == 0 else None
+    sudo = subprocess.run(["sudo", "-n", "true"], capture_output=True, timeout=10, check=False)
+    return ["sudo", "-n"] if sudo.returncode == 0 else None
 
 
 def _run(argv: list[str], seconds: float) -> None:

@@ -22,11 +22,12 @@ HEARTBEAT_SECONDS = 2.0
 
 
 def main() -> None:
+    """Process jobs until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m lab.job_worker", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     directory = parser.parse_args().dir
     lab = load(directory)
-    # Its activity shows in the application's log, as the runbook expects, and in a log of its own.
+    # The worker writes to the application's log, where the runbook looks, and to its own log.
     zap = ZapLog(lab.app_logs / "jobs.log", lab.worker_logs / "worker.log")
     zap.info("jobs/worker.go:41", "Job Worker démarré", pid=os.getpid(), broker=lab.broker)
     if read_bugs(directory).dies_at_start:
@@ -42,22 +43,24 @@ def main() -> None:
     else:
         consumer = TableConsumer(lab, processor, pool, zap, stop)
     threading.Thread(
-        target=_beat, args=(pool, zap, consumer, stop), name="heartbeat", daemon=True
+        target=_send_heartbeats, args=(pool, zap, consumer, stop), name="heartbeat", daemon=True
     ).start()
     consumer.run()
     zap.info("jobs/worker.go:97", "job worker stopped", pid=os.getpid())
-    # A job that never returns must not keep a worker that was told to stop.
+    # Exit at once: a job that never returns must not keep the process alive.
     os._exit(0)
 
 
-def _beat(pool: database.Pool, zap: ZapLog, consumer: Consumer, stop: threading.Event) -> None:
+def _send_heartbeats(
+    pool: database.Pool, zap: ZapLog, consumer: Consumer, stop: threading.Event
+) -> None:
     while not stop.wait(HEARTBEAT_SECONDS):
         try:
             with pool.connection() as session:
                 database.heartbeat(session, "worker-1", consumer.consuming)
         except psycopg.Error as exc:
             zap.warn("jobs/worker.go:70", "heartbeat not stored", reason=database.reason(exc))
-        # Written however idle it is, so that a silent log means a worker that is not there.
+        # Also written by an idle worker: so a silent log means that no worker runs.
         zap.info("jobs/worker.go:66", "job worker heartbeat", consuming=consumer.consuming)
 
 

@@ -1,19 +1,21 @@
-"""Bringing a lab up and down from outside, and describing one that runs."""
+"""Start and end a lab from another process, and describe a running one."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lab import control, remains, targets
+from lab import clean_up, control, targets
 from lab.errors import LabError
 from lab.install import COMMAND
+from lab.processes import environment_with_lab
 from lab.state import DEAD_LETTER, QUEUE, Lab, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UP_SECONDS = 90.0
 DOWN_SECONDS = 40.0
@@ -21,16 +23,16 @@ _supervisors: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def is_running(directory: Path) -> bool:
-    """Whether a supervisor owns this directory now, be it still starting."""
-    return any(process.is_alive() for process in remains.recall(directory, "supervisor"))
+    """Return whether a supervisor runs for this directory, even one that is still starting."""
+    return any(process.is_alive() for process in clean_up.load_processes(directory, "supervisor"))
 
 
 def up(directory: Path, *, owner: int | None = None, broker: bool = True) -> Lab:
-    """Start a lab and return once an upload has gone through it. Raises LabError.
+    """Start a lab, unless it runs, and return it when an upload has completed; raises LabError.
 
-    A lab that runs already is returned as it is. `owner`: a process with which the lab ends.
+    `owner` is the id of a process: the lab ends when that process ends.
     """
-    remains.claim(directory)
+    clean_up.claim(directory)
     if not is_running(directory):
         (directory / "phase").unlink(missing_ok=True)
         _start(directory, owner, broker)
@@ -40,22 +42,18 @@ def up(directory: Path, *, owner: int | None = None, broker: bool = True) -> Lab
         if phase == "ready":
             return load(directory)
         if phase.startswith("failed: "):
-            raise LabError(f"the lab did not come up: {phase.removeprefix('failed: ')}")
+            raise LabError(f"the lab did not start: {phase.removeprefix('failed: ')}")
         if not is_running(directory) and _read(directory / "phase") == phase:
-            raise LabError(f"the lab did not come up; see {directory}/supervisor.log")
+            raise LabError(f"the lab did not start; see {directory}/supervisor.log")
         time.sleep(0.05)
     down(directory)
-    raise LabError(
-        f"the lab did not come up within {UP_SECONDS:g} s; see {directory}/supervisor.log"
-    )
+    raise LabError(f"the lab did not start within {UP_SECONDS:g} s; see {directory}/supervisor.log")
 
 
 def _start(directory: Path, owner: int | None, broker: bool) -> None:
     argv = [sys.executable, "-m", "lab.supervisor", "--dir", str(directory)]
     argv += [] if owner is None else ["--owner", str(owner)]
     argv += [] if broker else ["--no-broker"]
-    root = str(Path(__file__).parent.parent)
-    path = os.environ.get("PYTHONPATH")
     with (directory / "supervisor.log").open("wb") as log:
         child = subprocess.Popen(
             argv,
@@ -64,9 +62,9 @@ def _start(directory: Path, owner: int | None, broker: bool) -> None:
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env=os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root},
+            env=environment_with_lab(),
         )
-    # Ours to reap, should this process still be there when the lab ends.
+    # `down` reaps it: it is this process's child.
     _supervisors[directory] = child
     deadline = time.monotonic() + 15
     while not is_running(directory) and not _read(directory / "phase"):
@@ -77,11 +75,11 @@ def _start(directory: Path, owner: int | None, broker: bool) -> None:
 
 
 def down(directory: Path) -> bool:
-    """End the lab, or sweep up what a killed one left. Returns whether there was anything."""
-    if not (directory / remains.MARKER).exists():
+    """End the lab, or clean up after a killed one; return whether there was a lab."""
+    if not (directory / clean_up.MARKER).exists():
         return False
-    found = is_running(directory) or bool(remains.recall(directory, "children"))
-    for process in remains.recall(directory, "supervisor"):
+    was_up = is_running(directory) or bool(clean_up.load_processes(directory, "children"))
+    for process in clean_up.load_processes(directory, "supervisor"):
         process.kill(15)
         if not process.wait(DOWN_SECONDS):
             process.kill()
@@ -89,14 +87,17 @@ def down(directory: Path) -> bool:
     child = _supervisors.pop(directory, None)
     if child:
         child.wait(DOWN_SECONDS)
-    remains.clear(directory)
-    for name in remains.KEPT - {remains.MARKER}:
+    clean_up.clear(directory)
+    for name in clean_up.KEPT - {clean_up.MARKER}:
         (directory / name).unlink(missing_ok=True)
-    return found
+    return was_up
 
 
 def describe(directory: Path) -> dict[str, Any]:
-    """Everything that a person or a program needs to look at this lab, or to break it."""
+    """Return the JSON of `status --json`: URLs, paths, secrets and process ids of the lab.
+
+    Raises LabError when no lab runs there.
+    """
     answer = control.ask(directory, "status")
     lab = load(directory)
     broker: dict[str, Any] | None = None
@@ -145,7 +146,7 @@ def describe(directory: Path) -> dict[str, Any]:
 
 
 def as_text(description: dict[str, Any]) -> str:
-    """The same for a person."""
+    """Return the description as lines for a person."""
     broker = description["broker"]
     storage = description["storage"]
     processes = {"supervisor": {"pid": description["supervisor"]}} | description["processes"]
@@ -159,13 +160,9 @@ def as_text(description: dict[str, Any]) -> str:
         "logs": description["logs"]["application"],
         "worker log": description["logs"]["worker"],
         "targets": description["targets"],
-        "processes": ", ".join(f"{name} {each['pid']}" for name, each in processes.items()),
+        "processes": ", ".join(f"{name} {process['pid']}" for name, process in processes.items()),
     }
     return "\n".join(f"{name + ':':<12} {value}" for name, value in lines.items())
-
-
-def as_json(description: dict[str, Any]) -> str:
-    return json.dumps(description, indent=2)
 
 
 def _read(path: Path) -> str:

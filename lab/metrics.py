@@ -1,4 +1,4 @@
-"""/metrics: what the database says at the moment of the scrape."""
+"""Prometheus metrics of the API, read from the database at each scrape."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BUCKETS = (0.1, 0.5, 1, 5, 15, 60, 300, 600)
 
 
 class UploadCollector(Collector):
-    """Uploads by status now, and how long the jobs took that ended since this process started."""
+    """Uploads by status, and the durations of jobs completed since this process started."""
 
     def __init__(self, pool: Pool, since: datetime) -> None:
         self._pool = pool
         self._since = since
 
     def describe(self) -> Iterable[Metric]:
-        # Known without asking the database, so that registering does not need one.
+        # Empty: without this method, the registry would collect, and so need the database.
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Raises psycopg.Error when the database does not answer: the whole scrape fails then."""
+        """Yield the metrics; raises psycopg.Error when the database does not answer."""
         with self._pool.connection() as session:
             rows = session.execute("SELECT status, count(*) AS n FROM uploads GROUP BY status")
             counts = {row["status"]: row["n"] for row in rows}
@@ -40,9 +40,9 @@ class UploadCollector(Collector):
                     (self._since,),
                 )
             ]
-        # The name is the real system's, although what it counts goes up and down.
+        # A gauge whose name ends in _total: the real system has this name.
         uploads = GaugeMetricFamily(
-            "veza_file_uploads_total", "Uploads by their present status.", labels=["status"]
+            "veza_file_uploads_total", "Uploads by their current status.", labels=["status"]
         )
         for status in STATUSES:
             uploads.add_metric([status], counts.get(status, 0))

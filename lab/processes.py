@@ -1,4 +1,4 @@
-"""Starting, knowing again and ending processes; every child dies with its parent."""
+"""Start, identify and end processes; every child ends with its parent."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ AS_NOBODY = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Return once `condition()` holds; LabError naming `what` after `seconds`."""
+    """Wait until `condition()` is true; raises LabError that names `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     pause = 0.02
     while not condition():
         if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {seconds:g} s")
+            raise LabError(f"timed out after {seconds:g} s: {what}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A process that can be recognised again although process ids are reused."""
+    """A process, identified by its id and start time, because process ids are reused."""
 
     pid: int
     started: int
-    """Clock ticks after boot, field 22 of /proc/PID/stat."""
+    """Start time in clock ticks after boot, field 22 of /proc/PID/stat."""
 
     def is_alive(self) -> bool:
-        """True while this very process exists and is not a zombie."""
+        """Return whether this process exists and is not a zombie."""
         stat = _stat(self.pid)
         return stat is not None and stat[1] == self.started and stat[0] != "Z"
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send the signal to this very process, if it is still there."""
+        """Send a signal to this process, if it is alive."""
         if self.is_alive():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended within `seconds`."""
+        """Wait for the end of this process at most `seconds`; return whether it has ended."""
         if not self.is_alive():
             return True
         try:
@@ -70,19 +70,19 @@ class Identity:
 
 
 def identify(pid: int) -> Identity | None:
-    """The identity of a running process, None when there is none."""
+    """Return the identity of a process, None when there is none with this id."""
     stat = _stat(pid)
     return Identity(pid, stat[1]) if stat else None
 
 
 def process_state(pid: int) -> str | None:
-    """The kernel's one-letter state ("R", "S", "T", "Z"...), None when there is no such process."""
+    """Return the kernel's letter for a process's state ("R", "S", "T"), None without a process."""
     stat = _stat(pid)
     return stat[0] if stat else None
 
 
 def uptime(pid: int) -> float:
-    """Seconds since the process was started, 0 when there is none."""
+    """Return the seconds since a process started, 0 when there is none with this id."""
     stat = _stat(pid)
     if stat is None:
         return 0.0
@@ -95,7 +95,7 @@ def _stat(pid: int) -> tuple[str, int] | None:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The command's name, in parentheses, may hold anything: fields count from the last one.
+    # The command's name can contain parentheses: the other fields follow the last one.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])
 
@@ -109,12 +109,14 @@ def spawn(
     unprivileged: bool = False,
     obey_modes: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start a child that ends when this thread's process ends.
+    """Start a child process that gets `death_signal` when this process ends.
 
-    unprivileged: as root, seem to be nobody but reach what root may reach (PostgreSQL refuses
-    uid 0, and its binaries may live in a directory that is closed to others).
-    obey_modes: as root, without the capabilities that overlook permission bits.
-    Call it from the main thread only: a parent-death signal follows the thread that forked.
+    `unprivileged`: a child of root runs as nobody, because PostgreSQL refuses to run as root. It
+    can still read what root can, because its binaries may be closed to other users.
+    `obey_modes`: a child of root runs without the capabilities to ignore file modes.
+
+    Call it in the main thread only: the kernel sends a parent-death signal when the thread ends
+    that started the child.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -128,7 +130,7 @@ def spawn(
 
 
 def run(argv: list[str], seconds: float, *, unprivileged: bool = False) -> str:
-    """Run to the end; its output. LabError with the last line of it when it fails."""
+    """Run a command and return its output; raises LabError with the output's last line."""
     try:
         done = subprocess.run(
             _wrapped(argv, "KILL", unprivileged, False),
@@ -151,24 +153,32 @@ def run(argv: list[str], seconds: float, *, unprivileged: bool = False) -> str:
 
 
 @cache
-def seems_nobody() -> bool:
-    """Whether root can be nobody in a user namespace of its own, and keep what root owns.
+def can_map_to_nobody() -> bool:
+    """Return whether root can be mapped to nobody in a user namespace.
 
-    Where it cannot, the user is really changed, and what is closed to others is out of reach.
+    A mapped process keeps root's access to files. Where this is impossible, the child really
+    changes its user to nobody.
     """
     if shutil.which(AS_NOBODY[0]) is None:
         return False
-    asked = subprocess.run([*AS_NOBODY, "true"], capture_output=True, timeout=10, check=False)
-    return asked.returncode == 0
+    unshare = subprocess.run([*AS_NOBODY, "true"], capture_output=True, timeout=10, check=False)
+    return unshare.returncode == 0
+
+
+def environment_with_lab() -> dict[str, str]:
+    """Return this process's environment with the project's root on PYTHONPATH."""
+    root = str(Path(__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
 
 
 def _wrapped(argv: list[str], death_signal: str, unprivileged: bool, obey_modes: bool) -> list[str]:
-    # setpriv sets the death signal last: a change of credentials clears it.
+    # setpriv sets the death signal last, because a change of credentials clears it.
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise LabError("setpriv is not installed; install it with: apt-get install util-linux")
     options = [setpriv, "--pdeathsig", death_signal]
-    if os.geteuid() == 0 and unprivileged and seems_nobody():
+    if os.geteuid() == 0 and unprivileged and can_map_to_nobody():
         options = [*AS_NOBODY, "--", *options]
     elif os.geteuid() == 0 and unprivileged:
         options += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]

@@ -1,4 +1,4 @@
-"""One job: read the file, move the upload on, record how it ended."""
+"""Process one job: decode the file, update the upload, record the result."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ CALLER = "jobs/upload_processor.go"
 
 
 class DeadlineExceededError(Exception):
-    """Processing took longer than it may."""
+    """Processing took longer than `processing_timeout`."""
 
 
 class Verdict(Enum):
-    """What becomes of the job's message."""
+    """The answer to the broker about a job's message."""
 
     DONE = "acknowledge"
-    RETRY = "back into the queue"
-    DEAD = "into the dead-letter queue"
+    RETRY = "requeue"
+    DEAD = "dead-letter"
 
 
 class Processor:
-    """Works off one job at a time for each thread that calls it."""
+    """Processes jobs; safe to call from several threads."""
 
     def __init__(self, lab: Lab, pool: database.Pool, zap: ZapLog) -> None:
         self._lab = lab
@@ -49,7 +49,7 @@ class Processor:
         self._lock = threading.Lock()
 
     def process(self, job: UUID) -> Verdict:
-        """Process the job; never raises. What went wrong is in the log and the database."""
+        """Process a job and record its errors in the log and the database; raises nothing."""
         bugs = read_bugs(self._lab.directory)
         try:
             with self._pool.connection() as session:
@@ -58,7 +58,7 @@ class Processor:
                 return Verdict.DONE
             return self._attempt(job, row, bugs)
         except psycopg.Error as exc:
-            # Not the job's fault: it waits for the database.
+            # The job is not at fault: it is tried again once the database answers.
             self._zap.warn(
                 f"{CALLER}:58", "database unavailable, job put back", reason=database.reason(exc)
             )
@@ -67,29 +67,29 @@ class Processor:
     def _attempt(self, job: UUID, row: dict[str, Any], bugs: Bugs) -> Verdict:
         upload: UUID = row["id"]
         name: str = row["filename"]
-        # The bug: status updates are sent to the job's id instead of the upload's.
-        target = job if bugs.loses_updates and is_unusual(name) else upload
-        began = time.monotonic()
+        # The bug `loses_updates`: the job's id in the place of the upload's.
+        status_id = job if bugs.loses_updates and is_unusual(name) else upload
+        deadline = time.monotonic() + bugs.processing_timeout
         try:
             path = self._lab.uploads / str(upload) / stored_name(name)
             _check_size(path, row["size"])
             with Track(path) as track:
-                self._moved(job, upload, target, "uploading", "processing", 10)
-                track.analyse(self._watch(target, name, began, bugs))
+                self._change_status(job, upload, status_id, "uploading", "processing", 10)
+                track.analyse(self._progress_callback(status_id, name, deadline, bugs))
         except (OSError, NotAudioError, DeadlineExceededError) as exc:
-            return self._failed(job, upload, exc, bugs)
+            return self._record_error(job, upload, exc, bugs)
         with self._pool.connection() as session:
             database.complete_job(session, job)
-        self._moved(job, upload, target, "processing", "completed", 100)
+        self._change_status(job, upload, status_id, "processing", "completed", 100)
         with self._lock:
             self._attempts.pop(job, None)
         return Verdict.DONE
 
-    def _moved(
-        self, job: UUID, upload: UUID, target: UUID, before: str, after: str, progress: int
+    def _change_status(
+        self, job: UUID, upload: UUID, status_id: UUID, before: str, after: str, progress: int
     ) -> None:
         with self._pool.connection() as session:
-            database.set_status(session, target, after, progress)
+            database.set_status(session, status_id, after, progress)
         self._zap.info(
             f"{CALLER}:78",
             f"process_upload: {before} -> {after}",
@@ -98,13 +98,14 @@ class Processor:
             status=after,
         )
 
-    def _watch(self, target: UUID, name: str, began: float, bugs: Bugs) -> Callable[[float], None]:
-        """What is to be done after each chunk: tell the progress, mind the deadline."""
-        deadline = began + bugs.processing_timeout
-        shown = 10
+    def _progress_callback(
+        self, status_id: UUID, name: str, deadline: float, bugs: Bugs
+    ) -> Callable[[float], None]:
+        """Return a callback for each chunk that saves the progress and enforces the deadline."""
+        saved = 10
 
         def on_progress(share: float) -> None:
-            nonlocal shown
+            nonlocal saved
             if bugs.hangs and is_unusual(name):
                 threading.Event().wait()
             if bugs.seconds_per_chunk:
@@ -112,20 +113,20 @@ class Processor:
             if time.monotonic() >= deadline:
                 raise DeadlineExceededError("context deadline exceeded")
             progress = 10 + int(80 * share)
-            if progress >= shown + 40:
-                shown = progress
+            if progress >= saved + 40:
+                saved = progress
                 with self._pool.connection() as session:
-                    database.set_status(session, target, "processing", progress)
+                    database.set_status(session, status_id, "processing", progress)
 
         return on_progress
 
-    def _failed(self, job: UUID, upload: UUID, exc: Exception, bugs: Bugs) -> Verdict:
+    def _record_error(self, job: UUID, upload: UUID, exc: Exception, bugs: Bugs) -> Verdict:
         message = f"{exc.strerror}: {exc.filename}" if isinstance(exc, OSError) else str(exc)
         if isinstance(exc, NotAudioError):
-            return self._rejected(job, upload, message, bugs)
+            return self._reject(job, upload, message, bugs)
         self._zap.error(f"{CALLER}:139", "upload processing failed", id=str(upload), error=message)
         if isinstance(exc, OSError):
-            # Nothing that trying again would mend: an operator puts the storage right.
+            # No retry: an operator must repair the storage first.
             with self._pool.connection() as session:
                 database.fail_job(session, job, message)
                 database.keep_for_operator(session, upload, message)
@@ -144,8 +145,8 @@ class Processor:
             self._attempts.pop(job, None)
         return Verdict.DEAD
 
-    def _rejected(self, job: UUID, upload: UUID, message: str, bugs: Bugs) -> Verdict:
-        """A file that is no audio: normally the user's mistake, which the user is told."""
+    def _reject(self, job: UUID, upload: UUID, message: str, bugs: Bugs) -> Verdict:
+        """Record that a file is not audio; without a bug, its user sees the message."""
         with self._pool.connection() as session:
             if bugs.swallows_errors:
                 database.complete_job(session, job)
@@ -159,16 +160,16 @@ class Processor:
 
 
 def _check_size(path: Path, recorded: int | None) -> None:
-    """A file that is not what was received is the storage's trouble, not the user's."""
+    """Raise OSError when a file's size differs from the size that was received."""
     size = path.stat().st_size
     if recorded is not None and size != recorded:
         raise OSError(errno.EIO, f"{size} of {recorded} bytes", str(path))
 
 
 def stored_name(filename: str) -> str:
-    """A name that is safe inside the upload's own directory, derived from the user's."""
+    """Return a safe file name, derived from the user's, for the upload's directory."""
     base = filename.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(
+    safe = "".join(
         char if (char.isalnum() and char.isascii()) or char in "._-" else "_" for char in base
     )
-    return kept.lstrip(".")[-100:] or "upload"
+    return safe.lstrip(".")[-100:] or "upload"

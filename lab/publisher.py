@@ -1,4 +1,4 @@
-"""Hands new jobs to RabbitMQ; keeps them while it is down or blocked, for they are in the table."""
+"""Publish new jobs to RabbitMQ; while it is down or blocks publishers, keep them in memory."""
 
 from __future__ import annotations
 
@@ -17,42 +17,44 @@ if TYPE_CHECKING:
     from lab.zaplog import ZapLog
 
 CALLER = "queue/publisher.go"
-KEPT_MAX = 10_000
+WAITING_MAX = 10_000
 
 
 class Publisher:
-    """One thread with one connection. `state` is "ok" or why jobs cannot be handed over."""
+    """A thread with one connection; `state` is "ok" or the reason why it cannot publish."""
 
     def __init__(self, lab: Lab, zap: ZapLog) -> None:
         self.state = "not connected yet"
         self._lab = lab
         self._zap = zap
-        # The oldest are forgotten first; they stay pending in job_queue.
-        self._waiting: deque[UUID] = deque(maxlen=KEPT_MAX)
+        # When it is full, the oldest job is dropped; its row stays pending in job_queue.
+        self._waiting: deque[UUID] = deque(maxlen=WAITING_MAX)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def publish(self, job: UUID) -> None:
-        """Hand the job over as soon as that is possible; returns at once."""
+        """Have a job published as soon as possible; returns at once."""
         self._waiting.append(job)
 
     def _run(self) -> None:
         pause = threading.Event()
         while True:
             try:
-                self._serve()
+                self._publish_waiting()
             except ConnectionBlockedTimeout:
                 self._set_state("blocked by the broker")
             except (AMQPError, OSError) as exc:
                 self._set_state(type(exc).__name__)
             pause.wait(1.0)
 
-    def _serve(self) -> None:
+    def _publish_waiting(self) -> None:
+        """Connect and publish the waiting jobs until an error ends the connection."""
         parameters = pika.URLParameters(self._lab.app_amqp_url)
         parameters.heartbeat = 10
-        # A publisher that is held back does not hear anything else meanwhile; so it is let go.
+        # A blocked publisher handles nothing else, so it gives up soon and connects again.
         parameters.blocked_connection_timeout = 4
         parameters.client_properties = {"connection_name": "veza-api"}
         connection = pika.BlockingConnection(parameters)
@@ -64,10 +66,10 @@ class Publisher:
                 connection.process_data_events(0.05)
                 while self._waiting:
                     job = self._waiting[0]
-                    # Mandatory: a queue that is gone must not swallow the job.
+                    # Mandatory: a deleted queue is an error, or the job would vanish.
                     channel.basic_publish("", QUEUE, str(job).encode(), properties, mandatory=True)
                     self._waiting.popleft()
-                # Only now: a connection that opens may be one on which nothing can be published.
+                # Not before: on a connection that opens, publishing may still be blocked.
                 self._set_state("ok")
         finally:
             if connection.is_open:

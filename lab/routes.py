@@ -1,4 +1,4 @@
-"""/api/v1: upload, status, track. Answers and refusals are Veza's envelope."""
+"""The routes under /api/v1: upload, status, track. Every answer has Veza's envelope."""
 
 import hashlib
 import shutil
@@ -18,10 +18,11 @@ from lab.zaplog import ZapLog
 
 MAX_BYTES = 50 * 1024 * 1024
 CHUNK = 256 * 1024
+TOO_LARGE = "an upload can have 50 MB at most"
 
 
 class RefusedError(Exception):
-    """An answer other than 2xx."""
+    """A request is refused with an HTTP status, a code and a message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -29,11 +30,12 @@ class RefusedError(Exception):
 
 
 def envelope(status: int, code: str, message: str) -> JSONResponse:
+    """Return an error in Veza's envelope."""
     return JSONResponse({"success": False, "error": {"code": code, "message": message}}, status)
 
 
 class Uploads:
-    """The handlers; `publisher` is None where jobs travel through the table alone."""
+    """The request handlers; `publisher` is None in a lab without a broker."""
 
     def __init__(
         self, lab: Lab, pool: database.Pool, publisher: Publisher | None, zap: ZapLog
@@ -44,7 +46,7 @@ class Uploads:
         self._zap = zap
 
     def router(self) -> APIRouter:
-        """What the application includes."""
+        """Return the routes for the application."""
         router = APIRouter(prefix="/api/v1")
         router.add_api_route("/upload", self.upload, methods=["POST"], status_code=202)
         router.add_api_route("/uploads/{upload_id}/status", self.status)
@@ -63,9 +65,9 @@ class Uploads:
         )
         size = self._receive(upload_id, filename, file.file)
         with self._pool.connection() as session:
-            database.received(session, upload_id, 100, size)
-            forgotten = read_bugs(self._lab.directory).drops_jobs and is_unusual(filename)
-            job = None if forgotten else database.create_job(session, upload_id)
+            database.set_received(session, upload_id, size)
+            dropped = read_bugs(self._lab.directory).drops_jobs and is_unusual(filename)
+            job = None if dropped else database.create_job(session, upload_id)
         if job and self._publisher:
             self._publisher.publish(job)
         data = {"upload_id": str(upload_id), "status": "uploading", "size": size}
@@ -90,7 +92,7 @@ class Uploads:
             raise RefusedError(404, "NOT_READY", f"the track is {row['status']}")
         path = self._lab.uploads / str(row["id"]) / stored_name(row["filename"])
         try:
-            # Opened, not only looked up: a file that cannot be read cannot be played.
+            # Opened, because a file that exists but cannot be read cannot be played either.
             with path.open("rb") as stored:
                 size = stored.seek(0, 2)
         except OSError as exc:
@@ -116,7 +118,7 @@ class Uploads:
         return {"success": True, "data": {"id": track_id, "status": "deleted"}}
 
     def _receive(self, upload: UUID, filename: str, source: BinaryIO) -> int:
-        """Store the file; its size in bytes."""
+        """Store an uploaded file and return its size in bytes; raises RefusedError."""
         directory = self._lab.uploads / str(upload)
         try:
             return _store(source, directory / stored_name(filename))
@@ -126,13 +128,13 @@ class Uploads:
                 "handlers/upload.go:117", "upload storage error", id=str(upload), error=message
             )
             with self._pool.connection() as session:
-                # The attempt is on record, so that it can be found and repeated.
+                # Recorded, so that an operator can find the upload and have it sent again.
                 database.keep_for_operator(session, upload, message)
                 database.fail_job(session, database.create_job(session, upload), message)
             raise RefusedError(507, "STORAGE_ERROR", "the file could not be stored") from exc
 
     def _caller(self, request: Request) -> UUID | None:
-        """The user of the bearer token; None is operations, who may see every upload."""
+        """Return the user of the bearer token, None for operations, who may read every upload."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise RefusedError(401, "UNAUTHORIZED", "a bearer token is needed")
@@ -145,7 +147,7 @@ class Uploads:
         return user
 
     def _find(self, request: Request, text: str) -> dict[str, Any]:
-        """The row of the upload, if the caller may see it."""
+        """Return the row of an upload that the caller may read; raises RefusedError."""
         user = self._caller(request)
         try:
             upload = UUID(text)
@@ -161,14 +163,14 @@ class Uploads:
 
 
 def _store(source: BinaryIO, path: Path) -> int:
-    """Write the file; its size in bytes. Raises OSError, RefusedError when it is too large."""
+    """Write a file and return its size in bytes; raises OSError, or RefusedError if too large."""
     path.parent.mkdir(mode=0o755)
     size = 0
     with path.open("wb") as target:
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > MAX_BYTES:
-                raise RefusedError(413, "TOO_LARGE", "an upload may have 50 MB")
+                raise RefusedError(413, "TOO_LARGE", TOO_LARGE)
             target.write(chunk)
     path.chmod(0o644)
     return size

@@ -37,6 +37,6 @@ CREATE TABLE api_tokens (
     user_id uuid,
     revoked_at timestamptz
 );
-COMMENT ON COLUMN api_tokens.user_id IS 'null: operations, may look at every upload';
+COMMENT ON COLUMN api_tokens.user_id IS 'null: operations, may read every upload';
 
 GRANT SELECT ON uploads, job_queue TO veza_checks;

@@ -1,4 +1,4 @@
-"""How good a diagnosis is, over faults whose truth is known. Pure: trials in, figures out."""
+"""Score of the diagnosis over trials, that is, runs under faults whose true cause is known."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-ACCUSED = 0.5
-"""Probability above which a hypothesis counts as accused."""
+ACCUSED_MIN = 0.5
+"""Probability above which a hypothesis of the runbook counts as accused."""
 
-CONTRADICTED = 0.01
-"""Two-sided binomial tail below which counts contradict a declared weight."""
+SIGNIFICANCE = 0.01
+"""Two-sided binomial probability below which the counts contradict a declared weight."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One run of the suite under known faults.
 
-    `kind` is single, pair, outside or control; `truth` the hypotheses that were true. `ranking` has
-    (hypothesis, probability), the likeliest first; `held` is the set that the run held to be true,
-    `certainty` how it said so. `statuses` has each check's, `seconds` the wall time to the verdict.
+    `kind` is single, pair, outside or control. `truth` has the hypotheses that were true. `ranking`
+    has (hypothesis, probability), the likeliest first. `most_likely_set` and `certainty` are those
+    of the report, `statuses` those of its checks, `seconds` the run's wall time.
     """
 
     names: tuple[str, ...]
@@ -33,27 +33,27 @@ class Trial:
     state: str
     certainty: str
     ranking: tuple[tuple[str, float], ...]
-    held: frozenset[str]
+    most_likely_set: frozenset[str]
     statuses: Mapping[str, str]
     seconds: float
 
     @property
-    def said(self) -> str:
-        """What the run blamed: the first hypothesis, or "outside", "unclear", "nothing"."""
+    def answer(self) -> str:
+        """The report's answer: its first hypothesis, or "outside", "unclear", "nothing"."""
         if self.certainty in ("outside", "unclear"):
             return self.certainty
         return self.ranking[0][0] if self.certainty != "none" else "nothing"
 
     @property
     def is_right(self) -> bool:
-        """Whether the run said what its kind of fault deserves."""
+        """True when the report gives the answer that its kind of fault asks for."""
         if self.kind == "control":
             return self.state == "healthy"
         if self.kind == "outside":
-            return self.certainty == "outside" and self.ranking[0][1] <= ACCUSED
+            return self.certainty == "outside" and self.ranking[0][1] <= ACCUSED_MIN
         if self.kind == "pair":
-            return self.held == self.truth
-        return self.said in self.truth
+            return self.most_likely_set == self.truth
+        return self.answer in self.truth
 
     @property
     def probability_of_truth(self) -> float:
@@ -63,7 +63,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Score:
-    """Rates as (right, of), probabilities, and seconds; None where there was nothing to count."""
+    """Figures over trials: rates as (count, total), probabilities, seconds; None without trials."""
 
     first_place: tuple[int, int]
     exact_pairs: tuple[int, int]
@@ -76,47 +76,49 @@ class Score:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A declared weight that the counts contradict: `failed` of `seen` runs under the cause."""
+    """A declared weight that the counts contradict: the check failed in `failed` of `runs` runs."""
 
     check: str
     cause: str
     declared: float
     failed: int
-    seen: int
+    runs: int
 
 
 def score(trials: Sequence[Trial]) -> Score:
-    """Return the figures over these trials.
+    """Return the score of these trials.
 
     The Brier score is the mean of (probability - truth)^2 over trials and hypotheses (Brier 1950).
     """
-    inside = [trial for trial in trials if trial.truth]
+    with_truth = [trial for trial in trials if trial.truth]
     errors = [(p - (cause in trial.truth)) ** 2 for trial in trials for cause, p in trial.ranking]
-    alarms = [trial for trial in trials if trial.kind == "control"]
+    controls = [trial for trial in trials if trial.kind == "control"]
     return Score(
         first_place=_rate(trials, "single"),
         exact_pairs=_rate(trials, "pair"),
-        false_alarms=(sum(not trial.is_right for trial in alarms), len(alarms)),
+        false_alarms=(sum(not trial.is_right for trial in controls), len(controls)),
         outside_recognised=_rate(trials, "outside"),
-        mean_probability=fmean(t.probability_of_truth for t in inside) if inside else None,
+        mean_probability=(
+            fmean(trial.probability_of_truth for trial in with_truth) if with_truth else None
+        ),
         brier=fmean(errors) if errors else None,
         median_seconds=median(trial.seconds for trial in trials) if trials else None,
     )
 
 
 def _rate(trials: Iterable[Trial], kind: str) -> tuple[int, int]:
-    mine = [trial.is_right for trial in trials if trial.kind == kind]
-    return sum(mine), len(mine)
+    results = [trial.is_right for trial in trials if trial.kind == kind]
+    return sum(results), len(results)
 
 
-def always(trials: Sequence[Trial], cause: str) -> list[Trial]:
-    """Return what the same trials would be if every run blamed one cause with certainty."""
+def always_blame(trials: Sequence[Trial], cause: str) -> list[Trial]:
+    """Return the trials as they would be if every run were certain of the same cause."""
     return [
         replace(
             trial,
             state="incident",
             certainty="certain",
-            held=frozenset({cause}),
+            most_likely_set=frozenset({cause}),
             ranking=tuple(
                 sorted(((c, float(c == cause)) for c, _ in trial.ranking), key=lambda e: -e[1])
             ),
@@ -126,21 +128,21 @@ def always(trials: Sequence[Trial], cause: str) -> list[Trial]:
 
 
 def random_first_place(trials: Sequence[Trial]) -> float | None:
-    """Return the share of single faults that a ranking by lot puts first, on average."""
-    chances = [1 / len(trial.ranking) for trial in trials if trial.kind == "single"]
-    return fmean(chances) if chances else None
+    """Return the share of single faults that a random ranking puts first, on average."""
+    shares = [1 / len(trial.ranking) for trial in trials if trial.kind == "single"]
+    return fmean(shares) if shares else None
 
 
 def confusion(trials: Sequence[Trial]) -> dict[str, Counter[str]]:
-    """Return for each truth (a hypothesis, "outside", "nothing") how often the runs said what.
+    """Return the confusion matrix: for each truth, the count of each answer.
 
-    Pairs are left out: they have two truths.
+    A truth is a hypothesis, "outside" or "nothing". Pairs have two truths and are left out.
     """
     matrix: dict[str, Counter[str]] = {}
     for trial in trials:
         if trial.kind != "pair":
             truth = next(iter(trial.truth), "outside" if trial.kind == "outside" else "nothing")
-            matrix.setdefault(truth, Counter())[trial.said] += 1
+            matrix.setdefault(truth, Counter())[trial.answer] += 1
     return matrix
 
 
@@ -149,27 +151,29 @@ def contradictions(
 ) -> list[Contradiction]:
     """Return the weights, by (check, cause), that the single faults contradict, the worst first.
 
-    Only runs count in which the check passed or failed. The faults of a cause are taken as they
-    come: a weight is about all the ways in which its cause happens, and the lab has only some.
+    Only runs in which the check passed or failed count. A contradiction is a hint: a weight covers
+    all the ways in which its cause can happen, and the lab has only some of them.
     """
-    found = []
+    contradicted = []
     for (check, cause), declared in weights.items():
-        seen = [
+        statuses = [
             trial.statuses[check]
             for trial in trials
             if trial.kind == "single"
             and trial.truth == {cause}
             and trial.statuses.get(check) in ("passed", "failed")
         ]
-        failed = seen.count("failed")
-        tail = _two_sided(failed, len(seen), declared) if seen else 1.0
-        if tail < CONTRADICTED:
-            found.append((tail, Contradiction(check, cause, declared, failed, len(seen))))
-    return [one for _, one in sorted(found, key=lambda entry: (entry[0], entry[1].check))]
+        failed = statuses.count("failed")
+        p_value = _binomial_test(failed, len(statuses), declared) if statuses else 1.0
+        if p_value < SIGNIFICANCE:
+            contradiction = Contradiction(check, cause, declared, failed, len(statuses))
+            contradicted.append((p_value, contradiction))
+    contradicted.sort(key=lambda pair: (pair[0], pair[1].check))
+    return [contradiction for _, contradiction in contradicted]
 
 
-def _two_sided(k: int, n: int, p: float) -> float:
-    """Return the probability of counts at most as likely as k of n under the rate p."""
-    chances = [comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(n + 1)]
-    # The tolerance keeps equally likely counts from being told apart by rounding.
-    return sum(chance for chance in chances if chance <= chances[k] * (1 + 1e-9))
+def _binomial_test(k: int, n: int, p: float) -> float:
+    """Return the p-value of the exact two-sided binomial test for k of n under the rate p."""
+    probabilities = [comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(n + 1)]
+    # The tolerance is for counts that are equally likely and differ by rounding only.
+    return sum(x for x in probabilities if x <= probabilities[k] * (1 + 1e-9))

@@ -1,4 +1,4 @@
-"""Where one lab keeps its things, and what every process of it needs to know (lab.json)."""
+"""The configuration of one lab: ports, passwords, paths and URLs, saved as lab.json."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
+from core.files import write_file
 from lab.errors import LabError
 
 QUEUE = "process_upload"
 DEAD_LETTER = "process_upload.dead"
 
+LOAD_GENERATOR = "trickle"
+"""The load generator's name in `status --json`, which other programs read."""
+LOAD_GENERATOR_USER = UUID("7e2a0c1c-0000-4000-8000-000000000001")
+
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports on 127.0.0.1."""
+    """The TCP ports of a lab, on 127.0.0.1."""
 
     api: int
     postgres: int
@@ -30,31 +36,31 @@ class Ports:
 
 @dataclass(frozen=True)
 class Passwords:
-    """Made anew for each `up`; they open nothing but this lab."""
+    """Passwords and tokens of one lab; each `up` makes new ones."""
 
     superuser: str
     owner: str
     checks: str
     token: str
-    """Bearer token of operations: may look at every upload."""
+    """Bearer token of operations: may read every upload."""
     user_token: str
-    """Bearer token of an ordinary user: sees its own uploads only."""
+    """Bearer token of an ordinary user: may read its own uploads only."""
     cookie: str
 
 
 @dataclass(frozen=True)
 class Lab:
-    """One running lab. Frozen: what changes while it runs is asked from the supervisor."""
+    """The configuration of a running lab; the supervisor knows its processes."""
 
     directory: Path
     ports: Ports
     passwords: Passwords = field(repr=False)
     broker: bool
-    """Whether jobs travel through RabbitMQ; otherwise the worker polls the job_queue table."""
+    """True: jobs go through RabbitMQ; False: the worker polls the job_queue table."""
     storage_kind: str
-    """"tmpfs" (its own small file system) or "directory"."""
+    """"tmpfs" (a small file system of its own) or "directory"."""
     drops_capabilities: bool
-    """Whether API and worker obey mode bits although they run as root."""
+    """True: API and worker obey file modes although they run as root."""
 
     @property
     def storage_root(self) -> Path:
@@ -90,7 +96,7 @@ class Lab:
 
     @property
     def dsn(self) -> str:
-        """Read-only: what a monitor may have."""
+        """Connection string of the monitor's read-only role."""
         return self.dsn_as("veza_checks", self.passwords.checks)
 
     @property
@@ -103,7 +109,7 @@ class Lab:
 
     @property
     def worker_pattern(self) -> str:
-        """Extended regular expression that only this lab's worker matches."""
+        """Extended regular expression that matches this lab's worker and no other process."""
         return f"lab[.]job_worker --dir {escape_ere(str(self.directory))}$"
 
     def dsn_as(self, user: str, password: str, database: str = "veza") -> str:
@@ -116,32 +122,27 @@ class Lab:
         return f"http://{user}:{password}@127.0.0.1:{self.ports.management}"
 
     def save(self) -> None:
-        """Write lab.json, readable by the owner only, all or nothing."""
+        """Write lab.json atomically, readable by the owner only."""
         values = asdict(self) | {"directory": str(self.directory)}
-        path = self.directory / "lab.json"
-        temporary = path.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=1)
-        temporary.replace(path)
+        write_file(self.directory / "lab.json", json.dumps(values, indent=1), 0o600)
 
 
 def escape_ere(text: str) -> str:
-    """`text` as an extended regular expression that matches just it (grep -E, Python's re)."""
+    """Return an extended regular expression (grep -E, Python's re) that matches `text` only."""
     return "".join(f"\\{char}" if char in r"\.^$*+?()[]{}|" else char for char in text)
 
 
 def default_directory() -> Path:
-    """VEZA_LAB_DIR, else a directory of this user's cache."""
-    given = os.environ.get("VEZA_LAB_DIR")
-    if given:
-        return Path(given).expanduser().absolute()
+    """Return VEZA_LAB_DIR, or else veza-lab in the user's cache directory."""
+    directory = os.environ.get("VEZA_LAB_DIR")
+    if directory:
+        return Path(directory).expanduser().absolute()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return (Path(cache).expanduser() / "veza-lab").absolute()
 
 
 def load(directory: Path) -> Lab:
-    """The lab of `directory`. Raises LabError when there is none."""
+    """Read the lab of `directory` from its lab.json; raises LabError when there is none."""
     try:
         values = json.loads((directory / "lab.json").read_text(encoding="utf-8"))
         return Lab(
@@ -161,7 +162,7 @@ def load(directory: Path) -> Lab:
 
 
 def new_lab(directory: Path, *, broker: bool, storage_kind: str, drops_capabilities: bool) -> Lab:
-    """A lab with free ports and fresh passwords; nothing is started or written."""
+    """Return a lab with free ports and new passwords; starts and writes nothing."""
     return Lab(
         directory=directory,
         ports=Ports(*_free_ports(6)),
@@ -173,12 +174,12 @@ def new_lab(directory: Path, *, broker: bool, storage_kind: str, drops_capabilit
 
 
 def _free_ports(count: int) -> list[int]:
-    # All are held open together so that no two are the same.
+    # All sockets are open at the same time, so that no port comes twice.
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for server in sockets:
+            server.bind(("127.0.0.1", 0))
+        return [server.getsockname()[1] for server in sockets]
     finally:
-        for each in sockets:
-            each.close()
+        for server in sockets:
+            server.close()

@@ -1,4 +1,4 @@
-"""The upload directory: on its own small file system where the machine lets it."""
+"""The upload directory, on a small file system of its own where the machine allows a mount."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ INODES = 2000
 
 
 def prepare(root: Path) -> str:
-    """Mount a small tmpfs on `root` if we may, make `root`/uploads; "tmpfs" or "directory"."""
+    """Mount a tmpfs on `root` if possible and make `root`/uploads.
+
+    Returns the kind of storage, "tmpfs" or "directory".
+    """
     root.mkdir(parents=True, exist_ok=True)
     kind = "directory"
     if os.geteuid() == 0:
@@ -23,7 +26,7 @@ def prepare(root: Path) -> str:
             run(["mount", "-t", "tmpfs", "-o", options, "veza-lab", str(root)], 10)
             kind = "tmpfs"
         except LabError:
-            # A container without CAP_SYS_ADMIN: `status` says that the storage is a directory.
+            # For example in a container without CAP_SYS_ADMIN; `status` shows the kind.
             kind = "directory"
     (root / "uploads").mkdir(mode=0o755, exist_ok=True)
     return kind
@@ -35,11 +38,11 @@ def remount(root: Path, options: str) -> None:
 
 
 def release(root: Path) -> None:
-    """Unmount what `prepare` mounted, also what a killed lab left behind."""
+    """Unmount the tmpfs at `root`, also one of a killed lab; raises LabError."""
     for _ in range(4):
         if not is_mounted(root):
             return
-        # Lazy as the last resort only: a process that still looks there must not keep it for ever.
+        # Lazy if necessary: a process that still uses the directory must not keep the mount.
         if subprocess.run(
             ["umount", str(root)], capture_output=True, timeout=10, check=False
         ).returncode:
@@ -48,7 +51,7 @@ def release(root: Path) -> None:
 
 
 def is_mounted(root: Path) -> bool:
-    """Whether something is mounted exactly at `root`."""
-    wanted = str(root).replace("\\", "\\134").replace(" ", "\\040")
+    """Return whether something is mounted exactly at `root`."""
+    mount_point = str(root).replace("\\", "\\134").replace(" ", "\\040")
     mounts = Path("/proc/self/mounts").read_text().splitlines()
-    return any(line.split(" ")[1] == wanted for line in mounts)
+    return any(line.split(" ")[1] == mount_point for line in mounts)

@@ -1,6 +1,6 @@
-"""Owns every process of one lab: `python -m lab.supervisor --dir DIR` (started by `up`).
+"""The parent of every process of a lab: `python -m lab.supervisor --dir DIR`, started by `up`.
 
-Whatever ends it, SIGKILL included, ends them all: each child carries a parent-death signal.
+When it ends, even by SIGKILL, all its children end: each has a parent-death signal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import boot, control, remains
+from core.files import write_file
+from lab import boot, clean_up, control
 from lab.children import Children
 from lab.errors import LabError
 from lab.processes import process_state
@@ -29,18 +30,18 @@ if TYPE_CHECKING:
 
 
 class Stop(BaseException):
-    """Somebody wants the lab to end."""
+    """The supervisor got SIGTERM."""
 
 
 class Supervisor:
-    """Answers the control socket and looks after the children, in the main thread."""
+    """Answers the control socket and manages the child processes, in the main thread."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.children = Children(directory)
         self._commands: dict[str, Callable[..., Any]] = {
             "status": self._status,
-            "signal": self._signal,
+            "signal": self.children.send,
             "stop": self.children.stop,
             "start": lambda name: self.children.start(name, self._service(name)),
             "restart_loop": lambda name, on: self.children.keep_restarting(name, bool(on)),
@@ -48,30 +49,30 @@ class Supervisor:
         }
 
     def serve(self, server: socket.socket) -> None:
-        """Until SIGTERM, `shutdown` or the owner's end."""
+        """Answer requests until SIGTERM, which also comes when the lab's owner ends."""
         self._service = boot.services(load(self.directory))
         while True:
             readable, _, _ = select.select([server], [], [], 0.2)
-            self.children.look_after(self._service)
+            self.children.supervise(self._service)
             if readable:
-                line, _ = server.accept()
-                with line:
-                    self._answer(line)
+                connection, _ = server.accept()
+                with connection:
+                    self._answer(connection)
 
-    def _answer(self, line: socket.socket) -> None:
-        line.settimeout(2)
+    def _answer(self, connection: socket.socket) -> None:
+        connection.settimeout(2)
         try:
-            with line.makefile("rb") as requests:
+            with connection.makefile("rb") as requests:
                 request = json.loads(requests.readline(control.MAX_BYTES))
             command = self._commands[request.pop("command")]
             answer = {"result": command(**request)}
         except LabError as exc:
             answer = {"error": str(exc)}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-            answer = {"error": f"the supervisor cannot do that: {exc!r}"}
-        # The asker may have gone away.
+            answer = {"error": f"the supervisor could not run the command: {exc!r}"}
+        # The client may have closed the connection.
         with suppress(OSError):
-            line.sendall(json.dumps(answer).encode() + b"\n")
+            connection.sendall(json.dumps(answer).encode() + b"\n")
 
     def _status(self) -> dict[str, Any]:
         processes = {
@@ -80,16 +81,13 @@ class Supervisor:
         }
         return {"supervisor": os.getpid(), "processes": processes}
 
-    def _signal(self, name: str, number: int) -> None:
-        self.children.send(name, number)
-
 
 def main() -> int:
-    """Exit code 0 after an orderly end, 1 when the lab did not come up."""
+    """Run a lab; return 0 after an orderly end, 1 when the lab did not start."""
     parser = argparse.ArgumentParser(prog="python -m lab.supervisor", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--owner", type=int, help="end when this process ends")
-    parser.add_argument("--no-broker", action="store_true")
+    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
+    parser.add_argument("--owner", type=int, metavar="PID", help="end when this process ends")
+    parser.add_argument("--no-broker", action="store_true", help="start no RabbitMQ")
     arguments = parser.parse_args()
     directory: Path = arguments.dir
 
@@ -101,7 +99,7 @@ def main() -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _phase(directory, f"failed: a lab is already running in {directory}")
+        _write_phase(directory, f"failed: a lab is already running in {directory}")
         return 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
@@ -109,27 +107,27 @@ def main() -> int:
     code = 0
     try:
         if arguments.owner is not None:
-            _follow(arguments.owner)
-        remains.clear(directory)
-        remains.remember_supervisor(directory)
+            _stop_with(arguments.owner)
+        clean_up.clear(directory)
+        clean_up.save_supervisor(directory)
         server = control.listen(directory)
         boot.boot(directory, supervisor.children, with_broker=not arguments.no_broker)
-        _phase(directory, "ready")
+        _write_phase(directory, "ready")
         supervisor.serve(server)
     except Stop:
         print("stopping", file=sys.stderr)
     except LabError as exc:
-        _phase(directory, f"failed: {exc}")
+        _write_phase(directory, f"failed: {exc}")
         code = 1
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         supervisor.children.stop_all()
-        remains.clear(directory, keep_report=code != 0)
+        clean_up.clear(directory, keep_logs=code != 0)
     return code
 
 
-def _follow(owner: int) -> None:
-    """Have this process told to stop when the owner ends, however that happens."""
+def _stop_with(owner: int) -> None:
+    """Send SIGTERM to this process when the owner ends, however it ends; raises LabError."""
     try:
         descriptor = os.pidfd_open(owner)
     except ProcessLookupError:
@@ -144,10 +142,8 @@ def _follow(owner: int) -> None:
     threading.Thread(target=watch, name="owner", daemon=True).start()
 
 
-def _phase(directory: Path, text: str) -> None:
-    temporary = directory / "phase.tmp"
-    temporary.write_text(text)
-    temporary.replace(directory / "phase")
+def _write_phase(directory: Path, text: str) -> None:
+    write_file(directory / "phase", text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""targets.toml of a running lab: what a monitor of this Veza would be told."""
+"""The targets.toml of a running lab, which `pytest --target lab` reads."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 import pwd
 from typing import TYPE_CHECKING
 
+from core.files import write_file
 from lab.state import DEAD_LETTER, QUEUE, Lab
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Shorter than on live wherever a process speaks every few seconds, so that its silence shows within
-# seconds too. What is about uploads' ages keeps the runbook's own numbers.
+# The lab's processes log every few seconds, so these limits are shorter than a live system's. The
+# limits on the age of an upload are the runbook's.
 THRESHOLDS = {
     "log_silence_max": "10 s",
     "worker_settle": "2 s",
@@ -22,15 +23,16 @@ THRESHOLDS = {
 
 
 SETTLED_SECONDS = 3.1
-"""Uptime at which the worker is past `worker_settle` for ps too, which counts whole seconds."""
+"""Uptime of a worker that is older than `worker_settle` for `ps` too, which counts full seconds."""
 
 
 def path(lab: Lab) -> Path:
+    """Return the path of the lab's targets.toml."""
     return lab.directory / "targets.toml"
 
 
-def write(lab: Lab, *, queue: bool = True) -> None:
-    """Write it, readable by the owner only. `queue` False leaves the broker out."""
+def write(lab: Lab) -> None:
+    """Write targets.toml, readable by the owner only; without a broker it has no queue."""
     tables: dict[str, dict[str, object]] = {
         "": {"environment": "lab", "allow_writes": True},
         "api": {"url": lab.api_url, "token": lab.passwords.token},
@@ -54,23 +56,19 @@ def write(lab: Lab, *, queue: bool = True) -> None:
         },
         "thresholds": dict(THRESHOLDS),
     }
-    if not (lab.broker and queue):
+    if not lab.broker:
         del tables["queue"]
-    text = "# Written by `python -m lab up`; gone with the lab.\n"
+    text = "# Written by `python -m lab up`; `python -m lab down` deletes it.\n"
     for name, values in tables.items():
         text += f"\n[targets.lab{'.' + name if name else ''}]\n"
-        # JSON's strings, lists and booleans are TOML's.
+        # TOML writes strings, lists and booleans as JSON does.
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
-    temporary = path(lab).with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path(lab))
+    write_file(path(lab), text, 0o600)
 
 
 def _service_user() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
-        # A container may run as a number without a name.
+        # In a container, the user may be a number without a name.
         return str(os.geteuid())

@@ -1,4 +1,4 @@
-"""Logging as zap's production encoder writes it: one JSON object a line, capped in size."""
+"""Logs in the format of zap's production encoder: one JSON object per line, limited in size."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class ZapLog:
-    """Appends to one or more files; each file has one writing process.
+    """Appends lines to one or more files. Only one process may write to a file.
 
-    A file that passes MAX_BYTES is renamed to `<name>.1`: a log never takes more than twice that.
+    A file that grows past MAX_BYTES is renamed to `<name>.1`, so a log takes at most twice that.
     """
 
     def __init__(self, *paths: Path) -> None:
@@ -25,19 +25,22 @@ class ZapLog:
         self._lock = threading.Lock()
 
     def info(self, caller: str, msg: str, **fields: object) -> None:
+        """Write a line of level info; `caller` is the Go source line that it imitates."""
         self._write("info", caller, msg, fields)
 
     def warn(self, caller: str, msg: str, **fields: object) -> None:
+        """Write a line of level warn."""
         self._write("warn", caller, msg, fields)
 
     def error(self, caller: str, msg: str, **fields: object) -> None:
+        """Write a line of level error."""
         self._write("error", caller, msg, fields)
 
     def _write(self, level: str, caller: str, msg: str, fields: dict[str, object]) -> None:
         line = zap_line(level, time.time(), caller, msg, **fields).encode()
         with self._lock:
             for path in self._paths:
-                # Opened anew for each line: a log that was moved away is followed.
+                # Opened for each line, so that a log that was moved or deleted starts again.
                 descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
                 try:
                     os.write(descriptor, line)
@@ -49,6 +52,6 @@ class ZapLog:
 
 
 def zap_line(level: str, ts: float, caller: str, msg: str, **fields: object) -> str:
-    """One line with its newline; `ts` in seconds since 1970."""
+    """Return one log line with its newline; `ts` is in seconds since 1970."""
     values = {"level": level, "ts": round(ts, 6), "caller": caller, "msg": msg, **fields}
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"

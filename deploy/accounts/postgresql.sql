@@ -1,13 +1,13 @@
--- The role that the checks look at PostgreSQL with. Safe to run again: it changes the password then.
+-- Create the role with which the checks read PostgreSQL. Run it again to change the password.
 --
 --   VEZA_CHECKS_PASSWORD=$(openssl rand -hex 16) psql -d veza -f postgresql.sql
 --
--- as a superuser, or as a role that owns the tables, may create roles and may grant pg_read_all_stats.
--- With other names: -v role=... -v uploads_table=schema.name -v jobs_table=schema.name
+-- Run it as a superuser, or as the owner of the tables who can also create roles and grant
+-- pg_read_all_stats. With other names: -v role=... -v uploads_table=schema.name -v jobs_table=schema.name
 --
--- The role reads the columns that the checks read and no others: no file name, no e-mail, no token.
--- It needs SELECT on no sequence and no schema but the tables'. A server that logs DDL statements
--- (log_statement) logs the password with them: then set one by hand afterwards, with \password.
+-- The role can read only the columns that the checks read: no file name, no e-mail, no token. It has
+-- no access to sequences and to other schemas. A server that logs DDL statements (log_statement) also
+-- logs the password: in that case, set a new one with \password afterwards.
 \set ON_ERROR_STOP on
 \if :{?role}
 \else
@@ -21,7 +21,7 @@
 \else
 \set jobs_table job_queue
 \endif
--- From the environment: an argument could be read in the list of processes.
+-- From the environment, because other users can see arguments in the list of processes.
 \set password `printf %s "$VEZA_CHECKS_PASSWORD"`
 SELECT :'password' = '' AS without_password \gset
 \if :without_password
@@ -34,10 +34,10 @@ BEGIN;
 SELECT format('CREATE ROLE %I', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
--- One connection a process of the run: ten serve `-n 4` and a second target on this database.
+-- Each process of a run has one connection. Ten are enough for `-n 4` and a second target.
 ALTER ROLE :"role" LOGIN INHERIT CONNECTION LIMIT 10 PASSWORD :'password';
 
--- The checks ask for all of this themselves. Here it holds for whoever else uses the password.
+-- The checks set these limits themselves. Here they apply to everyone who uses the password.
 ALTER ROLE :"role" SET default_transaction_read_only = on;
 ALTER ROLE :"role" SET statement_timeout = '15s';
 ALTER ROLE :"role" SET lock_timeout = '2s';
@@ -48,11 +48,11 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), :'role')
 SELECT DISTINCT format('GRANT USAGE ON SCHEMA %s TO %I', relnamespace::regnamespace, :'role')
 FROM pg_class WHERE oid IN (:'uploads_table'::regclass, :'jobs_table'::regclass) \gexec
 
--- Nothing that an earlier run of another version granted stays.
+-- Remove what an earlier version of this script granted.
 SELECT format('REVOKE ALL ON %s, %s FROM %I',
               :'uploads_table'::regclass, :'jobs_table'::regclass, :'role') \gexec
 
--- Column by column, those that are there: user_id, size and track_id are not everywhere.
+-- Grant column by column, if the column exists: user_id, size and track_id are optional.
 SELECT format('GRANT SELECT (%s) ON %s TO %I',
               string_agg(quote_ident(attname), ', ' ORDER BY attnum), attrelid::regclass, :'role')
 FROM pg_attribute
@@ -64,15 +64,15 @@ WHERE attnum > 0 AND NOT attisdropped
            ('id', 'type', 'payload', 'status', 'created_at', 'started_at', 'completed_at'))
 GROUP BY attrelid \gexec
 
--- To see for how long a session has waited for a lock and who holds it; it also shows other sessions'
--- statements. Without it the waits are seen and their ages are unknown: leave it out if that matters.
+-- Shows how long a session has waited for a lock and who holds the lock. It also shows the statements
+-- of other sessions. If that is a problem, leave it out: the checks then see waits without their ages.
 GRANT pg_read_all_stats TO :"role";
 
 COMMIT;
 
--- Until version 15 PostgreSQL lets everybody create tables in the schema public.
+-- Before version 15, PostgreSQL lets every role create tables in the schema public.
 SELECT has_schema_privilege(:'role', relnamespace, 'CREATE') AS may_create
 FROM pg_class WHERE oid = :'uploads_table'::regclass \gset
 \if :may_create
-\warn 'postgresql.sql: everybody may create tables in this schema; close it: REVOKE CREATE ON SCHEMA public FROM PUBLIC'
+\warn 'postgresql.sql: every role can create tables in this schema; to forbid it: REVOKE CREATE ON SCHEMA public FROM PUBLIC'
 \endif

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Kubernetes manifests from a targets file: for each target one CronJob and the disk it writes to.
+"""Print Kubernetes manifests for a targets file: a CronJob and a volume claim for each target.
 
     python deploy/kubernetes/jobs.py targets.toml --image registry.example/veza-checks:0.1.0
 
-Prints YAML for `kubectl apply -f -`. Needs the standard library only, and connects to nothing.
-Each job gets just the secrets that its own target names, from its Secret veza-checks-TARGET:
-NAME of "env:NAME" as an environment variable, PATH of "file:PATH" as a file beside targets.toml.
+Prints YAML for `kubectl apply -f -`. Needs only the standard library and connects to nothing.
+Each job gets only the secrets that its own target names, from the Secret veza-checks-TARGET:
+"env:NAME" becomes the environment variable NAME, "file:PATH" the file PATH beside targets.toml.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ FOLDER = "/etc/veza-checks"
 OUT = "/var/lib/veza-checks"
 USER = 10001
 NAME_MAX = 52
-"""Characters of a CronJob's name: Kubernetes appends eleven to those of its jobs."""
+"""Characters of a CronJob's name; Kubernetes appends eleven more for the names of its jobs."""
 
-TOLD = ("ALERT_URLS", "HEARTBEAT_URL", "PUSHGATEWAY_URL")
-"""Keys of a target's Secret that deploy/run uses where they are there."""
+OPTIONAL_KEYS = ("ALERT_URLS", "HEARTBEAT_URL", "PUSHGATEWAY_URL")
+"""Optional keys of a target's Secret, which deploy/run reads."""
 
 DEADLINE = 300
-"""Seconds after which Kubernetes ends a run whose own budget did not."""
+"""Seconds after which Kubernetes ends a run that did not end within its own budget."""
 
 
 class TargetsError(ValueError):
-    """The targets file cannot become jobs; `str()` says why in one sentence."""
+    """The targets file gives no valid manifests; `str()` is one sentence with the reason."""
 
 
 def job_name(target: str) -> str:
-    """Return the name of a target's objects; raises TargetsError where it makes none."""
+    """Return the name of a target's objects; raises TargetsError when it is too long."""
     name = "veza-checks-" + re.sub(r"[^a-z0-9-]+", "-", target.lower()).strip("-")
     if len(name) > NAME_MAX:
         raise TargetsError(f"the target {target} needs a name of at most {NAME_MAX - 12} letters")
@@ -45,17 +45,20 @@ def job_name(target: str) -> str:
 
 
 def secrets_of(table: object) -> tuple[list[str], list[str]]:
-    """Return the variables and the files that a target's table names, each once and sorted."""
-    found: set[str] = set()
+    """Return the variables and the files that a target's table names, each once and sorted.
+
+    Raises TargetsError for a file outside the folder of the targets file.
+    """
+    references: set[str] = set()
     pending = [table]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
             pending += value.values()
         elif isinstance(value, str) and value.startswith(("env:", "file:")):
-            found.add(value)
-    names = sorted(text[4:] for text in found if text.startswith("env:"))
-    files = sorted(text[5:] for text in found if text.startswith("file:"))
+            references.add(value)
+    names = sorted(text[4:] for text in references if text.startswith("env:"))
+    files = sorted(text[5:] for text in references if text.startswith("file:"))
     for path in files:
         if path.startswith("/") or ".." in PurePosixPath(path).parts or not path:
             raise TargetsError(f"file:{path} must lie beside the targets file, as file:live/token")
@@ -63,12 +66,12 @@ def secrets_of(table: object) -> tuple[list[str], list[str]]:
 
 
 def key_of(path: str) -> str:
-    """Return the key that a file has in a Secret, where no slash may be."""
+    """Return a file's key in a Secret; a key cannot contain a slash."""
     return path.replace("/", ".")
 
 
 def minutes(target: str, every: int) -> str:
-    """Return the minutes of a crontab: every `every`, from one that differs between targets."""
+    """Return a crontab's minutes, every `every` minutes; the first one depends on the target."""
     return f"{zlib.crc32(target.encode()) % every}-59/{every}"
 
 
@@ -92,14 +95,14 @@ def objects(target: str, table: object, image: str, every: int) -> list[dict[str
         "spec": {
             "schedule": f"{minutes(target, every)} * * * *",
             "concurrencyPolicy": "Forbid",
-            # A run that comes late says nothing of its time; the next one is near.
+            # Skip a run that is this late: the next one comes soon.
             "startingDeadlineSeconds": 120,
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {
                 "metadata": {"labels": labels},
                 "spec": {
-                    # A failed run is a verdict: the next run looks again, not a retry.
+                    # No retry: a failed run is a result, and the next run checks again.
                     "backoffLimit": 0,
                     "activeDeadlineSeconds": DEADLINE,
                     "ttlSecondsAfterFinished": 86400,
@@ -112,7 +115,7 @@ def objects(target: str, table: object, image: str, every: int) -> list[dict[str
 
 
 def pod(target: str, table: object, image: str) -> dict[str, Any]:
-    """Return the pod of one run: not root, no right, a read-only root, its own secrets."""
+    """Return the pod of one run: not root, no capabilities, a read-only root, its own secrets."""
     names, files = secrets_of(table)
     secret = job_name(target)
     environment = [
@@ -124,7 +127,7 @@ def pod(target: str, table: object, image: str) -> dict[str, Any]:
             "name": name,
             "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": True}},
         }
-        for name in TOLD
+        for name in OPTIONAL_KEYS
     ]
     sources: list[dict[str, Any]] = [{"configMap": {"name": "veza-checks-targets"}}]
     if files:
@@ -152,7 +155,7 @@ def pod(target: str, table: object, image: str) -> dict[str, Any]:
     }
     return {
         "restartPolicy": "Never",
-        # The checks do not ask Kubernetes anything.
+        # The checks do not use the Kubernetes API.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {
@@ -176,19 +179,21 @@ def manifests(targets: dict[str, Any], image: str, every: int) -> list[dict[str,
     if not targets:
         raise TargetsError("the file has no [targets.NAME] table")
     owners: dict[str, str] = {}
-    found: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     for target, table in targets.items():
         if not isinstance(table, dict):
-            raise TargetsError(f"targets.{target} is no table")
+            raise TargetsError(f"targets.{target} is not a table")
         other = owners.setdefault(job_name(target), target)
         if other != target:
-            raise TargetsError(f"the targets {other} and {target} would both be {job_name(target)}")
-        found += objects(target, table, image, every)
-    return found
+            raise TargetsError(
+                f"the targets {other} and {target} would both have the name {job_name(target)}"
+            )
+        result += objects(target, table, image, every)
+    return result
 
 
 def yaml(value: object, indent: int = 0) -> str:
-    """Return `value` as block YAML: texts as JSON writes them, which YAML reads alike."""
+    """Return `value` as block YAML; texts are written as JSON strings, which are valid YAML."""
     pad = "  " * indent
     if isinstance(value, dict) and value:
         return "".join(f"{pad}{key}:{_nested(item, indent)}" for key, item in value.items())
@@ -205,22 +210,27 @@ def _nested(value: object, indent: int) -> str:
 
 
 def main() -> int:
-    """Print the manifests; exit status 2 and one sentence where that cannot be."""
-    said = (__doc__ or "").splitlines()[0]
-    parser = argparse.ArgumentParser(description=said)
-    parser.add_argument("targets", type=Path, metavar="TARGETS_FILE")
-    parser.add_argument("--image", required=True, help="the image made by deploy/docker/Dockerfile")
+    """Print the manifests and return 0; print one sentence and return 2 for an invalid file."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("targets", type=Path, metavar="TARGETS_FILE", help="the targets file")
     parser.add_argument(
-        "--every", type=int, default=5, choices=(1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), help="min"
+        "--image", required=True, help="the image built with deploy/docker/Dockerfile"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=5,
+        choices=(1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30),
+        help="minutes from run to run (default: %(default)s)",
     )
     options = parser.parse_args()
     try:
         tables = tomllib.loads(options.targets.read_text(encoding="utf-8")).get("targets", {})
-        made = manifests(tables, options.image, options.every)
+        documents = manifests(tables, options.image, options.every)
     except (OSError, ValueError) as exc:
         print(f"{parser.prog}: {options.targets}: {exc}", file=sys.stderr)
         return 2
-    sys.stdout.write("".join(f"---\n{yaml(one)}" for one in made))
+    sys.stdout.write("".join(f"---\n{yaml(document)}" for document in documents))
     return 0
 
 

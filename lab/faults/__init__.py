@@ -1,6 +1,7 @@
-"""Breaking the lab on purpose, by the real mechanism, and mending it again.
+"""Faults: break the lab on purpose as it would really break, and heal it.
 
-Faults of one truth live in one file: worker, queue, storage, silent, timeout, outside, controls.
+Each module has the faults of one hypothesis: worker, queue, storage, silent, timeout. `outside` has
+those of no hypothesis, `controls` those that break nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError
 from lab.faults import controls, outside, queue, silent, storage, timeout, worker
-from lab.faults.hands import Hands
 from lab.faults.heal import heal as _heal
 from lab.faults.model import Fault, Kind, Need
 from lab.faults.pairs import PAIRS
+from lab.faults.tools import FaultTools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +29,13 @@ __all__ = [
     "Kind",
     "Need",
     "active",
+    "get_fault",
     "heal",
     "inject",
-    "known",
-    "lacking",
+    "missing_needs",
 ]
 
-# In the order in which several are injected: what needs a pipeline that works comes first.
+# In the order of injection: a fault that needs a working pipeline comes before one that stops it.
 _FAMILIES = (controls, silent, storage, timeout, queue, worker, outside)
 FAULTS: dict[str, Fault] = {
     fault.name: fault for module in _FAMILIES for fault in module.FAMILY.faults
@@ -42,62 +43,60 @@ FAULTS: dict[str, Fault] = {
 
 
 def inject(directory: Path, names: Sequence[str]) -> None:
-    """Inject the faults and return when each has taken hold. Raises LabError."""
+    """Inject the faults and return when each has taken effect; raises LabError."""
     for name in names:
-        known(name)
+        get_fault(name)
     if active(directory):
         raise LabError(
-            f"{', '.join(active(directory))} already broken; heal it first: python -m lab heal"
+            f"{', '.join(active(directory))} already injected; heal it first: python -m lab heal"
         )
-    with Hands(directory) as hands:
+    with FaultTools(directory) as tools:
         for name in names:
-            needed = missing(FAULTS[name], hands)
-            if needed:
-                raise LabError(f"{name} needs {', '.join(needed)}, which this lab does not have")
-        _note(directory, names)
+            missing = _missing_needs(FAULTS[name], tools)
+            if missing:
+                raise LabError(f"{name} needs {', '.join(missing)}, which this lab does not have")
+        _save_active(directory, names)
         for name in FAULTS:
             if name in names:
-                FAULTS[name].inject(hands)
+                FAULTS[name].inject(tools)
 
 
-def known(name: str) -> Fault:
-    """The fault of that name. Raises LabError with the nearest name when there is none."""
+def get_fault(name: str) -> Fault:
+    """Return a fault by name; raises LabError that suggests the closest name."""
     if name in FAULTS:
         return FAULTS[name]
-    near = get_close_matches(name, FAULTS, 1)
-    hint = f"did you mean {near[0]}?" if near else "list them with: python -m lab faults"
+    closest = get_close_matches(name, FAULTS, 1)
+    hint = f"did you mean {closest[0]}?" if closest else "list them with: python -m lab faults"
     raise LabError(f"there is no fault {name!r}; {hint}")
 
 
-def lacking(directory: Path, names: Sequence[str]) -> str:
-    """What the faults need and the lab of `directory` does not have, empty when it has all."""
-    with Hands(directory) as hands:
-        needed = {need for name in names for need in missing(known(name), hands)}
-    return ", ".join(sorted(needed))
+def missing_needs(directory: Path, names: Sequence[str]) -> str:
+    """Return the faults' needs that the lab cannot meet, as "a, b"; "" when it meets all."""
+    with FaultTools(directory) as tools:
+        missing = {need for name in names for need in _missing_needs(get_fault(name), tools)}
+    return ", ".join(sorted(missing))
 
 
 def heal(directory: Path) -> None:
-    """Bring a running lab back to health, also after a fault that did not take hold."""
-    with Hands(directory) as hands:
-        _heal(hands)
-    _note(directory, ())
+    """Make a running lab healthy again, also after an injection that failed half-way."""
+    with FaultTools(directory) as tools:
+        _heal(tools)
+    _save_active(directory, ())
 
 
-def missing(fault: Fault, hands: Hands) -> list[str]:
-    """What the fault needs and this lab does not have."""
-    has = {
-        Need.ROOT: os.geteuid() == 0,
-        Need.FILE_SYSTEM: hands.lab.storage_kind == "tmpfs" and os.geteuid() == 0,
-        Need.BROKER: hands.lab.broker,
+def _missing_needs(fault: Fault, tools: FaultTools) -> list[str]:
+    is_met = {
+        Need.FILE_SYSTEM: tools.lab.storage_kind == "tmpfs" and os.geteuid() == 0,
+        Need.BROKER: tools.lab.broker,
     }
-    return sorted(need.value for need in fault.needs if not has[need])
+    return sorted(need.value for need in fault.needs if not is_met[need])
 
 
 def active(directory: Path) -> list[str]:
-    """The faults that were injected and not healed since."""
+    """Return the names of the faults that are injected and not healed yet."""
     path = directory / "faults.json"
     return list(json.loads(path.read_text())) if path.exists() else []
 
 
-def _note(directory: Path, names: Sequence[str]) -> None:
+def _save_active(directory: Path, names: Sequence[str]) -> None:
     (directory / "faults.json").write_text(json.dumps(list(names)))

@@ -1,4 +1,4 @@
-"""Controls: nothing is broken, although it may look like it."""
+"""Controls: nothing is broken, but something looks unusual."""
 
 from __future__ import annotations
 
@@ -6,51 +6,54 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
+from core.files import write_file
 from lab import targets
-from lab.faults.hands import NOT_AUDIO
-from lab.faults.heal import forget_logs
+from lab.faults.heal import delete_logs
 from lab.faults.model import Family, Kind, Need
 from lab.faults.storage import fill
-from lab.processes import uptime
+from lab.faults.tools import NOT_AUDIO
+from lab.state import LOAD_GENERATOR
 from lab.zaplog import zap_line
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.CONTROL)
-BUSY = 45
+BUSY_UPLOADS = 45
 IDLE_MINUTES = 62
 
 
-@FAMILY.fault("healthy", "nothing is done to the lab")
-def healthy(hands: Hands) -> None:
-    hands.wait_for_health("/readyz", 200)
+@FAMILY.fault("healthy", "nothing is changed")
+def healthy(tools: FaultTools) -> None:
+    tools.wait_for_http_status("/readyz", 200)
 
 
-@FAMILY.fault("healthy-busy", "many uploads, all under ten minutes old, are being worked off")
-def busy(hands: Hands) -> None:
-    # About four seconds for each of four at a time: they last for the better part of a minute.
-    hands.switch(seconds_per_chunk=2.0)
-    uploads = hands.upload(BUSY)
-    hands.age(list(reversed(uploads)), newest=0, oldest=4)
+@FAMILY.fault(
+    "healthy-busy", "many uploads wait, all younger than ten minutes, and the queue drains"
+)
+def busy(tools: FaultTools) -> None:
+    # Four jobs run at a time, about four seconds each: the backlog lasts almost a minute.
+    tools.turn_on(seconds_per_chunk=2.0)
+    uploads = tools.upload(BUSY_UPLOADS)
+    tools.backdate(list(reversed(uploads)), newest=0, oldest=4)
 
 
 @FAMILY.fault("healthy-idle", "nobody has uploaded anything for an hour")
-def idle(hands: Hands) -> None:
-    hands.ask("stop", name="trickle")
-    hands.wait(
+def idle(tools: FaultTools) -> None:
+    tools.stop(LOAD_GENERATOR)
+    tools.wait(
         lambda: (
-            not hands.query("SELECT 1 FROM uploads WHERE status IN ('uploading', 'processing')")
+            not tools.query("SELECT 1 FROM uploads WHERE status IN ('uploading', 'processing')")
         ),
         20,
-        "the last uploads to end",
+        "the end of the last uploads",
     )
-    hands.age_past(IDLE_MINUTES)
-    hands.wait_for_worker_line()
+    tools.backdate_history(IDLE_MINUTES)
+    tools.wait_for_worker_log()
 
 
 @FAMILY.fault("old-errors", "the log holds errors that are hours old")
-def old_errors(hands: Hands) -> None:
+def old_errors(tools: FaultTools) -> None:
     now = time.time()
     lines = "".join(
         zap_line(
@@ -64,47 +67,35 @@ def old_errors(hands: Hands) -> None:
         for hours in (7, 5, 3)
         for number in range(20)
     )
-    path = hands.lab.app_logs / "jobs.log"
-    replacement = path.with_suffix(".new")
-    # In front of today's lines, in the same file: its modification time tells nothing.
-    replacement.write_text(lines + path.read_text(encoding="utf-8"), encoding="utf-8")
-    replacement.replace(path)
+    path = tools.lab.app_logs / "jobs.log"
+    # Before today's lines, in the same file: the file's modification time does not help.
+    write_file(path, lines + path.read_text(encoding="utf-8"))
 
 
-@FAMILY.fault("user-errors", "users sent files that are no audio, and were told so")
-def user_errors(hands: Hands) -> None:
-    uploads = hands.upload(content=NOT_AUDIO)
-    hands.wait_for(uploads, "failed", "failed")
+@FAMILY.fault("user-errors", "users sent files that are not audio, and got an error message")
+def user_errors(tools: FaultTools) -> None:
+    uploads = tools.upload(content=NOT_AUDIO)
+    tools.wait_for_uploads(uploads, "failed", "failed")
 
 
 @FAMILY.fault("disk-85-percent", "the upload directory is 85 percent full", Need.FILE_SYSTEM)
-def disk_85_percent(hands: Hands) -> None:
-    fill(hands.lab.storage_root, 0.85)
+def disk_85_percent(tools: FaultTools) -> None:
+    fill(tools.lab.storage_root, 0.85)
 
 
 @FAMILY.fault("broker-absent", "Veza runs without RabbitMQ, from the job_queue table")
-def broker_absent(hands: Hands) -> None:
-    if not hands.lab.broker:
+def broker_absent(tools: FaultTools) -> None:
+    if not tools.lab.broker:
         return
-    dataclasses.replace(hands.lab, broker=False).save()
+    dataclasses.replace(tools.lab, broker=False).save()
     for name in ("worker", "api", "rabbitmq", "epmd"):
-        hands.ask("stop", name=name)
-    hands.lab = dataclasses.replace(hands.lab, broker=False)
-    targets.write(hands.lab)
+        tools.stop(name)
+    tools.lab = dataclasses.replace(tools.lab, broker=False)
+    targets.write(tools.lab)
     for name in ("api", "worker"):
-        hands.ask("start", name=name)
-    hands.wait_for_health("/health/worker", 200)
-    hands.wait_for(hands.upload(1), "completed", "completed")
-    # The change was made long ago, as far as anyone who looks at the logs is concerned.
-    forget_logs(hands)
-    settle(hands)
-
-
-def settle(hands: Hands) -> None:
-    """Until the worker has been up for a while, as its target's threshold asks."""
-    pid = hands.pid("worker")
-    hands.wait(
-        lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
-        10,
-        "the worker to settle",
-    )
+        tools.start(name)
+    tools.wait_for_http_status("/health/worker", 200)
+    tools.wait_for_uploads(tools.upload(1), "completed", "completed")
+    # The logs must not show the change: in this control it was made long ago.
+    delete_logs(tools)
+    tools.wait_for_settled_worker()

@@ -1,70 +1,70 @@
-"""Back to a healthy lab, whatever was done to it, by a fault or by hand."""
+"""Make the lab healthy again, whether a fault or a person broke it."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pika
+import psycopg
 from pika.exceptions import AMQPError
+from psycopg.rows import dict_row
 
-from lab import broker, postgres, storage, targets
+from lab import broker, database, postgres, storage, targets
 from lab.audio import tone
 from lab.bugs import Bugs, write_bugs
 from lab.errors import LabError
-from lab.faults.storage import AWAY, BALLAST
-from lab.processes import uptime
+from lab.faults.storage import BALLAST, MOVED_AWAY
 from lab.processing import stored_name
-from lab.state import DEAD_LETTER, QUEUE
+from lab.state import DEAD_LETTER, LOAD_GENERATOR, QUEUE
 from lab.storage import is_mounted
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
-HELPERS = ("flood", "hoarder", "locker")
-# What `up` set, see lab.broker.CONFIGURATION.
-WATERMARK, DISK_LIMIT = "0.4", "50MB"
+HELPERS = ("queue_flood", "unacking_consumer", "table_lock")
+# The node's own settings, see lab.broker.CONFIGURATION.
+MEMORY_WATERMARK, DISK_FREE_LIMIT = "0.4", "50MB"
 
 
-def heal(hands: Hands) -> None:
-    """Undo everything; return when a fresh upload goes through and nothing is left over."""
+def heal(tools: FaultTools) -> None:
+    """Undo every fault and return when a new upload completes; raises LabError."""
     for helper in HELPERS:
-        hands.ask("stop", name=helper)
-    # Stopped first: a worker in trouble would spoil what is put right, and one with a job that
-    # never returns is only healed by a new process.
-    hands.ask("stop", name="trickle")
-    hands.ask("stop", name="worker")
-    write_bugs(hands.directory, Bugs())
-    _storage(hands)
-    _database(hands)
-    _broker(hands)
-    hands.ask("start", name="api")
-    hands.wait_for_health("/readyz", 200, 30)
-    _put_back(hands)
-    hands.ask("start", name="worker")
-    hands.wait_for_health("/health/worker", 200, 30)
-    _wait_until_ended(hands)
-    _remove_uploads(hands)
-    hands.ask("start", name="trickle")
-    forget_logs(hands)
-    _prove(hands)
+        tools.stop(helper)
+    # The worker stops first: a failing one would damage what is repaired below, and only a new
+    # process gets rid of a job that never returns.
+    tools.stop(LOAD_GENERATOR)
+    tools.stop("worker")
+    write_bugs(tools.directory, Bugs())
+    _repair_storage(tools)
+    _repair_database(tools)
+    _repair_broker(tools)
+    tools.start("api")
+    tools.wait_for_http_status("/readyz", 200, 30)
+    _requeue_uploads(tools)
+    tools.start("worker")
+    tools.wait_for_http_status("/health/worker", 200, 30)
+    _wait_for_requeued_uploads(tools)
+    _delete_recorded_uploads(tools)
+    tools.start(LOAD_GENERATOR)
+    delete_logs(tools)
+    _verify(tools)
 
 
-def _storage(hands: Hands) -> None:
-    lab = hands.lab
+def _repair_storage(tools: FaultTools) -> None:
+    lab = tools.lab
     if is_mounted(lab.storage_root):
         storage.remount(lab.storage_root, f"rw,size={storage.SIZE},nr_inodes={storage.INODES}")
-    away = lab.storage_root / AWAY
-    if away.is_dir():
+    moved_away = lab.storage_root / MOVED_AWAY
+    if moved_away.is_dir():
         if lab.uploads.is_dir():
-            # Something made the directory anew meanwhile; what it holds belongs into the old one.
+            # A new directory was made meanwhile: its files go into the original one.
             for path in lab.uploads.iterdir():
-                path.rename(away / path.name)
+                path.rename(moved_away / path.name)
             lab.uploads.rmdir()
-        away.rename(lab.uploads)
+        moved_away.rename(lab.uploads)
     lab.uploads.mkdir(exist_ok=True)
     lab.uploads.chmod(0o755)
     if (lab.storage_root / BALLAST).is_dir():
@@ -75,97 +75,91 @@ def _storage(hands: Hands) -> None:
             path.chmod(0o644)
 
 
-def _database(hands: Hands) -> None:
-    hands.ask("start", name="postgres")
-    hands.wait(lambda: postgres.is_ready(hands.lab), 30, "PostgreSQL is ready")
-    hands.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
+def _repair_database(tools: FaultTools) -> None:
+    tools.start("postgres")
+    tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
+    tools.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
 
 
-def _broker(hands: Hands) -> None:
-    if not (hands.directory / "rabbitmq" / "rabbitmq.conf").exists():
+def _repair_broker(tools: FaultTools) -> None:
+    if not (tools.directory / "rabbitmq" / "rabbitmq.conf").exists():
         return
-    if not hands.lab.broker:
-        hands.lab = dataclasses.replace(hands.lab, broker=True)
-        hands.lab.save()
-        targets.write(hands.lab)
-        # It was started without a broker.
-        hands.ask("stop", name="api")
-    lab = hands.lab
-    was_running = hands.pid("rabbitmq") is not None
-    hands.ask("start", name="epmd")
-    hands.ask("start", name="rabbitmq")
-    hands.wait(lambda: _manages(hands), 60, "RabbitMQ is ready")
-    node = broker.manage(lab, "GET", "/api/nodes")[0]
-    if was_running and (node["mem_alarm"] or node["disk_free_alarm"]):
-        broker.control(lab, "set_vm_memory_high_watermark", WATERMARK)
-        broker.control(lab, "set_disk_free_limit", DISK_LIMIT)
-        hands.wait(lambda: not _alarms(hands), 20, "the alarms to clear")
+    if not tools.lab.broker:
+        tools.lab = dataclasses.replace(tools.lab, broker=True)
+        tools.lab.save()
+        targets.write(tools.lab)
+        # The API was started without a broker and must read the new configuration.
+        tools.stop("api")
+    lab = tools.lab
+    was_running = tools.pid("rabbitmq") is not None
+    tools.start("epmd")
+    tools.start("rabbitmq")
+    tools.wait(lambda: _management_answers(tools), 60, "RabbitMQ is ready")
+    if was_running and _has_alarm(tools):
+        broker.control(lab, "set_vm_memory_high_watermark", MEMORY_WATERMARK)
+        broker.control(lab, "set_disk_free_limit", DISK_FREE_LIMIT)
+        tools.wait(lambda: not _has_alarm(tools), 20, "the end of the broker's alarms")
     for name, arguments in ((QUEUE, broker.QUEUE_ARGUMENTS), (DEAD_LETTER, {})):
         path = f"/api/queues/%2F/{name}"
         broker.manage(lab, "PUT", path, {"durable": True, "arguments": arguments})
-        # Nothing is lost: every job is in job_queue, and comes back from there.
+        # No job is lost: each is in job_queue, and _requeue_uploads publishes it again.
         broker.manage(lab, "DELETE", f"{path}/contents")
 
 
-def _manages(hands: Hands) -> bool:
+def _management_answers(tools: FaultTools) -> bool:
     try:
-        nodes = broker.manage(hands.lab, "GET", "/api/nodes")
-        broker.manage(hands.lab, "GET", "/api/queues/%2F")
+        nodes = broker.manage(tools.lab, "GET", "/api/nodes")
+        broker.manage(tools.lab, "GET", "/api/queues/%2F")
     except LabError:
         return False
     return bool(nodes) and "mem_alarm" in nodes[0]
 
 
-def _alarms(hands: Hands) -> bool:
-    node = broker.manage(hands.lab, "GET", "/api/nodes")[0]
+def _has_alarm(tools: FaultTools) -> bool:
+    node = broker.manage(tools.lab, "GET", "/api/nodes")[0]
     return bool(node["mem_alarm"] or node["disk_free_alarm"])
 
 
-def _put_back(hands: Hands) -> None:
-    """Have every upload that has not ended processed again, or failed when its file is lost."""
-    rows = hands.query(
+def _requeue_uploads(tools: FaultTools) -> None:
+    """Give each unfinished upload a new job, or mark it as failed when its file is lost."""
+    rows = tools.query(
         "SELECT id, filename, size FROM uploads WHERE status NOT IN ('completed', 'failed')"
     )
     jobs: list[UUID] = []
     for upload, filename, size in rows:
-        path = hands.lab.uploads / str(upload) / stored_name(filename)
+        path = tools.lab.uploads / str(upload) / stored_name(filename)
         if path.is_file() and path.stat().st_size == size:
-            jobs.append(_new_job(hands, upload))
+            jobs.append(_replace_job(tools, upload))
         else:
-            _mark_lost(hands, upload)
-    if hands.lab.broker and jobs:
-        _publish(hands, jobs)
+            _mark_as_lost(tools, upload)
+    if tools.lab.broker and jobs:
+        _publish(tools, jobs)
 
 
-def _new_job(hands: Hands, upload: UUID) -> UUID:
-    """One pending job, in place of those that went wrong."""
-    job = uuid4()
-    hands.query("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", str(upload))
-    hands.query(
-        "INSERT INTO job_queue (id, type, payload, status)"
-        " VALUES (%s, %s, jsonb_build_object('upload_id', %s::text), 'pending')",
-        *(job, QUEUE, str(upload)),
-    )
-    return job
+def _replace_job(tools: FaultTools, upload: UUID) -> UUID:
+    """Delete the jobs of an upload, insert a pending one, and return its id."""
+    with psycopg.connect(tools.lab.owner_dsn, connect_timeout=5, row_factory=dict_row) as session:
+        database.delete_jobs(session, upload)
+        return database.create_job(session, upload)
 
 
-def _mark_lost(hands: Hands, upload: UUID) -> None:
-    """What an operator does about a file that is gone: tell the user."""
-    hands.query(
+def _mark_as_lost(tools: FaultTools, upload: UUID) -> None:
+    """Mark an upload and its jobs as failed, as an operator does when the file is lost."""
+    tools.query(
         "UPDATE uploads SET status = 'failed', updated_at = now(),"
         " error_message = 'the file was lost, please upload it again' WHERE id = %s",
         upload,
     )
-    hands.query(
+    tools.query(
         "UPDATE job_queue SET status = 'failed', completed_at = now(), error = 'file lost'"
         " WHERE payload ->> 'upload_id' = %s AND status <> 'completed'",
         str(upload),
     )
 
 
-def _publish(hands: Hands, jobs: list[UUID]) -> None:
+def _publish(tools: FaultTools, jobs: list[UUID]) -> None:
     try:
-        connection = pika.BlockingConnection(pika.URLParameters(hands.lab.app_amqp_url))
+        connection = pika.BlockingConnection(pika.URLParameters(tools.lab.app_amqp_url))
         try:
             channel = connection.channel()
             channel.confirm_delivery()
@@ -178,54 +172,49 @@ def _publish(hands: Hands, jobs: list[UUID]) -> None:
         raise LabError(f"jobs could not be published again: {type(exc).__name__}") from exc
 
 
-def _wait_until_ended(hands: Hands) -> None:
-    hands.wait(
+def _wait_for_requeued_uploads(tools: FaultTools) -> None:
+    tools.wait(
         lambda: (
-            not hands.query(
+            not tools.query(
                 "SELECT 1 FROM uploads WHERE status NOT IN ('completed', 'failed') LIMIT 1"
             )
         ),
         60,
-        "the uploads that were stuck to end",
+        "the end of the stuck uploads",
     )
-    if hands.lab.broker:
-        hands.wait_for_depth(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
+    if tools.lab.broker:
+        tools.wait_for_queue(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
 
 
-def _remove_uploads(hands: Hands) -> None:
-    """The users of the fault delete their tracks."""
-    for upload in hands.noted():
-        answer = hands.client.delete(f"/api/v1/tracks/{upload}")
-        # Their own pruning may have been first.
+def _delete_recorded_uploads(tools: FaultTools) -> None:
+    """Delete the uploads that the faults made, through the API."""
+    for upload in tools.recorded_uploads():
+        answer = tools.client.delete(f"/api/v1/tracks/{upload}")
+        # 404: the load generator has deleted it already.
         if answer.status_code not in (200, 404):
             raise LabError(f"upload {upload} could not be deleted: {answer.text[:200]}")
-    hands.forget_noted()
+    tools.forget_recorded_uploads()
 
 
-def forget_logs(hands: Hands) -> None:
-    """Start the logs anew: the fault's errors would stay recent for a quarter of an hour."""
-    for directory in (hands.lab.app_logs, hands.lab.worker_logs):
+def delete_logs(tools: FaultTools) -> None:
+    """Delete the logs: otherwise the fault's errors would stay recent for 15 minutes."""
+    for directory in (tools.lab.app_logs, tools.lab.worker_logs):
         for path in directory.iterdir():
             path.unlink()
 
 
-def _prove(hands: Hands) -> None:
-    answer = hands.client.post(
+def _verify(tools: FaultTools) -> None:
+    """Wait until a new upload completes and every figure is that of a healthy lab."""
+    answer = tools.client.post(
         "/api/v1/upload", files={"file": ("healed.wav", tone(0.2), "audio/wav")}
     )
     upload = UUID(answer.json()["data"]["upload_id"])
-    hands.wait_for([upload], "completed", "completed")
+    tools.wait_for_uploads([upload], "completed", "completed")
     for log in ("api.log", "jobs.log"):
-        hands.wait((hands.lab.app_logs / log).exists, 10, f"{log} to be written")
-    pid = hands.pid("worker")
-    deadline = time.monotonic() + 20
-    hands.wait(
-        lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
-        max(1.0, deadline - time.monotonic()),
-        "the worker to settle",
-    )
-    if hands.lab.broker:
-        # Management's figures lag; they too shall show a lab that is well, a fresh upload aside.
-        hands.wait_for_depth(
+        tools.wait((tools.lab.app_logs / log).exists, 10, f"the first line in {log}")
+    tools.wait_for_settled_worker()
+    if tools.lab.broker:
+        # The management API's figures lag. Two messages may be new uploads.
+        tools.wait_for_queue(
             messages_ready=(0, 2), messages_unacknowledged=(0, 2), consumers=(1, 1)
         )

@@ -1,4 +1,4 @@
-"""What a fault is."""
+"""The type of a fault, and the registration of fault functions."""
 
 from __future__ import annotations
 
@@ -9,44 +9,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 
 class Kind(StrEnum):
-    """What a diagnosis should make of it."""
+    """The answer that a diagnosis should give."""
 
     SINGLE = "single"
     """One hypothesis of the runbook is true."""
     OUTSIDE = "outside"
-    """Something is broken that the runbook has no hypothesis for."""
+    """Something is broken that no hypothesis of the runbook covers."""
     CONTROL = "control"
     """Nothing is broken."""
 
 
 class Need(StrEnum):
-    """What the machine must offer for a fault."""
+    """A requirement of a fault on the machine."""
 
-    ROOT = "root"
     FILE_SYSTEM = "a file system of its own (root)"
     BROKER = "RabbitMQ"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which the lab can be broken, or just be different."""
+    """One way to break the lab, or a control that only looks unusual."""
 
     name: str
     description: str
     truth: frozenset[str]
-    """The hypotheses that are true while it lasts; empty for outside faults and controls."""
+    """The hypotheses that are true under this fault; empty for outside faults and controls."""
     kind: Kind
-    inject: Callable[[Hands], None]
-    """Make it so, and return when it has taken hold. Raises LabError when it does not."""
+    inject: Callable[[FaultTools], None]
+    """Injects the fault and returns when it has taken effect; raises LabError when it does not."""
     needs: frozenset[Need]
 
 
 class Family:
-    """Collects the faults of one truth, in the order of the file."""
+    """The faults that make the same hypotheses true, in the order of their module."""
 
     def __init__(self, kind: Kind, *truth: str) -> None:
         self.faults: list[Fault] = []
@@ -55,10 +54,10 @@ class Family:
 
     def fault(
         self, name: str, description: str, *needs: Need
-    ) -> Callable[[Callable[[Hands], None]], Callable[[Hands], None]]:
+    ) -> Callable[[Callable[[FaultTools], None]], Callable[[FaultTools], None]]:
         """Register the decorated function as the injection of the fault `name`."""
 
-        def register(inject: Callable[[Hands], None]) -> Callable[[Hands], None]:
+        def register(inject: Callable[[FaultTools], None]) -> Callable[[FaultTools], None]:
             self.faults.append(
                 Fault(name, description, self._truth, self._kind, inject, frozenset(needs))
             )

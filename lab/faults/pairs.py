@@ -1,4 +1,4 @@
-"""Two faults at once, across hypotheses."""
+"""Pairs of faults that make two different hypotheses true at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queue blocked: jobs do not get from the API to a worker that would take them."""
+"""Queue blocked: jobs do not get from the API to a worker that is ready for them."""
 
 from __future__ import annotations
 
@@ -9,74 +9,76 @@ from lab.faults.model import Family, Kind, Need
 from lab.state import QUEUE
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "queue_blocked")
-PLENTY = 10**9
+UNLIMITED = 10**9
 
 
-def _pile_up(hands: Hands) -> None:
-    """Uploads come in, and their jobs stay in the table."""
-    hands.age_past()
-    uploads = hands.upload()
-    hands.age(uploads)
-    hands.wait_for(uploads, "uploading", "pending")
-    hands.wait_for_worker_line()
+def _make_stuck_uploads(tools: FaultTools) -> None:
+    """Upload files whose jobs stay pending, and make them old."""
+    tools.backdate_history()
+    uploads = tools.upload()
+    tools.backdate(uploads)
+    tools.wait_for_uploads(uploads, "uploading", "pending")
+    tools.wait_for_worker_log()
 
 
-@FAMILY.fault("broker-down", "RabbitMQ has ended", Need.BROKER)
-def down(hands: Hands) -> None:
-    hands.ask("stop", name="rabbitmq")
-    _pile_up(hands)
-    hands.wait_for_health("/readyz", 503)
-    hands.wait_for_health("/health/worker", 503)
+@FAMILY.fault("broker-down", "RabbitMQ is not running", Need.BROKER)
+def down(tools: FaultTools) -> None:
+    tools.stop("rabbitmq")
+    _make_stuck_uploads(tools)
+    tools.wait_for_http_status("/readyz", 503)
+    tools.wait_for_http_status("/health/worker", 503)
 
 
 @FAMILY.fault("broker-memory-alarm", "RabbitMQ's memory alarm blocks publishers", Need.BROKER)
-def memory_alarm(hands: Hands) -> None:
-    broker.control(hands.lab, "set_vm_memory_high_watermark", "absolute", "1MB")
-    _wait_for_alarm(hands, "mem_alarm")
-    _pile_up(hands)
-    hands.wait_for_health("/readyz", 503)
+def memory_alarm(tools: FaultTools) -> None:
+    broker.control(tools.lab, "set_vm_memory_high_watermark", "absolute", "1MB")
+    _wait_for_alarm(tools, "mem_alarm")
+    _make_stuck_uploads(tools)
+    tools.wait_for_http_status("/readyz", 503)
 
 
 @FAMILY.fault("broker-disk-alarm", "RabbitMQ's disk alarm blocks publishers", Need.BROKER)
-def disk_alarm(hands: Hands) -> None:
-    broker.control(hands.lab, "set_disk_free_limit", "900000GB")
-    _wait_for_alarm(hands, "disk_free_alarm")
-    _pile_up(hands)
-    hands.wait_for_health("/readyz", 503)
+def disk_alarm(tools: FaultTools) -> None:
+    broker.control(tools.lab, "set_disk_free_limit", "900000GB")
+    _wait_for_alarm(tools, "disk_free_alarm")
+    _make_stuck_uploads(tools)
+    tools.wait_for_http_status("/readyz", 503)
 
 
-def _wait_for_alarm(hands: Hands, alarm: str) -> None:
-    hands.wait(
-        lambda: any(node.get(alarm) for node in broker.manage(hands.lab, "GET", "/api/nodes")),
+def _wait_for_alarm(tools: FaultTools, alarm: str) -> None:
+    tools.wait(
+        lambda: any(node.get(alarm) for node in broker.manage(tools.lab, "GET", "/api/nodes")),
         20,
-        alarm,
+        f"the broker's {alarm}",
     )
 
 
-@FAMILY.fault("queue-deleted", "somebody deleted the queue", Need.BROKER)
-def deleted(hands: Hands) -> None:
-    broker.manage(hands.lab, "DELETE", f"/api/queues/%2F/{QUEUE}")
-    _pile_up(hands)
-    hands.wait_for_health("/health/worker", 503)
-
-
-@FAMILY.fault("queue-saturated", "a flood of other work is ahead of the uploads", Need.BROKER)
-def saturated(hands: Hands) -> None:
-    hands.helper("flood")
-    hands.wait_for_depth(messages_ready=(1000, PLENTY))
-    _pile_up(hands)
+@FAMILY.fault("queue-deleted", "the queue was deleted", Need.BROKER)
+def deleted(tools: FaultTools) -> None:
+    broker.manage(tools.lab, "DELETE", f"/api/queues/%2F/{QUEUE}")
+    _make_stuck_uploads(tools)
+    tools.wait_for_http_status("/health/worker", 503)
 
 
 @FAMILY.fault(
-    "deliveries-stuck", "a foreign consumer takes everything and acknowledges nothing", Need.BROKER
+    "queue-saturated", "thousands of other messages are ahead of the uploads", Need.BROKER
 )
-def stuck(hands: Hands) -> None:
-    hands.helper("hoarder")
-    hands.wait_for_depth(consumers=(2, 2))
-    _pile_up(hands)
-    # The traffic of the last minutes, in the same hands.
-    hands.age(hands.upload(70), newest=0.2, oldest=9)
-    hands.wait_for_depth(messages_unacknowledged=(60, PLENTY))
+def saturated(tools: FaultTools) -> None:
+    tools.start_helper("queue_flood")
+    tools.wait_for_queue(messages_ready=(1000, UNLIMITED))
+    _make_stuck_uploads(tools)
+
+
+@FAMILY.fault(
+    "deliveries-stuck", "another consumer takes every message and acknowledges none", Need.BROKER
+)
+def stuck(tools: FaultTools) -> None:
+    tools.start_helper("unacking_consumer")
+    tools.wait_for_queue(consumers=(2, 2))
+    _make_stuck_uploads(tools)
+    # The traffic of the last minutes: its messages go to the same consumer.
+    tools.backdate(tools.upload(70), newest=0.2, oldest=9)
+    tools.wait_for_queue(messages_unacknowledged=(60, UNLIMITED))

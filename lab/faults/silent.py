@@ -1,45 +1,45 @@
-"""Processing failed silently: nobody wrote down that it went wrong."""
+"""Processing failed silently: a job went wrong and nothing recorded it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.faults.hands import NOT_AUDIO
 from lab.faults.model import Family, Kind
+from lab.faults.tools import NOT_AUDIO
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "processing_failed_silently")
 
 
-@FAMILY.fault("error-swallowed", "jobs that went wrong are called completed")
-def swallowed(hands: Hands) -> None:
-    hands.switch(swallows_errors=True)
-    uploads = hands.upload(content=NOT_AUDIO)
-    hands.wait_for(uploads, "uploading", "completed")
-    hands.age(uploads)
+@FAMILY.fault("error-swallowed", "failed jobs are marked as completed")
+def swallowed(tools: FaultTools) -> None:
+    tools.turn_on(swallows_errors=True)
+    uploads = tools.upload(content=NOT_AUDIO)
+    tools.wait_for_uploads(uploads, "uploading", "completed")
+    tools.backdate(uploads)
 
 
-@FAMILY.fault("error-not-recorded", "jobs failed, their uploads were not told")
-def not_recorded(hands: Hands) -> None:
-    hands.switch(forgets_errors=True)
-    uploads = hands.upload(content=NOT_AUDIO)
-    hands.wait_for(uploads, "uploading", "failed")
-    hands.age(uploads)
+@FAMILY.fault("error-not-recorded", "jobs failed, and their uploads were not updated")
+def not_recorded(tools: FaultTools) -> None:
+    tools.turn_on(forgets_errors=True)
+    uploads = tools.upload(content=NOT_AUDIO)
+    tools.wait_for_uploads(uploads, "uploading", "failed")
+    tools.backdate(uploads)
 
 
-@FAMILY.fault("job-never-created", "uploads arrived and got no job")
-def never_created(hands: Hands) -> None:
-    hands.switch(drops_jobs=True)
-    uploads = hands.upload(stem="répétition")
-    hands.wait_for(uploads, "uploading", None)
-    hands.age(uploads)
+@FAMILY.fault("job-never-created", "uploads were received and got no job")
+def never_created(tools: FaultTools) -> None:
+    tools.turn_on(drops_jobs=True)
+    uploads = tools.upload(stem="répétition")
+    tools.wait_for_uploads(uploads, "uploading", None)
+    tools.backdate(uploads)
 
 
-@FAMILY.fault("status-update-lost", "jobs were done, the status update hit no row")
-def update_lost(hands: Hands) -> None:
-    hands.switch(loses_updates=True)
-    uploads = hands.upload(stem="répétition")
-    hands.wait_for(uploads, "uploading", "completed")
-    hands.age(uploads)
+@FAMILY.fault("status-update-lost", "jobs completed, and their status update matched no row")
+def update_lost(tools: FaultTools) -> None:
+    tools.turn_on(loses_updates=True)
+    uploads = tools.upload(stem="répétition")
+    tools.wait_for_uploads(uploads, "uploading", "completed")
+    tools.backdate(uploads)

@@ -1,4 +1,4 @@
-"""Storage problem: files cannot be written, or are not what was received."""
+"""Storage problem: files cannot be written, or differ from what was received."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "storage_problem")
-# Beside the uploads on the same file system: somebody else's data.
+# A directory beside the uploads, on the same file system.
 BALLAST = "ballast"
-AWAY = "uploads.away"
+MOVED_AWAY = "uploads.away"
 
 
-def _refused(hands: Hands) -> None:
-    """Uploads come in and cannot be stored; they stay where they are, for an operator."""
-    hands.age_past()
-    uploads = hands.upload()
-    hands.wait_for(uploads, "uploading", "failed")
-    hands.age(uploads)
-    if hands.health("/health/worker") == 200:
-        hands.wait_for_worker_line()
+def _make_refused_uploads(tools: FaultTools) -> None:
+    """Upload files that the storage cannot take; their rows stay `uploading` for an operator."""
+    tools.backdate_history()
+    uploads = tools.upload()
+    tools.wait_for_uploads(uploads, "uploading", "failed")
+    tools.backdate(uploads)
+    if tools.http_status("/health/worker") == 200:
+        tools.wait_for_worker_log()
 
 
 @FAMILY.fault("disk-full", "no space is left in the upload directory", Need.FILE_SYSTEM)
-def disk_full(hands: Hands) -> None:
-    with hands.without_users():
-        fill(hands.lab.storage_root, 1.0)
-        _refused(hands)
+def disk_full(tools: FaultTools) -> None:
+    with tools.load_generator_stopped():
+        fill(tools.lab.storage_root, 1.0)
+        _make_refused_uploads(tools)
 
 
 def fill(root: Path, share: float) -> None:
-    """Write until `share` of the file system's bytes are in use."""
+    """Write a file until `share` (0 to 1) of the file system's bytes are in use."""
     (root / BALLAST).mkdir(exist_ok=True)
     with (root / BALLAST / "data").open("ab", buffering=0) as file:
         while True:
@@ -57,79 +57,80 @@ def fill(root: Path, share: float) -> None:
 
 
 @FAMILY.fault("inodes-exhausted", "no inode is left in the upload directory", Need.FILE_SYSTEM)
-def inodes_exhausted(hands: Hands) -> None:
-    directory = hands.lab.storage_root / BALLAST
+def inodes_exhausted(tools: FaultTools) -> None:
+    directory = tools.lab.storage_root / BALLAST
     directory.mkdir(exist_ok=True)
-    with hands.without_users():
+    with tools.load_generator_stopped():
         number = 0
         while os.statvfs(directory).f_ffree > 0 and number < 100_000:
             (directory / f"empty-{number}").touch()
             number += 1
-        _refused(hands)
+        _make_refused_uploads(tools)
 
 
 @FAMILY.fault("directory-missing", "the upload directory was moved away")
-def directory_missing(hands: Hands) -> None:
-    hands.lab.uploads.rename(hands.lab.storage_root / AWAY)
-    _refused(hands)
+def directory_missing(tools: FaultTools) -> None:
+    tools.lab.uploads.rename(tools.lab.storage_root / MOVED_AWAY)
+    _make_refused_uploads(tools)
 
 
 @FAMILY.fault("directory-not-writable", "the upload directory lost its write permission")
-def directory_not_writable(hands: Hands) -> None:
-    _check_modes(hands)
-    hands.lab.uploads.chmod(0o555)
-    _refused(hands)
+def directory_not_writable(tools: FaultTools) -> None:
+    _require_file_modes(tools)
+    tools.lab.uploads.chmod(0o555)
+    _make_refused_uploads(tools)
 
 
 @FAMILY.fault("read-only-mount", "the upload directory is mounted read-only", Need.FILE_SYSTEM)
-def read_only_mount(hands: Hands) -> None:
-    def remounted() -> bool:
+def read_only_mount(tools: FaultTools) -> None:
+    def remount() -> bool:
         try:
-            storage.remount(hands.lab.storage_root, "ro")
+            storage.remount(tools.lab.storage_root, "ro")
         except LabError:
-            # Busy while a file is open for writing.
+            # Busy: a file is open for writing.
             return False
         return True
 
-    hands.wait(remounted, 10, "remounting read-only")
-    _refused(hands)
+    tools.wait(remount, 10, "remounting read-only")
+    _make_refused_uploads(tools)
 
 
-@FAMILY.fault("file-missing", "files of uploads vanished before they were processed")
-def file_missing(hands: Hands) -> None:
-    _spoil(hands, lambda path: path.unlink())
+@FAMILY.fault("file-missing", "the files of uploads vanished before they were processed")
+def file_missing(tools: FaultTools) -> None:
+    _damage_uploads(tools, lambda path: path.unlink())
 
 
-@FAMILY.fault("file-empty", "files of uploads were truncated before they were processed")
-def file_empty(hands: Hands) -> None:
-    _spoil(hands, lambda path: os.truncate(path, 0))
+@FAMILY.fault("file-empty", "the files of uploads were truncated before they were processed")
+def file_empty(tools: FaultTools) -> None:
+    _damage_uploads(tools, lambda path: os.truncate(path, 0))
 
 
-@FAMILY.fault("file-unreadable", "files of uploads cannot be read by the service")
-def file_unreadable(hands: Hands) -> None:
-    _check_modes(hands)
-    _spoil(hands, lambda path: path.chmod(0))
+@FAMILY.fault("file-unreadable", "the service cannot read the files of uploads")
+def file_unreadable(tools: FaultTools) -> None:
+    _require_file_modes(tools)
+    _damage_uploads(tools, lambda path: path.chmod(0))
 
 
-def _check_modes(hands: Hands) -> None:
-    if os.geteuid() == 0 and not hands.lab.drops_capabilities:
-        raise LabError("as root this lab's services overlook file modes; run it as another user")
+def _require_file_modes(tools: FaultTools) -> None:
+    """Raise LabError when API and worker run as root and so ignore file modes."""
+    if os.geteuid() == 0 and not tools.lab.drops_capabilities:
+        raise LabError("this lab's services run as root and ignore file modes; use another user")
 
 
-def _spoil(hands: Hands, damage: Callable[[Path], None]) -> None:
-    """Damage files between their arrival and their processing."""
-    works = hands.health("/health/worker") == 200
-    if works:
-        # Held back for a moment, so that the damage comes first.
-        hands.signal("worker", signal.SIGSTOP, until="T")
+def _damage_uploads(tools: FaultTools, damage: Callable[[Path], None]) -> None:
+    """Upload files and damage each before the worker reads it."""
+    worker_is_healthy = tools.http_status("/health/worker") == 200
+    if worker_is_healthy:
+        # Stopped for a moment, so that the damage comes before the processing.
+        tools.signal("worker", signal.SIGSTOP, until="T")
     uploads: Sequence[UUID] = []
     try:
-        uploads = hands.upload()
+        uploads = tools.upload()
         for upload in uploads:
-            damage(hands.file_of(upload))
+            damage(tools.stored_file(upload))
     finally:
-        if works:
-            hands.ask("signal", name="worker", number=signal.SIGCONT)
-    if works:
-        hands.wait_for(uploads, "uploading", "failed")
-    hands.age(uploads)
+        if worker_is_healthy:
+            tools.ask("signal", name="worker", number=signal.SIGCONT)
+    if worker_is_healthy:
+        tools.wait_for_uploads(uploads, "uploading", "failed")
+    tools.backdate(uploads)

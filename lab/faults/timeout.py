@@ -1,4 +1,4 @@
-"""Processing timeout: jobs take too long, or never end."""
+"""Processing timeout: jobs take too long or never end."""
 
 from __future__ import annotations
 
@@ -9,73 +9,73 @@ from lab.consumers import CONCURRENCY
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "processing_timeout")
-DONE = 4
-FOREVER_SECONDS = 3600.0
+COMPLETED_UPLOADS = 4
+ENDLESS_SECONDS = 3600.0
 
 
 @FAMILY.fault("slow-processing", "every job takes many minutes")
-def slow(hands: Hands) -> None:
-    # Some that are done, each of which took seven to nine minutes ...
-    hands.switch(seconds_per_chunk=0.3)
-    done = hands.upload(DONE)
-    hands.wait_for(done, "completed", "completed", 30)
-    # A job of theirs that began before the switch would be in the way, or end after it.
-    with hands.without_users():
-        hands.wait(lambda: not _jobs(hands, "pending", "processing"), 30, "the jobs so far to end")
-        hands.switch(seconds_per_chunk=FOREVER_SECONDS)
-    hands.age_past()
-    for number, upload in enumerate(done):
+def slow(tools: FaultTools) -> None:
+    # First, a few completed uploads: below, each gets a job that took seven to nine minutes.
+    tools.turn_on(seconds_per_chunk=0.3)
+    completed = tools.upload(COMPLETED_UPLOADS)
+    tools.wait_for_uploads(completed, "completed", "completed", 30)
+    # A job of the load generator that began before the switch would occupy a thread or end later.
+    with tools.load_generator_stopped():
+        tools.wait(lambda: not _jobs(tools, "pending", "processing"), 30, "the end of all jobs")
+        tools.turn_on(seconds_per_chunk=ENDLESS_SECONDS)
+    tools.backdate_history()
+    for number, upload in enumerate(completed):
         took = timedelta(minutes=7 + number * 0.7)
-        hands.query(
+        tools.query(
             "UPDATE job_queue SET created_at = now() - %s, started_at = now() - %s,"
             " completed_at = now() - %s WHERE payload ->> 'upload_id' = %s",
             *(took * 2.5, took * (1.1 + number * 0.05), took * (0.1 + number * 0.05), str(upload)),
         )
-        hands.query(
+        tools.query(
             "UPDATE uploads SET created_at = now() - %s, updated_at = now() - %s WHERE id = %s",
             *(took * 2.5, took * (0.1 + number * 0.05), upload),
         )
-    # ... and those that are being worked on since, with more behind them.
-    waiting = hands.upload()
-    hands.wait(
-        lambda: _jobs(hands, "processing") == CONCURRENCY, 20, "every hand of the worker busy"
+    # Then, uploads that occupy every thread of the worker, and more that wait behind them.
+    waiting = tools.upload()
+    tools.wait(
+        lambda: _jobs(tools, "processing") == CONCURRENCY, 20, "a job in every thread of the worker"
     )
-    hands.age(waiting)
-    hands.query(
+    tools.backdate(waiting)
+    tools.query(
         "UPDATE job_queue SET created_at = least(created_at, now() - interval '14 minutes'),"
         " started_at = now() - interval '7 minutes' - random() * interval '2 minutes'"
         " WHERE status = 'processing'"
     )
-    hands.query(
+    tools.query(
         "UPDATE uploads SET created_at = least(created_at, now() - interval '14 minutes'),"
         " updated_at = now() - interval '6 minutes' WHERE status = 'processing'"
     )
-    hands.wait_for_worker_line()
+    tools.wait_for_worker_log()
 
 
-def _jobs(hands: Hands, *statuses: str) -> int:
-    """How many jobs have one of these statuses."""
+def _jobs(tools: FaultTools, *statuses: str) -> int:
+    """Return how many jobs have one of these statuses."""
     statement = "SELECT count(*) FROM job_queue WHERE status = ANY(%s)"
-    return int(hands.query(statement, list(statuses))[0][0])
+    return int(tools.query(statement, list(statuses))[0][0])
 
 
-@FAMILY.fault("job-hung", "one job never returns, the others go on")
-def hung(hands: Hands) -> None:
-    hands.switch(hangs=True)
-    uploads = hands.upload(1, stem="répétition")
-    hands.wait_for(uploads, "processing", "processing")
-    hands.age(uploads, newest=35, oldest=35)
-    # The others do go on.
-    hands.wait_for(hands.upload(1), "completed", "completed")
+@FAMILY.fault("job-hung", "one job never returns, the others complete")
+def hung(tools: FaultTools) -> None:
+    tools.turn_on(hangs=True)
+    uploads = tools.upload(1, stem="répétition")
+    tools.wait_for_uploads(uploads, "processing", "processing")
+    tools.backdate(uploads, newest=35, oldest=35)
+    # The other uploads still complete.
+    tools.wait_for_uploads(tools.upload(1), "completed", "completed")
 
 
-@FAMILY.fault("deadline-exceeded", "every job is killed at its deadline, tried again, killed again")
-def deadline(hands: Hands) -> None:
-    hands.switch(seconds_per_chunk=5.0, processing_timeout=0.5)
-    hands.age_past()
-    uploads = hands.upload()
-    hands.wait_for(uploads, "uploading", "failed", 60)
-    hands.age(uploads)
+@FAMILY.fault("deadline-exceeded", "every job exceeds its deadline, also when it is tried again")
+def deadline(tools: FaultTools) -> None:
+    tools.turn_on(seconds_per_chunk=5.0, processing_timeout=0.5)
+    tools.backdate_history()
+    uploads = tools.upload()
+    tools.wait_for_uploads(uploads, "uploading", "failed", 60)
+    tools.backdate(uploads)

@@ -1,4 +1,4 @@
-"""Job worker down: it is not there, does not run, or does not work."""
+"""Job worker down: its process is gone, is stopped, crashes, or does not consume."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from typing import TYPE_CHECKING
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from lab.faults.hands import Hands
+    from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "job_worker_down")
 
 
-def _pile_up(hands: Hands) -> None:
-    """Uploads come in and nobody takes them."""
-    hands.age_past()
-    hands.age(hands.upload())
-    hands.wait_for_health("/health/worker", 503)
-    if hands.lab.broker:
-        # The broker drops a silent consumer after two missed heartbeats.
-        hands.wait_for_depth(consumers=(0, 0))
+def _make_stuck_uploads(tools: FaultTools) -> None:
+    """Upload files that no worker takes, and make them old."""
+    tools.backdate_history()
+    tools.backdate(tools.upload())
+    tools.wait_for_http_status("/health/worker", 503)
+    if tools.lab.broker:
+        # The broker drops a consumer that missed two heartbeats.
+        tools.wait_for_queue(consumers=(0, 0))
 
 
 @FAMILY.fault("worker-killed", "the worker's process was killed")
-def killed(hands: Hands) -> None:
-    hands.signal("worker", signal.SIGKILL)
-    _pile_up(hands)
+def killed(tools: FaultTools) -> None:
+    tools.signal("worker", signal.SIGKILL)
+    _make_stuck_uploads(tools)
 
 
-@FAMILY.fault("worker-frozen", "the worker's process is stopped")
-def frozen(hands: Hands) -> None:
-    hands.signal("worker", signal.SIGSTOP, until="T")
-    _pile_up(hands)
+@FAMILY.fault("worker-frozen", "the worker's process is stopped (SIGSTOP)")
+def frozen(tools: FaultTools) -> None:
+    tools.signal("worker", signal.SIGSTOP, until="T")
+    _make_stuck_uploads(tools)
 
 
-@FAMILY.fault("worker-crash-loop", "the worker dies at each start and is started again")
-def crash_loop(hands: Hands) -> None:
-    hands.switch(dies_at_start=True)
-    hands.ask("restart_loop", name="worker", on=True)
-    hands.signal("worker", signal.SIGKILL)
-    _pile_up(hands)
-    log = hands.lab.worker_logs / "worker.log"
-    hands.wait(
+@FAMILY.fault("worker-crash-loop", "the worker crashes after each start and is started again")
+def crash_loop(tools: FaultTools) -> None:
+    tools.turn_on(dies_at_start=True)
+    tools.ask("restart_loop", name="worker", on=True)
+    tools.signal("worker", signal.SIGKILL)
+    _make_stuck_uploads(tools)
+    log = tools.lab.worker_logs / "worker.log"
+    tools.wait(
         lambda: log.exists() and log.read_text().count("Job Worker démarré") >= 3,
         20,
         "three starts of the worker",
     )
 
 
-@FAMILY.fault("worker-not-consuming", "the worker lives but has cancelled its consumer")
-def not_consuming(hands: Hands) -> None:
-    hands.switch(stops_consuming=True)
-    hands.wait_for_health("/health/worker", 503)
-    _pile_up(hands)
-    hands.wait_for_worker_line()
+@FAMILY.fault("worker-not-consuming", "the worker runs but has cancelled its consumer")
+def not_consuming(tools: FaultTools) -> None:
+    tools.turn_on(stops_consuming=True)
+    tools.wait_for_http_status("/health/worker", 503)
+    _make_stuck_uploads(tools)
+    tools.wait_for_worker_log()

@@ -1,4 +1,4 @@
-"""The least-privileged accounts: the checks see everything with them, and they write nothing."""
+"""The read-only accounts: the checks can read all they need with them, and write nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from lab import broker
 from lab.state import QUEUE
-from tests.deploy.tools import DEPLOY, tool
+from tests.deploy.tools import DEPLOY, call, tool
 from tests.suite import run_suite
 
 if TYPE_CHECKING:
@@ -25,26 +25,12 @@ if TYPE_CHECKING:
 
     from lab.state import Lab
 
-USER, PASSWORD = "veza_looker", "only looks"
+USER, PASSWORD = "veza_reader", "can only read"
 ACCOUNTS = DEPLOY / "accounts"
 
 
-def make(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run an account's script; its output has standard error."""
-    return subprocess.run(
-        command,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-
-
-def script(lab: Lab) -> list[str]:
-    """The command that makes the role."""
+def psql_command(lab: Lab) -> list[str]:
+    """Return the command that creates the role."""
     psql = tool("psql", "apt-get install postgresql-client")
     return [
         *(psql, "-X", "-q", lab.superuser_dsn, "-v", f"role={USER}"),
@@ -54,17 +40,17 @@ def script(lab: Lab) -> list[str]:
 
 @pytest.fixture(scope="module")
 def role(lab: Lab) -> str:
-    """Connection string of the role, made twice: the second time must change nothing."""
+    """The role's connection string; its script has run twice, as it may."""
     environ = {**os.environ, "VEZA_CHECKS_PASSWORD": PASSWORD}
     for _ in range(2):
-        done = make(script(lab), environ)
+        done = call(psql_command(lab), environ)
         assert done.returncode == 0, done.stdout
     return lab.dsn_as(USER, PASSWORD.replace(" ", "%20"))
 
 
 @pytest.fixture(scope="module")
 def user(lab: Lab) -> str:
-    """The broker's user, made twice, with its password as a URL takes it."""
+    """The password of the broker's user, escaped for a URL; its script has run twice, as it may."""
     if not lab.broker:
         pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
     environ = {
@@ -73,15 +59,15 @@ def user(lab: Lab) -> str:
         "RABBITMQCTL": str(broker.SCRIPTS / "rabbitmqctl"),
     }
     for _ in range(2):
-        done = make([str(ACCOUNTS / "rabbitmq.sh"), USER, "/"], environ)
+        done = call([str(ACCOUNTS / "rabbitmq.sh"), USER, "/"], environ)
         assert done.returncode == 0, done.stdout
     return PASSWORD.replace(" ", "%20")
 
 
-def suite_with(lab: Lab, folder: Path, changed: dict[str, str]) -> dict[str, str]:
-    """Run the checks with some accounts exchanged; the status of each check."""
+def run_checks_with(lab: Lab, folder: Path, replacements: dict[str, str]) -> dict[str, str]:
+    """Run the checks with other URLs in the targets file; return the status of each check."""
     text = (lab.directory / "targets.toml").read_text().replace("[targets.lab", "[targets.small")
-    for old, new in changed.items():
+    for old, new in replacements.items():
         assert f'"{old}"' in text
         text = text.replace(f'"{old}"', f'"{new}"')
     targets = folder / "targets.toml"
@@ -93,12 +79,12 @@ def suite_with(lab: Lab, folder: Path, changed: dict[str, str]) -> dict[str, str
     return run.statuses
 
 
-def test_the_checks_see_the_database_with_the_role(lab: Lab, role: str, tmp_path: Path) -> None:
-    """Nothing of the database is skipped, unreachable or failed for want of a right."""
-    statuses = suite_with(lab, tmp_path, {lab.dsn: role})
-    seen = {name: status for name, status in statuses.items() if name.startswith("database/")}
-    assert len(seen) >= 9
-    assert set(seen.values()) == {"passed"}, seen
+def test_the_role_is_enough_for_the_checks(lab: Lab, role: str, tmp_path: Path) -> None:
+    """Every check of the database passes with the role."""
+    statuses = run_checks_with(lab, tmp_path, {lab.dsn: role})
+    database = {name: status for name, status in statuses.items() if name.startswith("database/")}
+    assert len(database) >= 9
+    assert set(database.values()) == {"passed"}, database
 
 
 @pytest.mark.parametrize(
@@ -115,15 +101,15 @@ def test_the_checks_see_the_database_with_the_role(lab: Lab, role: str, tmp_path
     ],
 )
 def test_the_role_can_do_no_more(role: str, statement: str) -> None:
-    """Also with its read-only setting put off: the right itself is missing."""
+    """The role has no privilege for the statement, even with its read-only setting off."""
     with psycopg.connect(role, autocommit=True) as session:
         session.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(statement.encode())
 
 
-def test_the_role_reads_only_by_default(role: str) -> None:
-    """A client that asks for nothing has a read-only session with limits."""
+def test_the_role_is_read_only_by_default(role: str) -> None:
+    """A client without settings of its own gets a read-only session with a statement timeout."""
     with psycopg.connect(role, autocommit=True) as session:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             session.execute("CREATE TEMP TABLE mine ()")
@@ -131,35 +117,35 @@ def test_the_role_reads_only_by_default(role: str) -> None:
     assert limit == ("15s",)
 
 
-def test_no_role_is_made_without_a_password(lab: Lab) -> None:
-    """One sentence says what to set."""
+def test_no_role_is_created_without_a_password(lab: Lab) -> None:
+    """The script fails and says which variable to set."""
     environ = {k: v for k, v in os.environ.items() if k != "VEZA_CHECKS_PASSWORD"}
-    done = make([part.replace(USER, "veza_nobody") for part in script(lab)], environ)
+    done = call([part.replace(USER, "veza_nobody") for part in psql_command(lab)], environ)
     assert done.returncode != 0
     assert "set VEZA_CHECKS_PASSWORD in the environment" in done.stdout
     with psycopg.connect(lab.superuser_dsn) as session:
-        found = session.execute("SELECT FROM pg_roles WHERE rolname = 'veza_nobody'").fetchone()
-    assert found is None
+        row = session.execute("SELECT FROM pg_roles WHERE rolname = 'veza_nobody'").fetchone()
+    assert row is None
 
 
-def test_the_checks_see_the_queue_with_the_user(lab: Lab, user: str, tmp_path: Path) -> None:
-    """AMQP and management tell the checks everything, alarms and rates too."""
-    changed = {
+def test_the_user_is_enough_for_the_checks(lab: Lab, user: str, tmp_path: Path) -> None:
+    """The checks of the queue pass with the user, also those that need the management API."""
+    replacements = {
         lab.amqp_url: lab.amqp_url_as(USER, user),
         lab.management_url: lab.management_url_as(USER, user),
     }
-    statuses = suite_with(lab, tmp_path, changed)
-    seen = {name: status for name, status in statuses.items() if name.startswith("queue/")}
-    assert len(seen) >= 8
-    # A check may have nothing to look at in a quiet lab; none lacks a right.
-    assert set(seen.values()) <= {"passed", "skipped"}, seen
-    assert seen["queue/broker_has_no_alarm"] == "passed"
-    assert seen["queue/queue_has_a_consumer"] == "passed"
+    statuses = run_checks_with(lab, tmp_path, replacements)
+    queue = {name: status for name, status in statuses.items() if name.startswith("queue/")}
+    assert len(queue) >= 8
+    # In a quiet lab, a check may have nothing to look at. None may be refused.
+    assert set(queue.values()) <= {"passed", "skipped"}, queue
+    assert queue["queue/broker_has_no_alarm"] == "passed"
+    assert queue["queue/queue_has_a_consumer"] == "passed"
 
 
 @pytest.mark.parametrize("act", ["publish", "get", "purge", "delete", "declare", "bind", "consume"])
-def test_the_user_can_do_nothing_to_the_queue(lab: Lab, user: str, act: str) -> None:
-    """The broker refuses to write, to configure and to read."""
+def test_the_user_cannot_change_the_queue(lab: Lab, user: str, act: str) -> None:
+    """The broker refuses the user to write, to configure and to read messages."""
     connection = pika.BlockingConnection(pika.URLParameters(lab.amqp_url_as(USER, user)))
     with contextlib.closing(connection):
         channel = connection.channel()
@@ -202,7 +188,7 @@ http {{
 
 @pytest.fixture(scope="module")
 def proxy(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of an nginx in front of the API that has the rule for the lab's token."""
+    """The URL of an nginx in front of the API, with the rule for the lab's token."""
     nginx = tool("nginx", "apt-get install nginx-light")
     folder = tmp_path_factory.mktemp("nginx")
     with socket.socket() as free:
@@ -226,7 +212,7 @@ def proxy(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def status_of(url: str, method: str, path: str, authorization: str | None) -> int | None:
-    """Return the status of one request; None where nobody answers."""
+    """Return the HTTP status of a request, None when nobody answers."""
     from urllib.error import HTTPError, URLError
 
     headers = {"Authorization": authorization} if authorization else {}
@@ -242,16 +228,16 @@ def status_of(url: str, method: str, path: str, authorization: str | None) -> in
         return None
 
 
-def test_the_checks_see_the_api_behind_the_rule(lab: Lab, proxy: str, tmp_path: Path) -> None:
-    """The reading token opens everything that the checks ask for."""
-    statuses = suite_with(lab, tmp_path, {lab.api_url: proxy})
+def test_the_rule_lets_the_checks_read(lab: Lab, proxy: str, tmp_path: Path) -> None:
+    """The checks of the API pass behind the proxy."""
+    statuses = run_checks_with(lab, tmp_path, {lab.api_url: proxy})
     assert statuses["upload_status/token_is_accepted"] == "passed"
     assert statuses["upload_status/completed_track_is_served"] == "passed"
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT", "PATCH"])
-def test_the_token_writes_nothing_behind_the_rule(lab: Lab, proxy: str, method: str) -> None:
-    """However the header is written, the proxy refuses; another token is the API's business."""
+def test_the_rule_refuses_writes_with_the_token(lab: Lab, proxy: str, method: str) -> None:
+    """The proxy refuses every spelling of the header, and passes other tokens to the API."""
     path = "/api/v1/upload" if method == "POST" else "/api/v1/tracks/none"
     for scheme in ("Bearer ", "bearer ", "BEARER   "):
         assert status_of(proxy, method, path, f"{scheme}{lab.passwords.token}") == 403

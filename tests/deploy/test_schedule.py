@@ -1,4 +1,4 @@
-"""What a scheduler starts, as it would: a bare environment, a closed file system."""
+"""The commands of cron and systemd, run with their environment and their sandbox."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SERVICE = (DEPLOY / "systemd/veza-checks@.service").read_text()
 
 
 @pytest.fixture
-def place(lab: Lab, tmp_path: Path) -> Path:
-    """A machine's folders, `etc` and `var`, with the lab as the target `live`."""
+def machine(lab: Lab, tmp_path: Path) -> Path:
+    """A machine's folders `etc` and `var`, with the lab as the target `live`."""
     for name in ("etc", "var"):
         (tmp_path / name).mkdir()
     text = (lab.directory / "targets.toml").read_text().replace("[targets.lab", "[targets.live")
-    # The secret comes from the environment's file, as on live.
+    # The secret comes from the environment file, as on live.
     text = text.replace(f'token = "{lab.passwords.token}"', 'token = "env:VEZA_LIVE_TOKEN"')
     (tmp_path / "etc/targets.toml").write_text(text)
     environment = f"VEZA_LIVE_TOKEN='{lab.passwords.token}'\nVEZA_PYTHON='{sys.executable}'\n"
@@ -37,89 +37,90 @@ def place(lab: Lab, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def moved(text: str, place: Path) -> str:
-    """Return a scheduler's line with the folders of this test for those of a machine."""
-    for given, ours in (
+def with_test_folders(text: str, machine: Path) -> str:
+    """Return a scheduler's line with this test's folders instead of the machine's."""
+    for folder, replacement in (
         ("/opt/veza-checks", ROOT),
-        ("/etc/veza-checks", place / "etc"),
-        ("/var/lib/veza-checks", place / "var"),
+        ("/etc/veza-checks", machine / "etc"),
+        ("/var/lib/veza-checks", machine / "var"),
     ):
-        text = text.replace(given, str(ours))
+        text = text.replace(folder, str(replacement))
     return text
 
 
-def cron_job(place: Path) -> tuple[dict[str, str], str]:
-    """The environment that cron gives its command, and the command."""
-    lines = moved((DEPLOY / "cron/veza-checks").read_text(), place).splitlines()
+def cron_job(machine: Path) -> tuple[dict[str, str], str]:
+    """Return the environment and the command of the cron job."""
+    lines = with_test_folders((DEPLOY / "cron/veza-checks").read_text(), machine).splitlines()
     pairs = (re.fullmatch(r"([A-Z_]+)=(.*)", line) for line in lines)
     environ = {pair[1]: pair[2] for pair in pairs if pair}
     (command,) = [line for line in lines if line.startswith("*/5")]
-    # What VEZA_OUT has by default is a folder of the machine.
-    return environ | {"VEZA_OUT": str(place / "var")}, command.split(None, 6)[6]
+    # The default of VEZA_OUT is a folder of the machine.
+    return environ | {"VEZA_OUT": str(machine / "var")}, command.split(None, 6)[6]
 
 
-def report(place: Path) -> dict[str, Any]:
-    """The report of the run, which must be there."""
-    found: dict[str, Any] = json.loads((place / "var/live/report.json").read_text())
-    return found
+def read_report(machine: Path) -> dict[str, Any]:
+    """Return the report of the run."""
+    report: dict[str, Any] = json.loads((machine / "var/live/report.json").read_text())
+    return report
 
 
-def test_cron_s_line_looks_at_the_target(place: Path) -> None:
+def test_the_cron_job_checks_the_target(machine: Path) -> None:
     """With cron's environment and shell it reads its secrets, writes its report, prints nothing."""
-    environ, command = cron_job(place)
+    environ, command = cron_job(machine)
     done = call([environ["SHELL"], "-c", command], environ)
-    said = (place / "var/live.txt").read_text()
+    output = (machine / "var/live.txt").read_text()
+    report = read_report(machine)
     assert done.stdout == ""
-    assert (done.returncode == 0) == (report(place)["state"] == "healthy"), said
-    assert "database/database_is_reachable" in json.dumps(report(place))
-    assert report(place)["target"]["name"] == "live"
+    assert (done.returncode == 0) == (report["state"] == "healthy"), output
+    assert "database/database_is_reachable" in json.dumps(report)
+    assert report["target"]["name"] == "live"
 
 
-def test_a_lost_configuration_is_no_success(place: Path) -> None:
-    """Without its targets file the line fails with one sentence, and writes no report."""
-    (place / "etc/targets.toml").unlink()
-    environ, command = cron_job(place)
+def test_a_missing_targets_file_is_an_error(machine: Path) -> None:
+    """Without its targets file the cron job fails with one sentence and writes no report."""
+    (machine / "etc/targets.toml").unlink()
+    environ, command = cron_job(machine)
     done = call([environ["SHELL"], "-c", command], environ)
     assert done.returncode == 4
-    assert "copy targets.example.toml there" in (place / "var/live.txt").read_text()
-    assert not (place / "var/live/report.json").exists()
+    assert "copy targets.example.toml there" in (machine / "var/live.txt").read_text()
+    assert not (machine / "var/live/report.json").exists()
 
 
 def test_a_run_needs_a_target() -> None:
-    """`run` by itself says how it is called."""
+    """`run` without a target prints its usage."""
     done = call([DEPLOY / "run"])
     assert done.returncode != 0
     assert "usage: deploy/run TARGET" in done.stdout
 
 
-def closed(place: Path, writable: str, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with every file system read-only but one folder, gaining no rights."""
+def call_read_only(writable: str, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command without privileges that can write to one folder only."""
     unshare, setpriv = shutil.which("unshare"), shutil.which("setpriv")
     if os.geteuid() != 0 or unshare is None or setpriv is None:
-        pytest.skip("closing the file system needs root, unshare and setpriv")
+        pytest.skip("a read-only file system needs root, unshare and setpriv")
     inner = (
         f"mount --bind {shlex.quote(writable)} {shlex.quote(writable)} && "
-        # As PrivateTmp=yes does; /tmp itself holds this test's folders.
+        # As PrivateTmp=yes does, but not for /tmp: it holds this test's folders.
         "mount -t tmpfs none /var/tmp && mount -o remount,bind,ro / && "
         f"exec {setpriv} --no-new-privs --bounding-set=-all --inh-caps=-all sh -c "
         + shlex.quote(command)
     )
     done = call([unshare, "--mount", "sh", "-c", inner])
     if "mount:" in done.stdout:
-        pytest.skip(f"this machine mounts nothing: {done.stdout.strip()[:100]}")
+        pytest.skip(f"this machine allows no mount: {done.stdout.strip()[:100]}")
     return done
 
 
-def test_the_service_s_command_needs_no_more_than_its_own_directory(place: Path) -> None:
-    """What systemd starts writes its report with all the rest of the file system closed."""
-    found = re.search(r"^ExecStart=(.*)$", SERVICE, re.MULTILINE)
-    assert found
-    start = moved(found[1].replace("%i", "live"), place)
-    # The lab's own storage is a file system by itself, and stays as it is mounted.
+def test_the_service_writes_to_its_own_directory_only(machine: Path) -> None:
+    """The command of the systemd service writes its report with all else read-only."""
+    exec_start = re.search(r"^ExecStart=(.*)$", SERVICE, re.MULTILINE)
+    assert exec_start
+    start = with_test_folders(exec_start[1].replace("%i", "live"), machine)
+    # The lab's storage is a file system of its own and stays writable.
     command = (
-        f"set -a; . {place}/etc/environment; VEZA_TARGETS_FILE={place}/etc/targets.toml "
-        f"VEZA_OUT={place}/var; touch {ROOT}/never 2>/dev/null && exit 99; exec {start}"
+        f"set -a; . {machine}/etc/environment; VEZA_TARGETS_FILE={machine}/etc/targets.toml "
+        f"VEZA_OUT={machine}/var; touch {ROOT}/never 2>/dev/null && exit 99; exec {start}"
     )
-    done = closed(place, str(place / "var"), command)
-    assert done.returncode != 99, "the file system was not closed"
-    assert (done.returncode == 0) == (report(place)["state"] == "healthy"), done.stdout
+    done = call_read_only(str(machine / "var"), command)
+    assert done.returncode != 99, "the file system was not read-only"
+    assert (done.returncode == 0) == (read_report(machine)["state"] == "healthy"), done.stdout

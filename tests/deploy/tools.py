@@ -1,4 +1,4 @@
-"""The tools that validate what is deployed."""
+"""Tools that validate the files under deploy/."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 
-TOOL_MAX = 60.0
+TOOL_TIMEOUT = 90.0
 """Seconds that one call of a tool may take."""
 
 
 def tool(name: str, package: str) -> str:
-    """Return the tool's path; without it the test is skipped, or fails where tools are required."""
-    # What pip installed beside this interpreter comes first: it is what the project asked for.
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"])
-    found = shutil.which(name, path=places)
-    if found is None:
-        missing = f"{name} is not installed: {package}"
+    """Return the path of a tool.
+
+    Without the tool, skip the test, or fail it where VEZA_REQUIRE_DEPLOY_TOOLS is set.
+    """
+    # The interpreter's folder comes first: it has the versions that the project asks for.
+    folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"])
+    path = shutil.which(name, path=folders)
+    if path is None:
+        reason = f"{name} is not installed: {package}"
         if os.environ.get("VEZA_REQUIRE_DEPLOY_TOOLS"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
 
 
 def call(
     command: Sequence[str | Path], environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; standard error is in its output."""
+    """Run a command; its `stdout` has standard error as well."""
     return subprocess.run(
         [str(part) for part in command],
         env=None if environ is None else dict(environ),
@@ -45,13 +48,13 @@ def call(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TOOL_MAX,
+        timeout=TOOL_TIMEOUT,
         check=False,
     )
 
 
-def accepted(*command: str | Path) -> str:
-    """Run a validating tool that must accept what it is given; its output."""
+def validate(*command: str | Path) -> str:
+    """Run a validating command, assert that it succeeds, and return its output."""
     done = call(command)
     assert done.returncode == 0, done.stdout
     return done.stdout

@@ -117,9 +117,9 @@ def test_a_fault_is_felt_by_the_canary_and_named(
     lab: Lab, tmp_path: Path, fault: str, truth: str, failed: str
 ) -> None:
     """The canary fails where the fault bites, the cause is named, and the canary is gone."""
-    lacking = faults.lacking(lab.directory, (fault,))
-    if lacking:
-        pytest.skip(f"{fault} needs {lacking}")
+    missing = faults.missing_needs(lab.directory, (fault,))
+    if missing:
+        pytest.skip(f"{fault} needs {missing}")
     with broken(lab, fault):
         run = run_lab(lab, tmp_path, "--canary")
         assert left_in(lab) == []

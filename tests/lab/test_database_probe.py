@@ -111,7 +111,7 @@ def test_stuck_uploads_are_counted_and_named(
     assert [one.id for one in subjects] == [older]
     jobs = probe.jobs_of(probe.subjects((old, older, "no-such"), 600.0, 3), 600.0)
     assert (jobs.looked_at, jobs.without) == (2, (old,))
-    # The trickle of uploads goes on: theirs are the later jobs.
+    # The load generator goes on uploading: the later jobs are its own.
     assert jobs.passed_over == (old,)
     assert f"1 of 2 stuck uploads without a job, 1 while later uploads got theirs: {old}" in str(
         jobs

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 )
 def test_the_truth_is_named(lab: Lab, name: str) -> None:
     """The true hypothesis comes first; a fault outside the runbook accuses none of them."""
-    lacking = faults.lacking(lab.directory, [name])
-    if lacking:
-        pytest.skip(f"this machine lacks {lacking}")
+    missing = faults.missing_needs(lab.directory, [name])
+    if missing:
+        pytest.skip(f"{name} needs {missing}")
     trial = run_trial(lab.directory, (name,))
     seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
-    assert trial.is_right, (trial.said, trial.ranking, seen)
+    assert trial.is_right, (trial.answer, trial.ranking, seen)
 
 
 @pytest.mark.parametrize("name", ["healthy-busy", "old-errors", "user-errors"])

@@ -1,4 +1,4 @@
-"""Faults take hold by their real mechanism, and heal."""
+"""Injection and healing of faults in a running lab."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from lab import faults
 from lab.errors import LabError
-from lab.faults.hands import Hands
+from lab.faults.tools import FaultTools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,95 +17,95 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def hands(lab: Lab) -> Iterator[Hands]:
-    """What a test looks at the lab with; whatever it broke is healed afterwards."""
-    with Hands(lab.directory) as hands:
-        yield hands
+def tools(lab: Lab) -> Iterator[FaultTools]:
+    """The fault tools of the lab; a fault that a test leaves injected is healed after it."""
+    with FaultTools(lab.directory) as tools:
+        yield tools
     if faults.active(lab.directory):
         faults.heal(lab.directory)
 
 
-def inject(hands: Hands, *names: str) -> None:
-    """Inject, or skip what this machine cannot do."""
-    lacking = faults.lacking(hands.directory, names)
-    if lacking:
-        pytest.skip(f"needs {lacking}")
-    faults.inject(hands.directory, names)
+def inject(tools: FaultTools, *names: str) -> None:
+    """Inject faults; skip the test where the lab does not meet their needs."""
+    missing = faults.missing_needs(tools.directory, names)
+    if missing:
+        pytest.skip(f"needs {missing}")
+    faults.inject(tools.directory, names)
 
 
-def stuck(hands: Hands) -> int:
-    """Uploads that have been uploading for longer than ten minutes."""
+def stuck_uploads(tools: FaultTools) -> int:
+    """Return how many uploads have been `uploading` for more than ten minutes."""
     return int(
-        hands.query(
+        tools.query(
             "SELECT count(*) FROM uploads WHERE status = 'uploading'"
             " AND created_at < now() - interval '10 minutes'"
         )[0][0]
     )
 
 
-def assert_healthy(hands: Hands) -> None:
-    """No upload is stuck, the worker is well, and the log is silent about what was."""
-    assert stuck(hands) == 0
-    assert hands.health("/readyz") == 200
-    assert hands.health("/health/worker") == 200
-    text = "".join(path.read_text() for path in hands.lab.app_logs.glob("*.log"))
+def assert_healthy(tools: FaultTools) -> None:
+    """Assert that no upload is stuck, API and worker are healthy, and the logs have no error."""
+    assert stuck_uploads(tools) == 0
+    assert tools.http_status("/readyz") == 200
+    assert tools.http_status("/health/worker") == 200
+    text = "".join(path.read_text() for path in tools.lab.app_logs.glob("*.log"))
     assert '"level":"error"' not in text
-    assert hands.query("SELECT 1 FROM uploads WHERE filename LIKE %s", "session-%") == []
+    assert tools.query("SELECT 1 FROM uploads WHERE filename LIKE %s", "session-%") == []
 
 
-def test_killed_worker_leaves_uploads_stuck(hands: Hands) -> None:
-    """Without a worker old uploads wait with pending jobs, and healing has them processed."""
-    inject(hands, "worker-killed")
-    assert hands.pid("worker") is None
-    assert stuck(hands) >= 5
-    rows = hands.query(
+def test_killed_worker_leaves_uploads_stuck(tools: FaultTools) -> None:
+    """Without a worker, old uploads wait with pending jobs; healing has them processed."""
+    inject(tools, "worker-killed")
+    assert tools.pid("worker") is None
+    assert stuck_uploads(tools) >= 5
+    rows = tools.query(
         "SELECT 1 FROM job_queue WHERE status = 'pending'"
         " AND created_at < now() - interval '10 minutes'"
     )
     assert len(rows) >= 5
-    faults.heal(hands.directory)
-    assert_healthy(hands)
+    faults.heal(tools.directory)
+    assert_healthy(tools)
 
 
-def test_deleted_queue_stops_the_jobs_and_comes_back(hands: Hands) -> None:
-    """The worker loses its queue, uploads go on being accepted, and healing declares it anew."""
-    inject(hands, "queue-deleted")
-    assert stuck(hands) >= 5
-    assert hands.health("/readyz") == 503
-    faults.heal(hands.directory)
-    assert hands.depth()["consumers"] == 1
-    assert_healthy(hands)
+def test_deleted_queue_is_declared_again(tools: FaultTools) -> None:
+    """With the queue deleted, uploads are accepted and stuck; healing declares the queue again."""
+    inject(tools, "queue-deleted")
+    assert stuck_uploads(tools) >= 5
+    assert tools.http_status("/readyz") == 503
+    faults.heal(tools.directory)
+    assert tools.queue_figures()["consumers"] == 1
+    assert_healthy(tools)
 
 
-def test_two_faults_stand_together(hands: Hands) -> None:
-    """Swallowed errors and vanished files are both there, each with its own trace."""
-    inject(hands, "error-swallowed", "file-missing")
-    finished = (
+def test_two_faults_at_once(tools: FaultTools) -> None:
+    """Swallowed errors and missing files both leave their rows; a third fault is refused."""
+    inject(tools, "error-swallowed", "file-missing")
+    ended_jobs = (
         "SELECT count(*) FROM uploads u JOIN job_queue j ON j.payload ->> 'upload_id' = u.id::text"
         " WHERE u.status = 'uploading' AND j.status = "
     )
-    assert hands.query(f"{finished} 'completed'")[0][0] == 8
-    assert hands.query(f"{finished} 'failed' AND u.error_message IS NOT NULL")[0][0] == 8
+    assert tools.query(f"{ended_jobs} 'completed'")[0][0] == 8
+    assert tools.query(f"{ended_jobs} 'failed' AND u.error_message IS NOT NULL")[0][0] == 8
     with pytest.raises(LabError, match="heal it first"):
-        faults.inject(hands.directory, ["worker-killed"])
-    faults.heal(hands.directory)
-    assert_healthy(hands)
+        faults.inject(tools.directory, ["worker-killed"])
+    faults.heal(tools.directory)
+    assert_healthy(tools)
 
 
-def test_slow_processing_keeps_jobs_processing(hands: Hands) -> None:
-    """Jobs are processing for longer than five minutes while the worker is well."""
-    inject(hands, "slow-processing")
-    rows = hands.query(
+def test_slow_processing_keeps_jobs_processing(tools: FaultTools) -> None:
+    """Jobs stay `processing` for more than five minutes while the worker is healthy."""
+    inject(tools, "slow-processing")
+    rows = tools.query(
         "SELECT 1 FROM job_queue WHERE status = 'processing'"
         " AND started_at < now() - interval '5 minutes'"
     )
     assert len(rows) == 4
-    assert hands.health("/health/worker") == 200
-    faults.heal(hands.directory)
-    assert_healthy(hands)
+    assert tools.http_status("/health/worker") == 200
+    faults.heal(tools.directory)
+    assert_healthy(tools)
 
 
-def test_unknown_fault_is_refused_with_the_nearest_name(hands: Hands) -> None:
-    """A slip of the pen is answered with what was probably meant."""
+def test_unknown_fault_suggests_the_closest_name(tools: FaultTools) -> None:
+    """The error for a misspelt fault suggests the closest name."""
     with pytest.raises(LabError, match="did you mean worker-killed"):
-        faults.inject(hands.directory, ["worker-kiled"])
+        faults.inject(tools.directory, ["worker-kiled"])

@@ -1,4 +1,4 @@
-"""A lab never outlives its owner, and leaves nothing behind."""
+"""Start and end of a lab: it ends with its owner and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from lab import cli, lifecycle, remains
+from lab import clean_up, cli, lifecycle
 from lab.processes import Identity, identify, wait_until
 from lab.storage import is_mounted
 
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 
 def processes_of(directory: Path) -> list[Identity]:
-    """Supervisor and children of the lab."""
+    """Return the supervisor and its children."""
     description = lifecycle.describe(directory)
-    pids = [each["pid"] for each in description["processes"].values()]
-    return [found for pid in [*pids, description["supervisor"]] if (found := identify(pid))]
+    pids = [process["pid"] for process in description["processes"].values()]
+    identities = [identify(pid) for pid in [*pids, description["supervisor"]]]
+    return [identity for identity in identities if identity]
 
 
 def all_ended(processes: list[Identity]) -> bool:
-    """Whether none of them is alive."""
+    """Return whether none of the processes is alive."""
     return not any(process.is_alive() for process in processes)
 
 
 def test_lab_ends_with_its_owner(tmp_path: Path, lab: Lab) -> None:
-    """When the owner is killed everything of its lab goes, and the lab beside it stays."""
+    """When the owner is killed, its lab ends completely; another lab keeps running."""
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         second = lifecycle.up(tmp_path / "second", owner=owner.pid, broker=False)
@@ -43,26 +44,26 @@ def test_lab_ends_with_its_owner(tmp_path: Path, lab: Lab) -> None:
     finally:
         owner.kill()
         owner.communicate()
-    wait_until(lambda: all_ended(started), 15, "the second lab's end")
+    wait_until(lambda: all_ended(started), 15, "the end of the second lab")
     assert not is_mounted(second.storage_root)
-    assert {path.name for path in second.directory.iterdir()} <= remains.KEPT
+    assert {path.name for path in second.directory.iterdir()} <= clean_up.KEPT
     assert httpx.get(lab.api_url + "/readyz").status_code == 200
     lifecycle.down(second.directory)
 
 
-def test_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
-    """After SIGKILL no process is left at once, and `down` takes the mount away."""
+def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
+    """After SIGKILL of the supervisor, its children end, and `down` removes the mount."""
     running = lifecycle.up(tmp_path / "killed", owner=os.getpid(), broker=False)
     started = processes_of(running.directory)
-    remains.recall(running.directory, "supervisor")[0].kill()
-    wait_until(lambda: all_ended(started), 10, "the children's end")
+    clean_up.load_processes(running.directory, "supervisor")[0].kill()
+    wait_until(lambda: all_ended(started), 10, "the end of the children")
     lifecycle.down(running.directory)
     assert not is_mounted(running.storage_root)
-    assert [path.name for path in running.directory.iterdir()] == [remains.MARKER]
+    assert [path.name for path in running.directory.iterdir()] == [clean_up.MARKER]
 
 
-def test_up_again_finds_the_running_lab(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    """A second `up` starts nothing and says so."""
+def test_second_up_starts_nothing(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second `up` starts no process and says that the lab is up already."""
     before = lifecycle.describe(lab.directory)["supervisor"]
     assert cli.main(["up", "--dir", str(lab.directory)]) == 0
     assert "up already" in capsys.readouterr().out
@@ -77,20 +78,20 @@ def test_up_again_finds_the_running_lab(lab: Lab, capsys: pytest.CaptureFixture[
         (["up", "--owner", "4194999"], "does not exist"),
     ],
 )
-def test_wrong_use_gets_one_sentence(
+def test_an_error_is_one_sentence(
     arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What cannot be done is said in one line that names the remedy or the place."""
+    """A command that fails prints one line on stderr and exits with 1."""
     assert cli.main([arguments[0], "--dir", str(tmp_path / "none"), *arguments[1:]]) == 1
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert len(said.strip().splitlines()) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1
 
 
-def test_directory_of_somebody_else_is_refused(
+def test_directory_with_other_files_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A directory that holds other things is not taken over."""
+    """`up` refuses a directory with other files and does not change it."""
     (tmp_path / "thesis.txt").write_text("precious")
     assert cli.main(["up", "--dir", str(tmp_path)]) == 1
     assert "not empty" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The lab is a real, small Veza."""
+"""A healthy lab behaves like Veza: upload path, logs, health, metrics, accounts."""
 
 from __future__ import annotations
 
@@ -31,53 +31,53 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def client(lab: Lab) -> Iterator[httpx.Client]:
-    """The API as operations uses it."""
+    """An HTTP client with the operations token."""
     token = {"Authorization": f"Bearer {lab.passwords.token}"}
     with httpx.Client(base_url=lab.api_url, headers=token, timeout=10) as client:
         yield client
 
 
 def upload(client: httpx.Client, content: bytes, until: str) -> dict[str, Any]:
-    """Upload a file and return its status data once it has the status `until`."""
+    """Upload a file, wait for the status `until`, and return the answer of the status route."""
     answer = client.post("/api/v1/upload", files={"file": ("../try.wav", content, "audio/wav")})
     assert answer.status_code == 202, answer.text
     path = f"/api/v1/uploads/{answer.json()['data']['upload_id']}/status"
     wait_until(
-        lambda: client.get(path).json()["data"]["status"] == until, 10, f"an upload that is {until}"
+        lambda: client.get(path).json()["data"]["status"] == until, 10, f"the status {until}"
     )
     data: dict[str, Any] = client.get(path).json()["data"]
     return data
 
 
 def test_upload_is_completed_served_and_deleted(client: httpx.Client, lab: Lab) -> None:
-    """A WAV file goes through the worker, can be fetched as a track, and leaves nothing behind."""
+    """A WAV file is processed and served as a track; its deletion removes row and file."""
     audio = tone(0.3)
-    done = upload(client, audio, "completed")
-    assert done["progress"] == 100
-    track = client.get(f"/api/v1/tracks/{done['id']}").json()["data"]
+    completed = upload(client, audio, "completed")
+    assert completed["progress"] == 100
+    track = client.get(f"/api/v1/tracks/{completed['id']}").json()["data"]
     assert (track["size"], track["status"]) == (len(audio), "completed")
-    assert [path.name for path in (lab.uploads / done["id"]).iterdir()] == ["try.wav"]
-    assert client.delete(f"/api/v1/tracks/{done['id']}").json()["success"] is True
-    assert client.get(f"/api/v1/uploads/{done['id']}/status").status_code == 404
-    assert not (lab.uploads / done["id"]).exists()
+    assert [path.name for path in (lab.uploads / completed["id"]).iterdir()] == ["try.wav"]
+    assert client.delete(f"/api/v1/tracks/{completed['id']}").json()["success"] is True
+    assert client.get(f"/api/v1/uploads/{completed['id']}/status").status_code == 404
+    assert not (lab.uploads / completed["id"]).exists()
 
 
 def test_each_transition_is_logged(client: httpx.Client, lab: Lab) -> None:
-    """The application's log tells uploading, processing and completed, as zap writes them."""
-    done = upload(client, tone(0.3), "completed")
+    """The application's log has a line for uploading, processing and completed."""
+    completed = upload(client, tone(0.3), "completed")
 
-    def logged() -> list[str]:
+    def logged_statuses() -> list[str]:
         texts = [path.read_text() for path in lab.app_logs.glob("*.log")]
         lines = [line for text in texts for line in text.splitlines()]
-        found = [json.loads(line) for line in lines if done["id"] in line]
-        return [each["status"] for each in sorted(found, key=lambda each: float(each["ts"]))]
+        entries = [json.loads(line) for line in lines if completed["id"] in line]
+        return [entry["status"] for entry in sorted(entries, key=lambda entry: float(entry["ts"]))]
 
-    wait_until(lambda: len(logged()) == 3, 5, "three log lines")
-    assert logged() == ["uploading", "processing", "completed"]
+    wait_until(lambda: len(logged_statuses()) == 3, 5, "three log lines")
+    assert logged_statuses() == ["uploading", "processing", "completed"]
 
 
-def test_file_that_is_no_audio_fails_with_a_reason(client: httpx.Client, lab: Lab) -> None:
-    """A user's broken file ends as failed, and status, database and job say why."""
+def test_invalid_audio_fails_with_a_reason(client: httpx.Client, lab: Lab) -> None:
+    """An upload that is not audio becomes failed; its status and its job have the reason."""
     failed = upload(client, b"not a WAV file", "failed")
     assert "RIFF" in failed["error_message"]
     with psycopg.connect(lab.dsn) as session:
@@ -88,17 +88,17 @@ def test_file_that_is_no_audio_fails_with_a_reason(client: httpx.Client, lab: La
     assert row == ("failed", failed["error_message"])
 
 
-def test_status_answers_as_the_runbook_shows(client: httpx.Client) -> None:
-    """The answer is an envelope with status, progress and an ISO creation time with its zone."""
-    done = upload(client, tone(0.1), "completed")
-    answer = client.get(f"/api/v1/uploads/{done['id']}/status").json()
+def test_status_has_the_fields_of_the_runbook(client: httpx.Client) -> None:
+    """The answer is an envelope with status, progress and ISO times with a time zone."""
+    completed = upload(client, tone(0.1), "completed")
+    answer = client.get(f"/api/v1/uploads/{completed['id']}/status").json()
     assert answer["success"] is True
     assert set(answer["data"]) == {"id", "status", "progress", "created_at", "updated_at"}
     assert answer["data"]["created_at"].endswith("+00:00")
 
 
 def test_refusals_are_envelopes(client: httpx.Client, lab: Lab) -> None:
-    """No token, a wrong one, somebody else's upload and an unknown one: 401, 401, 403, 404."""
+    """Without a token 401, with a wrong one 401, for another user's upload 403, an unknown 404."""
     path = f"/api/v1/uploads/{upload(client, tone(0.1), 'completed')['id']}/status"
     answers = [
         httpx.get(lab.api_url + path),
@@ -111,7 +111,7 @@ def test_refusals_are_envelopes(client: httpx.Client, lab: Lab) -> None:
 
 
 def test_upload_that_is_too_large_is_not_read(client: httpx.Client) -> None:
-    """What is announced as more than 50 MB is refused before it is sent."""
+    """A Content-Length of more than 50 MB is refused before the body is sent."""
     connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=10)
     connection.putrequest("POST", "/api/v1/upload")
     connection.putheader("Content-Length", "60000000")
@@ -121,13 +121,13 @@ def test_upload_that_is_too_large_is_not_read(client: httpx.Client) -> None:
 
 
 def test_health_routes_are_ok(client: httpx.Client) -> None:
-    """Readiness and the worker's health answer 200 in a healthy lab."""
+    """Readiness and worker health answer 200 in a healthy lab."""
     assert client.get("/readyz").status_code == 200
     assert client.get("/health/worker").status_code == 200
 
 
 def test_metrics_hold_the_series_of_the_runbook(client: httpx.Client) -> None:
-    """Every status has a gauge, and processing time is a histogram."""
+    """Each status has a gauge, and the processing time is a histogram."""
     families = {
         family.name: family
         for family in text_string_to_metric_families(client.get("/metrics").text)
@@ -141,7 +141,7 @@ def test_metrics_hold_the_series_of_the_runbook(client: httpx.Client) -> None:
 
 
 def test_monitor_can_read_and_not_write(lab: Lab) -> None:
-    """The monitor's database role reads the tables and may not change them."""
+    """The monitor's database role can read the tables and cannot change them."""
     with psycopg.connect(lab.dsn) as session:
         row = session.execute("SELECT count(*) FROM uploads").fetchone()
         assert row is not None
@@ -151,7 +151,7 @@ def test_monitor_can_read_and_not_write(lab: Lab) -> None:
 
 
 def test_monitor_can_declare_passively_and_not_publish(lab: Lab) -> None:
-    """The monitor's broker user sees the queue's depth and may not put anything into it."""
+    """The monitor's broker user can read the queue's depth and cannot publish."""
     if not lab.broker:
         pytest.skip("no RabbitMQ on this machine")
     connection = pika.BlockingConnection(pika.URLParameters(lab.amqp_url))
@@ -165,8 +165,8 @@ def test_monitor_can_declare_passively_and_not_publish(lab: Lab) -> None:
         connection.close()
 
 
-def test_target_describes_this_lab(lab: Lab) -> None:
-    """The targets file that the lab writes is TOML, private, and points at this lab."""
+def test_targets_file_describes_this_lab(lab: Lab) -> None:
+    """The lab's targets file is closed to other users and has this lab's addresses."""
     path = targets.path(lab)
     target = tomllib.loads(path.read_text())["targets"]["lab"]
     assert path.stat().st_mode & 0o077 == 0
@@ -176,18 +176,18 @@ def test_target_describes_this_lab(lab: Lab) -> None:
 
 
 def test_worker_pattern_matches_the_worker_alone(lab: Lab) -> None:
-    """The pattern in the target finds this lab's worker, and nothing else."""
-    found = subprocess.run(
+    """The target's worker pattern matches this lab's worker and no other process."""
+    pgrep = subprocess.run(
         ["pgrep", "-f", "--", lab.worker_pattern], capture_output=True, text=True, check=True
     )
     processes = lifecycle.describe(lab.directory)["processes"]
-    assert [int(pid) for pid in found.stdout.split()] == [processes["worker"]["pid"]]
+    assert [int(pid) for pid in pgrep.stdout.split()] == [processes["worker"]["pid"]]
 
 
-def test_services_obey_modes_as_root(lab: Lab) -> None:
-    """API and worker lack the capabilities that overlook permission bits, whoever started them."""
+def test_services_obey_file_modes(lab: Lab) -> None:
+    """API and worker run without the capabilities to ignore file modes, also under root."""
     if os.geteuid() == 0 and not lab.drops_capabilities:
-        pytest.skip("this machine does not let root give capabilities away")
+        pytest.skip("root cannot drop capabilities on this machine")
     processes = lifecycle.describe(lab.directory)["processes"]
     for name in ("api", "worker"):
         status = Path(f"/proc/{processes[name]['pid']}/status").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""The pure parts of the lab."""
+"""The parts of the lab that need no running lab."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import broker, bugs, install, remains, zaplog
+from lab import broker, bugs, clean_up, install, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
 from lab.faults import FAULTS, PAIRS, Kind
@@ -34,8 +34,8 @@ HYPOTHESES = {
 }
 
 
-def test_tone_is_read_back_whole(tmp_path: Path) -> None:
-    """A generated WAV file has the length and loudness that were asked for."""
+def test_tone_can_be_analysed(tmp_path: Path) -> None:
+    """A generated WAV file has the length and amplitude that it was made with."""
     (tmp_path / "tone.wav").write_bytes(tone(0.5))
     shares: list[float] = []
     with Track(tmp_path / "tone.wav") as track:
@@ -47,8 +47,8 @@ def test_tone_is_read_back_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"ID3 something", tone(0.1)[:30]])
-def test_what_is_no_wav_is_called_so(tmp_path: Path, content: bytes) -> None:
-    """Empty, foreign and truncated headers are the user's mistake, not a crash."""
+def test_invalid_audio_is_recognised(tmp_path: Path, content: bytes) -> None:
+    """An empty, a different and a truncated header each raise NotAudioError."""
     (tmp_path / "broken.wav").write_bytes(content)
     with pytest.raises(NotAudioError):
         Track(tmp_path / "broken.wav")
@@ -56,25 +56,25 @@ def test_what_is_no_wav_is_called_so(tmp_path: Path, content: bytes) -> None:
 
 @given(st.text())
 def test_stored_name_is_safe(filename: str) -> None:
-    """Whatever the user calls a file, it is stored under a plain name without a directory."""
+    """Any file name of a user becomes a plain name without a directory."""
     assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", stored_name(filename))
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1))
 def test_escaped_text_matches_itself(text: str) -> None:
-    """A directory's name in the worker's pattern stands for itself."""
+    """An escaped text is a regular expression that matches the text."""
     assert re.fullmatch(escape_ere(text), text)
 
 
-def test_log_lines_are_zaps() -> None:
-    """A line is one JSON object with level, ts, caller and msg first."""
+def test_log_lines_have_the_format_of_zap() -> None:
+    """A line is one JSON object that begins with level, ts, caller and msg."""
     line = zap_line("info", 1765792800.123, "handlers/upload.go:88", "é\n", id="x")
     assert line.count("\n") == 1
     assert list(json.loads(line)) == ["level", "ts", "caller", "msg", "id"]
 
 
-def test_log_is_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that grew past its cap is set aside once, and the one before it is dropped."""
+def test_log_size_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that grows past its limit is renamed and replaces the one renamed before."""
     monkeypatch.setattr(zaplog, "MAX_BYTES", 200)
     zap = ZapLog(tmp_path / "api.log")
     for number in range(20):
@@ -82,32 +82,32 @@ def test_log_is_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 600
 
 
-def test_bugs_survive_their_file(tmp_path: Path) -> None:
-    """What is switched on is read back; without a file nothing is on."""
+def test_bugs_are_saved_and_read(tmp_path: Path) -> None:
+    """Saved bugs are read again; without a file, none is on."""
     assert bugs.read_bugs(tmp_path) == bugs.Bugs()
     bugs.write_bugs(tmp_path, bugs.Bugs(hangs=True, seconds_per_chunk=2.5))
     assert bugs.read_bugs(tmp_path) == bugs.Bugs(hangs=True, seconds_per_chunk=2.5)
 
 
-def test_reused_process_id_is_somebody_else() -> None:
-    """A process is recognised by its id and start, so that no stranger is ever killed."""
+def test_reused_process_id_is_another_process() -> None:
+    """A process with the same id but another start time is not alive and not killed."""
     own = identify(os.getpid())
     assert own is not None
     assert own.is_alive()
-    stranger = Identity(own.pid, own.started + 1)
-    assert not stranger.is_alive()
-    stranger.kill()
+    other = Identity(own.pid, own.started + 1)
+    assert not other.is_alive()
+    other.kill()
     assert own.is_alive()
 
 
-def test_child_dies_with_its_parent(tmp_path: Path) -> None:
-    """A child that was spawned ends when its parent is killed."""
+def test_child_ends_with_its_parent(tmp_path: Path) -> None:
+    """A spawned child ends when its parent is killed."""
     program = (
         "import sys; from pathlib import Path; from lab.processes import spawn\n"
         "sleeper = [sys.executable, '-c', 'import time; time.sleep(300)']\n"
         "child = spawn(sleeper, log=Path(sys.argv[1]))\n"
-        # The child is setpriv first; the signal is set when it has become the sleeper. While it
-        # becomes the one or the other, it has no command line at all.
+        # The child is setpriv first, which sets the signal and then becomes the sleeper. During
+        # each exec it has no command line.
         "commands = Path(f'/proc/{child.pid}/cmdline')\n"
         "while not (line := commands.read_bytes()) or b'setpriv' in line: pass\n"
         "print(child.pid, flush=True); input()"
@@ -125,28 +125,28 @@ def test_child_dies_with_its_parent(tmp_path: Path) -> None:
         parent.kill()
         parent.communicate()
     assert child is not None
-    wait_until(lambda: not child.is_alive(), 5, "the child's end")
+    wait_until(lambda: not child.is_alive(), 5, "the end of the child")
 
 
-def test_setup_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without RabbitMQ and without apt one sentence says so, and that the lab runs all the same."""
+def test_setup_reports_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without RabbitMQ and apt, setup says so, and that the lab still runs."""
     (tmp_path / "setpriv").symlink_to("/usr/bin/setpriv")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(broker, "SCRIPTS", tmp_path / "rabbitmq")
-    said = install.setup()
-    assert said.startswith("RabbitMQ is missing and there is no apt-get here; the lab runs without")
+    message = install.setup()
+    assert message.startswith("RabbitMQ is missing and so is apt-get; the lab runs without")
 
 
-def test_claim_refuses_what_is_not_a_labs(tmp_path: Path) -> None:
-    """A file, and a directory with foreign content, are not taken over."""
+def test_claim_refuses_a_directory_with_other_files(tmp_path: Path) -> None:
+    """A lab takes neither a file nor a directory that holds other files."""
     (tmp_path / "file").touch()
-    for place in (tmp_path / "file", tmp_path):
+    for path in (tmp_path / "file", tmp_path):
         with pytest.raises(LabError, match="choose another"):
-            remains.claim(place)
+            clean_up.claim(path)
 
 
-def test_faults_claim_known_hypotheses() -> None:
-    """A single fault makes exactly one hypothesis of the runbook true, the others none."""
+def test_single_faults_have_one_true_hypothesis() -> None:
+    """A single fault makes one hypothesis of the runbook true; each hypothesis has a fault."""
     for fault in FAULTS.values():
         assert fault.truth <= HYPOTHESES
         assert len(fault.truth) == (fault.kind is Kind.SINGLE), fault.name
@@ -154,6 +154,6 @@ def test_faults_claim_known_hypotheses() -> None:
 
 
 def test_pairs_cross_hypotheses() -> None:
-    """Each pair makes two different hypotheses true; there are at least eight."""
+    """Each pair makes two different hypotheses true, and there are at least eight pairs."""
     assert len(PAIRS) >= 8
-    assert all(len(FAULTS[one].truth | FAULTS[two].truth) == 2 for one, two in PAIRS)
+    assert all(len(FAULTS[first].truth | FAULTS[second].truth) == 2 for first, second in PAIRS)

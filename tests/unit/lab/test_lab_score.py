@@ -1,4 +1,4 @@
-"""The score of the fault bench, on trials made up by hand."""
+"""The score of `python -m lab bench`, on made-up trials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from lab.score import (
     Trial,
-    always,
+    always_blame,
     confusion,
     contradictions,
     random_first_place,
@@ -19,29 +19,30 @@ CAUSES = ("worker", "queue", "storage", "silent", "timeout")
 def trial(
     kind: str,
     truth: str = "",
-    says: str = "",
+    blamed: str = "",
     probability: float = 0.9,
     certainty: str = "certain",
-    failed: str = "",
+    *,
+    check_failed: bool = False,
 ) -> Trial:
-    """A trial under `truth` whose run puts `says` first; both are names joined by +."""
-    said = [name for name in says.split("+") if name]
-    rest = [name for name in CAUSES if name not in said]
+    """Return a trial whose report ranks `blamed` first; several causes are joined by "+"."""
+    first = [name for name in blamed.split("+") if name]
+    rest = [name for name in CAUSES if name not in first]
     return Trial(
         names=(kind,),
         kind=kind,
         truth=frozenset(filter(None, truth.split("+"))),
-        state="incident" if says or failed else "healthy",
-        certainty=certainty if says else "none",
-        ranking=tuple([(name, probability) for name in said] + [(name, 0.0) for name in rest]),
-        held=frozenset(said),
-        statuses={"a/b": "failed" if failed else "passed"},
+        state="incident" if blamed or check_failed else "healthy",
+        certainty=certainty if blamed else "none",
+        ranking=tuple([(name, probability) for name in first] + [(name, 0.0) for name in rest]),
+        most_likely_set=frozenset(first),
+        statuses={"a/b": "failed" if check_failed else "passed"},
         seconds=2.0,
     )
 
 
-def test_what_is_right_counts() -> None:
-    """First place, exact sets, controls and outside faults are counted each by its own rule."""
+def test_each_kind_of_fault_has_its_own_rule() -> None:
+    """Singles count by first place, pairs by the exact set, controls by state, outside by both."""
     figures = score(
         [
             trial("single", "worker", "worker"),
@@ -49,7 +50,7 @@ def test_what_is_right_counts() -> None:
             trial("pair", "worker+queue", "queue+worker"),
             trial("pair", "worker+queue", "worker"),
             trial("control"),
-            trial("control", failed="yes"),
+            trial("control", check_failed=True),
             trial("outside", "", "worker", 0.2, "outside"),
             trial("outside", "", "worker", 0.6, "outside"),
         ]
@@ -62,32 +63,32 @@ def test_what_is_right_counts() -> None:
 
 
 def test_probabilities_are_scored() -> None:
-    """The truth's mean probability and the Brier score follow their formulas."""
+    """The mean probability of the truth and the Brier score follow their formulas."""
     figures = score([trial("single", "worker", "worker", 0.8), trial("control")])
     assert figures.mean_probability == pytest.approx(0.8)
     assert figures.brier == pytest.approx(0.2**2 / 10)
 
 
 def test_an_unclear_answer_is_not_first_place() -> None:
-    """A run that says it does not know has named nobody."""
+    """A report that calls itself unclear has named no cause."""
     assert score([trial("single", "worker", "worker", 0.4, "unclear")]).first_place == (0, 1)
 
 
-def test_nothing_to_count_is_none() -> None:
+def test_a_figure_without_trials_is_none() -> None:
     """Without trials there is no mean."""
     assert score([]).mean_probability is None
     assert random_first_place([]) is None
 
 
-def test_the_blind_rankings() -> None:
-    """Always the worker is right where it was the worker, and a lottery one time in five."""
+def test_the_baselines() -> None:
+    """Always blaming the worker is right for worker faults, a random ranking one time in five."""
     trials = [trial("single", "worker", "queue"), trial("single", "queue", "queue")]
-    assert score(always(trials, "worker")).first_place == (1, 2)
+    assert score(always_blame(trials, "worker")).first_place == (1, 2)
     assert random_first_place(trials) == pytest.approx(0.2)
 
 
 def test_the_confusion_matrix() -> None:
-    """Rows are truths, columns what was said; pairs have no row."""
+    """Rows are true causes and columns are answers; a pair has no row."""
     matrix = confusion(
         [
             trial("single", "worker", "queue"),
@@ -103,11 +104,11 @@ def test_the_confusion_matrix() -> None:
     }
 
 
-@pytest.mark.parametrize(("failed", "told"), [(0, True), (10, False), (12, False)])
-def test_a_contradicted_weight_is_told(failed: int, told: bool) -> None:
-    """Declared 0.9 and seen 0 of 12 is told; 10 or 12 of 12 is not."""
-    trials = [trial("single", "worker", "worker", failed="x" * (n < failed)) for n in range(12)]
-    found = contradictions(trials, {("a/b", "worker"): 0.9, ("a/b", "queue"): 0.9})
-    assert [(one.check, one.cause, one.failed, one.seen) for one in found] == (
-        [("a/b", "worker", 0, 12)] if told else []
+@pytest.mark.parametrize(("failed", "reported"), [(0, True), (10, False), (12, False)])
+def test_a_contradicted_weight_is_reported(failed: int, reported: bool) -> None:
+    """0 failures in 12 runs contradict a declared weight of 0.9; 10 and 12 do not."""
+    trials = [trial("single", "worker", "worker", check_failed=n < failed) for n in range(12)]
+    contradicted = contradictions(trials, {("a/b", "worker"): 0.9, ("a/b", "queue"): 0.9})
+    assert [(item.check, item.cause, item.failed, item.runs) for item in contradicted] == (
+        [("a/b", "worker", 0, 12)] if reported else []
     )

@@ -1,4 +1,4 @@
-"""A day of believable past: uploads, their jobs, the newest ones' files, the last minutes' log."""
+"""Seed data of a new lab: a day of uploads and jobs, the newest files, ten minutes of logs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lab.state import QUEUE, Lab
 from lab.zaplog import zap_line
 
 UPLOADS = 300
-WITH_FILES = 20
-LOGGED_SECONDS = 600
+UPLOADS_WITH_FILE = 20
+LOG_SECONDS = 600
 REJECTIONS = (
     "not a RIFF/WAVE file: file does not start with RIFF id",
     "not a RIFF/WAVE file: unknown format: 85",
@@ -24,32 +24,33 @@ REJECTIONS = (
 
 
 def seed(lab: Lab) -> None:
-    """Write the past. The newest upload is half a minute old; everything has properly ended."""
-    chance = random.Random(20251215)  # noqa: S311 - made-up history, always the same
+    """Write the seed data; its uploads are at least 30 s old and all have ended."""
+    random_source = random.Random(20251215)  # noqa: S311 - made-up data, the same in every lab
     now = datetime.now(UTC)
     audio = tone(0.4)
     uploads, jobs, lines = [], [], []
-    # Denser towards now: quiet nights, and the newest few within the last ten minutes.
+    # Most uploads are recent; a few lie within the last ten minutes.
     ages = sorted(30 + 86_000 * (i / UPLOADS) ** 2.2 for i in range(UPLOADS))
     for number, age in enumerate(ages):
         created = now - timedelta(seconds=age)
-        started = created + timedelta(seconds=chance.uniform(0.1, 2))
-        ended = started + timedelta(seconds=chance.uniform(0.5, 9))
-        upload, job, user = (UUID(int=chance.getrandbits(128), version=4) for _ in range(3))
-        failed = number >= WITH_FILES and number % 47 == 0
-        error = chance.choice(REJECTIONS) if failed else None
+        started = created + timedelta(seconds=random_source.uniform(0.1, 2))
+        ended = started + timedelta(seconds=random_source.uniform(0.5, 9))
+        upload, job, user = (UUID(int=random_source.getrandbits(128), version=4) for _ in range(3))
+        has_file = number < UPLOADS_WITH_FILE
+        failed = not has_file and number % 47 == 0
+        error = random_source.choice(REJECTIONS) if failed else None
         status = "failed" if failed else "completed"
         name = f"take-{number:03d}.wav"
-        size = len(audio) if number < WITH_FILES else chance.randrange(200_000, 40_000_000)
+        size = len(audio) if has_file else random_source.randrange(200_000, 40_000_000)
         progress = 10 if failed else 100
         uploads.append((upload, user, name, status, progress, size, created, ended, error))
         jobs.append((job, QUEUE, str(upload), status, created, started, ended, error))
-        if number < WITH_FILES:
+        if has_file:
             directory = lab.uploads / str(upload)
             directory.mkdir()
             (directory / name).write_bytes(audio)
-        if age < LOGGED_SECONDS:
-            lines += _lines(str(upload), str(job), created, started, ended)
+        if age < LOG_SECONDS:
+            lines += _transition_lines(str(upload), str(job), created, started, ended)
     with psycopg.connect(lab.owner_dsn) as session, session.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO uploads (id, user_id, filename, status, progress, size, created_at,"
@@ -65,16 +66,16 @@ def seed(lab: Lab) -> None:
     _write_logs(lab, lines)
 
 
-def _lines(
+def _transition_lines(
     upload: str, job: str, created: datetime, started: datetime, ended: datetime
 ) -> list[tuple[float, str, str]]:
-    """(time, "api" or "jobs", line) for each transition of one upload."""
+    """Return (seconds since 1970, "api" or "jobs", log line) for each transition of an upload."""
 
     def line(at: datetime, caller: str, msg: str, status: str) -> str:
         return zap_line("info", at.timestamp(), caller, msg, id=upload, job_id=job, status=status)
 
     processor = "jobs/upload_processor.go:78"
-    moves = (
+    transitions = (
         (started, "process_upload: uploading -> processing", "processing"),
         (ended, "process_upload: processing -> completed", "completed"),
     )
@@ -84,23 +85,25 @@ def _lines(
             "api",
             line(created, "handlers/upload.go:88", "upload accepted", "uploading"),
         ),
-        *((at.timestamp(), "jobs", line(at, processor, msg, to)) for at, msg, to in moves),
+        *(
+            (at.timestamp(), "jobs", line(at, processor, msg, status))
+            for at, msg, status in transitions
+        ),
     ]
 
 
 def _write_logs(lab: Lab, lines: list[tuple[float, str, str]]) -> None:
-    past = int(time.time()) - LOGGED_SECONDS
-    lines = lines + [
+    """Write the logs of API and worker, with the worker's heartbeats between the transitions."""
+    now = int(time.time())
+    heartbeats = [
         (
-            past + seconds,
+            float(ts),
             "jobs",
-            zap_line(
-                "info", past + seconds, "jobs/worker.go:66", "job worker heartbeat", consuming=True
-            ),
+            zap_line("info", ts, "jobs/worker.go:66", "job worker heartbeat", consuming=True),
         )
-        for seconds in range(0, LOGGED_SECONDS, 2)
+        for ts in range(now - LOG_SECONDS, now, 2)
     ]
-    lines.sort()
+    lines = sorted(lines + heartbeats)
     api = "".join(line for _, source, line in lines if source == "api")
     jobs = "".join(line for _, source, line in lines if source == "jobs")
     (lab.app_logs / "api.log").write_text(api)

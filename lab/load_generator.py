@@ -1,7 +1,6 @@
-"""Users that go on uploading: `python -m lab.trickle --dir DIR`.
+"""Upload a small WAV file every few seconds: `python -m lab.load_generator --dir DIR`.
 
-A small WAV every few seconds through the real API. The oldest tracks of these users are deleted
-again, so that a lab that runs for days does not fill up.
+It uses the API as a user does. It deletes its oldest tracks, so that a lab can run for days.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ import httpx
 import psycopg
 
 from lab.audio import tone
-from lab.boot import TRICKLE_USER
-from lab.state import Lab, load
+from lab.state import LOAD_GENERATOR_USER, Lab, load
 
-SECONDS_BETWEEN = 2.5
-KEPT = 60
+INTERVAL_SECONDS = 2.5
+TRACKS_KEPT = 60
 WAITING_MAX = 250
-"""So many uploads that do not end make users give up until some do."""
+"""Unfinished uploads at which it sends no more."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lab.trickle", description=__doc__)
+    """Upload until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m lab.load_generator", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)
     stop = threading.Event()
@@ -38,9 +37,9 @@ def main() -> None:
             try:
                 _upload(lab, client, number)
             except (httpx.HTTPError, psycopg.Error) as exc:
-                # Users meet trouble too; they try again.
+                # The lab may be broken on purpose: the next round tries again.
                 print(f"{type(exc).__name__}: {exc}", file=sys.stderr)
-            if stop.wait(SECONDS_BETWEEN):
+            if stop.wait(INTERVAL_SECONDS):
                 return
 
 
@@ -51,7 +50,7 @@ def _upload(lab: Lab, client: httpx.Client, number: int) -> None:
         rows = db.execute(
             "SELECT id, status FROM uploads WHERE user_id = %s AND filename LIKE 'track-%%'"
             " ORDER BY created_at DESC LIMIT 1000",
-            (TRICKLE_USER,),
+            (LOAD_GENERATOR_USER,),
         ).fetchall()
     ended = [row[0] for row in rows if row[1] in ("completed", "failed")]
     if len(rows) - len(ended) >= WAITING_MAX:
@@ -60,9 +59,9 @@ def _upload(lab: Lab, client: httpx.Client, number: int) -> None:
     answer = client.post(
         "/api/v1/upload", files={"file": (f"track-{number}.wav", audio, "audio/wav")}
     )
-    # Only then: a storage that is full must not be emptied by users who tidy up.
-    for old in ended[KEPT:] if answer.is_success else ():
-        client.delete(f"/api/v1/tracks/{old}")
+    # Only after a successful upload: deletions must not free a disk that a fault has filled.
+    for track in ended[TRACKS_KEPT:] if answer.is_success else ():
+        client.delete(f"/api/v1/tracks/{track}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A consumer that takes every message and acknowledges none."""
+"""Consume every message of the upload queue and acknowledge none."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from lab.state import QUEUE, load
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True)
+    """Consume until the supervisor stops this process."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.faults.unacking_consumer", description=__doc__
+    )
+    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)
     parameters = pika.URLParameters(lab.app_amqp_url)
     parameters.client_properties = {"connection_name": "migration-script"}
     channel = pika.BlockingConnection(parameters).channel()
-    # Preferred to the worker, and without a limit of what it may hold.
+    # Its priority is above the worker's, and it has no prefetch limit: it gets everything.
     channel.basic_consume(QUEUE, lambda *_: None, arguments={"x-priority": 10})
     channel.start_consuming()
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The runbook's verifications as a person types them, one after the other and with no time to think:
-# what a run of the suite is measured against. Needs the variables of bench/runbook_values.py.
+# The commands of the runbook's verifications, as a person types them, without a pause between them.
+# suite_vs_runbook.sh compares them with a run of the suite. runbook_variables.py sets the variables.
 set -u
 
 # 1. The upload's status
 curl -sS -m 5 -H "Authorization: Bearer $token" "$api_url/api/v1/uploads/$upload_id/status"
 
-# 2. The application's log (the patterns are the paths' own globs)
+# 2. The application's log (the variables hold globs, so they are not quoted)
 grep "$upload_id" $log_files
 grep -iE "upload.*error|processing.*failed|job.*failed" $log_files | tail -50
 grep -iE "job worker|process.*upload" $log_files | tail -50

@@ -1,0 +1,35 @@
+"""Fill the upload queue with other work, faster than the worker consumes it."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from pathlib import Path
+
+import pika
+
+from lab.state import QUEUE, load
+
+FIRST_MESSAGES = 3000
+MESSAGES_PER_SECOND = 10
+MESSAGES_MAX = 20_000
+
+
+def main() -> None:
+    """Publish until the limit, or until the supervisor stops this process."""
+    parser = argparse.ArgumentParser(prog="python -m lab.faults.queue_flood", description=__doc__)
+    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
+    lab = load(parser.parse_args().dir)
+    channel = pika.BlockingConnection(pika.URLParameters(lab.app_amqp_url)).channel()
+    for _ in range(FIRST_MESSAGES):
+        channel.basic_publish("", QUEUE, b"notify")
+    pause = threading.Event()
+    for _ in range((MESSAGES_MAX - FIRST_MESSAGES) // MESSAGES_PER_SECOND):
+        channel.connection.process_data_events(0)
+        for _ in range(MESSAGES_PER_SECOND):
+            channel.basic_publish("", QUEUE, b"notify")
+        pause.wait(1.0)
+
+
+if __name__ == "__main__":
+    main()

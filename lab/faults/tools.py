@@ -1,0 +1,305 @@
+"""Tools that faults are made with: processes, bugs, SQL, uploads, ages, and waiting."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, LiteralString
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+
+from lab import broker, control, targets
+from lab.audio import tone
+from lab.bugs import read_bugs, write_bugs
+from lab.errors import LabError
+from lab.processes import process_state, uptime, wait_until
+from lab.state import LOAD_GENERATOR, QUEUE, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
+HISTORY_MINUTES = 50
+STUCK_UPLOADS = 8
+OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5
+
+
+class FaultTools:
+    """The tools for one injection or one healing; a context manager that closes its HTTP client."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.lab = load(directory)
+        self._client: httpx.Client | None = None
+
+    def __enter__(self) -> FaultTools:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client:
+            self._client.close()
+
+    # Processes
+
+    def ask(self, command: str, **arguments: object) -> Any:
+        """Send a command to the supervisor and return its answer; raises LabError."""
+        return control.ask(self.directory, command, arguments)
+
+    def start(self, name: str) -> None:
+        """Start a service, unless it runs."""
+        self.ask("start", name=name)
+
+    def stop(self, name: str) -> None:
+        """Stop a service, if it runs."""
+        self.ask("stop", name=name)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a service, None when it does not run."""
+        process = self.ask("status")["processes"].get(name)
+        return process["pid"] if process else None
+
+    def signal(self, name: str, number: int, until: str | None = None) -> None:
+        """Send a signal to a service and wait for the process state `until`; None: for its end."""
+        pid = self.pid(name)
+        if pid is None:
+            return
+        self.ask("signal", name=name, number=number)
+        states = (None, "Z") if until is None else (until,)
+        self.wait(lambda: process_state(pid) in states, 10, f"signal {number} for {name}")
+
+    def start_helper(self, name: str) -> None:
+        """Start the module `name` of this package as a process of the supervisor."""
+        module = f"lab.faults.{name}"
+        self.ask("helper", name=name, argv=[module, "--dir", str(self.directory)])
+
+    @contextmanager
+    def load_generator_stopped(self) -> Iterator[None]:
+        """Stop the load generator for a while, so that it neither uploads nor deletes."""
+        self.stop(LOAD_GENERATOR)
+        try:
+            yield
+        finally:
+            self.start(LOAD_GENERATOR)
+
+    # The program's bugs
+
+    def turn_on(self, **bugs: bool | float) -> None:
+        """Turn on bugs of the lab's program; those that are on already stay on."""
+        current = read_bugs(self.directory)
+        write_bugs(self.directory, dataclasses.replace(current, **bugs))  # type: ignore[arg-type]
+
+    # The database
+
+    def query(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement as the owner of the tables and return its rows."""
+        with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
+            cursor = session.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def _count(self, uploads: Sequence[UUID], status: str, job_status: str | None) -> int:
+        """Return how many of `uploads` have this status and this job status (None: no job)."""
+        rows = self.query(
+            "SELECT count(*) FROM uploads u LEFT JOIN job_queue j"
+            " ON j.payload ->> 'upload_id' = u.id::text"
+            " WHERE u.id = ANY(%s) AND u.status = %s AND j.status IS NOT DISTINCT FROM %s",
+            list(uploads),
+            status,
+            job_status,
+        )
+        return int(rows[0][0])
+
+    # Uploads
+
+    @property
+    def client(self) -> httpx.Client:
+        """The HTTP client of an ordinary user."""
+        if self._client is None:
+            token = {"Authorization": f"Bearer {self.lab.passwords.user_token}"}
+            self._client = httpx.Client(base_url=self.lab.api_url, headers=token, timeout=20)
+        return self._client
+
+    def upload(
+        self, count: int = STUCK_UPLOADS, *, stem: str = "session", content: bytes | None = None
+    ) -> list[UUID]:
+        """Upload `count` files through the API and return the ids of the rows in `uploads`.
+
+        An upload that the API refuses counts too: it leaves a row. Raises LabError when the API
+        does not answer or a row is missing.
+        """
+        # The names are unique: a refused upload's answer has no id, so its row is found by name.
+        names = [f"{stem}-{uuid4().hex[:12]}.wav" for _ in range(count)]
+        audio = content if content is not None else tone(0.5)
+        for name in names:
+            try:
+                self.client.post("/api/v1/upload", files={"file": (name, audio, "audio/wav")})
+            except httpx.TransportError as exc:
+                raise LabError(f"the lab's API does not answer: {exc}") from exc
+        rows = self.query("SELECT id FROM uploads WHERE filename = ANY(%s)", names)
+        if len(rows) != count:
+            raise LabError(f"{count} uploads were sent, {len(rows)} are in the database")
+        uploads = [row[0] for row in rows]
+        self._record(uploads)
+        return uploads
+
+    def _record(self, uploads: Sequence[UUID]) -> None:
+        recorded = [*self.recorded_uploads(), *uploads]
+        self._record_file.write_text(json.dumps([str(upload) for upload in recorded]))
+
+    def recorded_uploads(self) -> list[UUID]:
+        """Return the uploads that faults made; healing deletes them."""
+        if not self._record_file.exists():
+            return []
+        return [UUID(text) for text in json.loads(self._record_file.read_text())]
+
+    def forget_recorded_uploads(self) -> None:
+        """Empty the record, once the uploads are deleted."""
+        self._record_file.unlink(missing_ok=True)
+
+    @property
+    def _record_file(self) -> Path:
+        return self.directory / "fault-uploads.json"
+
+    def stored_file(self, upload: UUID) -> Path:
+        """Return the path of an upload's file; raises LabError when there is none."""
+        for path in (self.lab.uploads / str(upload)).iterdir():
+            return path
+        raise LabError(f"upload {upload} has no file")
+
+    # Time. Waiting ten minutes is too slow, so rows, files and logs are made older instead.
+
+    def backdate(
+        self,
+        uploads: Sequence[UUID],
+        newest: float = NEWEST_MINUTES,
+        oldest: float = OLDEST_MINUTES,
+    ) -> None:
+        """Make uploads, their jobs and files `newest` to `oldest` minutes older, spread evenly."""
+        step = (oldest - newest) / max(len(uploads) - 1, 1)
+        with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
+            for number, upload in enumerate(uploads):
+                age = timedelta(minutes=newest + number * step)
+                session.execute(
+                    "UPDATE uploads SET created_at = created_at - %s, updated_at = updated_at - %s"
+                    " WHERE id = %s",
+                    (age, age, upload),
+                )
+                session.execute(
+                    "UPDATE job_queue SET created_at = created_at - %s,"
+                    " started_at = started_at - %s, completed_at = completed_at - %s"
+                    " WHERE payload ->> 'upload_id' = %s",
+                    (age, age, age, str(upload)),
+                )
+                self._backdate_files(upload, age.total_seconds())
+
+    def _backdate_files(self, upload: UUID, seconds: float) -> None:
+        directory = self.lab.uploads / str(upload)
+        if not directory.is_dir() or not os.access(directory, os.R_OK | os.X_OK):
+            return
+        for path in [*directory.iterdir(), directory]:
+            modified = path.stat().st_mtime - seconds
+            try:
+                os.utime(path, (modified, modified))
+            except OSError:
+                # The fault made the file system read-only: its times cannot change.
+                return
+
+    def backdate_history(self, minutes: float = HISTORY_MINUTES) -> None:
+        """Move ended uploads and the logs into the past: since then, nothing has ended.
+
+        The logs become rotated files of that age, named as lumberjack names them.
+        """
+        age = timedelta(minutes=minutes)
+        since = datetime.now(UTC) - age
+        self.query(
+            "WITH ended AS (UPDATE uploads SET created_at = created_at - %s,"
+            " updated_at = updated_at - %s WHERE updated_at > %s"
+            " AND status IN ('completed', 'failed') RETURNING id::text)"
+            " UPDATE job_queue SET created_at = created_at - %s, started_at = started_at - %s,"
+            " completed_at = completed_at - %s WHERE payload ->> 'upload_id' IN (TABLE ended)",
+            *(age, age, since, age, age, age),
+        )
+        for directory in (self.lab.app_logs, self.lab.worker_logs):
+            for path in directory.glob("*.log"):
+                if "-20" not in path.name:
+                    self._rotate(path, age.total_seconds())
+
+    def _rotate(self, path: Path, seconds: float) -> None:
+        """Rename a log to a rotated one in which every line is `seconds` older."""
+        moved = path.with_suffix(".moved")
+        path.rename(moved)
+        lines = []
+        for text in moved.read_text(encoding="utf-8").splitlines():
+            values = json.loads(text)
+            values["ts"] = round(values["ts"] - seconds, 6)
+            lines.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n")
+        moved.write_text("".join(lines), encoding="utf-8")
+        modified = time.time() - seconds
+        os.utime(moved, (modified, modified))
+        stamp = datetime.fromtimestamp(modified, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")[:-3]
+        moved.rename(path.with_name(f"{path.stem}-{stamp}.log"))
+
+    # Waiting for a condition; each method raises LabError on a timeout.
+
+    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        """Wait until `condition()` is true; `what` names it in the error."""
+        wait_until(condition, seconds, what)
+
+    def wait_for_uploads(
+        self, uploads: Sequence[UUID], status: str, job_status: str | None, seconds: float = 20
+    ) -> None:
+        """Wait until all uploads have this status and this job status (None: no job)."""
+        self.wait(
+            lambda: self._count(uploads, status, job_status) == len(uploads),
+            seconds,
+            f"{len(uploads)} uploads {status} with {job_status or 'no'} job",
+        )
+
+    def wait_for_worker_log(self) -> None:
+        """Wait until the worker writes to the new log that `backdate_history` left to it."""
+        log = self.lab.worker_logs / "worker.log"
+        self.wait(log.exists, 10, "the next line in the worker's log")
+
+    def wait_for_settled_worker(self) -> None:
+        """Wait until the worker is older than the target's `worker_settle`."""
+        pid = self.pid("worker")
+        self.wait(
+            lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
+            20,
+            "a worker that has run for a few seconds",
+        )
+
+    def http_status(self, path: str) -> int:
+        """Return the HTTP status of a GET, 0 when the API does not answer."""
+        try:
+            return httpx.get(self.lab.api_url + path, timeout=10).status_code
+        except httpx.TransportError:
+            return 0
+
+    def wait_for_http_status(self, path: str, status: int, seconds: float = 20) -> None:
+        """Wait until a GET of `path` answers `status`; 0: until the API does not answer."""
+        self.wait(lambda: self.http_status(path) == status, seconds, f"{path} answers {status}")
+
+    def queue_figures(self) -> dict[str, int]:
+        """Return the upload queue's messages and consumers; a figure may be missing for a while."""
+        queue = broker.manage(self.lab, "GET", f"/api/queues/%2F/{QUEUE}")
+        keys = ("messages_ready", "messages_unacknowledged", "consumers")
+        return {key: queue[key] for key in keys if key in queue}
+
+    def wait_for_queue(self, seconds: float = 40, **limits: tuple[int, int]) -> None:
+        """Wait until each named figure of the upload queue lies within (minimum, maximum)."""
+
+        def within_limits() -> bool:
+            figures = self.queue_figures()
+            return all(
+                key in figures and minimum <= figures[key] <= maximum
+                for key, (minimum, maximum) in limits.items()
+            )
+
+        self.wait(within_limits, seconds, f"queue with {limits}")
