@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -358,6 +359,20 @@ def test_an_answer_that_was_cut_leaves_it_open(
     for look in (logs.errors, logs.worker_lines):
         with pytest.raises(Unreachable, match=r"lines that matter are more than 20\.0 KiB"):
             look()
+
+
+def test_only_the_newest_files_are_read(
+    log_dir: Path, logs_of: Callable[..., Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit of files, the oldest are named as not read."""
+    monkeypatch.setattr(log_scan, "FILES_MAX", 2)
+    for age in (10, 20, 30):
+        (log_dir / f"{age}.log").write_text("x\n")
+        os.utime(log_dir / f"{age}.log", (time.time() - age,) * 2)
+    with pytest.raises(Unreachable, match=f"too many files: {re.escape(str(log_dir))}/30.log"):
+        logs_of().errors()
+    (log_dir / "20.log").write_text(zap(20, "upload error", "error"))
+    assert logs_of().errors().counts == (1,)
 
 
 def test_a_log_without_its_tool_leaves_it_open(
