@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fixtures.probes.canary.clean_up import Remover
-from fixtures.probes.canary.client import AGENT, CanaryWeb
+from fixtures.probes.canary.client import AGENT, CanaryClient
 from fixtures.probes.canary.journal import Journal
-from fixtures.probes.canary.record import Canary, Record
-from fixtures.probes.canary.send_and_follow import Flight, Plan
+from fixtures.probes.canary.record import CanaryObserver, CanaryRecord
+from fixtures.probes.canary.send_and_follow import CanaryRun, CanarySettings
 from fixtures.probes.errors import NotOffered, ProbeError, Unreachable
 from tests.lab.fix_made_api import NAME, STATUS, TRACK, MadeApi, Manners
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class Sent:
-    """A canary that went its way: what the checks read of it, and its journal."""
+    """A canary that was sent and followed: what the checks read of it, and its journal."""
 
-    seen: Canary
+    observer: CanaryObserver
     journal: Journal
     stop: threading.Event
 
-    def part(self, name: str) -> object:
-        """The observation of one part, or the error in its place."""
+    def result(self, name: str) -> object:
+        """Return one result, or the error in its place."""
         try:
-            found: object = getattr(self.seen, name)()
+            result: object = getattr(self.observer, name)()
         except ProbeError as error:
             return error
-        return found
+        return result
 
 
 @pytest.fixture
 def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
-    """Send a canary to the made API and follow it to its end."""
+    """Send a canary to the fake API and follow it to its end."""
 
     def go(
         deadline: float = 0.6,
@@ -52,32 +52,34 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         delete: str = TRACK,
         lookup: Lookup | None = None,
     ) -> Sent:
-        url = made_api.url
-        web = CanaryWeb(url, timeout, "the API")
+        http = CanaryClient(made_api.url, timeout, "the API")
         journal = Journal(tmp_path / "canaries.jsonl")
         journal.open()
-        stop, free = threading.Event(), threading.Event()
-        free.set()
+        stop, may_remove = threading.Event(), threading.Event()
+        may_remove.set()
         end = time.monotonic() + ends
-        plan = Plan(NAME, "token", "/api/v1/upload", STATUS, TRACK, "file", deadline, end)
-        remover = Remover(web, "token", delete, STATUS, lookup, journal)
-        remover.sweep()
-        record = Record(tmp_path / "record.json")
-        Flight(plan, web, journal, record, remover, stop).run(free)
-        return Sent(Canary(tmp_path / "record.json", 1.0, end + 1), journal, stop)
+        settings = CanarySettings(
+            NAME, "token", "/api/v1/upload", STATUS, TRACK, "file", deadline, end
+        )
+        remover = Remover(http, "token", delete, STATUS, lookup, journal)
+        remover.remove_earlier()
+        record = CanaryRecord(tmp_path / "record.json")
+        CanaryRun(settings, http, journal, record, remover, stop).run(may_remove)
+        return Sent(CanaryObserver(tmp_path / "record.json", 1.0, end + 1), journal, stop)
 
     return go
 
 
-def test_a_well_mannered_api_gets_a_canary_through(
-    made_api: MadeApi, send: Callable[..., Sent]
-) -> None:
-    """Accepted, followed, served, removed; each request says who it is from."""
+def test_a_working_api_passes_all_checks(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """The canary is accepted, followed, compared and removed; each request has our User-Agent."""
     sent = send()
-    assert sent.seen.acceptance().accepted
-    assert [stage.status for stage in sent.seen.completion().stages] == ["uploading", "completed"]
-    assert sent.seen.track().right
-    assert sent.seen.removal().clean
+    assert sent.observer.acceptance().accepted
+    assert [stage.status for stage in sent.observer.completion().stages] == [
+        "uploading",
+        "completed",
+    ]
+    assert sent.observer.track().matches
+    assert sent.observer.removal().clean
     assert not sent.journal.pending()
     assert {agent for _, _, agent, _ in made_api.asked} == {AGENT}
     assert f'filename="{NAME}.wav"'.encode() in made_api.asked[0][3]
@@ -85,188 +87,188 @@ def test_a_well_mannered_api_gets_a_canary_through(
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "reason"),
     [
-        (413, "HTTP 413, it takes the file for too large: no"),
-        (415, "HTTP 415, it does not take WAV for audio: no"),
+        (413, "HTTP 413, the API considers the file too large: no"),
+        (415, "HTTP 415, the API does not accept WAV files: no"),
         (500, "HTTP 500"),
     ],
 )
-def test_a_refused_file_fails_its_check(
-    made_api: MadeApi, send: Callable[..., Sent], status: int, told: str
+def test_a_rejected_file_fails_its_check(
+    made_api: MadeApi, send: Callable[..., Sent], status: int, reason: str
 ) -> None:
-    """A valid file that is refused fails the first check; the others did not come so far."""
+    """The first check fails for a valid file that is rejected; the others are unreachable."""
     made_api.manners.posts = [(status, {"error": {"message": "no"}}, {})]
     sent = send()
-    answer = sent.seen.acceptance()
-    assert not answer.accepted
-    assert told in str(answer)
-    assert isinstance(sent.part("completion"), Unreachable)
-    assert "was not accepted" in str(sent.part("track"))
+    acceptance = sent.observer.acceptance()
+    assert not acceptance.accepted
+    assert reason in str(acceptance)
+    assert isinstance(sent.result("completion"), Unreachable)
+    assert "was not accepted" in str(sent.result("track"))
 
 
 @pytest.mark.parametrize(
-    ("post", "told"),
+    ("post", "reason"),
     [
-        ((429, {}, {"Retry-After": "3600"}), "HTTP 429), and asks to wait 3600 s"),
+        ((429, {}, {"Retry-After": "3600"}), "HTTP 429, Retry-After 3600 s)"),
         ((429, {}, {}), "limits how often"),
-        ((401, {}, {}), "unknown or has expired"),
+        ((401, {}, {}), "unknown or expired"),
         ((403, {}, {}), "may not upload"),
-        ((404, {}, {}), "see that canary.upload_path is right"),
-        ((302, {}, {"Location": "/login"}), "which is no upload API"),
+        ((404, {}, {}), "check canary.upload_path"),
+        ((302, {}, {"Location": "/login"}), "which is not an upload API"),
     ],
 )
-def test_a_refusal_of_us_is_no_failure_of_the_service(
-    made_api: MadeApi, send: Callable[..., Sent], post: Any, told: str
+def test_a_refused_sender_is_unreachable(
+    made_api: MadeApi, send: Callable[..., Sent], post: Any, reason: str
 ) -> None:
-    """Limited, not let in, or asked at the wrong place: the check could not look, and says why."""
+    """A rate limit, a wrong token or a wrong path is no failure of the service."""
     made_api.manners.posts = [post]
-    trouble = send().part("acceptance")
-    assert isinstance(trouble, Unreachable)
-    assert told in str(trouble)
+    error = send().result("acceptance")
+    assert isinstance(error, Unreachable)
+    assert reason in str(error)
 
 
 def test_a_short_retry_after_is_waited_for_once(
     made_api: MadeApi, send: Callable[..., Sent]
 ) -> None:
-    """An API that asks for a second gets it, and takes the canary then."""
+    """The canary is sent again after a Retry-After of one second."""
     made_api.manners.posts = [(429, {}, {"Retry-After": "1"}), *made_api.manners.posts]
-    assert send().seen.acceptance().accepted
+    assert send().observer.acceptance().accepted
     assert [method for method, *_ in made_api.asked].count("POST") == 2
 
 
 def test_an_acceptance_without_an_id_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
-    """Who accepts must say as what; and without a database nobody knows what is there."""
+    """An accepted upload needs an id; only the database could say whether the upload exists."""
     made_api.manners.posts = [(202, {"data": {"upload_id": "../x"}}, {})]
     sent = send()
-    assert "tells no upload id" in str(sent.seen.acceptance())
-    assert isinstance(sent.part("removal"), NotOffered)
-    assert NAME in str(sent.part("removal"))
+    assert "HTTP 202 without an upload id" in str(sent.observer.acceptance())
+    assert isinstance(sent.result("removal"), NotOffered)
+    assert NAME in str(sent.result("removal"))
 
 
 def test_an_api_that_never_answers_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
-    """The file went out and no answer came: not accepted, and perhaps there."""
+    """A file without a response was not accepted, and may have been stored."""
     made_api.manners.silent = True
     sent = send(timeout=0.5)
-    assert "nobody knows whether it was taken" in str(sent.seen.acceptance())
+    assert "it is unknown whether the API stored the file" in str(sent.observer.acceptance())
     assert [entry.name for entry in sent.journal.pending()] == [NAME]
 
 
 @pytest.mark.parametrize(
-    ("statuses", "part", "told"),
+    ("statuses", "name", "detail"),
     [
         (["uploading"], "departure", "is uploading after"),
         (["processing"], "completion", "is processing after"),
-        ([404], "departure", "HTTP 404, the API does not know it any more"),
-        (["processing", 404], "completion", "HTTP 404, the API does not know it any more"),
+        ([404], "departure", "HTTP 404, the API no longer knows the upload"),
+        (["processing", 404], "completion", "HTTP 404, the API no longer knows the upload"),
         (["failed"], "completion", "is failed after"),
-        (["failed"], "completion", "the API says disk on fire"),
-        ([500], "departure", "HTTP 500, which tells no status"),
+        (["failed"], "completion", "the API reports the error disk on fire"),
+        ([500], "departure", "HTTP 500 without a status"),
         (["uploading", "processing", "uploading"], "completion", "is uploading after"),
     ],
     ids=["never left", "never done", "lost", "lost later", "failed", "why", "500", "fell back"],
 )
-def test_a_canary_that_does_not_arrive_says_where_it_is(
+def test_a_canary_that_does_not_complete_is_reported(
     made_api: MadeApi,
     send: Callable[..., Sent],
     statuses: list[str | int],
-    part: str,
-    told: str,
+    name: str,
+    detail: str,
 ) -> None:
-    """One sentence has its last status and its time; it is removed all the same."""
+    """The sentence has its last status and the time; the canary is removed in any case."""
     made_api.manners.statuses = statuses
     sent = send()
-    journey = sent.part(part)
-    assert told in str(journey)
-    assert not getattr(journey, "completed", True)
-    assert getattr(sent.part("removal"), "clean", False)
-    assert isinstance(sent.part("track"), Unreachable)
+    timeline = sent.result(name)
+    assert detail in str(timeline)
+    assert not getattr(timeline, "completed", True)
+    assert getattr(sent.result("removal"), "clean", False)
+    assert isinstance(sent.result("track"), Unreachable)
 
 
-def test_an_answer_for_another_upload_counts_for_nothing(
+def test_a_response_for_another_upload_is_ignored(
     made_api: MadeApi, send: Callable[..., Sent]
 ) -> None:
-    """The other upload's status is not ours, and the other upload is not deleted."""
+    """The other upload's status is not the canary's, and the other upload is not deleted."""
     made_api.manners.told_id = "somebody-elses"
     made_api.manners.statuses = ["completed"]
     sent = send()
-    assert "the API answers for somebody-elses" in str(sent.seen.departure())
-    assert not sent.seen.departure().left
+    assert "the API returned upload somebody-elses instead" in str(sent.observer.departure())
+    assert not sent.observer.departure().left_uploading
     assert not [path for method, path, *_ in made_api.asked if "somebody" in path]
 
 
-def test_a_run_that_ends_first_has_seen_no_failure(
+def test_a_run_that_ends_before_the_deadline_is_unreachable(
     made_api: MadeApi, send: Callable[..., Sent]
 ) -> None:
-    """Time that was not given cannot be overrun: the check could not look."""
+    """A canary that had less time than its deadline did not fail."""
     made_api.manners.statuses = ["uploading"]
-    trouble = send(deadline=30.0, ends=0.5).part("departure")
-    assert isinstance(trouble, Unreachable)
-    assert "the run ended" in str(trouble)
+    error = send(deadline=30.0, ends=0.5).result("departure")
+    assert isinstance(error, Unreachable)
+    assert "the run ended" in str(error)
 
 
-def test_a_track_that_is_not_ours_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
-    """Another track in the place of the canary's is not what was sent."""
+def test_a_different_track_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """A track of another size is not the file that was sent."""
     made_api.manners.track = {"data": {"id": "u1", "size": 3}}
-    assert "has 3 bytes" in str(send().seen.track())
+    assert "is 3 bytes" in str(send().observer.track())
 
 
-def test_a_failed_delete_is_told_and_made_up_for(
+def test_a_failed_delete_is_repeated_by_the_next_run(
     made_api: MadeApi, send: Callable[..., Sent], tmp_path: Path
 ) -> None:
-    """The check says what is left; the next run removes it, and says that too."""
+    """The check names what is left; the next run removes it and counts it."""
     made_api.manners.delete = 500
-    removal = send().seen.removal()
+    removal = send().observer.removal()
     assert not removal.clean
     assert "upload u1 (veza-canary-test-1): the API answers DELETE with HTTP 500" in str(removal)
     made_api.manners = Manners()
     made_api.manners.statuses = ["completed"]
     sent = send()
-    assert sent.seen.removal().swept == 1
-    assert sent.seen.removal().clean
+    assert sent.observer.removal().earlier_removed == 1
+    assert sent.observer.removal().clean
     assert not sent.journal.pending()
 
 
-def test_a_delete_that_deletes_nothing_is_told(
+def test_a_delete_without_effect_is_reported(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """A delete that answers HTTP 200 fails while the API still reports the upload."""
+    made_api.manners.shown_after = True
+    removal = send().observer.removal()
+    assert "answers DELETE with HTTP 200 and still reports the upload (completed)" in str(removal)
+
+
+def test_a_delete_without_a_response_is_given_up(
     made_api: MadeApi, send: Callable[..., Sent]
 ) -> None:
-    """HTTP 200 is a word; what counts is that the upload is gone."""
-    made_api.manners.shown_after = True
-    removal = send().seen.removal()
-    assert "answers DELETE with HTTP 200 and still shows it (completed)" in str(removal)
-
-
-def test_a_mute_delete_holds_nobody_for_long(made_api: MadeApi, send: Callable[..., Sent]) -> None:
-    """A delete that is never answered is given up within seconds, and kept for the next run."""
+    """A delete without a response ends within seconds, and the next run repeats it."""
     made_api.manners.mute = True
     began = time.monotonic()
     sent = send(timeout=3.0)
     assert time.monotonic() - began < 10
-    assert "did not answer within 3 s" in str(sent.seen.removal())
+    assert "did not answer within 3 s" in str(sent.observer.removal())
     assert [entry.name for entry in sent.journal.pending()] == [NAME]
 
 
-def test_an_api_without_delete_is_told_what_stays(
+def test_an_api_without_delete_keeps_the_upload(
     made_api: MadeApi, send: Callable[..., Sent]
 ) -> None:
-    """The check is skipped, names the upload that stays, and no run tries again."""
+    """The check is skipped and names the upload that stays; no run tries again."""
     sent = send(delete="")
-    assert isinstance(sent.part("removal"), NotOffered)
-    assert f"upload u1 ({NAME}) is left there" in str(sent.part("removal"))
+    assert isinstance(sent.result("removal"), NotOffered)
+    assert f"upload u1 ({NAME}) stays" in str(sent.result("removal"))
     assert not sent.journal.pending()
 
 
 def test_an_unwritable_journal_sends_nothing(
     made_api: MadeApi, send: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A canary that cannot be written down first is not created."""
+    """A canary that cannot be written to the journal is not sent."""
     real = Journal.note
 
     def full(self: Journal, event: str, name: str, upload_id: str = "") -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Journal, "note", full)
-    trouble = send().part("acceptance")
+    error = send().result("acceptance")
     monkeypatch.setattr(Journal, "note", real)
-    assert "No space left on device" in str(trouble)
+    assert "No space left on device" in str(error)
     assert not [method for method, *_ in made_api.asked if method == "POST"]
