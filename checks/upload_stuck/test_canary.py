@@ -1,34 +1,34 @@
-"""The canary: a small upload of our own, from end to end. It writes, so it runs with --canary only.
+"""The canary: a small upload that this suite sends, follows and removes.
 
-It belongs to verification 1: what the API tells its user.
+It writes, so its checks run with --canary only. It belongs to verification 1, the upload's status.
 """
 
 
 def test_upload_is_accepted(canary):
     """The API accepts a small valid audio file."""
-    answer = canary.acceptance()
-    assert answer.accepted, answer
+    acceptance = canary.acceptance()
+    assert acceptance.accepted, acceptance
 
 
 def test_upload_leaves_uploading(canary):
-    """The canary leaves uploading within its deadline."""
-    journey = canary.departure()
-    assert journey.left, journey
+    """The canary leaves `uploading` within `canary.deadline`."""
+    timeline = canary.departure()
+    assert timeline.left_uploading, timeline
 
 
 def test_upload_completes(canary):
-    """The canary completes within its deadline."""
-    journey = canary.completion()
-    assert journey.completed, journey
+    """The canary reaches `completed` within `canary.deadline`."""
+    timeline = canary.completion()
+    assert timeline.completed, timeline
 
 
 def test_track_is_served(canary):
-    """The completed canary's track is served, and is the one that was sent."""
+    """The API serves the canary's track, and it matches the file that was sent."""
     track = canary.track()
-    assert track.right, track
+    assert track.matches, track
 
 
 def test_canary_is_removed(canary):
-    """The canary is removed, and so is what killed runs left behind."""
+    """The canary is removed, and so are canaries that killed runs left."""
     removal = canary.removal()
     assert removal.clean, removal

@@ -1,7 +1,7 @@
-"""The hosts that the target names can be looked at."""
+"""The hosts that the target names."""
 
 
 def test_host_is_reachable(hosts, host_spec):
-    """The host runs a command in time."""
+    """The host runs a command within its time limit."""
     reach = hosts.reach(host_spec)
     assert reach.ok, reach

@@ -1,8 +1,8 @@
-"""Verification 2: the application logs, and its logs tell of no trouble with uploads."""
+"""Verification 2: the application's logs."""
 
 
 def test_application_is_logging(logs, limits):
-    """The application's log moved within `log_silence_max`."""
+    """The application log was written to within `log_silence_max`."""
     activity = logs.activity()
     assert activity.is_within(limits.log_silence_max), activity
 
@@ -14,30 +14,30 @@ def test_no_recent_processing_errors(logs):
 
 
 def test_upload_transitions_are_logged(logs, received):
-    """The logs show each stuck upload that was received on its way, up to completed."""
+    """The logs have every status, up to `completed`, of each stuck upload that was received."""
     transitions = logs.transitions(received)
     assert transitions.complete, transitions
 
 
 def test_worker_activity_is_logged(logs, limits):
-    """While uploads arrive the worker logs, at the latest `log_silence_max` after one arrived."""
+    """The worker logs at most `log_silence_max` after an upload arrives."""
     lines = logs.worker_lines()
     assert lines.keeps_up(limits.log_silence_max), lines
 
 
 def test_worker_starts_once(logs, limits):
-    """The worker started at most `worker_starts_max` times within `log_window`: no crash loop."""
+    """The worker started at most `worker_starts_max` times within `log_window`."""
     starts = logs.starts()
     assert starts.are_at_most(limits.worker_starts_max), starts
 
 
 def test_no_timeouts_are_logged(logs):
-    """No timeout and no exceeded deadline was logged within `log_window`."""
+    """No timeout or exceeded deadline was logged within `log_window`."""
     timeouts = logs.timeouts()
     assert timeouts.none, timeouts
 
 
 def test_no_job_ran_out_of_time(logs):
-    """No job was logged as cut off at its deadline within `log_window`."""
+    """No job that exceeded its deadline was logged within `log_window`."""
     expired = logs.expired_jobs()
     assert expired.none, expired

@@ -1,14 +1,14 @@
-"""Verification 5: the storage has the uploads, lets the service use them, and has room."""
+"""Verification 5: the upload directory, its free space, and the files of stuck uploads."""
 
 
 def test_directory_exists(storage):
-    """The upload directory is there."""
+    """The upload directory exists."""
     directory = storage.directory()
     assert directory.exists, directory
 
 
 def test_directory_is_writable_by_service(storage):
-    """Owner, mode and mount let the service user traverse and write the upload directory."""
+    """The service user may enter the upload directory and write to it."""
     access = storage.access()
     assert access.is_granted, access
 
@@ -20,13 +20,13 @@ def test_disk_space_is_free(storage, limits):
 
 
 def test_inodes_are_free(storage, limits):
-    """At least `inodes_free_min` of the file system's inodes are free, where it counts any."""
+    """At least `inodes_free_min` of the file system's inodes are free."""
     inodes = storage.inodes()
     assert inodes.is_at_least(limits.inodes_free_min), inodes
 
 
 def test_stuck_files_exist(storage, received):
-    """Each stuck upload that was received has its file."""
+    """Each stuck upload that was received has a file."""
     files = storage.files(received)
     assert files.all_good, files
 
@@ -38,6 +38,6 @@ def test_stuck_files_are_readable(storage, received):
 
 
 def test_stuck_files_are_whole(storage, received):
-    """Files of received stuck uploads are not empty, and of the recorded size if there is one."""
+    """The files of the stuck uploads are not empty and have the recorded size."""
     files = storage.whole_files(received)
     assert files.all_good, files

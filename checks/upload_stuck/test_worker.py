@@ -1,8 +1,8 @@
-"""Verification 3: the job worker is there, and it works."""
+"""Verification 3: the job worker's processes and its own log."""
 
 
 def test_process_is_running(worker):
-    """At least one process matches the worker's pattern."""
+    """At least one running process matches the worker's `pattern`."""
     running = worker.running()
     assert running.at_least_one, running
 
@@ -14,12 +14,12 @@ def test_process_is_responsive(worker):
 
 
 def test_process_is_settled(worker, limits):
-    """Each worker process has been up for longer than `worker_settle`."""
+    """Each worker process has been up longer than `worker_settle`."""
     uptime = worker.uptime()
     assert uptime.all_longer_than(limits.worker_settle), uptime
 
 
 def test_worker_is_logging(logs, limits):
-    """The worker's own log moved within `log_silence_max`; without uploads it may be silent."""
+    """The worker log was written to within `log_silence_max`."""
     activity = logs.worker_log(limits.log_silence_max)
     assert activity.is_within(limits.log_silence_max), activity

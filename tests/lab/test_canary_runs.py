@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from fixtures.probes.canary.clean_up import Remover
-from fixtures.probes.canary.client import CanaryWeb
+from fixtures.probes.canary.client import CanaryClient
 from fixtures.probes.canary.journal import Journal
 from fixtures.probes.canary.lookup import Lookup
 from lab import faults
@@ -39,7 +39,7 @@ CANARY = (
 
 
 def left_in(lab: Lab) -> list[str]:
-    """What is left of canaries in the lab: rows, jobs without a row, directories without one."""
+    """Return what canaries left in the lab: rows, jobs without an upload, files."""
     with psycopg.connect(lab.owner_dsn) as session:
         rows = session.execute("SELECT id::text FROM uploads WHERE filename LIKE 'veza-canary%'")
         found = [row[0] for row in rows.fetchall()]
@@ -53,14 +53,14 @@ def left_in(lab: Lab) -> list[str]:
 
 
 def run_lab(lab: Lab, out: Path, *arguments: str) -> Run:
-    """Run the suite with a canary against this lab; a warning of a library fails it."""
+    """Run the suite against this lab; a library's warning fails the run."""
     environ = {"VEZA_LAB_DIR": str(lab.directory)}
     return run_suite("--target", "lab", "-W", "error", *arguments, out=out, environ=environ)
 
 
 @contextmanager
 def broken(lab: Lab, fault: str) -> Iterator[None]:
-    """The lab with this fault, healed afterwards."""
+    """Break the lab with this fault, and heal it afterwards."""
     faults.inject(lab.directory, (fault,))
     try:
         yield
@@ -69,15 +69,15 @@ def broken(lab: Lab, fault: str) -> Iterator[None]:
 
 
 def events(out: Path) -> list[str]:
-    """The events of the run's journal."""
+    """Return the events of the run's journal."""
     path = out / "lab" / "canaries.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     return [json.loads(line)["event"] for line in lines]
 
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_a_healthy_lab_takes_one_canary_through(lab: Lab, tmp_path: Path, processes: str) -> None:
-    """All five checks pass, in one process or two, with one canary, of which nothing is left."""
+def test_a_canary_passes_in_a_healthy_lab(lab: Lab, tmp_path: Path, processes: str) -> None:
+    """All five checks pass with one canary, in one process or two, and nothing is left of it."""
     run = run_lab(lab, tmp_path, "--canary", processes)
     assert {check: run.statuses.get(check) for check in CANARY} == dict.fromkeys(CANARY, "passed")
     assert run.state == "healthy", run.text
@@ -85,21 +85,21 @@ def test_a_healthy_lab_takes_one_canary_through(lab: Lab, tmp_path: Path, proces
     assert events(tmp_path) == ["intended", "accepted", "removed"]
     assert left_in(lab) == []
     names = {path.name for path in (tmp_path / "lab").iterdir() if "veza-canary" in path.name}
-    assert not names, "the record is gone with the run"
-    (journey,) = run.outcome("canary/upload_completes")["observations"]
-    assert [stage["status"] for stage in journey["data"]["stages"]][-1] == "completed"
-    assert all(stage["seconds"] >= 0 for stage in journey["data"]["stages"])
+    assert not names, "the record is deleted with the run"
+    (timeline,) = run.outcome("canary/upload_completes")["observations"]
+    assert [stage["status"] for stage in timeline["data"]["stages"]][-1] == "completed"
+    assert all(stage["seconds"] >= 0 for stage in timeline["data"]["stages"])
 
 
-def test_a_run_without_it_sends_none(lab: Lab, tmp_path: Path) -> None:
-    """Without --canary nothing is written, and its checks are no part of the run."""
+def test_a_run_without_the_option_sends_no_canary(lab: Lab, tmp_path: Path) -> None:
+    """Without --canary nothing is written, and its checks do not run."""
     run = run_lab(lab, tmp_path)
     assert not set(CANARY) & set(run.statuses)
     assert events(tmp_path) == []
 
 
-def test_a_selection_without_its_checks_sends_none(lab: Lab, tmp_path: Path) -> None:
-    """--canary allows it; what is selected decides whether it flies."""
+def test_a_selection_without_its_checks_sends_no_canary(lab: Lab, tmp_path: Path) -> None:
+    """With --canary a canary is sent only if one of its checks is selected."""
     run = run_lab(lab, tmp_path, "--canary", "-k", "storage")
     assert not set(CANARY) & set(run.statuses)
     assert events(tmp_path) == []
@@ -113,10 +113,10 @@ def test_a_selection_without_its_checks_sends_none(lab: Lab, tmp_path: Path) -> 
         ("slow-processing", "processing_timeout", "canary/upload_leaves_uploading"),
     ],
 )
-def test_a_fault_is_felt_by_the_canary_and_named(
+def test_a_fault_fails_the_canary_and_is_diagnosed(
     lab: Lab, tmp_path: Path, fault: str, truth: str, failed: str
 ) -> None:
-    """The canary fails where the fault bites, the cause is named, and the canary is gone."""
+    """The matching check of the canary fails, the cause is found, and the canary is removed."""
     missing = faults.missing_needs(lab.directory, (fault,))
     if missing:
         pytest.skip(f"{fault} needs {missing}")
@@ -142,24 +142,24 @@ token = "env:HOME"
 
 
 @pytest.mark.parametrize(
-    ("writes", "told"),
+    ("writes", "remedy"),
     [("false", "set allow_writes = true"), ("true", "add --yes-live")],
 )
-def test_where_nothing_may_be_written_it_is_a_usage_error(
-    tmp_path: Path, writes: str, told: str
+def test_a_target_without_permission_is_a_usage_error(
+    tmp_path: Path, writes: str, remedy: str
 ) -> None:
-    """One sentence, exit status 4, and nothing begun."""
+    """The run ends with one sentence and exit status 4, before anything is written."""
     file = tmp_path / "targets.toml"
     file.write_text(LIVE.format(writes=writes))
     run = run_suite(f"--targets-file={file}", "--target", "far", "--canary", out=tmp_path / "out")
     assert run.status == 4
-    assert told in run.errors + run.text
+    assert remedy in run.errors + run.text
     assert "Traceback" not in run.errors + run.text
     assert not (tmp_path / "out" / "far" / "canaries.jsonl").exists()
 
 
-def test_an_api_that_is_down_gets_no_canary(tmp_path: Path) -> None:
-    """Confirmed for live, it is tried; what cannot be connected to was sent nothing."""
+def test_an_unreachable_api_gets_no_canary(tmp_path: Path) -> None:
+    """With --yes-live the canary is tried; without a connection nothing was sent."""
     file = tmp_path / "targets.toml"
     file.write_text(LIVE.format(writes="true"))
     arguments = (f"--targets-file={file}", "--target", "far", "--canary", "--yes-live")
@@ -170,8 +170,8 @@ def test_an_api_that_is_down_gets_no_canary(tmp_path: Path) -> None:
     assert [json.loads(line)["event"] for line in lines] == ["intended", "unsent"]
 
 
-def test_an_upload_of_somebody_else_is_never_deleted(lab: Lab, tmp_path: Path) -> None:
-    """An id that is not the canary's, in a journal or an answer, is refused by its name."""
+def test_another_user_s_upload_is_never_deleted(lab: Lab, tmp_path: Path) -> None:
+    """An upload in the journal that does not have the canary's name is kept."""
     journal = Journal(tmp_path / "canaries.jsonl")
     journal.open()
     with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
@@ -182,19 +182,19 @@ def test_an_upload_of_somebody_else_is_never_deleted(lab: Lab, tmp_path: Path) -
         assert row
         journal.note("intended", NAME)
         journal.note("accepted", NAME, row[0])
-        web = CanaryWeb(lab.api_url, 5.0, "the API")
+        http = CanaryClient(lab.api_url, 5.0, "the API")
         lookup = Lookup(lab.dsn, "uploads", 5.0)
-        remover = Remover(web, lab.passwords.token, TRACK, STATUS, lookup, journal)
+        remover = Remover(http, lab.passwords.token, TRACK, STATUS, lookup, journal)
         removal = remover.remove(NAME, row[0])
         still = session.execute("SELECT 1 FROM uploads WHERE id::text = %s", (row[0],)).fetchone()
         session.execute("DELETE FROM uploads WHERE id::text = %s", (row[0],))
     assert still
-    assert "does not carry the canary's name" in str(removal)
+    assert "does not have the canary's name" in str(removal)
 
 
 @contextmanager
 def started(lab: Lab, out: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A run with a canary that has just been started; killed at the end, if it still runs."""
+    """Start a run with a canary; kill it at the end, if it still runs."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "VEZA_"))}
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", f"--out={out}", "--target", "lab", "--canary", *arguments],
@@ -214,7 +214,7 @@ def started(lab: Lab, out: Path, *arguments: str) -> Iterator[subprocess.Popen[b
 
 
 def await_event(out: Path, event: str, process: subprocess.Popen[bytes], most: float = 30) -> None:
-    """Wait until the journal has this event; fails when the run ends or time is up first."""
+    """Wait until the journal has this event; fail when the run ends or time is up first."""
     until = time.monotonic() + most
     while event not in events(out):
         assert process.poll() is None, f"the run ended before {event}"
@@ -223,11 +223,10 @@ def await_event(out: Path, event: str, process: subprocess.Popen[bytes], most: f
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_takes_its_canary_along(
+def test_an_interrupted_run_removes_its_canary(
     lab: Lab, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """While the canary waits for a dead worker, the run is ended: it is removed, and not waited
-    for."""
+    """A run that is interrupted while the worker is down removes its canary without waiting."""
     with broken(lab, "worker-killed"), started(lab, tmp_path) as process:
         await_event(tmp_path, "accepted", process)
         began = time.monotonic()
@@ -239,22 +238,22 @@ def test_an_interrupted_run_takes_its_canary_along(
     assert (tmp_path / "lab" / "report.json").exists()
 
 
-def test_a_run_killed_while_its_canary_waits_is_swept_by_the_next(lab: Lab, tmp_path: Path) -> None:
-    """SIGKILL leaves an accepted canary behind; the next run removes it and says so."""
+def test_the_next_run_removes_the_canary_of_a_killed_run(lab: Lab, tmp_path: Path) -> None:
+    """SIGKILL leaves an accepted canary; the next run removes it and counts it."""
     with broken(lab, "worker-killed"), started(lab, tmp_path) as process:
         await_event(tmp_path, "accepted", process)
         process.kill()
         process.wait(10)
-        assert left_in(lab), "what the next run is to find"
+        assert left_in(lab), "the killed run left its canary"
     run = run_lab(lab, tmp_path, "--canary")
     assert left_in(lab) == []
     assert run.statuses["canary/canary_is_removed"] == "passed"
     (seen,) = run.outcome("canary/canary_is_removed")["observations"]
-    assert "1 earlier canary removed as well" in seen["seen"]
+    assert "1 earlier canary removed" in seen["seen"]
 
 
-def test_runs_killed_at_any_moment_leave_nothing_beyond_the_next(lab: Lab, tmp_path: Path) -> None:
-    """Killed at moments spread over the whole run, before, while and after the canary is sent."""
+def test_runs_killed_at_any_moment_leave_nothing_after_the_next(lab: Lab, tmp_path: Path) -> None:
+    """Runs are killed before, while and after the canary is sent; the next run removes it all."""
     for moment in range(8):
         with started(lab, tmp_path) as process:
             try:

@@ -1,4 +1,4 @@
-"""The log probe reads real files on a real host, here and behind ssh."""
+"""The log probe with real files on a real host, locally and through ssh."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,11 +18,13 @@ import pytest
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
-from fixtures.probes.logs.questions import Logs, Source
+from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.subjects import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    Make = Callable[..., LogProbe]
 
 
 def zap(age: float, msg: str, level: str = "info", **fields: object) -> str:
@@ -32,25 +35,25 @@ def zap(age: float, msg: str, level: str = "info", **fields: object) -> str:
 
 @pytest.fixture
 def log_dir(tmp_path: Path) -> Path:
-    """A directory for logs with a difficult name."""
+    """A directory for logs with shell characters in its name."""
     path = tmp_path / "it's $(touch pwned) données"
     path.mkdir()
     return path
 
 
 @pytest.fixture
-def logs_of(shell: Shell, log_dir: Path) -> Callable[..., Logs]:
-    """Build the probe for the logs of the directory."""
+def logs_of(shell: Shell, log_dir: Path) -> Make:
+    """Return a function that makes a probe for the logs of the directory."""
 
-    def build(worker: str | None = None, window: float = 900.0, most: int = 2**20) -> Logs:
-        own = Source((shell,), (worker,)) if worker else None
-        return Logs(Source((shell,), (f"{log_dir}/*.log",)), own, window, most)
+    def build(worker: str | None = None, window: float = 900.0, most: int = 2**20) -> LogProbe:
+        own = LogSource((shell,), (worker,)) if worker else None
+        return LogProbe(LogSource((shell,), (f"{log_dir}/*.log",)), own, window, most)
 
     return build
 
 
-def test_recent_errors_are_found(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Errors of the window count, in JSON and in text; old, quiet and undated lines do not."""
+def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
+    """Recent errors count, in JSON and in text; old, informational and undated lines do not."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
     (log_dir / "a.log").write_text(
         zap(7200, "upload processing failed", "error", error="old")
@@ -67,22 +70,20 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Callable[..., Logs]) ->
     # The stamp and the host's clock are whole seconds, and the way to the host takes its time.
     assert errors.newest == pytest.approx(30, abs=4)
     assert ", the newest " in str(errors)
-    assert "1 more without a date" in str(errors)
+    assert "1 more without a time" in str(errors)
     assert logs.timeouts().counts == (1,), logs.timeouts()
 
 
-def test_quiet_lines_in_colour_crowd_nothing_out(
-    log_dir: Path, logs_of: Callable[..., Logs]
-) -> None:
-    """Coloured information stays on its host, so that an older error still travels."""
+def test_coloured_info_lines_stay_on_the_host(log_dir: Path, logs_of: Make) -> None:
+    """Coloured lines of the level info are left out, so that an older error is transferred."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
     info = f"{stamp}\t\x1b[34mINFO\x1b[0m\tx/y.go:1\tjob 8 failed never\n"
     (log_dir / "a.log").write_text(f"{stamp}\t\x1b[31mERROR\x1b[0m\tx\tjob 7 failed\n" + info * 600)
     assert logs_of().errors().counts == (1,), logs_of().errors()
 
 
-def test_rotated_and_compressed_logs_are_read(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """What the window reaches into is read, whoever rotated and compressed it."""
+def test_rotated_and_compressed_logs_are_read(log_dir: Path, logs_of: Make) -> None:
+    """Every file that was written to in the window is read, rotated and compressed ones too."""
     (log_dir / "a.log").touch()
     (log_dir / "a.log.1").write_text(zap(60, "upload error 1", "error"))
     (log_dir / "a.log.2.gz").write_bytes(gzip.compress(zap(70, "upload error 2", "error").encode()))
@@ -97,8 +98,8 @@ def test_rotated_and_compressed_logs_are_read(log_dir: Path, logs_of: Callable[.
     assert logs_of().errors().counts == (5,), logs_of().errors()
 
 
-def test_only_regular_files_are_opened(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """A FIFO, a directory, a device and a dead link among the logs hang and break nothing."""
+def test_only_regular_files_are_opened(log_dir: Path, logs_of: Make) -> None:
+    """A FIFO, a directory, a device and a dead link among the logs are skipped."""
     os.mkfifo(log_dir / "fifo.log")
     (log_dir / "dir.log").mkdir()
     (log_dir / "zero.log").symlink_to("/dev/zero")
@@ -114,19 +115,19 @@ def test_only_regular_files_are_opened(log_dir: Path, logs_of: Callable[..., Log
     assert not (Path.cwd() / "pwned").exists()
 
 
-def test_missing_log_is_one_message(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Without any log the application is not logging, and nothing else can be said."""
+def test_missing_log_is_one_failure(log_dir: Path, logs_of: Make) -> None:
+    """Without a log the application is not logging, and the other checks are unreachable."""
     logs = logs_of()
     assert not logs.activity().is_within(1e9)
     assert f"no regular file matches {log_dir}/*.log on " in str(logs.activity())
-    for look in (logs.errors, logs.timeouts, logs.starts, logs.worker_lines):
-        with pytest.raises(Unreachable, match="there is nothing to look at: no regular file"):
-            look()
+    for probe in (logs.errors, logs.timeouts, logs.starts, logs.worker_lines):
+        with pytest.raises(Unreachable, match="nothing to check: no regular file"):
+            probe()
 
 
 @pytest.fixture
 def unprivileged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    """This host for a user whom modes hold back: root's commands run as nobody."""
+    """This host for a user without root's rights: root's commands run as nobody."""
     with tempfile.TemporaryDirectory() as folder:
         if os.geteuid() == 0:
             Path(folder).chmod(0o755)
@@ -140,50 +141,52 @@ def unprivileged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
 
 @pytest.mark.parametrize("closed", ["logs", "logs/api"])
 @pytest.mark.parametrize("mode", [0, 4, 1])
-def test_a_closed_directory_leaves_it_open(unprivileged: Shell, closed: str, mode: int) -> None:
-    """Where the logs' directory, or one above it, may not be looked into nobody knows of a log."""
+def test_a_closed_directory_is_unreachable(unprivileged: Shell, closed: str, mode: int) -> None:
+    """Logs in a directory that may not be read are unreachable, not missing."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder) / closed
         (Path(folder) / "logs/api").mkdir(parents=True)
         (Path(folder) / "logs/api/a.log").write_text(zap(5, "x"))
         path.chmod(mode * (0o001 if os.geteuid() == 0 else 0o100))
-        logs = Logs(Source((unprivileged,), (f"{folder}/logs/api/*.log",)), None, 900.0, 2**20)
+        logs = LogProbe(
+            LogSource((unprivileged,), (f"{folder}/logs/api/*.log",)), None, 900.0, 2**20
+        )
         try:
             if closed == "logs" and mode == 1:
-                assert logs.activity().is_within(60), "to pass through it is enough"
+                assert logs.activity().is_within(60), "entering it is enough"
                 return
-            for look in (logs.activity, logs.errors):
+            for probe in (logs.activity, logs.errors):
                 with pytest.raises(Unreachable) as refused:
-                    look()
-                assert f"{path} on local may not be read: Permission denied" in str(refused.value)
+                    probe()
+                assert f"{path} on local cannot be read: Permission denied" in str(refused.value)
         finally:
             path.chmod(0o755)
 
 
-def test_a_closed_log_of_the_worker_leaves_it_open(unprivileged: Shell) -> None:
-    """A worker whose own log may not be looked for is not called silent."""
+def test_a_closed_log_of_the_worker_is_unreachable(unprivileged: Shell) -> None:
+    """A worker whose own log may not be read is not called silent."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "a.log").write_text(zap(400, "upload received"))
         own = Path(folder) / "own"
         own.mkdir(mode=0o000)
-        shells = (unprivileged,)
-        source, worker = Source(shells, (f"{folder}/*.log",)), Source(shells, (f"{own}/*.log",))
-        with pytest.raises(Unreachable, match="own on local may not be read: Permission denied"):
-            Logs(source, worker, 900.0, 2**20).worker_lines()
+        source = LogSource((unprivileged,), (f"{folder}/*.log",))
+        worker = LogSource((unprivileged,), (f"{own}/*.log",))
+        with pytest.raises(Unreachable, match="own on local cannot be read: Permission denied"):
+            LogProbe(source, worker, 900.0, 2**20).worker_lines()
 
 
-def test_an_open_directory_without_a_log_is_said(unprivileged: Shell) -> None:
-    """A directory that may be read, or that is not there, has no log: that is known."""
+def test_an_open_directory_without_a_log_is_a_failure(unprivileged: Shell) -> None:
+    """A directory that may be read, or does not exist, has no log."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         for place in (folder, f"{folder}/gone/too"):
-            logs = Logs(Source((unprivileged,), (f"{place}/*.log",)), None, 900.0, 2**20)
+            logs = LogProbe(LogSource((unprivileged,), (f"{place}/*.log",)), None, 900.0, 2**20)
             assert f"no regular file matches {place}/*.log" in str(logs.activity())
 
 
-def test_silence_goes_by_the_last_write(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
+def test_silence_is_measured_from_the_last_write(log_dir: Path, logs_of: Make) -> None:
     """The newest write to any file counts, and an empty new file after rotation does not."""
     (log_dir / "a.log").touch()
     (log_dir / "a.log.1").write_text("x\n")
@@ -191,11 +194,11 @@ def test_silence_goes_by_the_last_write(log_dir: Path, logs_of: Callable[..., Lo
     activity = logs_of().activity()
     assert activity.is_within(1900)
     assert not activity.is_within(1700)
-    assert "moved 30 min ago" in str(activity)
+    assert "was last written to 30 min ago" in str(activity)
 
 
-def test_worker_log_is_its_own(log_dir: Path, logs_of: Callable[..., Logs], tmp_path: Path) -> None:
-    """The worker's own log has its own silence; a target without one offers none."""
+def test_worker_log_is_separate(log_dir: Path, logs_of: Make, tmp_path: Path) -> None:
+    """The worker's own log is checked by itself; a target without one skips the check."""
     (log_dir / "a.log").write_text(zap(60, "x"))
     with pytest.raises(NotOffered):
         logs_of().worker_log(300)
@@ -222,9 +225,9 @@ def test_worker_log_is_its_own(log_dir: Path, logs_of: Callable[..., Logs], tmp_
     ],
 )
 def test_a_worker_without_work_may_be_silent(
-    log_dir: Path, logs_of: Callable[..., Logs], arrivals: list[int], silent: bool
+    log_dir: Path, logs_of: Make, arrivals: list[int], silent: bool
 ) -> None:
-    """A silent log of jobs alone is held against its worker once an upload has arrived since."""
+    """A log of jobs alone may be silent until an upload arrives."""
     own = log_dir / "own"
     own.mkdir()
     (own / "w.log").write_text(zap(700, "process_upload: completed"))
@@ -234,13 +237,15 @@ def test_a_worker_without_work_may_be_silent(
     if silent:
         assert not logs.worker_log(300).is_within(300)
         return
-    with pytest.raises(NotOffered, match=r"moved 1\d min ago .* the worker had nothing to log"):
+    with pytest.raises(
+        NotOffered, match=r"written to 1\d min ago .* the worker had nothing to log"
+    ):
         logs.worker_log(300)
-    assert logs.worker_log(900).is_within(900), "silence is judged where it is none"
+    assert logs.worker_log(900).is_within(900), "a log that is not silent passes"
 
 
-def test_worker_starts_are_counted(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Its start is recognised with an accent in UTF-8, in Latin-1, and escaped."""
+def test_worker_starts_are_counted(log_dir: Path, logs_of: Make) -> None:
+    """A start is recognised with its accent in UTF-8, in Latin-1, and escaped."""
     (log_dir / "a.log").write_text(zap(60, "Job Worker démarré"))
     assert logs_of().starts().are_at_most(1)
     escaped = json.dumps({"ts": time.time() - 3, "msg": "Job Worker démarré"}) + "\n"
@@ -252,15 +257,15 @@ def test_worker_starts_are_counted(log_dir: Path, logs_of: Callable[..., Logs]) 
     assert not starts.are_at_most(2)
 
 
-def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """An arrival that no line of the worker follows in time is a silent worker; idleness is not."""
+def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> None:
+    """A worker must log after an upload arrives; without uploads it may be silent."""
     (log_dir / "a.log").write_text(zap(800, "job worker heartbeat"))
     assert logs_of().worker_lines().keeps_up(300)
     arrived = zap(400, "upload accepted", id="u1", status="uploading")
     (log_dir / "b.log").write_text(arrived)
     lines = logs_of().worker_lines()
     assert not lines.keeps_up(300)
-    assert "an upload has been waiting in the log for 7 min" in str(lines)
+    assert "since then an upload arrived 7 min ago" in str(lines)
     (log_dir / "c.log").write_text(zap(350, "published to process_upload"))
     assert not logs_of().worker_lines().keeps_up(300), "enqueueing is not working"
     (log_dir / "c.log").write_text(zap(350, "process_upload: uploading -> processing"))
@@ -268,22 +273,24 @@ def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Callable[.
 
 
 @pytest.mark.parametrize("arrivals", [[], [400]])
-def test_a_worker_that_logs_elsewhere_is_not_missed(
-    log_dir: Path, logs_of: Callable[..., Logs], arrivals: list[int]
+def test_a_worker_that_logs_elsewhere_is_skipped(
+    log_dir: Path, logs_of: Make, arrivals: list[int]
 ) -> None:
-    """Without any line of the worker, and no log of its own named, nothing is held against it."""
+    """Without a line of the worker and without log_files the check is skipped."""
     (log_dir / "a.log").write_text("".join(zap(age, "upload received") for age in arrivals) + "x\n")
-    with pytest.raises(NotOffered, match=r"no line of the worker .* log_files under \[worker\]"):
+    with pytest.raises(NotOffered, match=r"no line of the worker .* log_files in \[worker\]"):
         logs_of().worker_lines()
     own = log_dir / "own"
     own.mkdir()
     (own / "w.log").write_text(zap(1000, "process_upload: completed"))
     lines = logs_of(worker=f"{own}/*.log").worker_lines()
-    assert lines.keeps_up(300) is not bool(arrivals), "one that is older than the window is silent"
+    assert lines.keeps_up(300) is not bool(arrivals), (
+        "a line that is older than the window does not count"
+    )
 
 
-def test_transitions_of_each_upload(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Each upload's statuses are collected from its own lines alone, beyond the window too."""
+def test_transitions_of_each_upload(log_dir: Path, logs_of: Make) -> None:
+    """Each upload's statuses come from its own lines, also from before the window."""
     (log_dir / "a.log").write_text(
         zap(3000, "upload accepted", id="u1", status="uploading")
         + zap(2990, "process_upload: uploading -> processing", id="u1", status="processing")
@@ -295,16 +302,16 @@ def test_transitions_of_each_upload(log_dir: Path, logs_of: Callable[..., Logs])
     subjects = (Subject("u1", age_seconds=3000.0), Subject("u10", age_seconds=2970.0))
     found = logs_of().transitions(subjects)
     assert [(t.upload, t.missing) for t in found.missing] == [("u10", ("processing", "completed"))]
-    assert "1 of 2 uploads did not log every status" in str(found)
+    assert "the logs do not have every status of 1 of 2 uploads" in str(found)
     assert logs_of().transitions(()).complete
-    with pytest.raises(Unreachable, match="older than the day"):
+    with pytest.raises(Unreachable, match="older than the 24 h of logs"):
         logs_of().transitions((Subject("u1", age_seconds=1e6),))
-    with pytest.raises(Unreachable, match="is no upload id"):
+    with pytest.raises(Unreachable, match="is not a valid upload id"):
         logs_of().transitions((Subject("u1|.*"),))
 
 
-def test_only_the_end_of_a_large_log_is_read(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Of a file beyond the cap the end is read, the sentence says so, and a huge line is cut."""
+def test_only_the_end_of_a_large_log_is_read(log_dir: Path, logs_of: Make) -> None:
+    """Of a file beyond the limit only the end is read, and the sentence says so."""
     early, late = zap(60, "upload error early", "error"), zap(50, "upload error late", "error")
     huge = zap(55, "upload error " + "x" * 300_000, "error")
     (log_dir / "a.log").write_text(early + "x" * 200_000 + "\n" + late + huge)
@@ -314,8 +321,8 @@ def test_only_the_end_of_a_large_log_is_read(log_dir: Path, logs_of: Callable[..
     assert len(str(errors)) < 2000
 
 
-def test_a_flood_of_errors_is_capped(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Thousands of errors are a count that says it is a least one, and a few samples."""
+def test_many_errors_are_capped(log_dir: Path, logs_of: Make) -> None:
+    """Thousands of errors become a minimum count and a few samples."""
     (log_dir / "a.log").write_text(
         "".join(zap(60, f"job {n} failed", "error") for n in range(2000))
     )
@@ -325,8 +332,8 @@ def test_a_flood_of_errors_is_capped(log_dir: Path, logs_of: Callable[..., Logs]
     assert "job 1999 failed" in str(errors)
 
 
-def test_many_arrivals_push_nothing_out(log_dir: Path, logs_of: Callable[..., Logs]) -> None:
-    """Thousands of arrivals in many files travel short: an older file's error still arrives."""
+def test_many_arrivals_do_not_displace_errors(log_dir: Path, logs_of: Make) -> None:
+    """Thousands of arrivals are transferred cut, so that an error of another file is too."""
     for number in range(8):
         (log_dir / f"{number}.log").write_text(
             "".join(
@@ -343,10 +350,10 @@ def test_many_arrivals_push_nothing_out(log_dir: Path, logs_of: Callable[..., Lo
     assert logs.worker_lines().newest == pytest.approx(40, abs=4), logs.worker_lines()
 
 
-def test_an_answer_that_was_cut_leaves_it_open(
-    log_dir: Path, logs_of: Callable[..., Logs], monkeypatch: pytest.MonkeyPatch
+def test_a_cut_answer_is_unreachable(
+    log_dir: Path, logs_of: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lines beyond what an answer may hold are not taken for lines that are not there."""
+    """Lines that were not transferred are not taken for missing."""
     monkeypatch.setattr(log_scan, "ANSWER_MAX", 20 * 1024)
     (log_dir / "a.log").write_text("".join(zap(400 + n, "upload received") for n in range(300)))
     own = log_dir / "own"
@@ -355,15 +362,29 @@ def test_an_answer_that_was_cut_leaves_it_open(
     os.utime(own / "w.log", (time.time() - 30,) * 2)
     logs = logs_of(worker=f"{own}/w.log")
     assert logs.worker_log(300).is_within(60), "the names of the files come before the lines"
-    for look in (logs.errors, logs.worker_lines):
-        with pytest.raises(Unreachable, match=r"lines that matter are more than 20\.0 KiB"):
-            look()
+    for probe in (logs.errors, logs.worker_lines):
+        with pytest.raises(Unreachable, match=r"the matching lines are more than 20\.0 KiB"):
+            probe()
 
 
-def test_a_log_without_its_tool_leaves_it_open(
+def test_only_the_newest_files_are_read(
+    log_dir: Path, logs_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit of files, the oldest are named as not read."""
+    monkeypatch.setattr(log_scan, "FILES_MAX", 2)
+    for age in (10, 20, 30):
+        (log_dir / f"{age}.log").write_text("x\n")
+        os.utime(log_dir / f"{age}.log", (time.time() - age,) * 2)
+    with pytest.raises(Unreachable, match=f"too many files: {re.escape(str(log_dir))}/30.log"):
+        logs_of().errors()
+    (log_dir / "20.log").write_text(zap(20, "upload error", "error"))
+    assert logs_of().errors().counts == (1,)
+
+
+def test_a_log_without_its_tool_is_unreachable(
     log_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A compressed log that the host cannot open is said, not passed over."""
+    """A compressed log that the host cannot decompress is not skipped."""
     (log_dir / "a.log").write_text(zap(60, "x"))
     (log_dir / "a.log.1.gz").write_bytes(gzip.compress(b"x"))
     tools = tmp_path / "bin"
@@ -371,7 +392,7 @@ def test_a_log_without_its_tool_leaves_it_open(
     for tool in ("sh", "env", "timeout", "date", "stat", "sort", "tail", "head", "grep", "awk"):
         (tools / tool).symlink_to(shutil.which(tool) or tool)
     # Here, since an ssh server's PATH is its own.
-    logs = Logs(Source((Shell("local://"),), (f"{log_dir}/*.log",)), None, 900.0, 2**20)
+    logs = LogProbe(LogSource((Shell("local://"),), (f"{log_dir}/*.log",)), None, 900.0, 2**20)
     monkeypatch.setenv("PATH", str(tools))
-    with pytest.raises(Unreachable, match="not every log can be read on local: no gzip"):
+    with pytest.raises(Unreachable, match="not every log file can be read on local: no gzip"):
         logs.errors()

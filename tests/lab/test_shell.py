@@ -1,4 +1,4 @@
-"""Commands on a real host: this one as it is, and this one behind a real ssh server."""
+"""Commands on a real host: locally and through a real ssh server."""
 
 from __future__ import annotations
 
@@ -23,45 +23,45 @@ if TYPE_CHECKING:
 HOSTILE = 'it\'s $(touch pwned) `id` "q" \\ *'
 
 
-def test_arguments_arrive_as_they_are(shell: Shell, tmp_path: Path) -> None:
-    """Quotes, dollars, newlines and other letters reach the host unharmed, and run nothing."""
-    words = (HOSTILE, "two\nlines", "données", "-n", "", "%s %d")
-    answer = shell.run('cd "$1"; shift; printf "%s|" "$@"', str(tmp_path), *words)
-    assert answer.stdout == "".join(f"{word}|" for word in words)
+def test_arguments_are_quoted(shell: Shell, tmp_path: Path) -> None:
+    """Quotes, dollars, newlines and accents reach the host unchanged, and run nothing."""
+    arguments = (HOSTILE, "two\nlines", "données", "-n", "", "%s %d")
+    result = shell.run('cd "$1"; shift; printf "%s|" "$@"', str(tmp_path), *arguments)
+    assert result.stdout == "".join(f"{word}|" for word in arguments)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_that_hangs_is_ended(shell: Shell) -> None:
-    """A command without end is ended on the host, and leaves no process there."""
+    """A command that runs too long is ended, and leaves no process on the host."""
     shell.run("exit 0")
     started = time.monotonic()
-    with pytest.raises(TimedOut, match=r"a nap gave no answer on .* within 0\.3 s"):
+    with pytest.raises(TimedOut, match=r"a nap timed out on .* after 0\.3 s"):
         shell.run("sleep 61.75 & sleep 61.75", timeout=0.3, doing="a nap")
     assert time.monotonic() - started < 2.5
     wait_for(lambda: "sleep 61.75" not in shell.run("ps -ewwo args").stdout, "the nap to end")
 
 
-def test_a_flood_is_cut_off(shell: Shell) -> None:
-    """A command that says more than is taken is ended."""
-    with pytest.raises(Unreachable, match="said more than 8 MiB"):
+def test_too_much_output_is_unreachable(shell: Shell) -> None:
+    """A command that prints too much is ended."""
+    with pytest.raises(Unreachable, match=r"printed more than 8\.0 MiB"):
         shell.run("yes", timeout=20)
 
 
-def test_bytes_that_are_no_text_are_taken(shell: Shell) -> None:
+def test_invalid_utf_8_is_replaced(shell: Shell) -> None:
     """Bytes that are not UTF-8 are replaced, and the exit code is the command's."""
-    answer = shell.run(r"printf '\377\303\251'; exit 7")
-    assert (answer.rc, answer.stdout) == (7, "\ufffdé")
+    result = shell.run(r"printf '\377\303\251'; exit 7")
+    assert (result.rc, result.stdout) == (7, "\ufffdé")
 
 
 def test_a_host_is_reached(shell: Shell) -> None:
-    """A host that runs a command is reachable, and the sentence says in what time."""
+    """A host that runs a command is reachable, and the sentence has the time it took."""
     reach = shell.reach()
     assert reach.ok, reach
     assert "answered in" in str(reach)
 
 
 def test_a_port_without_a_server_is_unreachable_at_once() -> None:
-    """A refused connection is one sentence, and is not tried a second time."""
+    """A refused connection is one sentence, and is not tried again."""
     port = free_port()
     shell = Shell(f"ssh://nobody@127.0.0.1:{port}")
     assert "cannot be reached: connect to host 127.0.0.1" in shell.reach().reason
@@ -71,8 +71,8 @@ def test_a_port_without_a_server_is_unreachable_at_once() -> None:
     shell.close()
 
 
-def test_a_silent_server_is_given_up_in_time() -> None:
-    """A server that accepts and says nothing costs its time limit, once."""
+def test_a_server_without_response_is_given_up_in_time() -> None:
+    """A server that accepts and does not respond costs its time limit, once."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         shell = Shell(f"ssh://nobody@127.0.0.1:{silent.getsockname()[1]}", timeout=1)
         reach = shell.reach()
@@ -85,7 +85,7 @@ def test_a_silent_server_is_given_up_in_time() -> None:
 
 
 def callers(server: socket.socket) -> int:
-    """How many connections came in that nobody has taken yet; takes and ends them."""
+    """Accept and close the waiting connections; return their number."""
     server.setblocking(False)
     number = 0
     while True:
@@ -97,15 +97,15 @@ def callers(server: socket.socket) -> int:
 
 
 def test_an_unknown_key_is_refused(ssh_server: SshServer) -> None:
-    """A server whose key is not known is not talked to, and the remedy is named."""
+    """A server with an unknown host key is not used, and the sentence has the remedy."""
     config = ssh_server.config("unknown", known_hosts="nothing")
     shell = Shell(ssh_server.spec, ssh_config=config, ssh_identity=ssh_server.identity)
     assert "Host key verification failed. Add its key to known_hosts" in shell.reach().reason
     shell.close()
 
 
-def test_a_stranger_is_denied(ssh_server: SshServer) -> None:
-    """A key that is not let in is one sentence, and the remedy is named."""
+def test_a_wrong_key_is_denied(ssh_server: SshServer) -> None:
+    """A key that the server does not accept is one sentence with the remedy."""
     stranger = str(ssh_server.folder / "stranger")
     shell = Shell(ssh_server.spec, ssh_config=ssh_server.config(), ssh_identity=stranger)
     assert "Permission denied (publickey). Name a key" in shell.reach().reason
@@ -113,7 +113,7 @@ def test_a_stranger_is_denied(ssh_server: SshServer) -> None:
 
 
 def test_closing_leaves_nothing(ssh_server: SshServer) -> None:
-    """After close() no ssh of ours runs, and no socket is left."""
+    """After close() no ssh process runs and no socket is left."""
     shell = ssh_server.shell()
     assert shell.reach().ok
     assert [command for command in children() if "ControlMaster=yes" in command]
@@ -125,7 +125,7 @@ def test_closing_leaves_nothing(ssh_server: SshServer) -> None:
 
 
 def test_a_killed_run_leaves_no_connection(ssh_server: SshServer) -> None:
-    """When the process that looked is killed outright, its connection ends by itself."""
+    """The ssh connection of a killed run ends by itself."""
     code = (
         "import sys\nfrom fixtures.probes.host.shell import Shell\n"
         "shell = Shell(sys.argv[1], ssh_config=sys.argv[2], ssh_identity=sys.argv[3])\n"
@@ -149,7 +149,7 @@ def test_a_killed_run_leaves_no_connection(ssh_server: SshServer) -> None:
 
 
 def test_one_host_is_opened_once() -> None:
-    """A spec that storage, logs and worker share is one host."""
+    """A spec that storage, logs and worker share is one connection."""
     hosts = Hosts()
     assert hosts.shell("local://") is hosts.shell("local://")
     assert hosts.reach("local://").ok
@@ -165,5 +165,5 @@ def children() -> list[str]:
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process is there and no zombie."""
+    """Return whether a process exists and is no zombie."""
     return process_state(pid) not in (None, "Z")

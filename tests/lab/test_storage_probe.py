@@ -1,4 +1,4 @@
-"""The storage probe on a real host, here and behind ssh."""
+"""The storage probe on a real host, locally and through ssh."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from core.units import Amount
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.shell import Shell
-from fixtures.probes.host.storage import Storage
+from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.subjects import Subject
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ HOSTILE = 'it\'s $(touch pwned) `id` "q" \\ *'
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Path:
-    """An upload directory with a difficult name."""
+    """An upload directory with shell characters in its name."""
     path = tmp_path / HOSTILE
     path.mkdir()
     return path
 
 
-def test_directory_is_there(shell: Shell, uploads: Path) -> None:
-    """A directory is found, whatever its name, and there is room in it."""
-    storage = Storage([shell], str(uploads), "root")
+def test_directory_exists(shell: Shell, uploads: Path) -> None:
+    """A directory is found, whatever its name, and its free space is read."""
+    storage = StorageProbe([shell], str(uploads), "root")
     assert storage.directory().exists, storage.directory()
     assert storage.space().is_at_least(Amount.parse("1 B"))
     assert not storage.space().is_at_least(Amount.parse("1000 TiB"))
@@ -38,55 +38,57 @@ def test_directory_is_there(shell: Shell, uploads: Path) -> None:
 
 
 def test_missing_directory_is_one_message(shell: Shell, tmp_path: Path) -> None:
-    """A missing directory fails its own check; everything else about it cannot be looked at."""
-    storage = Storage([shell], str(tmp_path / "gone"), "root")
+    """A missing directory fails its own check; the other checks are unreachable."""
+    storage = StorageProbe([shell], str(tmp_path / "gone"), "root")
     assert not storage.directory().exists
-    assert str(storage.directory()) == f"there is no {tmp_path}/gone on {shell.name}"
-    for look in (storage.access, storage.space, storage.inodes):
-        with pytest.raises(Unreachable, match="there is nothing to look at: there is no "):
-            look()
-    with pytest.raises(Unreachable, match="there is nothing to look at"):
+    assert str(storage.directory()) == f"{tmp_path}/gone does not exist on {shell.name}"
+    for probe in (storage.access, storage.space, storage.inodes):
+        with pytest.raises(Unreachable, match=r"nothing to check: .*/gone does not exist on "):
+            probe()
+    with pytest.raises(Unreachable, match="nothing to check: "):
         storage.files((Subject("a"),))
 
 
 def test_file_in_place_of_the_directory(shell: Shell, tmp_path: Path) -> None:
-    """A file where the directory should be is called one."""
+    """A file in the directory's place is named as such."""
     (tmp_path / "up").write_text("x")
-    directory = Storage([shell], str(tmp_path / "up"), "root").directory()
+    directory = StorageProbe([shell], str(tmp_path / "up"), "root").directory()
     assert str(directory) == f"{tmp_path}/up is a regular file, not a directory, on {shell.name}"
 
 
 @pytest.mark.parametrize(("mode", "granted"), [(0o755, True), (0o555, False), (0o644, False)])
-def test_access_goes_by_bits(shell: Shell, uploads: Path, mode: int, granted: bool) -> None:
-    """Without w or x for its owner the directory is no use to the service, root or not."""
+def test_access_needs_the_permission_bits(
+    shell: Shell, uploads: Path, mode: int, granted: bool
+) -> None:
+    """Without w or x for its owner the service cannot use the directory, root or not."""
     uploads.chmod(mode)
-    access = Storage([shell], str(uploads), me()).access()
+    access = StorageProbe([shell], str(uploads), me()).access()
     uploads.chmod(0o755)
     assert access.is_granted is granted, access
     assert granted or f"may not write to {uploads} on {shell.name}: mode {mode:04o}" in str(access)
 
 
-def test_a_closed_parent_shuts_the_service_out(shell: Shell, tmp_path: Path) -> None:
-    """Every directory above must let the service pass, also above where a link leads."""
+def test_every_parent_must_be_open(shell: Shell, tmp_path: Path) -> None:
+    """The service must be able to enter every directory above, also above a link's destination."""
     (tmp_path / "closed" / "up").mkdir(parents=True)
     (tmp_path / "link").symlink_to("closed/up")
     (tmp_path / "closed").chmod(0o600)
-    access = Storage([shell], str(tmp_path / "link"), me()).access()
+    access = StorageProbe([shell], str(tmp_path / "link"), me()).access()
     (tmp_path / "closed").chmod(0o700)
-    assert f"may not pass through {tmp_path}/closed on" in str(access)
+    assert f"may not enter {tmp_path}/closed on" in str(access)
 
 
-def test_unknown_service_user_is_said(shell: Shell, uploads: Path) -> None:
-    """A service user whom the host does not know leaves the question open."""
-    storage = Storage([shell], str(uploads), "no_such_user")
-    with pytest.raises(Unreachable, match="there is no user no_such_user"):
+def test_unknown_service_user_is_unreachable(shell: Shell, uploads: Path) -> None:
+    """Access cannot be checked for a user who does not exist on the host."""
+    storage = StorageProbe([shell], str(uploads), "no_such_user")
+    with pytest.raises(Unreachable, match="user no_such_user does not exist on "):
         storage.access()
     assert storage.directory().exists
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_read_only_mount_and_full_disk(shell: Shell, tmp_path: Path) -> None:
-    """A file system of its own shows as read-only, as full, and as out of inodes."""
+    """A read-only mount, a full disk and a lack of inodes are found."""
     options = "size=1m,nr_inodes=10,mode=755"
     mount = ["mount", "-t", "tmpfs", "-o", options, "veza-test", str(tmp_path)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
@@ -96,7 +98,7 @@ def test_read_only_mount_and_full_disk(shell: Shell, tmp_path: Path) -> None:
         for number in range(8):
             (tmp_path / f"file-{number}").touch()
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
-        storage = Storage([shell], str(tmp_path), "root")
+        storage = StorageProbe([shell], str(tmp_path), "root")
         assert "is mounted read-only" in str(storage.access())
         assert not storage.space().is_at_least(Amount.parse("10%")), storage.space()
         assert not storage.inodes().is_at_least(Amount.parse("10%")), storage.inodes()
@@ -105,7 +107,7 @@ def test_read_only_mount_and_full_disk(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
-    """Files are found in a directory, by name, by suffix; empty, short, locked ones are told."""
+    """Files are found in a directory, by name and by suffix; bad ones are named."""
     for name in ("in-dir", "empty", "short", "locked", "closed", "no-file"):
         (uploads / name).mkdir()
     (uploads / "in-dir" / HOSTILE).write_bytes(b"12345")
@@ -122,21 +124,21 @@ def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
     names = ["in-dir", "plain", "suffix", "empty", "short"]
     names += ["locked", "closed", "no-file", "gone", "suff"]
     subjects = tuple(Subject(name, size=5) for name in names)
-    storage = Storage([shell], str(uploads), me())
+    storage = StorageProbe([shell], str(uploads), me())
     assert storage.files(subjects).bad == ("no-file", "gone", "suff")
     assert storage.readable_files(subjects).bad == ("locked", "closed")
     assert storage.whole_files(subjects).bad == ("empty", "short")
-    assert "empty (0 bytes of 5), short (1 bytes of 5)" in str(storage.whole_files(subjects))
+    assert "empty (0 bytes of 5), short (1 byte of 5)" in str(storage.whole_files(subjects))
     with pytest.raises(Unreachable, match="no stuck upload has a file"):
         storage.whole_files((Subject("gone"),))
     (uploads / "closed").chmod(0o755)
 
 
 @pytest.mark.parametrize("upload", ["../x", "a b", "-rf", "a\nb", "", "a" * 65, "$(id)"])
-def test_what_is_no_upload_id_is_never_looked_for(upload: str, uploads: Path) -> None:
-    """An id that cannot be one reaches no shell."""
-    storage = Storage([Shell("local://")], str(uploads), "root")
-    with pytest.raises(Unreachable, match="is no upload id"):
+def test_an_invalid_upload_id_is_refused(upload: str, uploads: Path) -> None:
+    """An invalid id never reaches a shell."""
+    storage = StorageProbe([Shell("local://")], str(uploads), "root")
+    with pytest.raises(Unreachable, match="is not a valid upload id"):
         storage.files((Subject(upload),))
 
 

@@ -1,4 +1,4 @@
-"""A host spec never becomes an option or a command."""
+"""Host specs: validation, and the names made of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from core.text import last_line
 from fixtures.host import host_id
 from fixtures.probes.host.shell import Shell
-from fixtures.probes.host.spec import refusal, shown
+from fixtures.probes.host.spec import display_name, invalid_reason
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ from fixtures.probes.host.spec import refusal, shown
         "ssh://",
     ],
 )
-def test_hostile_specs_are_refused(spec: str) -> None:
-    """What could be taken for an option, a command or a secret is refused before anything runs."""
+def test_invalid_specs_are_refused(spec: str) -> None:
+    """A spec with an option, a command or a password is refused before anything runs."""
     reach = Shell(spec).reach()
     assert not reach.ok
-    assert reach.reason.startswith(f"host {shown(spec)} cannot be reached: ")
+    assert reach.reason.startswith(f"host {display_name(spec)} cannot be reached: ")
     assert "password@" not in str(reach)
 
 
@@ -50,13 +50,13 @@ def test_hostile_specs_are_refused(spec: str) -> None:
         "kubectl://pod-1?namespace=veza&container=api",
     ],
 )
-def test_plain_specs_are_taken(spec: str) -> None:
-    """What testinfra's users write is taken."""
-    assert refusal(spec) is None
+def test_valid_specs_are_accepted(spec: str) -> None:
+    """The specs that testinfra documents are valid."""
+    assert invalid_reason(spec) is None
 
 
-def test_last_line_is_harmless() -> None:
-    """What a host said last is shown on one line, without control characters, and cut."""
+def test_last_line_is_printable() -> None:
+    """The last line of an output is cut and has no control characters."""
     assert last_line("a\n\x1b[31mred\x07\n\n") == "[31mred"
     assert len(last_line("x" * 1000)) == 200
     assert last_line("") == "no output"
@@ -70,6 +70,6 @@ def test_last_line_is_harmless() -> None:
         ("kubectl://pod?namespace=veza", "kubectl-pod-namespace-veza"),
     ],
 )
-def test_a_host_is_a_part_of_a_tests_name(spec: str, name: str) -> None:
-    """A check that runs once a host is named for it, in letters that a command line takes."""
+def test_a_host_id_is_fit_for_a_test_s_name(spec: str, name: str) -> None:
+    """A check that runs once for each host has the host in its name, in safe characters."""
     assert host_id(spec) == name

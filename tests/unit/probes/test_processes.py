@@ -1,10 +1,10 @@
-"""A worker is told from those who look for one."""
+"""The worker's processes: which command lines are workers, and the sentences about them."""
 
 from __future__ import annotations
 
 import pytest
 
-from fixtures.probes.host.processes import Process, Running, Uptime, is_looker, read_etime
+from fixtures.probes.host.processes import Process, Running, Uptime, is_tool, parse_etime
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ from fixtures.probes.host.processes import Process, Running, Uptime, is_looker, 
         "",
     ],
 )
-def test_lookers_are_no_worker(args: str) -> None:
-    """Who searches, shows, edits or wraps a worker is none, whatever its command line holds."""
-    assert is_looker(args)
+def test_a_tool_is_not_a_worker(args: str) -> None:
+    """A program that searches, shows, edits or wraps a worker is a tool."""
+    assert is_tool(args)
 
 
 @pytest.mark.parametrize(
@@ -45,29 +45,33 @@ def test_lookers_are_no_worker(args: str) -> None:
         "node worker.js upload",
     ],
 )
-def test_workers_are_workers(args: str) -> None:
-    """A program, a module, a script and a zombie are what they are."""
-    assert not is_looker(args)
+def test_a_worker_is_not_a_tool(args: str) -> None:
+    """A program, a module, a script and a zombie may be workers."""
+    assert not is_tool(args)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("00:07", 7), ("01:02:03", 3723), ("2-00:00:01", 172_801), ("90:00", 5400), ("42", 42)],
 )
-def test_elapsed_time_is_read(text: str, seconds: int) -> None:
-    """ps's elapsed time, in each of its forms, becomes seconds."""
-    assert read_etime(text) == seconds
+def test_elapsed_time_is_parsed(text: str, seconds: int) -> None:
+    """Each form of ps's elapsed time becomes seconds."""
+    assert parse_etime(text) == seconds
 
 
-def test_settled_means_every_one() -> None:
-    """One young process is enough to be unsettled, and the sentence names it."""
+def test_one_young_process_is_enough_to_fail() -> None:
+    """The sentence names the youngest process."""
     uptime = Uptime((Process("h", 2, 1, "S", 3.0, "x"), Process("h", 3, 1, "S", 900.0, "x")))
     assert not uptime.all_longer_than(30)
-    assert "process 2 on h" in str(uptime)
+    assert str(uptime) == (
+        "process 2 on h, the youngest of 2 worker processes, has been up for 3.0 s"
+    )
 
 
-def test_none_running_is_said() -> None:
-    """Where nothing matches, the sentence has pattern and hosts."""
+def test_the_sentence_has_pattern_and_hosts() -> None:
+    """Without a match, and with some."""
     assert str(Running("job.*worker", ("a", "b"), ())) == (
         "no running process matches /job.*worker/ on a, b"
     )
+    running = Running("w", ("h",), tuple(Process("h", n, 1, "S", 9.0, "x") for n in range(1, 6)))
+    assert str(running) == "5 processes match /w/ on h: 1, 2, 3 and 2 more"

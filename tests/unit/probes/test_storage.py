@@ -1,23 +1,23 @@
-"""What hosts say of the upload directory is read rightly."""
+"""Parsers and results of the storage probe."""
 
 from __future__ import annotations
 
 import pytest
 
 from core.units import Amount
-from fixtures.probes.host.permissions import Bits, User
+from fixtures.probes.host.permissions import Permissions, User
 from fixtures.probes.host.storage_results import Free, Room
-from fixtures.probes.host.storage_survey import mount_options, read_survey
-from fixtures.probes.host.stored_files import Files, StoredFile, best_of, read_list
+from fixtures.probes.host.storage_survey import mount_options, parse_survey
+from fixtures.probes.host.stored_files import Files, StoredFile, best_of, parse_list
 from fixtures.probes.subjects import Subject
 
 VEZA = User("veza", 1000, (1000,))
 TEN_PERCENT = Amount.parse("10%")
 
 
-def test_survey_is_read() -> None:
-    """User, bits and sizes are found in what the host printed, also behind a name with spaces."""
-    found = read_survey(
+def test_survey_is_parsed() -> None:
+    """User, permissions and mount options are parsed, also for a path with spaces."""
+    found = parse_survey(
         "uid 1000\ngids 1000 27\nreal /my data/up\nkind directory\nbits 0 27 775 /my data/up\n"
         "mount tmpfs /my\\040data tmpfs ro,relatime 0 0\nmount / / ext4 rw 0 0\n",
         "local",
@@ -25,18 +25,18 @@ def test_survey_is_read() -> None:
         "/my data/up",
     )
     assert found.user == User("veza", 1000, (1000, 27))
-    assert found.bits == (("/my data/up", Bits(0, 27, 0o775)),)
+    assert found.permissions == (("/my data/up", Permissions(0, 27, 0o775)),)
     assert found.mount_options == "ro,relatime"
 
 
-def test_nonsense_is_no_survey() -> None:
-    """A host that talks nonsense is not believed, and breaks nothing."""
-    found = read_survey("uid\nbits x\nbits 1 2 9 /x\nmount\n\n\0", "local", "veza", "/x")
-    assert (found.user, found.bits, found.mount_options) == (None, (), "")
+def test_invalid_survey_is_empty() -> None:
+    """Invalid lines are skipped."""
+    found = parse_survey("uid\nbits x\nbits 1 2 9 /x\nmount\n\n\0", "local", "veza", "/x")
+    assert (found.user, found.permissions, found.mount_options) == (None, (), "")
 
 
 def test_nearest_mount_wins() -> None:
-    """Of several mounts above a path, the longest counts, and of two on one point the later."""
+    """Of several mounts above a path the longest counts, and of two on one point the later."""
     mounts = ["a / x rw", "b /data x rw", "c /data x ro", "d /database x rw"]
     assert mount_options(mounts, "/data/up") == "ro"
     assert mount_options(mounts, "/dat") == "rw"
@@ -45,16 +45,16 @@ def test_nearest_mount_wins() -> None:
 @pytest.mark.parametrize(
     ("free", "total", "enough"), [(10, 100, True), (9, 100, False), (0, 0, True)]
 )
-def test_enough_on_every_host(free: int, total: int, enough: bool) -> None:
-    """The least must be free on each host; a file system that counts nothing has enough."""
+def test_every_host_needs_enough(free: int, total: int, enough: bool) -> None:
+    """Each host needs the minimum; a file system without an inode count has enough."""
     rooms = (Room("a", "/", 99, 100), Room("b", "/", free, total))
     assert Free("/x", "inodes", rooms).is_at_least(TEN_PERCENT) is enough
 
 
-def test_files_are_read() -> None:
-    """Files, their sizes, and what bits refuse are found in what the host printed."""
+def test_files_are_parsed() -> None:
+    """Files, their sizes, and those that the service may not read are parsed."""
     subjects = (Subject("a", size=7), Subject("b"), Subject("c"))
-    found = read_list(
+    found = parse_list(
         "file 0 1000 1000 000 c.wav\ndir 9 1000 1000 755 a\ndir 9 0 0 644 b\ntree\n"
         "file 3 1000 1000 644 a/x\nfile 4 1000 1000 600 a/y/z\nrubbish\nfile 9 0 0 644 b/evil\n"
         "file 8 0 0 644 c\n",
@@ -69,22 +69,22 @@ def test_files_are_read() -> None:
     ]
 
 
-def test_a_file_counts_wherever_it_is() -> None:
-    """Of several hosts the one that has an upload's file speaks for it."""
+def test_a_file_counts_on_any_host() -> None:
+    """Of several hosts the one that has an upload's file is used."""
     here, there = StoredFile("a", "here"), StoredFile("a", "there", 1, (5,), 5)
     assert best_of(((here,), (there,))) == (there,)
 
 
-def test_sentence_counts_and_names_a_few() -> None:
-    """A sentence says how many of how many, names five and counts the rest."""
+def test_sentence_names_the_first_uploads() -> None:
+    """The sentence counts the uploads, names the first and counts the rest."""
     files = Files(
         "/up", ("local",), "existence", tuple(StoredFile(f"u{n}", "local") for n in range(7))
     )
-    assert str(files) == "7 of 7 uploads have no file: u0, u1, u2, u3, u4, 2 more (in /up on local)"
+    assert str(files) == ("7 of 7 uploads have no file: u0, u1, u2 and 4 more (in /up on local)")
 
 
-def test_no_stuck_upload_is_fine() -> None:
-    """With no upload to look at there is nothing wrong, and the sentence says so."""
+def test_no_stuck_upload_passes() -> None:
+    """Without a stuck upload nothing is wrong, and the sentence says so."""
     files = Files("/up", ("local",), "size", ())
     assert files.all_good
     assert str(files) == "no stuck upload to look at"

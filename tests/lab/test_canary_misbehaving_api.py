@@ -1,0 +1,274 @@
+"""The canary against APIs that misbehave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fixtures.probes.canary.clean_up import Remover
+from fixtures.probes.canary.client import AGENT, CanaryClient
+from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.record import CanaryObserver, CanaryRecord
+from fixtures.probes.canary.send_and_follow import CanaryRun, CanarySettings
+from fixtures.probes.errors import NotOffered, ProbeError, Unreachable
+from tests.lab.fix_made_api import NAME, STATUS, TRACK, MadeApi, Manners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fixtures.probes.canary.lookup import Lookup
+
+
+@dataclass
+class Sent:
+    """A canary that was sent and followed: what the checks read of it, and its journal."""
+
+    observer: CanaryObserver
+    journal: Journal
+    stop: threading.Event
+
+    def result(self, name: str) -> object:
+        """Return one result, or the error in its place."""
+        try:
+            result: object = getattr(self.observer, name)()
+        except ProbeError as error:
+            return error
+        return result
+
+
+@pytest.fixture
+def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
+    """Send a canary to the fake API and follow it to its end."""
+
+    def go(
+        deadline: float = 0.6,
+        timeout: float = 2.0,
+        ends: float = 30.0,
+        delete: str = TRACK,
+        lookup: Lookup | None = None,
+    ) -> Sent:
+        http = CanaryClient(made_api.url, timeout, "the API")
+        journal = Journal(tmp_path / "canaries.jsonl")
+        journal.open()
+        stop, may_remove = threading.Event(), threading.Event()
+        may_remove.set()
+        end = time.monotonic() + ends
+        settings = CanarySettings(
+            NAME, "token", "/api/v1/upload", STATUS, TRACK, "file", deadline, end
+        )
+        remover = Remover(http, "token", delete, STATUS, lookup, journal)
+        remover.remove_earlier()
+        record = CanaryRecord(tmp_path / "record.json")
+        CanaryRun(settings, http, journal, record, remover, stop).run(may_remove)
+        return Sent(CanaryObserver(tmp_path / "record.json", 1.0, end + 1), journal, stop)
+
+    return go
+
+
+def test_a_working_api_passes_all_checks(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """The canary is accepted, followed, compared and removed; each request has our User-Agent."""
+    sent = send()
+    assert sent.observer.acceptance().accepted
+    assert [stage.status for stage in sent.observer.completion().stages] == [
+        "uploading",
+        "completed",
+    ]
+    assert sent.observer.track().matches
+    assert sent.observer.removal().clean
+    assert not sent.journal.pending()
+    assert {agent for _, _, agent, _ in made_api.asked} == {AGENT}
+    assert f'filename="{NAME}.wav"'.encode() in made_api.asked[0][3]
+    assert [method for method, *_ in made_api.asked].count("DELETE") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (413, "HTTP 413, the API considers the file too large: no"),
+        (415, "HTTP 415, the API does not accept WAV files: no"),
+        (500, "HTTP 500"),
+    ],
+)
+def test_a_rejected_file_fails_its_check(
+    made_api: MadeApi, send: Callable[..., Sent], status: int, reason: str
+) -> None:
+    """The first check fails for a valid file that is rejected; the others are unreachable."""
+    made_api.manners.posts = [(status, {"error": {"message": "no"}}, {})]
+    sent = send()
+    acceptance = sent.observer.acceptance()
+    assert not acceptance.accepted
+    assert reason in str(acceptance)
+    assert isinstance(sent.result("completion"), Unreachable)
+    assert "was not accepted" in str(sent.result("track"))
+
+
+@pytest.mark.parametrize(
+    ("post", "reason"),
+    [
+        ((429, {}, {"Retry-After": "3600"}), "HTTP 429, Retry-After 3600 s)"),
+        ((429, {}, {}), "limits how often"),
+        ((401, {}, {}), "unknown or expired"),
+        ((403, {}, {}), "may not upload"),
+        ((404, {}, {}), "check canary.upload_path"),
+        ((302, {}, {"Location": "/login"}), "which is not an upload API"),
+    ],
+)
+def test_a_refused_sender_is_unreachable(
+    made_api: MadeApi, send: Callable[..., Sent], post: Any, reason: str
+) -> None:
+    """A rate limit, a wrong token or a wrong path is no failure of the service."""
+    made_api.manners.posts = [post]
+    error = send().result("acceptance")
+    assert isinstance(error, Unreachable)
+    assert reason in str(error)
+
+
+def test_a_short_retry_after_is_waited_for_once(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """The canary is sent again after a Retry-After of one second."""
+    made_api.manners.posts = [(429, {}, {"Retry-After": "1"}), *made_api.manners.posts]
+    assert send().observer.acceptance().accepted
+    assert [method for method, *_ in made_api.asked].count("POST") == 2
+
+
+def test_an_acceptance_without_an_id_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """An accepted upload needs an id; only the database could say whether the upload exists."""
+    made_api.manners.posts = [(202, {"data": {"upload_id": "../x"}}, {})]
+    sent = send()
+    assert "HTTP 202 without an upload id" in str(sent.observer.acceptance())
+    assert isinstance(sent.result("removal"), NotOffered)
+    assert NAME in str(sent.result("removal"))
+
+
+def test_an_api_that_never_answers_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """A file without a response was not accepted, and may have been stored."""
+    made_api.manners.silent = True
+    sent = send(timeout=0.5)
+    assert "it is unknown whether the API stored the file" in str(sent.observer.acceptance())
+    assert [entry.name for entry in sent.journal.pending()] == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "name", "detail"),
+    [
+        (["uploading"], "departure", "is uploading after"),
+        (["processing"], "completion", "is processing after"),
+        ([404], "departure", "HTTP 404, the API no longer knows the upload"),
+        (["processing", 404], "completion", "HTTP 404, the API no longer knows the upload"),
+        (["failed"], "completion", "is failed after"),
+        (["failed"], "completion", "the API reports the error disk on fire"),
+        ([500], "departure", "HTTP 500 without a status"),
+        (["uploading", "processing", "uploading"], "completion", "is uploading after"),
+    ],
+    ids=["never left", "never done", "lost", "lost later", "failed", "why", "500", "fell back"],
+)
+def test_a_canary_that_does_not_complete_is_reported(
+    made_api: MadeApi,
+    send: Callable[..., Sent],
+    statuses: list[str | int],
+    name: str,
+    detail: str,
+) -> None:
+    """The sentence has its last status and the time; the canary is removed in any case."""
+    made_api.manners.statuses = statuses
+    sent = send()
+    timeline = sent.result(name)
+    assert detail in str(timeline)
+    assert not getattr(timeline, "completed", True)
+    assert getattr(sent.result("removal"), "clean", False)
+    assert isinstance(sent.result("track"), Unreachable)
+
+
+def test_a_response_for_another_upload_is_ignored(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """The other upload's status is not the canary's, and the other upload is not deleted."""
+    made_api.manners.told_id = "somebody-elses"
+    made_api.manners.statuses = ["completed"]
+    sent = send()
+    assert "the API returned upload somebody-elses instead" in str(sent.observer.departure())
+    assert not sent.observer.departure().left_uploading
+    assert not [path for method, path, *_ in made_api.asked if "somebody" in path]
+
+
+def test_a_run_that_ends_before_the_deadline_is_unreachable(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """A canary that had less time than its deadline did not fail."""
+    made_api.manners.statuses = ["uploading"]
+    error = send(deadline=30.0, ends=0.5).result("departure")
+    assert isinstance(error, Unreachable)
+    assert "the run ended" in str(error)
+
+
+def test_a_different_track_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """A track of another size is not the file that was sent."""
+    made_api.manners.track = {"data": {"id": "u1", "size": 3}}
+    assert "is 3 bytes" in str(send().observer.track())
+
+
+def test_a_failed_delete_is_repeated_by_the_next_run(
+    made_api: MadeApi, send: Callable[..., Sent], tmp_path: Path
+) -> None:
+    """The check names what is left; the next run removes it and counts it."""
+    made_api.manners.delete = 500
+    removal = send().observer.removal()
+    assert not removal.clean
+    assert "upload u1 (veza-canary-test-1): the API answers DELETE with HTTP 500" in str(removal)
+    made_api.manners = Manners()
+    made_api.manners.statuses = ["completed"]
+    sent = send()
+    assert sent.observer.removal().earlier_removed == 1
+    assert sent.observer.removal().clean
+    assert not sent.journal.pending()
+
+
+def test_a_delete_without_effect_is_reported(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """A delete that answers HTTP 200 fails while the API still reports the upload."""
+    made_api.manners.shown_after = True
+    removal = send().observer.removal()
+    assert "answers DELETE with HTTP 200 and still reports the upload (completed)" in str(removal)
+
+
+def test_a_delete_without_a_response_is_given_up(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """A delete without a response ends within seconds, and the next run repeats it."""
+    made_api.manners.mute = True
+    began = time.monotonic()
+    sent = send(timeout=3.0)
+    assert time.monotonic() - began < 10
+    assert "did not answer within 3 s" in str(sent.observer.removal())
+    assert [entry.name for entry in sent.journal.pending()] == [NAME]
+
+
+def test_an_api_without_delete_keeps_the_upload(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """The check is skipped and names the upload that stays; no run tries again."""
+    sent = send(delete="")
+    assert isinstance(sent.result("removal"), NotOffered)
+    assert f"upload u1 ({NAME}) stays" in str(sent.result("removal"))
+    assert not sent.journal.pending()
+
+
+def test_an_unwritable_journal_sends_nothing(
+    made_api: MadeApi, send: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A canary that cannot be written to the journal is not sent."""
+    real = Journal.note
+
+    def full(self: Journal, event: str, name: str, upload_id: str = "") -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Journal, "note", full)
+    error = send().result("acceptance")
+    monkeypatch.setattr(Journal, "note", real)
+    assert "No space left on device" in str(error)
+    assert not [method for method, *_ in made_api.asked if method == "POST"]
