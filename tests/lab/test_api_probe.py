@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.http.api import Api
+from fixtures.probes.http.api import ApiProbe
 from fixtures.probes.http.client import Web
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SECRET = "a-very-secret-token"
 
 
-Make = Callable[..., Api]
+Make = Callable[..., ApiProbe]
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def probe_of() -> Iterator[Make]:
     """Make probes of a URL; each is closed after the test."""
     made: list[Web] = []
 
-    def make(url: str, token: str = SECRET, timeout: float = 2.0) -> Api:
+    def make(url: str, token: str = SECRET, timeout: float = 2.0) -> ApiProbe:
         made.append(Web(url, timeout, "the API"))
-        return Api(made[-1], token)
+        return ApiProbe(made[-1], token)
 
     yield make
     for web in made:

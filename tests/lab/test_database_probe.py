@@ -11,24 +11,24 @@ import psycopg.sql
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.postgres.database import Database
+from fixtures.probes.postgres.database import DatabaseProbe
 from tests.lab.fix_services import locked
 
 if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
 
-Make = Callable[..., Database]
+Make = Callable[..., DatabaseProbe]
 Owner = psycopg.Connection[tuple[Any, ...]]
 
 
 @pytest.fixture
 def probe_of() -> Iterator[Make]:
     """Make probes of a database; each is closed after the test."""
-    made: list[Database] = []
+    made: list[DatabaseProbe] = []
 
-    def make(dsn: str, **settings: Any) -> Database:
-        made.append(Database(dsn, **{"timeout": 2.0} | settings))
+    def make(dsn: str, **settings: Any) -> DatabaseProbe:
+        made.append(DatabaseProbe(dsn, **{"timeout": 2.0} | settings))
         return made[-1]
 
     yield make
@@ -37,7 +37,7 @@ def probe_of() -> Iterator[Make]:
 
 
 @pytest.fixture
-def probe(services: Lab, probe_of: Make) -> Database:
+def probe(services: Lab, probe_of: Make) -> DatabaseProbe:
     """The probe with the right and the rights of the checks' user."""
     return probe_of(services.dsn)
 
@@ -51,7 +51,7 @@ def odd(owner: Owner) -> Iterator[Owner]:
     owner.execute("DROP SCHEMA odd CASCADE")
 
 
-def test_healthy_database_is_well(probe: Database) -> None:
+def test_healthy_database_is_well(probe: DatabaseProbe) -> None:
     """Of a healthy lab the session opens, the schema fits, nothing is stuck, late or locked."""
     assert probe.reach().ok
     assert probe.schema().lacking == ()
@@ -65,7 +65,7 @@ def test_healthy_database_is_well(probe: Database) -> None:
     assert not probe.locks(2.0).block_uploads
 
 
-def test_session_can_only_read(probe: Database, services: Lab, probe_of: Make) -> None:
+def test_session_can_only_read(probe: DatabaseProbe, services: Lab, probe_of: Make) -> None:
     """Even with the application's own login the session refuses to write."""
     from psycopg import sql
 
@@ -95,7 +95,7 @@ def test_wanted_kind_of_server_is_found(
 
 
 def test_stuck_uploads_are_counted_and_named(
-    probe: Database, aged_upload: Callable[..., str]
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
     """The stuck are counted with their users, the oldest first; the young are not among them."""
     older, old = aged_upload(minutes=60, job="pending"), aged_upload(minutes=47)
@@ -118,7 +118,7 @@ def test_stuck_uploads_are_counted_and_named(
     )
 
 
-def test_late_jobs_are_told_apart(probe: Database, aged_upload: Callable[..., str]) -> None:
+def test_late_jobs_are_told_apart(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
     """Jobs that wait and jobs that run too long are counted apart, and nothing completes."""
     waiting = aged_upload(job="pending", minutes=9)
     hung = aged_upload("processing", job="processing", minutes=30, started=29)
@@ -136,7 +136,7 @@ def test_late_jobs_are_told_apart(probe: Database, aged_upload: Callable[..., st
 
 
 def test_job_that_waits_again_is_not_late_at_once(
-    probe: Database, aged_upload: Callable[..., str]
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
     """A job that ran before it waited again is late only when both times are over."""
     aged_upload(job="pending", minutes=30, started=9)
@@ -146,7 +146,7 @@ def test_job_that_waits_again_is_not_late_at_once(
 
 
 def test_processing_began_with_the_last_start(
-    owner: Owner, probe: Database, aged_upload: Callable[..., str]
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
     """An upload is processed since its last job at work started; without one, since its update."""
     without = aged_upload("processing", minutes=20)
@@ -165,7 +165,7 @@ def test_processing_began_with_the_last_start(
 
 
 def test_zero_time_is_no_start(
-    owner: Owner, probe: Database, aged_upload: Callable[..., str]
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
     """A start in the year 1 is none: such a job is as late as it is old, and was never started."""
     aged_upload(job="pending", minutes=3)
@@ -183,7 +183,7 @@ def test_zero_time_is_no_start(
     assert probe.moving_jobs(300.0).shown == (late,)
 
 
-def test_silent_ends_are_found(probe: Database, aged_upload: Callable[..., str]) -> None:
+def test_silent_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
     """A job that ended unknown to its upload is told; one with an error, or tried again, is not."""
     unnoticed = aged_upload(job="completed")
     unrecorded = aged_upload(job="failed")
@@ -363,7 +363,9 @@ def test_progress_that_cannot_be_is_not_recorded(
     assert told == [None, None, None, 99]
 
 
-def test_locked_table_costs_one_wait_and_names_its_holder(services: Lab, probe: Database) -> None:
+def test_locked_table_costs_one_wait_and_names_its_holder(
+    services: Lab, probe: DatabaseProbe
+) -> None:
     """A locked table is waited for once; the lock check still works and names who holds it."""
     with locked(services.owner_dsn, "uploads") as pid:
         started = time.monotonic()
@@ -379,7 +381,7 @@ def test_locked_table_costs_one_wait_and_names_its_holder(services: Lab, probe: 
         assert probe.flow(300.0)
 
 
-def test_lock_on_one_table_leaves_the_other_readable(services: Lab, probe: Database) -> None:
+def test_lock_on_one_table_leaves_the_other_readable(services: Lab, probe: DatabaseProbe) -> None:
     """A statement over both tables that meets a lock gives up only the table that is locked."""
     with locked(services.owner_dsn, "uploads"):
         with pytest.raises(Unreachable, match=": uploads is locked"):
@@ -387,7 +389,7 @@ def test_lock_on_one_table_leaves_the_other_readable(services: Lab, probe: Datab
         assert probe.flow(300.0)
 
 
-def test_brief_lock_is_no_fault(services: Lab, probe: Database) -> None:
+def test_brief_lock_is_no_fault(services: Lab, probe: DatabaseProbe) -> None:
     """A table that opens again within a reader's patience does not fail the lock check."""
     with locked(services.owner_dsn, "job_queue"):
         assert probe._tables.schema()
@@ -397,7 +399,7 @@ def test_brief_lock_is_no_fault(services: Lab, probe: Database) -> None:
 
 
 def test_row_waits_are_seen(
-    services: Lab, owner: Owner, probe: Database, aged_upload: Callable[..., str]
+    services: Lab, owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
     """A session that waits for a row of ours is counted against the threshold, with its blocker."""
     upload = aged_upload()
@@ -429,7 +431,7 @@ def test_row_waits_are_seen(
 def test_only_waits_that_hold_up_uploads_block(
     services: Lab,
     owner: Owner,
-    probe: Database,
+    probe: DatabaseProbe,
     aged_upload: Callable[..., str],
     statement: bytes,
     blocks: bool,

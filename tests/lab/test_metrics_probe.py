@@ -9,14 +9,14 @@ import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import Web
-from fixtures.probes.http.metrics import Metrics
+from fixtures.probes.http.metrics import MetricsProbe
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_services import MadeServer
 
-Make = Callable[[str], Metrics]
+Make = Callable[[str], MetricsProbe]
 GAUGE = b'# TYPE veza_file_uploads_total gauge\nveza_file_uploads_total{status="%s"} %s\n'
 
 
@@ -25,9 +25,9 @@ def probe_of() -> Iterator[Make]:
     """Make probes of a URL; each is closed after the test."""
     made: list[Web] = []
 
-    def make(url: str) -> Metrics:
+    def make(url: str) -> MetricsProbe:
         made.append(Web(url, 2.0, "the API"))
-        return Metrics(made[-1])
+        return MetricsProbe(made[-1])
 
     yield make
     for web in made:

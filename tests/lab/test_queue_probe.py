@@ -11,10 +11,10 @@ import pytest
 
 from fixtures.probes.consistency import JobAgreement
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.postgres.database import Database
+from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.amqp import Amqp
 from fixtures.probes.rabbitmq.management import Management
-from fixtures.probes.rabbitmq.queue import Queue
+from fixtures.probes.rabbitmq.queue import QueueProbe
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.lab.fix_services import MadeServer
 
 NAME = "probed"
-Make = Callable[..., Queue]
+Make = Callable[..., QueueProbe]
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def probe_of(services: Lab) -> Iterator[Make]:
     """Make probes of the broker; each is closed after the test."""
     if not services.broker:
         pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
-    made: list[Queue] = []
+    made: list[QueueProbe] = []
 
-    def make(url: str = "", management: str | None = "", **settings: Any) -> Queue:
+    def make(url: str = "", management: str | None = "", **settings: Any) -> QueueProbe:
         amqp = Amqp(url or services.amqp_url, settings.pop("timeout", 2.0))
         figures = None
         if management is not None:
             figures = Management(management or services.management_url, "/", 2.0, ("", ""))
-        made.append(Queue(amqp, settings.pop("name", NAME), figures, **settings))
+        made.append(QueueProbe(amqp, settings.pop("name", NAME), figures, **settings))
         return made[-1]
 
     yield make
@@ -281,7 +281,7 @@ def test_jobs_without_messages_are_lost(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Pending jobs whose messages are gone are told; those whose message waits are not."""
-    database = Database(services.dsn)
+    database = DatabaseProbe(services.dsn)
     upload = aged_upload(job="pending")
     channel.basic_publish("", NAME, b"1")
     agreement = JobAgreement(database, probe_of())
@@ -297,7 +297,7 @@ def test_messages_that_are_not_acknowledged_are_not_missed(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """A consumer that acknowledges automatically may have any job's message; none is lost yet."""
-    database = Database(services.dsn)
+    database = DatabaseProbe(services.dsn)
     aged_upload(job="pending")
     consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     channel.basic_publish("", NAME, b"1")
@@ -315,7 +315,7 @@ def test_deliveries_that_nobody_works_on_are_told(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Messages held while jobs wait and none is at work are told with their holder."""
-    database = Database(services.dsn)
+    database = DatabaseProbe(services.dsn)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
