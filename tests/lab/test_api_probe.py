@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.api import ApiProbe
-from fixtures.probes.http.client import Web
+from fixtures.probes.http.client import HttpClient
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
 
@@ -32,15 +32,15 @@ Make = Callable[..., ApiProbe]
 @pytest.fixture
 def probe_of() -> Iterator[Make]:
     """Make probes of a URL; each is closed after the test."""
-    made: list[Web] = []
+    made: list[HttpClient] = []
 
     def make(url: str, token: str = SECRET, timeout: float = 2.0) -> ApiProbe:
-        made.append(Web(url, timeout, "the API"))
+        made.append(HttpClient(url, timeout, "the API"))
         return ApiProbe(made[-1], token)
 
     yield make
-    for web in made:
-        web.close()
+    for http in made:
+        http.close()
 
 
 def status_of(status: str = "uploading", progress: object = 100) -> bytes:

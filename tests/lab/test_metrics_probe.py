@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.http.client import Web
+from fixtures.probes.http.client import HttpClient
 from fixtures.probes.http.metrics import MetricsProbe
 from tests.lab.fix_services import Reply
 
@@ -23,15 +23,15 @@ GAUGE = b'# TYPE veza_file_uploads_total gauge\nveza_file_uploads_total{status="
 @pytest.fixture
 def probe_of() -> Iterator[Make]:
     """Make probes of a URL; each is closed after the test."""
-    made: list[Web] = []
+    made: list[HttpClient] = []
 
     def make(url: str) -> MetricsProbe:
-        made.append(Web(url, 2.0, "the API"))
+        made.append(HttpClient(url, 2.0, "the API"))
         return MetricsProbe(made[-1])
 
     yield make
-    for web in made:
-        web.close()
+    for http in made:
+        http.close()
 
 
 def test_healthy_metrics_are_read(services: Lab, probe_of: Make) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pika import exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
-from fixtures.probes.http import client as web
+from fixtures.probes.http import client as http
 from fixtures.probes.postgres import session
 from fixtures.probes.rabbitmq import amqp
 
@@ -34,7 +34,7 @@ from fixtures.probes.rabbitmq import amqp
 )
 def test_every_http_error_is_translated(error: type[Exception]) -> None:
     """Each error of the HTTP client has a base that the probe catches."""
-    assert issubclass(error, web.failures())
+    assert issubclass(error, http.client_errors())
 
 
 def test_every_amqp_error_is_translated() -> None:
@@ -42,10 +42,10 @@ def test_every_amqp_error_is_translated() -> None:
     declared = [one for one in vars(exceptions).values() if isinstance(one, type)]
     # A wrong use of the client is our own fault, and is to be seen.
     ours = (exceptions.ReentrancyError, exceptions.DuplicateGetOkCallback)
-    caught = (*amqp.failures(), *ours)
+    caught = (*amqp.client_errors(), *ours)
     assert [one for one in declared if issubclass(one, Exception)] != []
     assert [one for one in declared if not issubclass(one, caught)] == []
-    assert issubclass(AMQPConnectorException, amqp.failures())
+    assert issubclass(AMQPConnectorException, amqp.client_errors())
 
 
 @pytest.mark.parametrize(
