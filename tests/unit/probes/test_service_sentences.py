@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.secrets import without_password
 from core.text import count, first_line, named
 from core.urls import origin
-from fixtures.probes.http.api import age_between, reasons
+from fixtures.probes.http.api import age_between, unhealthy_parts
 from fixtures.probes.http.metrics import parse
 from fixtures.probes.postgres.job_results import Flow
 from fixtures.probes.rabbitmq.management import (
@@ -48,7 +48,7 @@ def test_any_text_is_metrics_or_a_value_error(text: str) -> None:
 )
 def test_any_health_answer_gives_few_printable_reasons(value: object) -> None:
     """Whatever a health route answers, at most five printable reasons come out."""
-    found = reasons(value)
+    found = unhealthy_parts(value)
     assert len(found) <= 5
     assert all(reason.isprintable() for reason in found)
 
