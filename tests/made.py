@@ -107,6 +107,6 @@ def recovered(**changes: Any) -> Report:
         "queue.depth": {"ready": 0, "consumers": 1},
         "metrics.uploading": {"value": 0.0},
         "database.flow": {"completed": 12, "waiting": 0},
-        "pace.processing_time": {"seconds": 4.5},
+        "processing.mean_time": {"seconds": 4.5},
     }
     return report(**{"data": data, **changes})

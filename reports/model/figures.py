@@ -57,7 +57,7 @@ FIGURES: tuple[tuple[str, str, Way, str, str], ...] = (
     ("jobs_waiting", "database.flow", ("waiting",), "", "jobs that have waited too long"),
     (
         "processing_seconds",
-        "pace.processing_time",
+        "processing.mean_time",
         ("seconds",),
         "seconds",
         "mean processing time of recent uploads",

@@ -461,7 +461,7 @@ def test_an_incident_that_goes_on_does_not_recover(path: Path) -> None:
 
 def test_slow_processing_after_an_incident_is_no_recovery(path: Path) -> None:
     """Processing that takes longer than five minutes on average has not recovered."""
-    slow = made.recovered(data={"pace.processing_time": {"seconds": 301.0}}, started=at(10))
+    slow = made.recovered(data={"processing.mean_time": {"seconds": 301.0}}, started=at(10))
     watched = {one.name: one for one in recovery(written(path, [made.incident(), slow]))}
     assert watched["processing time"].recovers == "no"
     assert "not under 5 minutes" in watched["processing time"].seen
