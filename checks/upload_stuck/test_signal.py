@@ -9,7 +9,7 @@ def test_no_upload_is_stuck(database, limits):
 
 def test_no_upload_overstays_processing(database, limits):
     """No upload stays in `processing` longer than `processing_max`."""
-    overdue = database.overstayed_processing(limits.processing_max)
+    overdue = database.overdue_processing(limits.processing_max)
     assert overdue.total == 0, overdue
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from fixtures.probes.consistency import JobAgreement
+from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.amqp import AmqpClient
@@ -286,11 +286,11 @@ def test_jobs_without_messages_are_named(
     database = DatabaseProbe(services.dsn)
     upload = aged_upload(job="pending")
     channel.basic_publish("", NAME, b"1")
-    consistency = JobAgreement(database, probe_of())
-    assert not consistency.jobs_in_queue().lost
+    consistency = JobConsistency(database, probe_of())
+    assert not consistency.jobs_in_queue().messages_lost
     channel.queue_purge(NAME)
     jobs = consistency.jobs_in_queue()
-    assert jobs.lost
+    assert jobs.messages_lost
     assert f"1 job pending ({upload}), 0 ready" in str(jobs)
     database.close()
 
@@ -304,12 +304,12 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
     consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
-    consistency = JobAgreement(database, probe)
+    consistency = JobConsistency(database, probe)
     until(lambda: bool(probe.figures(300.0).consumers) and probe.depth().ready == 0)
     with pytest.raises(NotOffered, match=r"what veza from .* it acknowledges automatically"):
         consistency.jobs_in_queue()
     channel.basic_cancel(consumer)
-    assert consistency.jobs_in_queue().lost
+    assert consistency.jobs_in_queue().messages_lost
     database.close()
 
 
@@ -322,10 +322,10 @@ def test_unprocessed_deliveries_name_their_consumer(
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
-    consistency = JobAgreement(database, probe)
+    consistency = JobConsistency(database, probe)
     until(lambda: probe.figures(300.0).unacknowledged == 1)
     deliveries = consistency.held_deliveries(300.0)
-    assert (deliveries.unacknowledged, deliveries.waiting) == (1, 1)
-    assert not consistency.jobs_in_queue().lost
+    assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
+    assert not consistency.jobs_in_queue().messages_lost
     assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
     database.close()
