@@ -1,44 +1,44 @@
-"""Verification 1: what the API tells its user."""
+"""Verification 1: the status of uploads by the API."""
 
 
 def test_api_is_reachable(api):
-    """The API answers, and not with a failure of its own."""
+    """The API answers without a server error."""
     reach = api.reach()
     assert reach.ok, reach
 
 
 def test_token_is_accepted(api):
-    """The API accepts the token of the target file."""
+    """The API accepts the target's token."""
     token = api.token()
     assert token.accepted, token
 
 
 def test_api_is_ready(api):
-    """The API says that it is ready."""
+    """The API reports that it is ready."""
     readiness = api.readiness()
     assert readiness.ok, readiness
 
 
 def test_worker_health_is_ok(api):
-    """The API says that its job worker is well."""
+    """The API reports a healthy job worker."""
     health = api.worker_health()
     assert health.ok, health
 
 
 def test_uploads_have_left_uploading(api, subjects, limits):
-    """None of the uploads looked at is still uploading, as the API tells its user."""
+    """The API reports none of the sampled uploads as still `uploading`."""
     statuses = api.statuses(subjects, limits.stuck_after)
     assert not statuses.stuck, statuses
 
 
 def test_progress_agrees_with_status(api, subjects, limits):
-    """No upload whose bytes have all arrived is still uploading."""
+    """The API reports no sampled upload at 100 % progress as still `uploading`."""
     statuses = api.statuses(subjects, limits.stuck_after)
-    assert not statuses.stuck_when_whole, statuses
+    assert not statuses.stuck_at_full_progress, statuses
 
 
 def test_api_agrees_with_database(api, api_and_database, subjects, limits):
-    """API and database report the same status of each upload looked at."""
+    """The API and the database report the same status of each sampled upload."""
     statuses = api.statuses(subjects, limits.stuck_after)
     same = api_and_database.same_status(subjects, statuses)
     assert not same.differences, same
@@ -51,7 +51,7 @@ def test_metrics_are_served(metrics):
 
 
 def test_completed_track_is_served(api, database):
-    """The track of the newest completed upload is served."""
+    """The API serves the track of the newest completed upload."""
     newest = database.newest_completed()
     track = api.track(newest.track_id)
     assert track.served, track

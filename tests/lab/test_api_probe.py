@@ -1,4 +1,4 @@
-"""The API probe against the lab's API, through the fault proxy, and against servers of nonsense."""
+"""API probe against the lab's API, through the fault proxy, and against malformed answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.http.api import Api
-from fixtures.probes.http.client import Web
+from fixtures.probes.http.api import ApiProbe
+from fixtures.probes.http.client import HttpClient
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
 
@@ -26,63 +26,64 @@ if TYPE_CHECKING:
 SECRET = "a-very-secret-token"
 
 
-Make = Callable[..., Api]
+Make = Callable[..., ApiProbe]
 
 
 @pytest.fixture
 def probe_of() -> Iterator[Make]:
-    """Make probes of a URL; each is closed after the test."""
-    made: list[Web] = []
+    """Make probes of a URL; their clients are closed after the test."""
+    clients: list[HttpClient] = []
 
-    def make(url: str, token: str = SECRET, timeout: float = 2.0) -> Api:
-        made.append(Web(url, timeout, "the API"))
-        return Api(made[-1], token)
+    def make(url: str, token: str = SECRET, timeout: float = 2.0) -> ApiProbe:
+        clients.append(HttpClient(url, timeout, "the API"))
+        return ApiProbe(clients[-1], token)
 
     yield make
-    for web in made:
-        web.close()
+    for client in clients:
+        client.close()
 
 
-def status_of(status: str = "uploading", progress: object = 100) -> bytes:
+def status_body(status: str = "uploading", progress: object = 100) -> bytes:
     data = {"status": status, "progress": progress, "created_at": "2026-01-01T10:00:00Z"}
     return json.dumps({"success": True, "data": data}).encode()
 
 
-def test_healthy_api_is_well(probe_of: Make, services: Lab) -> None:
-    """Of a healthy lab the API is reachable, ready, and accepts the token."""
+def test_healthy_api_passes(probe_of: Make, services: Lab) -> None:
+    """The API of a healthy lab is reachable, ready, and accepts the token."""
     probe = probe_of(services.api_url, services.passwords.token)
     assert probe.reach().ok, probe.reach()
     assert probe.token().accepted
     assert probe.readiness().ok, probe.readiness()
 
 
-def test_stuck_upload_is_told(
+def test_stuck_upload_is_named(
     probe_of: Make, services: Lab, aged_upload: Callable[..., str]
 ) -> None:
-    """An upload that the API still calls uploading is named, with its progress and age."""
+    """An upload that the API still reports as uploading is named with its progress and age."""
     upload = aged_upload(minutes=47)
     probe = probe_of(services.api_url, services.passwords.token)
-    seen = probe.statuses((Subject(upload),), 600.0)
-    assert len(seen.stuck) == len(seen.stuck_when_whole) == 1
+    statuses = probe.statuses((Subject(upload),), 600.0)
+    assert len(statuses.stuck) == len(statuses.stuck_at_full_progress) == 1
     assert (
-        f"1 of 1 upload looked at still is uploading after 10 min, 1 at progress 100: {upload}"
-        in (str(seen))
+        f"reports 1 of 1 sampled upload as still uploading after 10 min, 1 at 100 %: {upload}"
+        in str(statuses)
     )
-    assert "47 min old" in str(seen)
+    assert "47 min old" in str(statuses)
 
 
 def test_young_upload_is_not_stuck(
     probe_of: Make, services: Lab, aged_upload: Callable[..., str]
 ) -> None:
-    """An upload younger than the limit is told and not called stuck."""
+    """An upload younger than the limit is reported, but not as stuck."""
     upload = aged_upload(minutes=3)
-    seen = probe_of(services.api_url, services.passwords.token).statuses((Subject(upload),), 600.0)
-    assert seen.stuck == ()
-    assert seen.uploads[0].status == "uploading"
+    probe = probe_of(services.api_url, services.passwords.token)
+    statuses = probe.statuses((Subject(upload),), 600.0)
+    assert statuses.stuck == ()
+    assert statuses.uploads[0].status == "uploading"
 
 
 def test_wrong_token_is_refused_and_stays_secret(probe_of: Make, services: Lab) -> None:
-    """A wrong token fails its own check; what depends on it is unreachable; nothing shows it."""
+    """A wrong token is refused, makes statuses unreachable, and appears in no message."""
     probe = probe_of(services.api_url)
     assert probe.reach().ok
     token = probe.token()
@@ -95,33 +96,33 @@ def test_wrong_token_is_refused_and_stays_secret(probe_of: Make, services: Lab) 
 def test_another_users_upload_is_unreachable(
     probe_of: Make, services: Lab, aged_upload: Callable[..., str]
 ) -> None:
-    """A token that may not see the upload leaves its status unknown, and says what it lacks."""
+    """A token without the right to read the upload makes its status unreachable."""
     upload = aged_upload()
     probe = probe_of(services.api_url, services.passwords.user_token)
     with pytest.raises(Unreachable, match="the right to read all uploads"):
         probe.statuses((Subject(upload),), 600.0)
 
 
-def test_api_that_refuses_is_said_once(
+def test_refused_connection_is_tried_once(
     probe_of: Make, services: Lab, proxy: Callable[[str, int], Proxy]
 ) -> None:
-    """A refused connection fails reach with its reason; what follows repeats it at once."""
+    """A refused connection fails reach with its reason; later calls repeat it at once."""
     way = proxy("127.0.0.1", services.ports.api)
     way.stop()
     probe = probe_of(f"http://127.0.0.1:{way.port}")
     assert not probe.reach().ok
     assert "Connection refused" in str(probe.reach())
-    # Somebody answers now, and is not asked any more.
+    # A server answers now, and is not asked any more.
     with socket.create_server(("127.0.0.1", way.port)):
-        for look in (probe.token, probe.readiness, probe.worker_health, lambda: probe.track("x")):
+        for call in (probe.token, probe.readiness, probe.worker_health, lambda: probe.track("x")):
             with pytest.raises(Unreachable, match="Connection refused"):
-                look()
+                call()
 
 
-def test_api_that_is_silent_ends_in_time(
+def test_silent_api_costs_one_timeout(
     probe_of: Make, services: Lab, proxy: Callable[[str, int], Proxy]
 ) -> None:
-    """An API that accepts and never answers costs one time-out, and is said to be silent."""
+    """An API that accepts connections and never answers costs one time-out."""
     way = proxy("127.0.0.1", services.ports.api)
     way.go_deaf()
     probe = probe_of(f"http://127.0.0.1:{way.port}", timeout=0.4)
@@ -132,10 +133,10 @@ def test_api_that_is_silent_ends_in_time(
     assert time.monotonic() - started < 1.5
 
 
-def test_connection_that_is_cut_is_opened_again(
+def test_closed_connection_is_opened_again(
     probe_of: Make, services: Lab, proxy: Callable[[str, int], Proxy]
 ) -> None:
-    """A kept-alive connection that the server ended is replaced, and the API is still reachable."""
+    """A keep-alive connection that the server closed is replaced."""
     way = proxy("127.0.0.1", services.ports.api)
     probe = probe_of(f"http://127.0.0.1:{way.port}", services.passwords.token)
     assert probe.reach().ok
@@ -144,35 +145,35 @@ def test_connection_that_is_cut_is_opened_again(
 
 
 def test_drip_feeding_server_ends_in_time(probe_of: Make, made_server: MadeServer) -> None:
-    """A server that sends a byte now and then is cut when the whole call's time is up."""
+    """A server that sends single bytes is cut off at the time limit of the whole call."""
     made_server.reply = Reply(body=b"x" * 1000, drip=0.05)
     started = time.monotonic()
     assert "did not answer within 0.4 s" in str(probe_of(made_server.url, timeout=0.4).reach())
     assert time.monotonic() - started < 1.5
 
 
-def test_endless_answer_is_cut(probe_of: Make, made_server: MadeServer) -> None:
+def test_large_answer_is_refused(probe_of: Make, made_server: MadeServer) -> None:
     """An answer of more than a mebibyte is refused."""
     made_server.reply = Reply(body=b"x" * (2**20 + 1))
     assert "more than 1 MiB" in str(probe_of(made_server.url).reach())
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
-        (Reply(503), "answers HTTP 503: it runs, and fails"),
+        (Reply(503), "answers HTTP 503, a server error; see the API's log"),
         (Reply(302, location="http://login.example/?a=b"), "a redirect to http://login.example"),
-        (Reply(200, b"<html>", "text/html"), "a page of HTML: that is not the upload API"),
+        (Reply(200, b"<html>", "text/html"), "a page of HTML: not the upload API"),
     ],
 )
-def test_answers_that_are_not_the_apis_are_said(
-    probe_of: Make, made_server: MadeServer, reply: Reply, said: str
+def test_wrong_answers_fail_reach(
+    probe_of: Make, made_server: MadeServer, reply: Reply, message: str
 ) -> None:
-    """Failures, redirects and pages make the API unreachable, each with its own words."""
+    """Server errors, redirects and HTML pages fail reach, each with its own message."""
     made_server.reply = reply
     reach = probe_of(made_server.url).reach()
     assert not reach.ok
-    assert said in str(reach)
+    assert message in str(reach)
     assert len(made_server.asked) == 1
 
 
@@ -183,42 +184,42 @@ def test_answers_that_are_not_the_apis_are_said(
 def test_malformed_answers_are_unreachable(
     probe_of: Make, made_server: MadeServer, body: bytes
 ) -> None:
-    """An answer that tells no status is a sentence, whatever it holds."""
+    """An answer without a status makes it unreachable, whatever it contains."""
     made_server.reply = Reply(body=body)
-    with pytest.raises(Unreachable, match="nothing that tells a status for upload x"):
+    with pytest.raises(Unreachable, match="answers no status for upload x"):
         probe_of(made_server.url).statuses((Subject("x"),), 600.0)
 
 
 @pytest.mark.parametrize(
     "progress", [None, "full", True, float("inf"), float("nan"), 10**400, {}, [1]]
 )
-def test_odd_progress_is_no_error(
+def test_invalid_progress_is_ignored(
     probe_of: Make, made_server: MadeServer, progress: object
 ) -> None:
-    """A progress that is no number leaves the status readable."""
-    made_server.reply = Reply(body=status_of(progress=progress))
-    seen = probe_of(made_server.url).statuses((Subject("x", age_seconds=900.0),), 600.0)
-    assert seen.uploads[0].progress is None, str(seen)
-    assert len(seen.stuck) == 1
+    """A progress that is not a percentage leaves the status readable."""
+    made_server.reply = Reply(body=status_body(progress=progress))
+    statuses = probe_of(made_server.url).statuses((Subject("x", age_seconds=900.0),), 600.0)
+    assert statuses.uploads[0].progress is None, str(statuses)
+    assert len(statuses.stuck) == 1
 
 
-def test_upload_unknown_to_the_api_is_told(probe_of: Make, made_server: MadeServer) -> None:
-    """An upload that the API answers 404 on has no status, and is no error."""
+def test_upload_unknown_to_the_api_has_no_status(probe_of: Make, made_server: MadeServer) -> None:
+    """An upload on which the API answers 404 has no status and is no error."""
     made_server.reply = Reply(404)
-    seen = probe_of(made_server.url).statuses((Subject("x"),), 600.0)
-    assert (seen.uploads[0].status, seen.uploads[0].http_status) == (None, 404)
-    assert "x (HTTP 404)" in str(seen)
+    statuses = probe_of(made_server.url).statuses((Subject("x"),), 600.0)
+    assert (statuses.uploads[0].status, statuses.uploads[0].http_status) == (None, 404)
+    assert "x (HTTP 404)" in str(statuses)
 
 
 def test_missing_worker_health_is_not_offered(probe_of: Make, made_server: MadeServer) -> None:
-    """An API without the worker's health route is skipped, with the preventive action named."""
+    """An API without the worker's health route is skipped, and the preventive action named."""
     made_server.replies["/health/worker"] = Reply(404)
     with pytest.raises(NotOffered, match="preventive action is to add it"):
         probe_of(made_server.url).worker_health()
 
 
-def test_readiness_gives_its_reasons(probe_of: Make, made_server: MadeServer) -> None:
-    """An API that is not ready says which of its parts are not fine."""
+def test_readiness_names_unhealthy_parts(probe_of: Make, made_server: MadeServer) -> None:
+    """An API that is not ready names its unhealthy parts."""
     body = json.dumps({"status": "ok", "checks": {"db": "ok", "queue": "connection lost"}})
     made_server.replies["/readyz"] = Reply(503, body.encode())
     readiness = probe_of(made_server.url).readiness()
@@ -227,8 +228,8 @@ def test_readiness_gives_its_reasons(probe_of: Make, made_server: MadeServer) ->
 
 
 def test_only_get_is_sent_and_ids_are_quoted(probe_of: Make, made_server: MadeServer) -> None:
-    """Whatever an id holds stays within its part of the path; health routes get no token."""
-    made_server.reply = Reply(body=status_of())
+    """Special characters of an id are quoted in the path; health routes get no token."""
+    made_server.reply = Reply(body=status_body())
     probe = probe_of(made_server.url)
     probe.statuses((Subject("a/../b?c=d#e"),), 600.0)
     probe.readiness()
@@ -242,14 +243,14 @@ def test_only_get_is_sent_and_ids_are_quoted(probe_of: Make, made_server: MadeSe
 def test_token_that_cannot_be_sent_stays_secret(
     probe_of: Make, made_server: MadeServer, token: str
 ) -> None:
-    """A token that no header can hold is a sentence that does not show it."""
-    seen = str(probe_of(made_server.url, token).reach())
-    assert "cannot be sent in HTTP" in seen
-    assert "secret" not in seen
+    """A token that no HTTP header can carry appears in no message."""
+    message = str(probe_of(made_server.url, token).reach())
+    assert "cannot be sent in HTTP" in message
+    assert "secret" not in message
 
 
-def test_only_a_served_track_counts(probe_of: Make, made_server: MadeServer) -> None:
-    """A track is served with HTTP 200 and JSON, and not otherwise."""
+def test_track_is_served_with_200_and_json(probe_of: Make, made_server: MadeServer) -> None:
+    """A track counts as served with HTTP 200 and JSON only."""
     probe = probe_of(made_server.url)
     assert probe.track("x").served
     made_server.reply = Reply(500)

@@ -1,4 +1,4 @@
-"""The database probe against the lab's PostgreSQL, through the fault proxy, over odd schemas."""
+"""Database probe against the lab's PostgreSQL, through the fault proxy, and on odd schemas."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ import psycopg.sql
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.postgres.database import Database
+from fixtures.probes.postgres.database import DatabaseProbe
 from tests.lab.fix_services import locked
 
 if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
 
-Make = Callable[..., Database]
+Make = Callable[..., DatabaseProbe]
 Owner = psycopg.Connection[tuple[Any, ...]]
 
 
 @pytest.fixture
 def probe_of() -> Iterator[Make]:
-    """Make probes of a database; each is closed after the test."""
-    made: list[Database] = []
+    """Make database probes; each is closed after the test."""
+    probes: list[DatabaseProbe] = []
 
-    def make(dsn: str, **settings: Any) -> Database:
-        made.append(Database(dsn, **{"timeout": 2.0} | settings))
-        return made[-1]
+    def make(dsn: str, **settings: Any) -> DatabaseProbe:
+        probes.append(DatabaseProbe(dsn, **{"timeout": 2.0} | settings))
+        return probes[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for probe in probes:
+        probe.close()
 
 
 @pytest.fixture
-def probe(services: Lab, probe_of: Make) -> Database:
-    """The probe with the right and the rights of the checks' user."""
+def probe(services: Lab, probe_of: Make) -> DatabaseProbe:
+    """A probe with the login of the checks' user."""
     return probe_of(services.dsn)
 
 
 @pytest.fixture
 def odd(owner: Owner) -> Iterator[Owner]:
-    """A schema `odd` of the application, gone after the test."""
+    """The application's session with a schema `odd`, which is dropped after the test."""
     owner.execute("CREATE SCHEMA odd")
     owner.execute("GRANT USAGE ON SCHEMA odd TO veza_checks")
     yield owner
     owner.execute("DROP SCHEMA odd CASCADE")
 
 
-def test_healthy_database_is_well(probe: Database) -> None:
-    """Of a healthy lab the session opens, the schema fits, nothing is stuck, late or locked."""
+def test_healthy_database_passes(probe: DatabaseProbe) -> None:
+    """A healthy lab has the expected schema, and nothing is stuck, overdue or locked."""
     assert probe.reach().ok
-    assert probe.schema().lacking == ()
+    assert probe.schema().defects == ()
     assert probe.stuck_uploads(600.0).total == 0
     assert probe.subjects(None, 600.0, 20) == ()
-    assert probe.overstayed_processing(300.0).total == 0
+    assert probe.overdue_processing(300.0).total == 0
     assert probe.pending_jobs(300.0, 300.0).total == 0
     assert probe.running_jobs(300.0).total == 0
     assert not probe.flow(300.0).stands_still
@@ -65,14 +65,14 @@ def test_healthy_database_is_well(probe: Database) -> None:
     assert not probe.locks(2.0).block_uploads
 
 
-def test_session_can_only_read(probe: Database, services: Lab, probe_of: Make) -> None:
-    """Even with the application's own login the session refuses to write."""
+def test_session_can_only_read(probe: DatabaseProbe, services: Lab, probe_of: Make) -> None:
+    """The session cannot write, even with the application's own login."""
     from psycopg import sql
 
-    strong = probe_of(services.owner_dsn)
-    assert strong.reach().ok
+    owner_probe = probe_of(services.owner_dsn)
+    assert owner_probe.reach().ok
     with pytest.raises(Unreachable, match="read-only transaction"):
-        strong._session.rows(sql.SQL("DELETE FROM uploads RETURNING id"))
+        owner_probe._session.rows(sql.SQL("DELETE FROM uploads RETURNING id"))
     rows = probe._session.rows(
         sql.SQL(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
@@ -83,72 +83,72 @@ def test_session_can_only_read(probe: Database, services: Lab, probe_of: Make) -
 
 
 @pytest.mark.parametrize(
-    ("wanted", "accepted"),
+    ("session_attrs", "accepted"),
     [("any", True), ("read-write", True), ("primary", True), ("read-only", False)],
 )
-def test_wanted_kind_of_server_is_found(
-    services: Lab, probe_of: Make, wanted: str, accepted: bool
+def test_primary_is_found_in_a_read_only_session(
+    services: Lab, probe_of: Make, session_attrs: str, accepted: bool
 ) -> None:
-    """A DSN that wants the primary gets it, although the session itself cannot write."""
-    reach = probe_of(f"{services.dsn}?target_session_attrs={wanted}").reach()
+    """A DSN for the primary finds it, although the session itself cannot write."""
+    reach = probe_of(f"{services.dsn}?target_session_attrs={session_attrs}").reach()
     assert reach.ok is accepted, reach
 
 
 def test_stuck_uploads_are_counted_and_named(
-    probe: Database, aged_upload: Callable[..., str]
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
-    """The stuck are counted with their users, the oldest first; the young are not among them."""
+    """Stuck uploads are counted with their users, the oldest first, without young ones."""
     older, old = aged_upload(minutes=60, job="pending"), aged_upload(minutes=47)
     aged_upload(minutes=3)
     stuck = probe.stuck_uploads(600.0)
-    assert (stuck.total, stuck.users, [one.id for one in stuck.shown]) == (2, 2, [older, old])
+    assert (stuck.total, stuck.users, [upload.id for upload in stuck.shown]) == (2, 2, [older, old])
     assert 3600 <= stuck.oldest_seconds < 3660
     assert (
-        f"2 uploads of 2 users uploading for longer than 10 min, the oldest for 60 min: {older}"
-        in (str(stuck))
+        f"2 uploads of 2 users uploading longer than 10 min, the oldest for 60 min: {older}"
+        in str(stuck)
     )
-    subjects = probe.subjects(None, 600.0, 1)
-    assert [one.id for one in subjects] == [older]
+    assert [subject.id for subject in probe.subjects(None, 600.0, 1)] == [older]
     jobs = probe.jobs_of(probe.subjects((old, older, "no-such"), 600.0, 3), 600.0)
-    assert (jobs.looked_at, jobs.without) == (2, (old,))
-    # The load generator goes on uploading: the later jobs are its own.
+    assert (jobs.sampled, jobs.without) == (2, (old,))
+    # The load generator goes on uploading: its jobs are the later ones.
     assert jobs.passed_over == (old,)
-    assert f"1 of 2 stuck uploads without a job, 1 while later uploads got theirs: {old}" in str(
-        jobs
+    assert (
+        f"1 of 2 sampled stuck uploads without a job, 1 although later uploads have one: {old}"
+        in str(jobs)
     )
 
 
-def test_late_jobs_are_told_apart(probe: Database, aged_upload: Callable[..., str]) -> None:
-    """Jobs that wait and jobs that run too long are counted apart, and nothing completes."""
+def test_overdue_jobs_are_counted(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
+    """Jobs that wait too long and jobs that run too long are counted separately."""
     waiting = aged_upload(job="pending", minutes=9)
     hung = aged_upload("processing", job="processing", minutes=30, started=29)
-    told = f"for longer than 5 min, the oldest for 29 min; uploads {hung}"
+    overdue = f"processing longer than 5 min, the oldest for 29 min; uploads {hung}"
     pending = probe.pending_jobs(300.0, 300.0)
-    assert pending.shown == (waiting,)
-    assert "1 job pending for longer than 5 min, the oldest for 9 min" in str(pending)
-    assert f"1 job processing {told}" in str(probe.running_jobs(300.0))
-    assert f"1 upload processing {told}" in str(probe.overstayed_processing(300.0))
-    assert "no job is pending for longer than 20 min" in str(probe.pending_jobs(1200.0, 1200.0))
-    assert probe.moving_jobs(300.0).waiting == 1
+    assert pending.upload_ids == (waiting,)
+    assert "1 job pending longer than 5 min, the oldest for 9 min" in str(pending)
+    assert f"1 job {overdue}" in str(probe.running_jobs(300.0))
+    assert f"1 upload {overdue}" in str(probe.overdue_processing(300.0))
+    assert "no job pending longer than 20 min" in str(probe.pending_jobs(1200.0, 1200.0))
+    assert probe.active_jobs(300.0).waiting == 1
     flow = probe.flow(300.0)
     assert flow.waiting == 2
-    assert "2 unfinished for longer than that, the oldest for 30 min" in str(flow)
+    assert "2 jobs unfinished for longer, the oldest for 30 min" in str(flow)
 
 
-def test_job_that_waits_again_is_not_late_at_once(
-    probe: Database, aged_upload: Callable[..., str]
+def test_restarted_job_is_not_overdue_at_once(
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
-    """A job that ran before it waited again is late only when both times are over."""
+    """A job that waits again after a start is overdue only after both limits."""
     aged_upload(job="pending", minutes=30, started=9)
     assert probe.pending_jobs(300.0, 300.0).total == 0
     aged_upload(job="pending", minutes=30, started=11)
     assert probe.pending_jobs(300.0, 300.0).total == 1
 
 
-def test_processing_began_with_the_last_start(
-    owner: Owner, probe: Database, aged_upload: Callable[..., str]
+def test_processing_begins_with_the_last_start(
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
-    """An upload is processed since its last job at work started; without one, since its update."""
+    """Processing counts from the start of the last running job, else from the last update."""
     without = aged_upload("processing", minutes=20)
     ended = aged_upload("processing", job="completed", minutes=25, started=24)
     once = aged_upload("processing", job="processing", minutes=40, started=30)
@@ -159,15 +159,15 @@ def test_processing_began_with_the_last_start(
         " FROM job_queue WHERE payload ->> 'upload_id' = %s",
         (twice,),
     )
-    seen = probe.overstayed_processing(300.0)
-    assert (seen.total, seen.shown) == (3, (once, ended, without))
-    assert 1800 <= seen.oldest_seconds < 1860
+    overdue = probe.overdue_processing(300.0)
+    assert (overdue.total, overdue.upload_ids) == (3, (once, ended, without))
+    assert 1800 <= overdue.oldest_seconds < 1860
 
 
-def test_zero_time_is_no_start(
-    owner: Owner, probe: Database, aged_upload: Callable[..., str]
+def test_zero_time_is_a_missing_start_time(
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
-    """A start in the year 1 is none: such a job is as late as it is old, and was never started."""
+    """Go's zero time counts as a missing start time: the job was never started."""
     aged_upload(job="pending", minutes=3)
     late = aged_upload(job="pending", minutes=9)
     hung = aged_upload("processing", job="processing", minutes=30)
@@ -176,15 +176,15 @@ def test_zero_time_is_no_start(
         " WHERE created_at < now() - interval '2 min' AND status IN ('pending', 'processing')"
     )
     pending, running = probe.pending_jobs(300.0, 300.0), probe.running_jobs(300.0)
-    assert (pending.shown, running.shown) == ((late,), (hung,))
+    assert (pending.upload_ids, running.upload_ids) == ((late,), (hung,))
     assert 540 <= pending.oldest_seconds < 600
     assert 1800 <= running.oldest_seconds < 1860
-    assert probe.overstayed_processing(300.0).oldest_seconds < 1860
-    assert probe.moving_jobs(300.0).shown == (late,)
+    assert probe.overdue_processing(300.0).oldest_seconds < 1860
+    assert probe.active_jobs(300.0).upload_ids == (late,)
 
 
-def test_silent_ends_are_found(probe: Database, aged_upload: Callable[..., str]) -> None:
-    """A job that ended unknown to its upload is told; one with an error, or tried again, is not."""
+def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
+    """Jobs are found that ended without a completed status or an error on their upload."""
     unnoticed = aged_upload(job="completed")
     unrecorded = aged_upload(job="failed")
     aged_upload(job="failed", error="disk full")
@@ -193,32 +193,32 @@ def test_silent_ends_are_found(probe: Database, aged_upload: Callable[..., str])
     ended = probe.ended_jobs()
     assert ended.unnoticed_uploads == (unnoticed,)
     assert ended.unrecorded_uploads == (unrecorded,)
-    assert f"1 job completed while the upload is unfinished: {unnoticed}" in str(ended)
+    assert f"1 job completed, but the upload is unfinished: {unnoticed}" in str(ended)
 
 
-def test_refused_and_silent_servers_are_said_once(
+def test_unreachable_server_costs_one_timeout(
     services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
 ) -> None:
-    """A server that refuses or is silent fails reach in time; the rest repeats it at once."""
-    for fault, said in (("stop", "Connection refused"), ("go_deaf", "did not answer within")):
+    """A refusing or silent server fails reach in time; later calls repeat the error at once."""
+    for fault, message in (("stop", "Connection refused"), ("go_deaf", "did not answer within")):
         way = proxy("127.0.0.1", services.ports.postgres)
         getattr(way, fault)()
         dsn = services.dsn.replace(f":{services.ports.postgres}/", f":{way.port}/")
         probe = probe_of(dsn, timeout=1.0)
         started = time.monotonic()
         assert not probe.reach().ok
-        assert said in str(probe.reach())
-        for look in (probe.schema, probe.ended_jobs, lambda: probe.locks(2.0)):  # noqa: B023
-            with pytest.raises(Unreachable, match=said):
-                look()
+        assert message in str(probe.reach())
+        for call in (probe.schema, probe.ended_jobs, lambda: probe.locks(2.0)):  # noqa: B023
+            with pytest.raises(Unreachable, match=message):
+                call()
         assert time.monotonic() - started < 3
         assert services.passwords.checks not in str(probe.reach())
 
 
-def test_server_that_falls_silent_is_cut(
+def test_silent_server_is_cut_off(
     services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
 ) -> None:
-    """A server that no longer answers after the session opened does not hold a check for ever."""
+    """A server that stops answering after the session opened ends the call in time."""
     way = proxy("127.0.0.1", services.ports.postgres)
     probe = probe_of(
         services.dsn.replace(f":{services.ports.postgres}/", f":{way.port}/"), timeout=0.5
@@ -234,32 +234,32 @@ def test_server_that_falls_silent_is_cut(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (("{password}", "a-wrong-secret"), "the login is refused; see the user and password"),
+        (("{password}", "a-wrong-secret"), "the login is refused; check the user and password"),
         (
             ("{port}/veza", "{port}/nowhere"),
-            'database "nowhere" does not exist; see the names in dsn',
+            'database "nowhere" does not exist; check the names in database.dsn',
         ),
-        (("postgresql://", "bogus secret "), "dsn is no connection string"),
+        (("postgresql://", "bogus secret "), "invalid connection string; write database.dsn as"),
     ],
 )
-def test_wrong_dsn_is_a_sentence_without_secret(
-    services: Lab, probe_of: Make, change: tuple[str, str], said: str
+def test_wrong_dsn_has_a_remedy_and_no_secret(
+    services: Lab, probe_of: Make, change: tuple[str, str], message: str
 ) -> None:
-    """A wrong password, name or DSN says what to mend, and shows no password."""
+    """A wrong password, name or DSN gives a remedy and shows no password."""
     names = {"password": services.passwords.checks, "port": services.ports.postgres}
     old, new = (text.format(**names) for text in change)
     reach = probe_of(services.dsn.replace(old, new)).reach()
     assert not reach.ok
-    assert said in str(reach)
+    assert message in str(reach)
     assert services.passwords.checks not in str(reach)
     assert "wrong-secret" not in str(reach)
     assert "\n" not in str(reach)
 
 
 def test_missing_tables_and_columns_are_named(odd: Owner, services: Lab, probe_of: Make) -> None:
-    """A schema that lacks tables or columns fails its own check; the rest points to it."""
+    """Missing tables and columns are named; other calls refer to the schema's check."""
     odd.execute("CREATE TABLE odd.uploads (id int, status text, created_at timestamp)")
     odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
     probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
@@ -270,13 +270,13 @@ def test_missing_tables_and_columns_are_named(odd: Owner, services: Lab, probe_o
         "column odd.uploads.error_message",
         "table odd.jobs",
     )
-    for look in (probe.ended_jobs, lambda: probe.stuck_uploads(600.0)):
+    for call in (probe.ended_jobs, lambda: probe.stuck_uploads(600.0)):
         with pytest.raises(Unreachable, match="see database/schema_is_as_expected"):
-            look()
+            call()
 
 
 def test_tables_without_rights_are_named(odd: Owner, services: Lab, probe_of: Make) -> None:
-    """A table that the checks' user may not read is told apart from one that is missing."""
+    """A table that the checks' user may not read is unreadable, not missing."""
     odd.execute("CREATE TABLE odd.uploads AS SELECT * FROM uploads WITH NO DATA")
     schema = probe_of(services.dsn, uploads_table="odd.uploads").schema()
     assert (schema.missing, schema.unreadable) == ((), ("table odd.uploads",))
@@ -285,7 +285,7 @@ def test_tables_without_rights_are_named(odd: Owner, services: Lab, probe_of: Ma
 def test_text_payloads_and_zoneless_times_are_read(
     odd: Owner, services: Lab, probe_of: Make
 ) -> None:
-    """Payloads as text, malformed ones among them, and times without a zone are all read."""
+    """Text payloads, also malformed ones, and times without a zone are read."""
     odd.execute(
         "CREATE TABLE odd.uploads (id int, status text, progress numeric, created_at timestamp,"
         " updated_at timestamp, error_message text)"
@@ -317,10 +317,10 @@ def test_text_payloads_and_zoneless_times_are_read(
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Paris"])
-def test_zoneless_times_are_those_of_the_database(
+def test_zoneless_times_are_in_the_zone_of_the_database(
     odd: Owner, services: Lab, probe_of: Make, zone: str
 ) -> None:
-    """Times without a zone that the database wrote by its own zone are as old as they are."""
+    """Times without a zone are read in the time zone of the database."""
     odd.execute(
         "CREATE TABLE odd.uploads (id int, status text DEFAULT 'uploading', progress int,"
         " created_at timestamp, updated_at timestamp, error_message text)"
@@ -337,58 +337,58 @@ def test_zoneless_times_are_those_of_the_database(
         stuck = probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0)
     finally:
         odd.execute("ALTER DATABASE veza RESET TimeZone")
-    assert [one.id for one in stuck.shown] == ["2"]
+    assert [upload.id for upload in stuck.shown] == ["2"]
     assert 1800 <= stuck.oldest_seconds < 1900
 
 
 @pytest.mark.parametrize("kind", ["float8", "numeric", "text"])
-def test_progress_that_cannot_be_is_not_recorded(
-    odd: Owner, services: Lab, probe_of: Make, kind: str
-) -> None:
-    """A progress that is no finite number, or an absurd one, is none; the upload is still told."""
+def test_invalid_progress_is_ignored(odd: Owner, services: Lab, probe_of: Make, kind: str) -> None:
+    """An infinite or absurd progress is read as None, and the upload is still counted."""
     odd.execute(
         f"CREATE TABLE odd.uploads (id int, status text, progress {kind}, created_at timestamptz,"
         " updated_at timestamptz, error_message text)".encode()
     )
     odd.execute(
-        "INSERT INTO odd.uploads (id, status, progress, created_at) SELECT n, 'uploading', told,"
+        "INSERT INTO odd.uploads (id, status, progress, created_at) SELECT n, 'uploading', value,"
         f" now() - interval '1 hour' FROM unnest('{{NaN, NULL, 1e300, 99.5}}'::{kind}[])"
-        " WITH ORDINALITY AS v(told, n)".encode()
+        " WITH ORDINALITY AS v(value, n)".encode()
     )
     if kind != "numeric":
         odd.execute("UPDATE odd.uploads SET progress = 'Infinity' WHERE id = 2")
     odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
     probe = probe_of(services.dsn, uploads_table="odd.uploads")
-    told = [one.progress for one in probe.stuck_uploads(600.0).shown]
-    assert told == [None, None, None, 99]
+    progress = [upload.progress for upload in probe.stuck_uploads(600.0).shown]
+    assert progress == [None, None, None, 99]
 
 
-def test_locked_table_costs_one_wait_and_names_its_holder(services: Lab, probe: Database) -> None:
-    """A locked table is waited for once; the lock check still works and names who holds it."""
+def test_locked_table_costs_one_wait_and_names_its_holder(
+    services: Lab, probe: DatabaseProbe
+) -> None:
+    """A locked table is waited for once; locks() still works and names the holder."""
     with locked(services.owner_dsn, "uploads") as pid:
         started = time.monotonic()
         with pytest.raises(Unreachable, match="uploads is locked by another session"):
             probe.stuck_uploads(600.0)
-        for look in (probe.ended_jobs, probe.newest_completed):
+        for call in (probe.ended_jobs, probe.newest_completed):
             with pytest.raises(Unreachable, match="is locked by another session"):
-                look()
+                call()
         locks = probe.locks(2.0)
         assert time.monotonic() - started < 2
         assert locks.block_uploads
-        assert f"process {pid} (a-migration) holds uploads in a transaction open" in str(locks)
+        assert f"process {pid} (a-migration) locks uploads in a transaction open" in str(locks)
         assert probe.flow(300.0)
 
 
-def test_lock_on_one_table_leaves_the_other_readable(services: Lab, probe: Database) -> None:
-    """A statement over both tables that meets a lock gives up only the table that is locked."""
+def test_lock_on_one_table_leaves_the_other_readable(services: Lab, probe: DatabaseProbe) -> None:
+    """A statement on both tables that meets a lock marks only the locked table."""
     with locked(services.owner_dsn, "uploads"):
         with pytest.raises(Unreachable, match=": uploads is locked"):
             probe.ended_jobs()
         assert probe.flow(300.0)
 
 
-def test_brief_lock_is_no_fault(services: Lab, probe: Database) -> None:
-    """A table that opens again within a reader's patience does not fail the lock check."""
+def test_brief_lock_is_no_fault(services: Lab, probe: DatabaseProbe) -> None:
+    """A lock that ends within a reader's time limit blocks no upload."""
     with locked(services.owner_dsn, "job_queue"):
         assert probe._tables.schema()
         first = probe.locks(30.0)
@@ -397,9 +397,9 @@ def test_brief_lock_is_no_fault(services: Lab, probe: Database) -> None:
 
 
 def test_row_waits_are_seen(
-    services: Lab, owner: Owner, probe: Database, aged_upload: Callable[..., str]
+    services: Lab, owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
-    """A session that waits for a row of ours is counted against the threshold, with its blocker."""
+    """A session that waits too long for a row is overdue, with its blocker."""
     upload = aged_upload()
     statement = b"UPDATE uploads SET progress = 99 WHERE id = %s"
     with psycopg.connect(services.owner_dsn, application_name="holder") as holder:
@@ -412,7 +412,7 @@ def test_row_waits_are_seen(
                 locks = probe.locks(0.05)
             assert locks.overdue
             assert locks.overdue[0].blocked_by == (holder.info.backend_pid,)
-            assert "(holder) holds uploads" in str(locks)
+            assert "(holder) locks uploads" in str(locks)
             assert not locks.unreadable
             holder.rollback()
             waiter.pgconn.get_result()
@@ -426,15 +426,15 @@ def test_row_waits_are_seen(
         (b"LOCK TABLE uploads IN EXCLUSIVE MODE", True),
     ],
 )
-def test_only_waits_that_hold_up_uploads_block(
+def test_only_waits_that_delay_uploads_block(
     services: Lab,
     owner: Owner,
-    probe: Database,
+    probe: DatabaseProbe,
     aged_upload: Callable[..., str],
     statement: bytes,
     blocks: bool,
 ) -> None:
-    """An index built concurrently waits for a writer to end and blocks nobody; a lock does."""
+    """CREATE INDEX CONCURRENTLY waits for a writer and blocks no upload; a table lock does."""
     upload = aged_upload()
     with (
         psycopg.connect(services.owner_dsn) as writer,

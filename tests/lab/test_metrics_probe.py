@@ -1,4 +1,4 @@
-"""The metrics probe against the lab's metrics, and against text that is none."""
+"""Metrics probe against the lab's metrics and against invalid text."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.http.client import Web
-from fixtures.probes.http.metrics import Metrics
+from fixtures.probes.http.client import HttpClient
+from fixtures.probes.http.metrics import MetricsProbe
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_services import MadeServer
 
-Make = Callable[[str], Metrics]
+Make = Callable[[str], MetricsProbe]
 GAUGE = b'# TYPE veza_file_uploads_total gauge\nveza_file_uploads_total{status="%s"} %s\n'
 
 
 @pytest.fixture
 def probe_of() -> Iterator[Make]:
-    """Make probes of a URL; each is closed after the test."""
-    made: list[Web] = []
+    """Make probes of a URL; their clients are closed after the test."""
+    clients: list[HttpClient] = []
 
-    def make(url: str) -> Metrics:
-        made.append(Web(url, 2.0, "the API"))
-        return Metrics(made[-1])
+    def make(url: str) -> MetricsProbe:
+        clients.append(HttpClient(url, 2.0, "the API"))
+        return MetricsProbe(clients[-1])
 
     yield make
-    for web in made:
-        web.close()
+    for client in clients:
+        client.close()
 
 
 def test_healthy_metrics_are_read(services: Lab, probe_of: Make) -> None:
-    """The lab serves the runbook's series, and a small number of uploads is uploading."""
+    """The lab serves the runbook's series with plausible values."""
     probe = probe_of(services.api_url)
     assert probe.served().missing == ()
     assert probe.uploading().value < 10
@@ -43,7 +43,7 @@ def test_healthy_metrics_are_read(services: Lab, probe_of: Make) -> None:
 
 
 def test_one_scrape_answers_everything(made_server: MadeServer, probe_of: Make) -> None:
-    """The metrics are asked for once, without the token."""
+    """One GET without the token serves all questions."""
     made_server.reply = Reply(body=GAUGE % (b"uploading", b"3"), kind="text/plain")
     probe = probe_of(made_server.url)
     assert probe.uploading().value == 3
@@ -52,17 +52,17 @@ def test_one_scrape_answers_everything(made_server: MadeServer, probe_of: Make) 
 
 
 def test_absent_series_is_not_zero(made_server: MadeServer, probe_of: Make) -> None:
-    """A series that is not served is skipped as unknown, never taken for zero."""
+    """An absent series is skipped as unknown, never taken for zero."""
     made_server.reply = Reply(body=GAUGE % (b"completed", b"3"))
     probe = probe_of(made_server.url)
-    with pytest.raises(NotOffered, match="absent is not zero"):
+    with pytest.raises(NotOffered, match="the number is unknown"):
         probe.uploading()
     with pytest.raises(NotOffered, match="preventive action is to add veza_upload_processing"):
         probe.processing_time()
 
 
 def test_counter_is_not_read_as_a_gauge(made_server: MadeServer, probe_of: Make) -> None:
-    """A counter never falls, so that it cannot say how many uploads are uploading now."""
+    """A counter never falls, so it does not count the uploads that are uploading now."""
     body = (GAUGE % (b"uploading", b"12345")).replace(b"gauge", b"counter")
     made_server.reply = Reply(body=body)
     probe = probe_of(made_server.url)
@@ -72,7 +72,7 @@ def test_counter_is_not_read_as_a_gauge(made_server: MadeServer, probe_of: Make)
 
 
 def test_missing_series_are_named(made_server: MadeServer, probe_of: Make) -> None:
-    """Metrics without the runbook's series fail, and the series is named."""
+    """Metrics without the runbook's series fail and name the series."""
     made_server.reply = Reply(body=b"up 1\n")
     served = probe_of(made_server.url).served()
     assert served.missing == ("veza_file_uploads_total{status=...}",)
@@ -89,10 +89,10 @@ def test_missing_series_are_named(made_server: MadeServer, probe_of: Make) -> No
         Reply(body=GAUGE % (b"uploading", b"NaN")),
     ],
 )
-def test_what_is_no_metrics_is_unreachable(
+def test_invalid_metrics_are_unreachable(
     made_server: MadeServer, probe_of: Make, reply: Reply
 ) -> None:
-    """Failures, pages, binary and broken lines are a sentence, not a number."""
+    """Errors, HTML pages, binary data and malformed lines make the metrics unreachable."""
     made_server.reply = reply
     with pytest.raises(Unreachable, match="the API at http://127"):
         probe_of(made_server.url).uploading()

@@ -1,4 +1,4 @@
-"""The queue probe against the lab's RabbitMQ, through the fault proxy, without management."""
+"""Queue probe against the lab's RabbitMQ, through the fault proxy, and without management."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from fixtures.probes.consistency import JobAgreement
+from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.postgres.database import Database
-from fixtures.probes.rabbitmq.amqp import Amqp
-from fixtures.probes.rabbitmq.management import Management
-from fixtures.probes.rabbitmq.queue import Queue
+from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.rabbitmq.amqp import AmqpClient
+from fixtures.probes.rabbitmq.management import ManagementApi
+from fixtures.probes.rabbitmq.queue import QueueProbe
 from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from tests.lab.fix_services import MadeServer
 
 NAME = "probed"
-Make = Callable[..., Queue]
+Make = Callable[..., QueueProbe]
 
 
 @pytest.fixture
 def probe_of(services: Lab) -> Iterator[Make]:
-    """Make probes of the broker; each is closed after the test."""
+    """Make queue probes; each is closed after the test."""
     if not services.broker:
         pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
-    made: list[Queue] = []
+    probes: list[QueueProbe] = []
 
-    def make(url: str = "", management: str | None = "", **settings: Any) -> Queue:
-        amqp = Amqp(url or services.amqp_url, settings.pop("timeout", 2.0))
-        figures = None
+    def make(url: str = "", management: str | None = "", **settings: Any) -> QueueProbe:
+        amqp = AmqpClient(url or services.amqp_url, settings.pop("timeout", 2.0))
+        api = None
         if management is not None:
-            figures = Management(management or services.management_url, "/", 2.0, ("", ""))
-        made.append(Queue(amqp, settings.pop("name", NAME), figures, **settings))
-        return made[-1]
+            api = ManagementApi(management or services.management_url, "/", 2.0, ("", ""))
+        probes.append(QueueProbe(amqp, settings.pop("name", NAME), api, **settings))
+        return probes[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for probe in probes:
+        probe.close()
 
 
 @pytest.fixture
 def channel(services: Lab) -> Iterator[Any]:
-    """A channel of the application, with an empty queue of its own that goes with it."""
+    """A channel of the application, with an empty queue that is deleted after the test."""
     if not services.broker:
         pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
     connection = pika.BlockingConnection(pika.URLParameters(services.app_amqp_url))
@@ -68,8 +68,8 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
-def test_healthy_broker_is_well(probe_of: Make, services: Lab) -> None:
-    """Of a healthy lab the broker is reachable, its queue consumed, short, and nothing held."""
+def test_healthy_broker_passes(probe_of: Make, services: Lab) -> None:
+    """A healthy lab has a reachable broker, a consumer, and no unacknowledged messages."""
     probe = probe_of(name="process_upload", dead_letter="process_upload.dead")
     assert probe.reach().ok, probe.reach()
     assert probe.exists().ok
@@ -77,11 +77,11 @@ def test_healthy_broker_is_well(probe_of: Make, services: Lab) -> None:
     assert not probe.alarms().block_publishers
     assert not probe.deliveries(50, 300.0).are_stuck
     assert probe.dead_letters().messages == 0
-    assert "veza" in {one.user for one in probe.figures(300.0).consumers}
+    assert "veza" in {consumer.user for consumer in probe.figures(300.0).consumers}
 
 
 def test_messages_are_counted_not_taken(probe_of: Make, channel: Any) -> None:
-    """The depth counts what is ready, and leaves all of it there."""
+    """The depth counts ready messages and takes none."""
     for number in range(3):
         channel.basic_publish("", NAME, str(number).encode())
     probe = probe_of()
@@ -90,8 +90,8 @@ def test_messages_are_counted_not_taken(probe_of: Make, channel: Any) -> None:
     assert channel.queue_declare(NAME, passive=True).method.message_count == 3
 
 
-def test_backlog_that_nobody_consumes_is_not_draining(probe_of: Make, channel: Any) -> None:
-    """A backlog without a consumer is not draining, after a short bounded wait."""
+def test_backlog_without_a_consumer_does_not_drain(probe_of: Make, channel: Any) -> None:
+    """A queue with a backlog and no consumer does not drain."""
     channel.basic_publish("", NAME, b"1")
     started = time.monotonic()
     draining = probe_of().draining(300.0)
@@ -100,8 +100,8 @@ def test_backlog_that_nobody_consumes_is_not_draining(probe_of: Make, channel: A
     assert time.monotonic() - started < 3
 
 
-def test_backlog_that_falls_is_draining(probe_of: Make, channel: Any) -> None:
-    """A backlog that is smaller at the second look is draining; so is none at all."""
+def test_falling_backlog_drains(probe_of: Make, channel: Any) -> None:
+    """A queue drains when the second reading is smaller, and without a backlog."""
     probe = probe_of()
     channel.basic_publish("", NAME, b"1")
     channel.basic_publish("", NAME, b"2")
@@ -113,47 +113,49 @@ def test_backlog_that_falls_is_draining(probe_of: Make, channel: Any) -> None:
 
 
 def test_slow_consumer_is_not_blamed(probe_of: Make, channel: Any) -> None:
-    """A backlog that stands while a consumer has a job in hand proves nothing yet."""
+    """A constant backlog proves nothing while a consumer may be busy with a job."""
     channel.basic_qos(prefetch_count=1)
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
     channel.basic_publish("", NAME, b"2")
     probe = probe_of(management=None)
     until(lambda: probe.depth().ready == 1)
-    with pytest.raises(NotOffered, match="that proves nothing before 5 min"):
+    with pytest.raises(NotOffered, match="busy with a job for 5 min, so this proves nothing yet"):
         probe.draining(300.0)
 
 
-def test_held_deliveries_are_counted_and_their_holder_named(probe_of: Make, channel: Any) -> None:
-    """Messages that a consumer holds are too many over the limit, too long after the time."""
+def test_unacknowledged_messages_are_counted_and_their_consumer_named(
+    probe_of: Make, channel: Any
+) -> None:
+    """Unacknowledged messages fail by their number or by time, and name their consumer."""
     channel.basic_consume(NAME, lambda *_: None)
     for number in range(4):
         channel.basic_publish("", NAME, str(number).encode())
     probe = probe_of()
     until(lambda: probe.figures(300.0).unacknowledged == 4)
-    over = probe.deliveries(3, 300.0)
-    assert over.too_many
-    assert not over.too_long
-    assert "4 unacknowledged (limit 3), held by veza from 127.0.0.1" in str(over)
+    deliveries = probe.deliveries(3, 300.0)
+    assert deliveries.too_many
+    assert not deliveries.too_long
+    assert "4 unacknowledged (limit 3), held by veza from 127.0.0.1" in str(deliveries)
     assert not probe.deliveries(50, 300.0).are_stuck
     until(lambda: probe.deliveries(50, 3.0).too_long)
-    assert "not one acknowledged in the last" in str(probe.deliveries(50, 3.0))
+    assert "none acknowledged in the last" in str(probe.deliveries(50, 3.0))
 
 
-def test_acknowledged_deliveries_are_not_held(probe_of: Make, channel: Any) -> None:
-    """While acknowledgements flow, what is held is not held for long."""
+def test_acknowledgements_reset_the_time(probe_of: Make, channel: Any) -> None:
+    """Unacknowledged messages are not stalled while others are acknowledged."""
     for number in range(6):
         channel.basic_publish("", NAME, str(number).encode())
-    taken = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
+    tags = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
     probe = probe_of()
     until(lambda: probe.figures(3.0).unacknowledged == 6)
-    channel.basic_ack(taken[0])
+    channel.basic_ack(tags[0])
     until(lambda: probe.figures(3.0).acknowledged == 1)
     assert not probe.deliveries(50, 3.0).too_long
 
 
-def test_missing_queue_is_told(probe_of: Make) -> None:
-    """A queue that does not exist fails its own check; its figures are unreachable; others work."""
+def test_missing_queue_fails_its_own_check(probe_of: Make) -> None:
+    """A missing queue fails exists(); its figures are unreachable; alarms still work."""
     probe = probe_of(name="no-such-queue")
     assert not probe.exists().ok
     with pytest.raises(Unreachable, match="has no queue no-such-queue"):
@@ -163,76 +165,76 @@ def test_missing_queue_is_told(probe_of: Make) -> None:
     assert not probe.alarms().block_publishers
 
 
-def test_refused_and_silent_brokers_are_said_once(
+def test_unreachable_broker_costs_one_timeout(
     services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
 ) -> None:
-    """A broker that refuses or is silent fails reach in time; the rest repeats it at once."""
-    for fault, said in (("stop", "Connection refused"), ("go_deaf", "did not answer within")):
+    """A refusing or silent broker fails reach in time; later calls repeat the error at once."""
+    for fault, message in (("stop", "Connection refused"), ("go_deaf", "did not answer within")):
         way = proxy("127.0.0.1", services.ports.amqp)
         getattr(way, fault)()
         url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
         probe = probe_of(url, timeout=0.5)
         started = time.monotonic()
         assert not probe.reach().ok
-        assert said in str(probe.reach())
+        assert message in str(probe.reach())
         assert services.passwords.checks not in str(probe.reach())
-        for look in (probe.exists, probe.depth):
-            with pytest.raises(Unreachable, match=said):
-                look()
+        for call in (probe.exists, probe.depth):
+            with pytest.raises(Unreachable, match=message):
+                call()
         assert time.monotonic() - started < 2
 
 
-def test_broker_that_falls_silent_or_goes_is_bounded(
+def test_lost_broker_is_bounded(
     services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
 ) -> None:
-    """A broker that stops answering, or goes, after the connection opened ends the call in time."""
-    for fault, said in (("go_deaf", "it did not answer in time"), ("cut", "asked for queue")):
+    """A broker that stops answering or disconnects during a session ends the call in time."""
+    for fault, message in (("go_deaf", "did not answer within"), ("cut", "failed on queue")):
         way = proxy("127.0.0.1", services.ports.amqp)
         url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
         probe = probe_of(url, timeout=0.5, name="process_upload")
         assert probe.depth().consumers == 1
         getattr(way, fault)()
         started = time.monotonic()
-        with pytest.raises(Unreachable, match=said):
+        with pytest.raises(Unreachable, match=message):
             probe.depth()
-        with pytest.raises(Unreachable, match=said):
+        with pytest.raises(Unreachable, match=message):
             probe.exists()
         probe.close()
         assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (("{password}", "a-wrong-secret"), "refuses the login; see the user and password"),
-        (("%2F", "nowhere"), "does not let the login into the virtual host nowhere"),
-        (("amqp://", "http://"), "url is not amqp://"),
+        (("{password}", "a-wrong-secret"), "refuses the login; check the user and password"),
+        (("%2F", "nowhere"), "denies the login access to the virtual host nowhere"),
+        (("amqp://", "http://"), "write queue.url as amqp://"),
     ],
 )
-def test_wrong_url_is_a_sentence_without_secret(
-    services: Lab, probe_of: Make, change: tuple[str, str], said: str
+def test_wrong_url_has_a_remedy_and_no_secret(
+    services: Lab, probe_of: Make, change: tuple[str, str], message: str
 ) -> None:
-    """A wrong password, virtual host or URL says what to mend, and shows no password."""
+    """A wrong password, virtual host or URL gives a remedy and shows no password."""
     old = change[0].format(password=services.passwords.checks)
     reach = probe_of(services.amqp_url.replace(old, change[1])).reach()
     assert not reach.ok
-    assert said in str(reach)
+    assert message in str(reach)
     assert services.passwords.checks not in str(reach)
     assert "wrong-secret" not in str(reach)
 
 
-def test_without_management_what_it_knows_is_not_offered(probe_of: Make) -> None:
-    """Without management, alarms and deliveries are skipped, never taken for none."""
+def test_without_management_its_figures_are_skipped(probe_of: Make) -> None:
+    """Without management, alarms and deliveries are skipped, never taken for zero."""
     probe = probe_of(management=None)
-    for look in (probe.alarms, lambda: probe.deliveries(50, 300.0)):
-        with pytest.raises(NotOffered, match="set management_url"):
-            look()
-    with pytest.raises(NotOffered, match="names no dead_letter queue"):
+    for call in (probe.alarms, lambda: probe.deliveries(50, 300.0)):
+        with pytest.raises(NotOffered, match=r"set queue\.management_url"):
+            call()
+    with pytest.raises(NotOffered, match=r"has no queue\.dead_letter"):
         probe.dead_letters()
 
 
-def test_wrong_management_password_is_a_sentence(services: Lab, probe_of: Make) -> None:
-    """Management that refuses the login is unreachable, and AMQP is still told."""
+def test_wrong_management_password_has_a_remedy(services: Lab, probe_of: Make) -> None:
+    """Management that refuses the login is unreachable, and AMQP still works."""
     wrong = services.management_url.replace(services.passwords.checks, "a-wrong-secret")
     probe = probe_of(management=wrong, name="process_upload")
     with pytest.raises(Unreachable, match=r"refuses the login on .*the tag monitoring") as refused:
@@ -245,7 +247,7 @@ def test_wrong_management_password_is_a_sentence(services: Lab, probe_of: Make) 
     "body", [b"{", b"[]", b"{}", b'{"message_stats": [], "messages_ready": "x"}']
 )
 def test_absent_figures_are_not_zero(made_server: MadeServer, probe_of: Make, body: bytes) -> None:
-    """Figures that management does not give, or gives as nonsense, are never taken for zero."""
+    """Missing and malformed figures of management are never taken for zero."""
     made_server.reply = Reply(body=body)
     probe = probe_of(management=made_server.url)
     with pytest.raises((NotOffered, Unreachable)):
@@ -255,20 +257,20 @@ def test_absent_figures_are_not_zero(made_server: MadeServer, probe_of: Make, bo
 def test_silent_management_costs_one_time_out(
     services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
 ) -> None:
-    """Management that never answers is waited for once, whatever is asked of it next."""
+    """Silent management is waited for once, whatever is requested next."""
     way = proxy("127.0.0.1", services.ports.management)
     way.go_deaf()
     probe = probe_of(management=f"http://u:p@127.0.0.1:{way.port}")
     started = time.monotonic()
-    for look in (probe.alarms, lambda: probe.deliveries(50, 300.0), lambda: probe.figures(300.0)):
+    for call in (probe.alarms, lambda: probe.deliveries(50, 300.0), lambda: probe.figures(300.0)):
         with pytest.raises(Unreachable, match="did not answer within 2 s"):
-            look()
+            call()
     # Less than two time-outs.
     assert time.monotonic() - started < 4
 
 
 def test_alarms_are_named(made_server: MadeServer, probe_of: Make) -> None:
-    """An alarm is told with its resource and node."""
+    """An alarm is named with its resource and node."""
     made_server.reply = Reply(
         503, b'{"status": "failed", "alarms": [{"resource": "memory", "node": "rabbit@a"}]}'
     )
@@ -277,53 +279,53 @@ def test_alarms_are_named(made_server: MadeServer, probe_of: Make) -> None:
     assert "alarm: memory on rabbit@a" in str(alarms)
 
 
-def test_jobs_without_messages_are_lost(
+def test_jobs_without_messages_are_named(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
-    """Pending jobs whose messages are gone are told; those whose message waits are not."""
-    database = Database(services.dsn)
+    """Pending jobs without a message are named; those with a ready message pass."""
+    database = DatabaseProbe(services.dsn)
     upload = aged_upload(job="pending")
     channel.basic_publish("", NAME, b"1")
-    agreement = JobAgreement(database, probe_of())
-    assert not agreement.jobs_in_queue().lost
+    consistency = JobConsistency(database, probe_of())
+    assert not consistency.jobs_in_queue().messages_lost
     channel.queue_purge(NAME)
-    jobs = agreement.jobs_in_queue()
-    assert jobs.lost
+    jobs = consistency.jobs_in_queue()
+    assert jobs.messages_lost
     assert f"1 job pending ({upload}), 0 ready" in str(jobs)
     database.close()
 
 
-def test_messages_that_are_not_acknowledged_are_not_missed(
+def test_automatic_acknowledgements_leave_jobs_unknown(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
-    """A consumer that acknowledges automatically may have any job's message; none is lost yet."""
-    database = Database(services.dsn)
+    """A consumer that acknowledges automatically may have a job's message; none is lost yet."""
+    database = DatabaseProbe(services.dsn)
     aged_upload(job="pending")
     consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
-    agreement = JobAgreement(database, probe)
+    consistency = JobConsistency(database, probe)
     until(lambda: bool(probe.figures(300.0).consumers) and probe.depth().ready == 0)
     with pytest.raises(NotOffered, match=r"what veza from .* it acknowledges automatically"):
-        agreement.jobs_in_queue()
+        consistency.jobs_in_queue()
     channel.basic_cancel(consumer)
-    assert agreement.jobs_in_queue().lost
+    assert consistency.jobs_in_queue().messages_lost
     database.close()
 
 
-def test_deliveries_that_nobody_works_on_are_told(
+def test_unprocessed_deliveries_name_their_consumer(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
-    """Messages held while jobs wait and none is at work are told with their holder."""
-    database = Database(services.dsn)
+    """Messages held while jobs wait and none runs are unprocessed, and name their consumer."""
+    database = DatabaseProbe(services.dsn)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
-    agreement = JobAgreement(database, probe)
+    consistency = JobConsistency(database, probe)
     until(lambda: probe.figures(300.0).unacknowledged == 1)
-    held = agreement.held_deliveries(300.0)
-    assert (held.unacknowledged, held.waiting) == (1, 1)
-    assert not agreement.jobs_in_queue().lost
-    assert "1 unacknowledged, held by veza from 127.0.0.1" in str(held)
+    deliveries = consistency.held_deliveries(300.0)
+    assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
+    assert not consistency.jobs_in_queue().messages_lost
+    assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
     database.close()

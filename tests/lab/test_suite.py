@@ -217,7 +217,7 @@ def test_an_id_that_nobody_has_accuses_nobody(lab: Lab, tmp_path: Path) -> None:
         "upload_status/api_agrees_with_database",
     }
     assert all(
-        run.outcome(check)["seen"].startswith("no upload has the id 7f9c; ids are written whole")
+        run.outcome(check)["seen"].startswith("no upload has the id 7f9c; write the whole id")
         for check in unreachable
     )
     assert "failed" not in run.statuses.values(), run.text
@@ -242,6 +242,6 @@ def test_an_upload_that_ended_is_not_stuck(lab: Lab, tmp_path: Path) -> None:
             connection.execute("DELETE FROM uploads WHERE id::text = %s", row)
     assert {run.outcome(check)["status"] for check in OF_STUCK_UPLOADS} == {"skipped"}, run.text
     seen = run.outcome("storage/stuck_files_exist")["seen"]
-    assert f"not stuck, so not looked at: {row[0]} (failed, 3 h old)" in seen
+    assert f"not stuck, so not checked: {row[0]} (failed, 3 h old)" in seen
     assert run.outcome("upload_status/api_agrees_with_database")["status"] == "passed"
     assert run.state == "healthy"

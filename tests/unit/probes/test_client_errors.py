@@ -1,4 +1,4 @@
-"""What the clients raise is translated in full: the base classes that the probes catch."""
+"""The base classes that the probes catch cover every error of the clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from pika import exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
-from fixtures.probes.http import client as web
+from fixtures.probes.http import client as http
 from fixtures.probes.postgres import session
 from fixtures.probes.rabbitmq import amqp
 
@@ -34,18 +34,22 @@ from fixtures.probes.rabbitmq import amqp
 )
 def test_every_http_error_is_translated(error: type[Exception]) -> None:
     """Each error of the HTTP client has a base that the probe catches."""
-    assert issubclass(error, web.failures())
+    assert issubclass(error, http.client_errors())
 
 
 def test_every_amqp_error_is_translated() -> None:
     """Each error that the AMQP client declares has a base that the probe catches."""
-    declared = [one for one in vars(exceptions).values() if isinstance(one, type)]
-    # A wrong use of the client is our own fault, and is to be seen.
+    declared = [
+        value
+        for value in vars(exceptions).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    # A wrong use of the client is a defect of ours, and must not look like an outage.
     ours = (exceptions.ReentrancyError, exceptions.DuplicateGetOkCallback)
-    caught = (*amqp.failures(), *ours)
-    assert [one for one in declared if issubclass(one, Exception)] != []
-    assert [one for one in declared if not issubclass(one, caught)] == []
-    assert issubclass(AMQPConnectorException, amqp.failures())
+    caught = (*amqp.client_errors(), *ours)
+    assert declared
+    assert [error for error in declared if not issubclass(error, caught)] == []
+    assert issubclass(AMQPConnectorException, amqp.client_errors())
 
 
 @pytest.mark.parametrize(
