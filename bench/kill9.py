@@ -49,8 +49,8 @@ def start_run(out: Path, receiver: Receiver) -> subprocess.Popen[bytes]:
         cwd=ROOT,
         env=os.environ
         | {
-            "ALERT_URLS": f"json://{receiver.place}/alerts",
-            "HEARTBEAT_URL": f"http://{receiver.place}/ping",
+            "ALERT_URLS": f"json://{receiver.address}/alerts",
+            "HEARTBEAT_URL": f"http://{receiver.address}/ping",
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -144,8 +144,8 @@ def kill9(kills: int, seed: int) -> bool:
         canaries = count_canaries(description)
         with History.to_read(out / "lab" / NAME) as opened:
             runs = opened.runs(1000)
-        alerts = [got.said["title"] for got in receiver.under("/alerts")]
-        pings = len(receiver.under("/ping"))
+        alerts = [request.json["title"] for request in receiver.requests_to("/alerts")]
+        pings = len(receiver.requests_to("/ping"))
     print(
         f"\n{killed} kills ({left_canaries} left a canary; {ended_before} runs ended before their "
         f"kill), then one run ({runs[-1].headline}): {canaries} canaries left, "

@@ -1,4 +1,4 @@
-"""A small HTTP server that keeps what it is sent: alert service, dead man's switch, gateway."""
+"""A small HTTP server that records its requests, for alerts, heartbeats and pushed metrics."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Got:
-    """One request."""
+class ReceivedRequest:
+    """One request that the receiver got."""
 
     method: str
     path: str
@@ -22,52 +22,54 @@ class Got:
     body: str
 
     @property
-    def said(self) -> dict[str, Any]:
+    def json(self) -> dict[str, Any]:
         """The JSON object in the body."""
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+        content: dict[str, Any] = json.loads(self.body)
+        return content
 
 
 class Receiver:
-    """Listens on loopback while it is entered.
+    """A server on loopback that runs while its context is entered.
 
-    `status` is what it answers; with `hold` it answers nothing until it is left.
+    It answers `status`. With `hang` it does not answer before the context is left.
     """
 
     def __init__(self) -> None:
-        self.got: list[Got] = []
+        self.requests: list[ReceivedRequest] = []
         self.status = 200
-        self.hold = False
+        self.hang = False
         self._released = threading.Event()
-        outer = self
+        receiver = self
 
         class Handler(BaseHTTPRequestHandler):
-            def _take(self) -> None:
+            def _record(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                outer.got.append(Got(self.command, self.path, dict(self.headers), body))
-                if outer.hold:
-                    outer._released.wait(60)
-                self.send_response(outer.status)
+                receiver.requests.append(
+                    ReceivedRequest(self.command, self.path, dict(self.headers), body)
+                )
+                if receiver.hang:
+                    receiver._released.wait(60)
+                self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_GET = do_POST = do_PUT = _take  # noqa: N815 - the server's names
+            do_GET = do_POST = do_PUT = _record  # noqa: N815 - the names of http.server
 
-            def log_message(self, *_said: object) -> None:
-                """Print nothing: what came is in `got`."""
+            def log_message(self, *_arguments: object) -> None:
+                """Print nothing; `requests` has everything."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
-    def place(self) -> str:
-        """Host and port."""
+    def address(self) -> str:
+        """The server's "host:port"."""
         return f"127.0.0.1:{self._server.server_port}"
 
-    def under(self, prefix: str) -> list[Got]:
-        """Return the requests whose path begins so, in their order."""
-        return [got for got in self.got if got.path.startswith(prefix)]
+    def requests_to(self, prefix: str) -> list[ReceivedRequest]:
+        """Return the requests whose path begins with `prefix`, in the order of their arrival."""
+        return [request for request in self.requests if request.path.startswith(prefix)]
 
     def __enter__(self) -> Self:
         self._thread.start()

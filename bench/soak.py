@@ -37,8 +37,8 @@ def scheduled_run(out: Path, receiver: Receiver) -> tuple[int, str]:
     environ = os.environ | {
         "VEZA_OUT": str(out),
         "VEZA_PYTHON": sys.executable,
-        "ALERT_URLS": f"json://{receiver.place}/alerts",
-        "HEARTBEAT_URL": f"http://{receiver.place}/ping",
+        "ALERT_URLS": f"json://{receiver.address}/alerts",
+        "HEARTBEAT_URL": f"http://{receiver.address}/ping",
     }
     done = subprocess.run(
         [str(ROOT / "deploy/run"), "lab"],
@@ -63,17 +63,20 @@ def soak(runs: int, fault: str) -> bool:
         for number in range(1, runs + 1):
             if number == INJECT_BEFORE:
                 lab("inject", fault)
-            before = len(receiver.got)
+            before = len(receiver.requests)
             status, headline = scheduled_run(Path(folder), receiver)
-            new = receiver.got[before:]
-            titles = [got.said["title"] if got.path == "/alerts" else got.path for got in new]
+            new = receiver.requests[before:]
+            titles = [
+                request.json["title"] if request.path == "/alerts" else request.path
+                for request in new
+            ]
             print(f"{number:>3}  exit {status}  {headline[:70]:<70}  received: {', '.join(titles)}")
             if number == HEAL_AFTER:
                 lab("heal")
-        kinds = [got.said["type"] for got in receiver.under("/alerts")]
-        pings = [got.path for got in receiver.under("/ping")]
-        for got in receiver.under("/alerts"):
-            print(f"\n{got.said['title']}\n{got.said['message']}")
+        kinds = [request.json["type"] for request in receiver.requests_to("/alerts")]
+        pings = [request.path for request in receiver.requests_to("/ping")]
+        for request in receiver.requests_to("/alerts"):
+            print(f"\n{request.json['title']}\n{request.json['message']}")
     recoveries = kinds.count("success")
     alerts = len(kinds) - recoveries
     failed = pings.count("/ping/fail")

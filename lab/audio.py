@@ -18,7 +18,7 @@ FRAMES_PER_CHUNK = 2048
 
 
 class NotAudioError(Exception):
-    """The file cannot be decoded: the user sent something else than audio."""
+    """The file cannot be decoded: the user sent a file that is not audio."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Children:
             self.stop(name)
 
     def keep_restarting(self, name: str, on: bool) -> None:
-        """Turn on or off that a child is restarted whenever it ends, as an init system does."""
+        """Turn automatic restarts of a child on or off, like those of an init system."""
         if on:
             self._restarted[name] = 0.0
         else:

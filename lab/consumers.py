@@ -30,7 +30,7 @@ OTHER_WORK_SECONDS = 0.5
 
 
 class Consumer(Protocol):
-    """Gets jobs from one source and has them processed until the worker stops."""
+    """Gets jobs from one source and processes them until the worker stops."""
 
     consuming: bool
 
@@ -129,7 +129,7 @@ class BrokerConsumer:
         try:
             job = UUID(body.decode("ascii"))
         except ValueError:
-            # A message of other work that shares the queue. It is slow, as a call of a service is.
+            # A message of other work in the same queue. It takes a while, as the call of a service.
             self._stop.wait(OTHER_WORK_SECONDS)
             return Verdict.DONE
         return self._processor.process(job)

@@ -56,7 +56,7 @@ def _install(prefix: list[str]) -> None:
 
 
 def _prefix() -> list[str] | None:
-    """Return the words before a command that runs as root; None without the right to do so."""
+    """Return the prefix that runs a command as root, None where this user cannot do that."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:

@@ -22,7 +22,7 @@ def slow(tools: FaultTools) -> None:
     tools.turn_on(seconds_per_chunk=0.3)
     completed = tools.upload(COMPLETED_UPLOADS)
     tools.wait_for_uploads(completed, "completed", "completed", 30)
-    # A job of the load generator that began before the switch would occupy a thread or end later.
+    # Let the load generator's jobs end first: each would occupy a thread or end too late.
     with tools.load_generator_stopped():
         tools.wait(lambda: not _jobs(tools, "pending", "processing"), 30, "the end of all jobs")
         tools.turn_on(seconds_per_chunk=ENDLESS_SECONDS)

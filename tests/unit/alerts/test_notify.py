@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.receiver import Got, Receiver
+from bench.receiver import ReceivedRequest, Receiver
 from reports.alerts import http_call
 from reports.alerts.maintenance import is_quiet, parse_window, read_windows
 from reports.alerts.notify import Settings, notify
@@ -70,12 +70,12 @@ def good(minute: float) -> Report:
 
 def titles(receiver: Receiver) -> list[str]:
     """The titles of the messages, in their order."""
-    return [got.said["title"] for got in receiver.under("/alerts")]
+    return [request.json["title"] for request in receiver.requests_to("/alerts")]
 
 
 def call(path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, *more: str) -> int:
     """Call the command with the receiver's address in the environment."""
-    monkeypatch.setenv("ALERTS", f"json://{receiver.place}/alerts")
+    monkeypatch.setenv("ALERTS", f"json://{receiver.address}/alerts")
     return main(["notify", str(path), "--to", "env:ALERTS", *more])
 
 
@@ -87,8 +87,8 @@ def test_an_incident_is_one_message_and_its_end_another(
     for report in reports:
         assert call(put(path, report), monkeypatch, receiver) == 0
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
-    assert [got.said["type"] for got in receiver.got] == ["failure", "success"]
-    assert f"It lasted 25 min, since {at(5)}." in receiver.got[1].said["message"]
+    assert [request.json["type"] for request in receiver.requests] == ["failure", "success"]
+    assert f"It lasted 25 min, since {at(5)}." in receiver.requests[1].json["message"]
     assert capsys.readouterr() == ("", "")
 
 
@@ -96,14 +96,16 @@ def test_a_run_that_looked_elsewhere_tells_nobody_of_an_end(
     path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A narrowed run in an incident is no recovery and no ping of health; a full one is both."""
-    monkeypatch.setenv("BEAT", f"http://{receiver.place}/ping")
+    monkeypatch.setenv("BEAT", f"http://{receiver.address}/ping")
     aside = made.recovered(started=at(10), only="storage/")
     assert aside.state == "healthy"
     for report in (bad(0), bad(5), aside, bad(15), good(20)):
         assert call(put(path, report), monkeypatch, receiver, "--heartbeat", "env:BEAT") == 0
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
-    assert f"It lasted 20 min, since {at(0)}." in receiver.under("/alerts")[1].said["message"]
-    assert [got.path for got in receiver.under("/ping")] == ["/ping/fail"] * 4 + ["/ping"]
+    assert f"It lasted 20 min, since {at(0)}." in receiver.requests_to("/alerts")[1].json["message"]
+    assert [request.path for request in receiver.requests_to("/ping")] == ["/ping/fail"] * 4 + [
+        "/ping"
+    ]
 
 
 def test_the_message_is_the_verdict_the_actions_and_a_link(
@@ -113,7 +115,7 @@ def test_the_message_is_the_verdict_the_actions_and_a_link(
     put(path, bad(0))
     base = ("--confirm", "1", "--link-base", "https://ops.example/veza/")
     assert call(path, monkeypatch, receiver, *base) == 0
-    text = receiver.got[0].said["message"]
+    text = receiver.requests[0].json["message"]
     assert text.startswith(made.incident().headline)
     assert "What to do: " in text
     assert "veza-backend-api" in text
@@ -125,21 +127,25 @@ def test_called_again_it_tells_nothing_again(
     path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second call for a report is no second bad run, message or heartbeat."""
-    monkeypatch.setenv("BEAT", f"http://{receiver.place}/ping")
+    monkeypatch.setenv("BEAT", f"http://{receiver.address}/ping")
     for report in (bad(0), bad(5), good(10)):
         put(path, report)
         for _ in range(3):
             assert call(path, monkeypatch, receiver, "--heartbeat", "env:BEAT") == 0
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
-    assert [got.path for got in receiver.under("/ping")] == ["/ping/fail", "/ping/fail", "/ping"]
+    assert [request.path for request in receiver.requests_to("/ping")] == [
+        "/ping/fail",
+        "/ping/fail",
+        "/ping",
+    ]
 
 
 def test_calls_at_the_same_instant_tell_once(path: Path, receiver: Receiver) -> None:
     """Four processes for one report send one message and one heartbeat together."""
     put(path, bad(0))
     environ = os.environ | {
-        "ALERTS": f"json://{receiver.place}/alerts",
-        "BEAT": f"http://{receiver.place}/ping",
+        "ALERTS": f"json://{receiver.address}/alerts",
+        "BEAT": f"http://{receiver.address}/ping",
     }
     command = [sys.executable, "-m", "reports", "notify", str(path), "--to", "env:ALERTS"]
     running = [
@@ -154,7 +160,10 @@ def test_calls_at_the_same_instant_tell_once(path: Path, receiver: Receiver) -> 
     assert [(process.communicate(timeout=90)[1], process.returncode) for process in running] == [
         (b"", 0)
     ] * 4
-    assert sorted(got.path.rstrip("/") for got in receiver.got) == ["/alerts", "/ping/fail"]
+    assert sorted(request.path.rstrip("/") for request in receiver.requests) == [
+        "/alerts",
+        "/ping/fail",
+    ]
 
 
 def test_a_message_that_did_not_arrive_is_sent_by_the_next_call(
@@ -170,12 +179,12 @@ def test_a_message_that_did_not_arrive_is_sent_by_the_next_call(
     sentence = "not delivered, and kept for the next call: destination 1 (json): it answered 503\n"
     assert err == 2 * sentence
     receiver.status = 200
-    receiver.got.clear()
+    receiver.requests.clear()
     assert call(path, monkeypatch, receiver) == 0
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
-    receiver.got.clear()
+    receiver.requests.clear()
     assert call(path, monkeypatch, receiver) == 0
-    assert receiver.got == []
+    assert receiver.requests == []
 
 
 def test_who_has_a_message_does_not_get_it_again(
@@ -185,7 +194,7 @@ def test_who_has_a_message_does_not_get_it_again(
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
         down = f"json://me:hunter22@127.0.0.1:{unused.getsockname()[1]}/topsecret"
-        monkeypatch.setenv("ALERTS", f"json://{receiver.place}/alerts, {down}")
+        monkeypatch.setenv("ALERTS", f"json://{receiver.address}/alerts, {down}")
         command = ["notify", str(put(path, bad(0))), "--to", "env:ALERTS", "--confirm", "1"]
         assert [main(command) for _ in range(3)] == [1, 1, 1]
     assert titles(receiver) == ["Veza live: incident"]
@@ -199,7 +208,7 @@ def test_a_service_that_never_answers_ends_with_the_deadline(
     path: Path, receiver: Receiver
 ) -> None:
     """A service that hangs costs the time that deliveries have, and does not hold the process."""
-    receiver.hold = True
+    receiver.hang = True
     code = (
         "import sys; from reports.alerts import delivery; from reports.cli import main as cli; "
         "delivery.deliver.__defaults__ = (0.5,); cli.leave(cli.main(sys.argv[1:]))"
@@ -207,7 +216,7 @@ def test_a_service_that_never_answers_ends_with_the_deadline(
     done = subprocess.run(
         [sys.executable, "-c", code, "notify", put(path, bad(0)), "--to=env:ALERTS", "--confirm=1"],
         cwd=made.ROOT,
-        env=os.environ | {"ALERTS": f"json://{receiver.place}/alerts?rto=100"},
+        env=os.environ | {"ALERTS": f"json://{receiver.address}/alerts?rto=100"},
         capture_output=True,
         text=True,
         timeout=30,
@@ -223,26 +232,26 @@ def test_maintenance_silences_messages_and_keeps_what_is_still_true(
     """Within a window nobody is told; after it what lasts is, once, since its beginning."""
     begin = datetime.fromisoformat(at(0))
     window = parse_window(f"{at(0)}/{at(60)}")
-    settings = Settings((f"json://{receiver.place}/alerts",), windows=(window,))
+    settings = Settings((f"json://{receiver.address}/alerts",), windows=(window,))
     for minute in (0, 5, 10):
         assert notify(bad(minute), put(path, bad(minute)), settings, begin.timestamp()) == []
-    assert receiver.got == []
+    assert receiver.requests == []
     after = begin.timestamp() + 3601
     assert notify(bad(60), put(path, bad(60)), settings, after) == []
     assert titles(receiver) == ["Veza live: incident"]
-    assert f"Since {at(0)}" in receiver.got[0].said["message"]
+    assert f"Since {at(0)}" in receiver.requests[0].json["message"]
 
 
 def test_an_end_within_maintenance_is_told_after_it(path: Path, receiver: Receiver) -> None:
     """Who was told of the incident hears of its end, though later."""
     begin = datetime.fromisoformat(at(0)).timestamp()
     settings = Settings(
-        (f"json://{receiver.place}/alerts",), Rule(1, 1), (parse_window(f"{at(10)}/{at(20)}"),)
+        (f"json://{receiver.address}/alerts",), Rule(1, 1), (parse_window(f"{at(10)}/{at(20)}"),)
     )
     for minute, report in ((0, bad(0)), (12, good(12)), (15, good(15)), (25, good(25))):
         assert notify(report, put(path, report), settings, begin + minute * 60) == []
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
-    assert "It lasted 12 min" in receiver.got[1].said["message"]
+    assert "It lasted 12 min" in receiver.requests[1].json["message"]
 
 
 def test_what_begins_and_ends_within_maintenance_is_never_told(
@@ -251,16 +260,16 @@ def test_what_begins_and_ends_within_maintenance_is_never_told(
     """A reboot that was announced is no news afterwards."""
     begin = datetime.fromisoformat(at(0)).timestamp()
     window = parse_window(f"{at(0)}/{at(20)}")
-    settings = Settings((f"json://{receiver.place}/alerts",), Rule(1, 1), (window,))
+    settings = Settings((f"json://{receiver.address}/alerts",), Rule(1, 1), (window,))
     for minute, report in ((5, bad(5)), (10, good(10)), (25, good(25))):
         assert notify(report, put(path, report), settings, begin + minute * 60) == []
-    assert receiver.got == []
+    assert receiver.requests == []
 
 
 def test_an_old_report_is_no_reminder(path: Path, receiver: Receiver) -> None:
     """When the runs have stopped, the last one's report is not told again and again."""
     begin = datetime.fromisoformat(at(0)).timestamp()
-    settings = Settings((f"json://{receiver.place}/alerts",), Rule(1, 1, remind_every=60))
+    settings = Settings((f"json://{receiver.address}/alerts",), Rule(1, 1, remind_every=60))
     put(path, bad(0))
     for minute in range(5):
         assert notify(bad(0), path, settings, begin + minute * 300) == []
@@ -310,27 +319,27 @@ def test_a_heartbeat_has_the_shape_of_its_service(
     failed: tuple[str, str],
 ) -> None:
     """Healthchecks, Uptime Kuma and Gatus each get a success and a failure in their own way."""
-    beat = f"http://:token1@{receiver.place}{address}"
+    beat = f"http://:token1@{receiver.address}{address}"
     for report in (good(0), bad(5)):
         assert notify(report, put(path, report), Settings(heartbeat=beat)) == []
-    for got, (method, begin) in zip(receiver.got, (healthy, failed), strict=True):
-        assert (got.method, got.path[: len(begin)]) == (method, begin)
-        assert authorization(got) == ("Bearer token1" if "endpoints" in address else "Basic")
+    for request, (method, begin) in zip(receiver.requests, (healthy, failed), strict=True):
+        assert (request.method, request.path[: len(begin)]) == (method, begin)
+        assert authorization(request) == ("Bearer token1" if "endpoints" in address else "Basic")
 
 
-def authorization(got: Got) -> str:
+def authorization(request: ReceivedRequest) -> str:
     """How the request proved itself; of Basic only the word."""
-    given = got.headers["Authorization"]
+    given = request.headers["Authorization"]
     return "Basic" if given.startswith("Basic ") else given
 
 
 def test_an_old_report_is_no_sign_of_life(path: Path, receiver: Receiver) -> None:
     """A run that left no new report is not pinged: the switch must notice that."""
     put(path, good(0))
-    settings = Settings(heartbeat=f"http://{receiver.place}/ping")
+    settings = Settings(heartbeat=f"http://{receiver.address}/ping")
     for _ in range(3):
         assert notify(good(0), path, settings) == []
-    assert len(receiver.got) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_a_heartbeat_that_fails_is_one_sentence_and_sent_again(
@@ -339,13 +348,13 @@ def test_a_heartbeat_that_fails_is_one_sentence_and_sent_again(
     """A switch that refuses, hangs or is away costs one sentence, without its address' secret."""
     monkeypatch.setattr(http_call.call, "__defaults__", ("", None, 0.3))
     put(path, good(0))
-    monkeypatch.setenv("BEAT", f"http://{receiver.place}/hushhush")
+    monkeypatch.setenv("BEAT", f"http://{receiver.address}/hushhush")
     command = ["notify", str(path), "--heartbeat", "env:BEAT"]
     receiver.status = 404
     assert main(command) == 1
-    receiver.hold = True
+    receiver.hang = True
     assert main(command) == 1
-    receiver.hold, receiver.status = False, 200
+    receiver.hang, receiver.status = False, 200
     assert main(command) == 0
     monkeypatch.setenv("BEAT", "http://127.0.0.1:1/hushhush")
     put(path, good(5))
@@ -379,7 +388,7 @@ def test_an_address_that_is_not_there_is_one_sentence(
 
 def test_an_address_that_apprise_does_not_know_is_told(path: Path, receiver: Receiver) -> None:
     """It does not keep the others from being told."""
-    addresses = ("nonsense://hunter22", f"json://{receiver.place}/alerts")
+    addresses = ("nonsense://hunter22", f"json://{receiver.address}/alerts")
     (problem,) = notify(bad(0), put(path, bad(0)), Settings(addresses, Rule(1, 1)))
     assert problem.endswith("destination 1 (nonsense): it is no address that apprise knows")
     assert titles(receiver) == ["Veza live: incident"]
@@ -391,11 +400,11 @@ def test_without_a_history_the_switch_is_told(path: Path, receiver: Receiver) ->
     path.with_name(history.NAME).unlink()
     path.with_name(history.NAME).mkdir()
     settings = Settings(
-        (f"json://{receiver.place}/alerts",), heartbeat=f"http://{receiver.place}/p"
+        (f"json://{receiver.address}/alerts",), heartbeat=f"http://{receiver.address}/p"
     )
     (problem,) = notify(good(0), path, settings)
     assert problem.startswith("nobody was told, ")
-    assert [got.path for got in receiver.got] == ["/p/fail"]
+    assert [request.path for request in receiver.requests] == ["/p/fail"]
 
 
 def test_a_history_of_before_gets_what_notify_needs(path: Path, receiver: Receiver) -> None:
@@ -406,7 +415,7 @@ def test_a_history_of_before_gets_what_notify_needs(path: Path, receiver: Receiv
             other.execute(f"DROP TABLE {table}")
         other.execute("ALTER TABLE checks DROP COLUMN role")
         other.execute("PRAGMA user_version = 1")
-    settings = Settings((f"json://{receiver.place}/alerts",), Rule(1, 1))
+    settings = Settings((f"json://{receiver.address}/alerts",), Rule(1, 1))
     assert notify(bad(5), path, settings) == []
     assert titles(receiver) == ["Veza live: incident"]
     with history.History.to_read(path.with_name(history.NAME)) as opened:
@@ -430,7 +439,7 @@ def test_a_log_line_calls_nobody(path: Path, receiver: Receiver) -> None:
     report = made.report(
         ["signal/no_upload_is_stuck"], seen="stuck: @everyone <!channel>", started=at(0)
     )
-    notify(report, put(path, report), Settings((f"json://{receiver.place}/alerts",), Rule(1, 1)))
-    text = receiver.got[0].said["message"]
+    notify(report, put(path, report), Settings((f"json://{receiver.address}/alerts",), Rule(1, 1)))
+    text = receiver.requests[0].json["message"]
     assert "@everyone" not in text
     assert "<!channel" not in text

@@ -37,10 +37,10 @@ def report(tmp_path: Path) -> Path:
 
 def test_the_metrics_replace_the_target_s_group(report: Path, gateway: Receiver) -> None:
     """One PUT to the group of job and target, with metrics that Prometheus can read."""
-    assert main(["push", str(report), "--to", f"http://{gateway.place}/prefix/"]) == 0
-    (got,) = gateway.got
-    assert (got.method, got.path) == ("PUT", "/prefix/metrics/job/veza_checks/target/live")
-    names = {family.name for family in text_string_to_metric_families(got.body)}
+    assert main(["push", str(report), "--to", f"http://{gateway.address}/prefix/"]) == 0
+    (request,) = gateway.requests
+    assert (request.method, request.path) == ("PUT", "/prefix/metrics/job/veza_checks/target/live")
+    names = {family.name for family in text_string_to_metric_families(request.body)}
     assert "veza_checks_run_state" in names
 
 
@@ -50,10 +50,10 @@ def test_the_name_of_a_target_stays_one_part_of_the_path(
     """A name with spaces and signs is quoted; a password goes as a header."""
     path = tmp_path / "report.json"
     path.write_text(to_json(made.incident()).replace('"name": "live"', '"name": "a b?c"', 1))
-    monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{gateway.place}")
+    monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{gateway.address}")
     assert main(["push", str(path), "--to", "env:GATEWAY"]) == 0
-    assert gateway.got[0].path == "/metrics/job/veza_checks/target/a%20b%3Fc"
-    assert gateway.got[0].headers["Authorization"].startswith("Basic ")
+    assert gateway.requests[0].path == "/metrics/job/veza_checks/target/a%20b%3Fc"
+    assert gateway.requests[0].headers["Authorization"].startswith("Basic ")
 
 
 def test_a_gateway_that_does_not_take_it_is_one_sentence(
@@ -62,15 +62,15 @@ def test_a_gateway_that_does_not_take_it_is_one_sentence(
     """Refused, silent or away: exit status 1 in time, and one sentence."""
     monkeypatch.setattr(http_call.call, "__defaults__", ("", None, 0.3))
     gateway.status = 400
-    command = ["push", str(report), "--to", f"http://{gateway.place}"]
+    command = ["push", str(report), "--to", f"http://{gateway.address}"]
     assert main(command) == 1
-    gateway.hold = True
+    gateway.hang = True
     assert main(command) == 1
     assert main(["push", str(report), "--to", "http://127.0.0.1:1"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        f"not delivered: {gateway.place}: it answered 400",
-        f"not delivered: {gateway.place}: no answer within 0.3 s",
+        f"not delivered: {gateway.address}: it answered 400",
+        f"not delivered: {gateway.address}: no answer within 0.3 s",
         "not delivered: 127.0.0.1:1: connection refused",
     ]
 
