@@ -1,4 +1,4 @@
-"""One lab for the tests of the lab itself: started once a session, ended with it."""
+"""Fixture `lab`: one lab for all tests of a session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A healthy lab with all that this machine offers; a test that breaks it heals it."""
+    """A healthy lab with every service that this machine has; a test that breaks it heals it."""
     with tempfile.TemporaryDirectory(prefix="veza-test-") as folder:
         directory = Path(folder)
         running = lifecycle.up(directory, owner=os.getpid())

@@ -1,4 +1,4 @@
-"""An upload API on loopback that does what it is told, however ill-mannered."""
+"""Fixture `made_api`: an upload API on loopback whose behaviour a test sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.serving import LoopbackServer, Quiet
+from tests.lab.serving import LoopbackServer, QuietHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,11 @@ TRACK = "/api/v1/tracks/{track_id}"
 
 @dataclass
 class Manners:
-    """How the made API behaves; the last of `statuses` is repeated, 404 means that it lost it."""
+    """Behaviour of the API: its answers in order, of which the last one repeats.
+
+    A number among `statuses` is an HTTP status. A `silent` API never answers a POST, a `mute` one
+    never answers a DELETE. With `shown_after`, a deleted upload is still served.
+    """
 
     posts: list[tuple[int, dict[str, Any], dict[str, str]]] = field(
         default_factory=lambda: [(202, {"data": {"upload_id": "u1", "status": "uploading"}}, {})]
@@ -37,36 +41,36 @@ class Manners:
 
 
 class MadeApi(LoopbackServer):
-    """An upload API on loopback with these manners; it keeps what it was asked."""
+    """Upload API on loopback with these manners; `asked` has the requests it got."""
 
     def __init__(self) -> None:
-        super().__init__(Asked)
+        super().__init__(MadeApiHandler)
         self.manners = Manners()
         self.asked: list[tuple[str, str, str, bytes]] = []
         self.deleted = False
 
 
-class Asked(Quiet, BaseHTTPRequestHandler):
-    """Answers as the server's manners are."""
+class MadeApiHandler(QuietHandler, BaseHTTPRequestHandler):
+    """Answers as the server's manners say."""
 
     server: MadeApi
 
-    def _note(self) -> None:
+    def _record(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         agent = self.headers.get("User-Agent", "")
         self.server.asked.append((self.command, self.path, agent, body))
 
-    def _answer(self, status: int, told: object, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(told).encode()
+    def _answer(self, status: int, data: object, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(data).encode()
         self.send_response(status)
-        sent = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        for name, value in (sent | (headers or {})).items():
+        standard = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in (standard | (headers or {})).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        self._note()
+        self._record()
         if self.server.manners.silent:
             self.server.ended.wait(30)
             return
@@ -74,7 +78,7 @@ class Asked(Quiet, BaseHTTPRequestHandler):
         self._answer(*(posts.pop(0) if len(posts) > 1 else posts[0]))
 
     def do_DELETE(self) -> None:
-        self._note()
+        self._record()
         if self.server.manners.mute:
             self.server.ended.wait(30)
             return
@@ -83,25 +87,25 @@ class Asked(Quiet, BaseHTTPRequestHandler):
         self._answer(status, {})
 
     def do_GET(self) -> None:
-        self._note()
+        self._record()
         manners = self.server.manners
         if self.server.deleted:
             self._answer(404, {"error": {"message": "no such upload"}})
         elif "/tracks/" in self.path:
             self._answer(200, manners.track)
         else:
-            left = manners.statuses
-            status = left.pop(0) if len(left) > 1 else left[0]
+            statuses = manners.statuses
+            status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
             if isinstance(status, int):
                 self._answer(status, {})
             else:
-                told = {"id": manners.told_id, "status": status, "error_message": "disk on fire"}
-                self._answer(200, {"data": told})
+                data = {"id": manners.told_id, "status": status, "error_message": "disk on fire"}
+                self._answer(200, {"data": data})
 
 
 @pytest.fixture
 def made_api() -> Iterator[MadeApi]:
-    """The made API, well-mannered until a test tells it otherwise."""
+    """An upload API that accepts and completes an upload until a test sets another behaviour."""
     server = MadeApi()
     with server.serving():
         yield server

@@ -1,4 +1,4 @@
-"""Faults between a client and a real server: a TCP proxy that can be stopped, go deaf, and cut."""
+"""Fixture `proxy`: TCP proxies that put faults between a client and a real server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """Listens on a port of 127.0.0.1 and passes bytes to and from `server` (host, port).
-
-    After `stop()` connections are refused; after `go_deaf()` they are accepted, and nothing is
-    passed on, also not on those that are open; `cut()` ends those that are open.
-    """
+    """TCP proxy on a free port of 127.0.0.1 for `server` (host, port)."""
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._server = server
@@ -35,7 +31,7 @@ class Proxy:
         self._thread.start()
 
     def stop(self) -> None:
-        """Refuse connections from now on, and end those that are open."""
+        """Refuse new connections and close the open ones."""
         with self._lock:
             if self._listener is not None:
                 self._selector.unregister(self._listener)
@@ -44,17 +40,17 @@ class Proxy:
         self.cut()
 
     def go_deaf(self) -> None:
-        """Accept connections without ever answering."""
+        """Accept connections and forward nothing, also on the open ones."""
         self._deaf = True
 
     def cut(self) -> None:
-        """End every open connection."""
+        """Close the open connections."""
         with self._lock:
-            for one in list(self._peers):
-                self._end(one)
+            for connection in list(self._peers):
+                self._end(connection)
 
     def close(self) -> None:
-        """End the proxy and its thread."""
+        """Stop the proxy and its thread."""
         self.stop()
         self._ended = True
         self._thread.join(5)
@@ -67,7 +63,7 @@ class Proxy:
                     if key.fileobj is self._listener:
                         self._accept(self._listener)
                     elif isinstance(key.fileobj, socket.socket) and not self._deaf:
-                        self._pass_on(key.fileobj)
+                        self._forward(key.fileobj)
 
     def _accept(self, listener: socket.socket) -> None:
         client, _ = listener.accept()
@@ -76,38 +72,38 @@ class Proxy:
         except OSError:
             client.close()
             return
-        for one, other in ((client, server), (server, client)):
-            self._peers[one] = other
-            self._selector.register(one, selectors.EVENT_READ)
+        for connection, peer in ((client, server), (server, client)):
+            self._peers[connection] = peer
+            self._selector.register(connection, selectors.EVENT_READ)
 
-    def _pass_on(self, one: socket.socket) -> None:
-        if one not in self._peers:
+    def _forward(self, connection: socket.socket) -> None:
+        if connection not in self._peers:
             return
         with contextlib.suppress(OSError):
-            if data := one.recv(65536):
-                self._peers[one].sendall(data)
+            if data := connection.recv(65536):
+                self._peers[connection].sendall(data)
                 return
-        self._end(one)
+        self._end(connection)
 
-    def _end(self, one: socket.socket) -> None:
-        other = self._peers.pop(one, None)
-        if other is not None:
-            self._peers.pop(other, None)
-        for each in (one, other):
-            if each is not None and each.fileno() >= 0:
-                self._selector.unregister(each)
-                each.close()
+    def _end(self, connection: socket.socket) -> None:
+        peer = self._peers.pop(connection, None)
+        if peer is not None:
+            self._peers.pop(peer, None)
+        for end in (connection, peer):
+            if end is not None and end.fileno() >= 0:
+                self._selector.unregister(end)
+                end.close()
 
 
 @pytest.fixture
 def proxy() -> Iterator[Callable[[str, int], Proxy]]:
-    """Make proxies before servers; each is ended after the test."""
-    made: list[Proxy] = []
+    """Make proxies for servers; each is stopped after the test."""
+    proxies: list[Proxy] = []
 
     def make(host: str, port: int) -> Proxy:
-        made.append(Proxy((host, port)))
-        return made[-1]
+        proxies.append(Proxy((host, port)))
+        return proxies[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for proxy in proxies:
+        proxy.close()

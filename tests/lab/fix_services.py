@@ -1,4 +1,4 @@
-"""What the probes are tested against: the lab's real services, and servers that answer nonsense."""
+"""Fixtures for the probes: the lab's real services, and a server with a set reply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.lab.serving import LoopbackServer, Quiet
+from tests.lab.serving import LoopbackServer, QuietHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,49 +21,52 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def services(lab: Lab) -> Lab:
-    """The session's lab: the probes' tests break none of it for good."""
+    """The session's lab, which the tests of the probes leave healthy."""
     return lab
 
 
 @pytest.fixture
 def owner(services: Lab) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A session of the application, which may write."""
+    """A database session of the application, which may write."""
     with psycopg.connect(services.owner_dsn, autocommit=True) as session:
         yield session
 
 
 @dataclass
 class Reply:
-    """What a made server says: `body` in one piece, or one byte every `drip` seconds."""
+    """Reply of a ReplyServer: `body` at once, or one byte every `drip` seconds."""
 
     status: int = 200
     body: bytes = b"{}"
-    kind: str = "application/json"
+    media_type: str = "application/json"
     drip: float = 0.0
     location: str = ""
 
 
-class MadeServer(LoopbackServer):
-    """An HTTP server that gives the same reply to every request and keeps what it was asked."""
+class ReplyServer(LoopbackServer):
+    """HTTP server with one reply, or one for each path of `replies`.
+
+    `requests` has the method, path and Authorization header of each request.
+    """
 
     def __init__(self) -> None:
-        super().__init__(Handler)
+        super().__init__(ReplyHandler)
         self.reply = Reply()
         self.replies: dict[str, Reply] = {}
-        self.asked: list[tuple[str, str, str | None]] = []
+        self.requests: list[tuple[str, str, str | None]] = []
 
 
-class Handler(Quiet, BaseHTTPRequestHandler):
+class ReplyHandler(QuietHandler, BaseHTTPRequestHandler):
     """Answers with the server's reply."""
 
-    server: MadeServer
+    server: ReplyServer
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        self.server.asked.append((self.command, self.path, self.headers.get("Authorization")))
+        self.server.requests.append((self.command, self.path, self.headers.get("Authorization")))
         reply = self.server.replies.get(path, self.server.reply)
         self.send_response(reply.status)
-        self.send_header("Content-Type", reply.kind)
+        self.send_header("Content-Type", reply.media_type)
         self.send_header("Content-Length", str(len(reply.body)))
         if reply.location:
             self.send_header("Location", reply.location)
@@ -80,9 +83,9 @@ class Handler(Quiet, BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def made_server() -> Iterator[MadeServer]:
-    """A server that answers what the test tells it to."""
-    server = MadeServer()
+def reply_server() -> Iterator[ReplyServer]:
+    """A server whose reply the test sets."""
+    server = ReplyServer()
     with server.serving():
         yield server
 
@@ -91,8 +94,8 @@ def made_server() -> Iterator[MadeServer]:
 def aged_upload(
     owner: psycopg.Connection[tuple[Any, ...]],
 ) -> Iterator[Callable[..., str]]:
-    """Insert uploads with or without a job, as old as wanted; they are removed afterwards."""
-    made: list[str] = []
+    """Insert uploads `minutes` old, with or without a job; they are deleted after the test."""
+    upload_ids: list[str] = []
 
     def make(
         status: str = "uploading",
@@ -109,10 +112,10 @@ def aged_upload(
             (status, minutes, minutes, error),
         ).fetchone()
         assert row is not None
-        made.append(row[0])
+        upload_ids.append(row[0])
         if job is not None:
             ended = minutes - 1 if job in ("completed", "failed") else None
-            began = started if started is not None else ended
+            began = ended if started is None else started
             owner.execute(
                 "INSERT INTO job_queue (id, type, payload, status, created_at, started_at,"
                 " completed_at) VALUES (gen_random_uuid(), 'process_upload',"
@@ -124,13 +127,13 @@ def aged_upload(
         return str(row[0])
 
     yield make
-    owner.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = ANY(%s)", (made,))
-    owner.execute("DELETE FROM uploads WHERE id::text = ANY(%s)", (made,))
+    owner.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = ANY(%s)", (upload_ids,))
+    owner.execute("DELETE FROM uploads WHERE id::text = ANY(%s)", (upload_ids,))
 
 
 @contextmanager
 def locked(dsn: str, table: str) -> Iterator[int]:
-    """Hold `table` as a migration does; gives the session's process id."""
+    """Lock `table` as a migration does; yields the session's process id."""
     with psycopg.connect(dsn, application_name="a-migration") as session:
         session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         yield session.info.backend_pid

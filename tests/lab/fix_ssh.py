@@ -1,4 +1,4 @@
-"""An OpenSSH server on loopback, with keys of its own, for as long as the tests want it."""
+"""Fixtures `ssh_server` and `shell`: an OpenSSH server on loopback with its own keys."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 START_SECONDS = 10.0
-SEPARATION = Path("/run/sshd")
-"""Where sshd, run by root, locks up the process that talks to strangers."""
-OURS = "made-by-tests"
+PRIVSEP_DIR = Path("/run/sshd")
+"""Directory to which sshd, run by root, confines its unprivileged process."""
+MARKER = "made-by-tests"
 
 
 @dataclass(frozen=True)
 class SshServer:
-    """A running server and what a client needs to be let in."""
+    """A running server, and the keys and configuration of its client."""
 
     folder: Path
     port: int
@@ -38,16 +38,16 @@ class SshServer:
 
     @property
     def spec(self) -> str:
-        """The server as a host spec."""
+        """Host spec of the server."""
         return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}"
 
     @property
     def identity(self) -> str:
-        """The key that is let in."""
+        """Path of the private key that the server accepts."""
         return str(self.folder / "user")
 
     def config(self, name: str = "known", known_hosts: str = "known_hosts") -> str:
-        """Write a client configuration that believes only `known_hosts`; returns its path."""
+        """Write a client configuration that trusts only `known_hosts`; returns its path."""
         path = self.folder / f"{name}.conf"
         path.write_text(
             f"Host *\n  UserKnownHostsFile {self.folder / known_hosts}\n"
@@ -56,7 +56,7 @@ class SshServer:
         return str(path)
 
     def shell(self, timeout: float = 5.0) -> Shell:
-        """Return a Shell that gets in."""
+        """Return a Shell on the server."""
         return Shell(
             self.spec, timeout=timeout, ssh_config=self.config(), ssh_identity=self.identity
         )
@@ -64,7 +64,7 @@ class SshServer:
 
 @pytest.fixture(scope="session")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    """A server that lets the user who runs the tests in, by key."""
+    """A server that accepts the user who runs the tests, by key."""
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if sshd is None or shutil.which("ssh") is None:
         pytest.skip("there is no sshd here: apt-get install openssh-server")
@@ -93,7 +93,7 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         "PermitRootLogin prohibit-password\n"
     )
     log = folder / "sshd.log"
-    with separation() if os.geteuid() == 0 else nullcontext():
+    with privsep_dir() if os.geteuid() == 0 else nullcontext():
         process = subprocess.Popen(
             [sshd, "-D", "-f", str(folder / "sshd.conf"), "-E", str(log)], stdin=subprocess.DEVNULL
         )
@@ -107,50 +107,50 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 
 
 @contextmanager
-def separation() -> Iterator[None]:
-    """Keep sshd's directory while any process that tests needs it; the last one removes it."""
+def privsep_dir() -> Iterator[None]:
+    """Keep sshd's directory while any test process needs it; the last one removes it."""
     while True:
         with suppress(FileExistsError):
-            SEPARATION.mkdir(mode=0o755)
-            (SEPARATION / OURS).touch()
-        # Once more where the one that was the last until now removes it meanwhile.
+            PRIVSEP_DIR.mkdir(mode=0o755)
+            (PRIVSEP_DIR / MARKER).touch()
+        # Another process may remove it between mkdir and the lock: then try again.
         with suppress(FileNotFoundError):
-            held = os.open(SEPARATION, os.O_RDONLY)
-            fcntl.flock(held, fcntl.LOCK_SH)
-            if os.fstat(held).st_nlink:
+            descriptor = os.open(PRIVSEP_DIR, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if os.fstat(descriptor).st_nlink:
                 break
-            os.close(held)
+            os.close(descriptor)
     try:
         yield
     finally:
         with suppress(BlockingIOError):
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if (SEPARATION / OURS).exists():
-                (SEPARATION / OURS).unlink()
-                SEPARATION.rmdir()
-        os.close(held)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (PRIVSEP_DIR / MARKER).exists():
+                (PRIVSEP_DIR / MARKER).unlink()
+                PRIVSEP_DIR.rmdir()
+        os.close(descriptor)
 
 
 @pytest.fixture(params=["local", "ssh"])
 def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
-    """A host to look at: this machine as it is, and this machine through ssh."""
+    """A shell on this machine: directly, and through ssh."""
     if request.param == "local":
-        opened = Shell("local://")
+        shell = Shell("local://")
     else:
-        opened = request.getfixturevalue("ssh_server").shell()
-    yield opened
-    opened.close()
+        shell = request.getfixturevalue("ssh_server").shell()
+    yield shell
+    shell.close()
 
 
 def free_port() -> int:
     """Return a TCP port of loopback on which nothing listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    """Say whether something accepts connections on a port of loopback."""
+    """Return whether a server accepts connections on a port of loopback."""
     with socket.socket() as client:
         client.settimeout(1)
         return client.connect_ex(("127.0.0.1", port)) == 0

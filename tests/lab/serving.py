@@ -1,4 +1,4 @@
-"""HTTP servers on loopback that tests make: what they all need."""
+"""Base of the HTTP servers that tests run on loopback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Listens on a free port; `ended` tells its handlers, that may be waiting, to give up."""
+    """HTTP server on a free port; `ended` is set to release handlers that wait."""
 
     daemon_threads = True
 
@@ -23,12 +23,12 @@ class LoopbackServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Base URL of the server."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """Answer in a thread of its own, until left."""
+        """Context in which a thread answers requests."""
         thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
@@ -40,10 +40,10 @@ class LoopbackServer(ThreadingHTTPServer):
             self.server_close()
 
 
-class Quiet:
-    """A handler that keeps connections open, as a real server does, and prints nothing."""
+class QuietHandler:
+    """Mixin for request handlers: keeps connections open, as real servers do, and logs nothing."""
 
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
+        """Log nothing."""

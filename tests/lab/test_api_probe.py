@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
-    from tests.lab.fix_services import MadeServer
+    from tests.lab.fix_services import ReplyServer
 
 SECRET = "a-very-secret-token"
 
@@ -144,18 +144,18 @@ def test_closed_connection_is_opened_again(
     assert probe.readiness().ok
 
 
-def test_drip_feeding_server_ends_in_time(probe_of: Make, made_server: MadeServer) -> None:
+def test_drip_feeding_server_ends_in_time(probe_of: Make, reply_server: ReplyServer) -> None:
     """A server that sends single bytes is cut off at the time limit of the whole call."""
-    made_server.reply = Reply(body=b"x" * 1000, drip=0.05)
+    reply_server.reply = Reply(body=b"x" * 1000, drip=0.05)
     started = time.monotonic()
-    assert "did not answer within 0.4 s" in str(probe_of(made_server.url, timeout=0.4).reach())
+    assert "did not answer within 0.4 s" in str(probe_of(reply_server.url, timeout=0.4).reach())
     assert time.monotonic() - started < 1.5
 
 
-def test_large_answer_is_refused(probe_of: Make, made_server: MadeServer) -> None:
+def test_large_answer_is_refused(probe_of: Make, reply_server: ReplyServer) -> None:
     """An answer of more than a mebibyte is refused."""
-    made_server.reply = Reply(body=b"x" * (2**20 + 1))
-    assert "more than 1 MiB" in str(probe_of(made_server.url).reach())
+    reply_server.reply = Reply(body=b"x" * (2**20 + 1))
+    assert "more than 1 MiB" in str(probe_of(reply_server.url).reach())
 
 
 @pytest.mark.parametrize(
@@ -167,14 +167,14 @@ def test_large_answer_is_refused(probe_of: Make, made_server: MadeServer) -> Non
     ],
 )
 def test_wrong_answers_fail_reach(
-    probe_of: Make, made_server: MadeServer, reply: Reply, message: str
+    probe_of: Make, reply_server: ReplyServer, reply: Reply, message: str
 ) -> None:
     """Server errors, redirects and HTML pages fail reach, each with its own message."""
-    made_server.reply = reply
-    reach = probe_of(made_server.url).reach()
+    reply_server.reply = reply
+    reach = probe_of(reply_server.url).reach()
     assert not reach.ok
     assert message in str(reach)
-    assert len(made_server.asked) == 1
+    assert len(reply_server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -182,78 +182,78 @@ def test_wrong_answers_fail_reach(
     [b"{", b"[]", b"null", b'{"data": 3}', b'{"data": {"status": 7}}', b"\xff\xfe", b"[" * 9**5],
 )
 def test_malformed_answers_are_unreachable(
-    probe_of: Make, made_server: MadeServer, body: bytes
+    probe_of: Make, reply_server: ReplyServer, body: bytes
 ) -> None:
     """An answer without a status makes it unreachable, whatever it contains."""
-    made_server.reply = Reply(body=body)
+    reply_server.reply = Reply(body=body)
     with pytest.raises(Unreachable, match="answers no status for upload x"):
-        probe_of(made_server.url).statuses((Subject("x"),), 600.0)
+        probe_of(reply_server.url).statuses((Subject("x"),), 600.0)
 
 
 @pytest.mark.parametrize(
     "progress", [None, "full", True, float("inf"), float("nan"), 10**400, {}, [1]]
 )
 def test_invalid_progress_is_ignored(
-    probe_of: Make, made_server: MadeServer, progress: object
+    probe_of: Make, reply_server: ReplyServer, progress: object
 ) -> None:
     """A progress that is not a percentage leaves the status readable."""
-    made_server.reply = Reply(body=status_body(progress=progress))
-    statuses = probe_of(made_server.url).statuses((Subject("x", age_seconds=900.0),), 600.0)
+    reply_server.reply = Reply(body=status_body(progress=progress))
+    statuses = probe_of(reply_server.url).statuses((Subject("x", age_seconds=900.0),), 600.0)
     assert statuses.uploads[0].progress is None, str(statuses)
     assert len(statuses.stuck) == 1
 
 
-def test_upload_unknown_to_the_api_has_no_status(probe_of: Make, made_server: MadeServer) -> None:
+def test_upload_unknown_to_the_api_has_no_status(probe_of: Make, reply_server: ReplyServer) -> None:
     """An upload on which the API answers 404 has no status and is no error."""
-    made_server.reply = Reply(404)
-    statuses = probe_of(made_server.url).statuses((Subject("x"),), 600.0)
+    reply_server.reply = Reply(404)
+    statuses = probe_of(reply_server.url).statuses((Subject("x"),), 600.0)
     assert (statuses.uploads[0].status, statuses.uploads[0].http_status) == (None, 404)
     assert "x (HTTP 404)" in str(statuses)
 
 
-def test_missing_worker_health_is_not_offered(probe_of: Make, made_server: MadeServer) -> None:
+def test_missing_worker_health_is_not_offered(probe_of: Make, reply_server: ReplyServer) -> None:
     """An API without the worker's health route is skipped, and the preventive action named."""
-    made_server.replies["/health/worker"] = Reply(404)
+    reply_server.replies["/health/worker"] = Reply(404)
     with pytest.raises(NotOffered, match="preventive action is to add it"):
-        probe_of(made_server.url).worker_health()
+        probe_of(reply_server.url).worker_health()
 
 
-def test_readiness_names_unhealthy_parts(probe_of: Make, made_server: MadeServer) -> None:
+def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServer) -> None:
     """An API that is not ready names its unhealthy parts."""
     body = json.dumps({"status": "ok", "checks": {"db": "ok", "queue": "connection lost"}})
-    made_server.replies["/readyz"] = Reply(503, body.encode())
-    readiness = probe_of(made_server.url).readiness()
+    reply_server.replies["/readyz"] = Reply(503, body.encode())
+    readiness = probe_of(reply_server.url).readiness()
     assert not readiness.ok
     assert readiness.reasons == ("checks queue: connection lost",)
 
 
-def test_only_get_is_sent_and_ids_are_quoted(probe_of: Make, made_server: MadeServer) -> None:
+def test_only_get_is_sent_and_ids_are_quoted(probe_of: Make, reply_server: ReplyServer) -> None:
     """Special characters of an id are quoted in the path; health routes get no token."""
-    made_server.reply = Reply(body=status_body())
-    probe = probe_of(made_server.url)
+    reply_server.reply = Reply(body=status_body())
+    probe = probe_of(reply_server.url)
     probe.statuses((Subject("a/../b?c=d#e"),), 600.0)
     probe.readiness()
-    assert {verb for verb, _, _ in made_server.asked} == {"GET"}
-    assert made_server.asked[1][1] == "/api/v1/uploads/a%2F..%2Fb%3Fc%3Dd%23e/status"
-    assert made_server.asked[1][2] == f"Bearer {SECRET}"
-    assert made_server.asked[2][1:] == ("/readyz", None)
+    assert {verb for verb, _, _ in reply_server.requests} == {"GET"}
+    assert reply_server.requests[1][1] == "/api/v1/uploads/a%2F..%2Fb%3Fc%3Dd%23e/status"
+    assert reply_server.requests[1][2] == f"Bearer {SECRET}"
+    assert reply_server.requests[2][1:] == ("/readyz", None)
 
 
 @pytest.mark.parametrize("token", ["line\nbreak-secret", "é-secret", "\0secret"])
 def test_token_that_cannot_be_sent_stays_secret(
-    probe_of: Make, made_server: MadeServer, token: str
+    probe_of: Make, reply_server: ReplyServer, token: str
 ) -> None:
     """A token that no HTTP header can carry appears in no message."""
-    message = str(probe_of(made_server.url, token).reach())
+    message = str(probe_of(reply_server.url, token).reach())
     assert "cannot be sent in HTTP" in message
     assert "secret" not in message
 
 
-def test_track_is_served_with_200_and_json(probe_of: Make, made_server: MadeServer) -> None:
+def test_track_is_served_with_200_and_json(probe_of: Make, reply_server: ReplyServer) -> None:
     """A track counts as served with HTTP 200 and JSON only."""
-    probe = probe_of(made_server.url)
+    probe = probe_of(reply_server.url)
     assert probe.track("x").served
-    made_server.reply = Reply(500)
+    reply_server.reply = Reply(500)
     assert not probe.track("x").served
-    made_server.reply = Reply(body=b"not json")
+    reply_server.reply = Reply(body=b"not json")
     assert not probe.track("x").served

@@ -169,18 +169,18 @@ def test_zero_time_is_a_missing_start_time(
 ) -> None:
     """Go's zero time counts as a missing start time: the job was never started."""
     aged_upload(job="pending", minutes=3)
-    late = aged_upload(job="pending", minutes=9)
+    waiting = aged_upload(job="pending", minutes=9)
     hung = aged_upload("processing", job="processing", minutes=30)
     owner.execute(
         "UPDATE job_queue SET started_at = '0001-01-01 00:00:00+00'"
         " WHERE created_at < now() - interval '2 min' AND status IN ('pending', 'processing')"
     )
     pending, running = probe.pending_jobs(300.0, 300.0), probe.running_jobs(300.0)
-    assert (pending.upload_ids, running.upload_ids) == ((late,), (hung,))
+    assert (pending.upload_ids, running.upload_ids) == ((waiting,), (hung,))
     assert 540 <= pending.oldest_seconds < 600
     assert 1800 <= running.oldest_seconds < 1860
     assert probe.overdue_processing(300.0).oldest_seconds < 1860
-    assert probe.active_jobs(300.0).upload_ids == (late,)
+    assert probe.active_jobs(300.0).upload_ids == (waiting,)
 
 
 def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:

@@ -14,7 +14,7 @@ from tests.lab.fix_services import Reply
 
 if TYPE_CHECKING:
     from lab.state import Lab
-    from tests.lab.fix_services import MadeServer
+    from tests.lab.fix_services import ReplyServer
 
 Make = Callable[[str], MetricsProbe]
 GAUGE = b'# TYPE veza_file_uploads_total gauge\nveza_file_uploads_total{status="%s"} %s\n'
@@ -42,39 +42,39 @@ def test_healthy_metrics_are_read(services: Lab, probe_of: Make) -> None:
     assert probe.processing_time().seconds < 60
 
 
-def test_one_scrape_answers_everything(made_server: MadeServer, probe_of: Make) -> None:
+def test_one_scrape_answers_everything(reply_server: ReplyServer, probe_of: Make) -> None:
     """One GET without the token serves all questions."""
-    made_server.reply = Reply(body=GAUGE % (b"uploading", b"3"), kind="text/plain")
-    probe = probe_of(made_server.url)
+    reply_server.reply = Reply(body=GAUGE % (b"uploading", b"3"), media_type="text/plain")
+    probe = probe_of(reply_server.url)
     assert probe.uploading().value == 3
     assert probe.served().missing == ()
-    assert made_server.asked == [("GET", "/metrics", None)]
+    assert reply_server.requests == [("GET", "/metrics", None)]
 
 
-def test_absent_series_is_not_zero(made_server: MadeServer, probe_of: Make) -> None:
+def test_absent_series_is_not_zero(reply_server: ReplyServer, probe_of: Make) -> None:
     """An absent series is skipped as unknown, never taken for zero."""
-    made_server.reply = Reply(body=GAUGE % (b"completed", b"3"))
-    probe = probe_of(made_server.url)
+    reply_server.reply = Reply(body=GAUGE % (b"completed", b"3"))
+    probe = probe_of(reply_server.url)
     with pytest.raises(NotOffered, match="the number is unknown"):
         probe.uploading()
     with pytest.raises(NotOffered, match="preventive action is to add veza_upload_processing"):
         probe.processing_time()
 
 
-def test_counter_is_not_read_as_a_gauge(made_server: MadeServer, probe_of: Make) -> None:
+def test_counter_is_not_read_as_a_gauge(reply_server: ReplyServer, probe_of: Make) -> None:
     """A counter never falls, so it does not count the uploads that are uploading now."""
     body = (GAUGE % (b"uploading", b"12345")).replace(b"gauge", b"counter")
-    made_server.reply = Reply(body=body)
-    probe = probe_of(made_server.url)
+    reply_server.reply = Reply(body=body)
+    probe = probe_of(reply_server.url)
     assert probe.served().missing == ()
     with pytest.raises(NotOffered, match="as a counter, which never falls"):
         probe.uploading()
 
 
-def test_missing_series_are_named(made_server: MadeServer, probe_of: Make) -> None:
+def test_missing_series_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
     """Metrics without the runbook's series fail and name the series."""
-    made_server.reply = Reply(body=b"up 1\n")
-    served = probe_of(made_server.url).served()
+    reply_server.reply = Reply(body=b"up 1\n")
+    served = probe_of(reply_server.url).served()
     assert served.missing == ("veza_file_uploads_total{status=...}",)
 
 
@@ -83,16 +83,16 @@ def test_missing_series_are_named(made_server: MadeServer, probe_of: Make) -> No
     [
         Reply(500),
         Reply(body=b""),
-        Reply(body=b"<html>no metrics here</html>", kind="text/html"),
+        Reply(body=b"<html>no metrics here</html>", media_type="text/html"),
         Reply(body=b"\xff\xfe"),
         Reply(body=b'veza_file_uploads_total{status="uploading"} many\n'),
         Reply(body=GAUGE % (b"uploading", b"NaN")),
     ],
 )
 def test_invalid_metrics_are_unreachable(
-    made_server: MadeServer, probe_of: Make, reply: Reply
+    reply_server: ReplyServer, probe_of: Make, reply: Reply
 ) -> None:
     """Errors, HTML pages, binary data and malformed lines make the metrics unreachable."""
-    made_server.reply = reply
+    reply_server.reply = reply
     with pytest.raises(Unreachable, match="the API at http://127"):
-        probe_of(made_server.url).uploading()
+        probe_of(reply_server.url).uploading()

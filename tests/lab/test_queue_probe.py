@@ -20,7 +20,7 @@ from tests.lab.fix_services import Reply
 if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
-    from tests.lab.fix_services import MadeServer
+    from tests.lab.fix_services import ReplyServer
 
 NAME = "probed"
 Make = Callable[..., QueueProbe]
@@ -246,10 +246,12 @@ def test_wrong_management_password_has_a_remedy(services: Lab, probe_of: Make) -
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"{}", b'{"message_stats": [], "messages_ready": "x"}']
 )
-def test_absent_figures_are_not_zero(made_server: MadeServer, probe_of: Make, body: bytes) -> None:
+def test_absent_figures_are_not_zero(
+    reply_server: ReplyServer, probe_of: Make, body: bytes
+) -> None:
     """Missing and malformed figures of management are never taken for zero."""
-    made_server.reply = Reply(body=body)
-    probe = probe_of(management=made_server.url)
+    reply_server.reply = Reply(body=body)
+    probe = probe_of(management=reply_server.url)
     with pytest.raises((NotOffered, Unreachable)):
         probe.deliveries(50, 300.0)
 
@@ -269,12 +271,12 @@ def test_silent_management_costs_one_time_out(
     assert time.monotonic() - started < 4
 
 
-def test_alarms_are_named(made_server: MadeServer, probe_of: Make) -> None:
+def test_alarms_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
     """An alarm is named with its resource and node."""
-    made_server.reply = Reply(
+    reply_server.reply = Reply(
         503, b'{"status": "failed", "alarms": [{"resource": "memory", "node": "rabbit@a"}]}'
     )
-    alarms = probe_of(management=made_server.url).alarms()
+    alarms = probe_of(management=reply_server.url).alarms()
     assert alarms.block_publishers
     assert "alarm: memory on rabbit@a" in str(alarms)
 
