@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.suite import run_suite
+from tests.targets import ENVIRON, FULL, MINIMAL
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
 
 TARGETS = """
 [targets.staging]
@@ -97,17 +100,25 @@ def test_no_file_names_the_example(tmp_path: Path) -> None:
     assert "targets.example.toml" in run.errors
 
 
-def test_check_config_connects_to_nothing(file: Path, tmp_path: Path) -> None:
-    """--check-config tells places, rights and limits of a valid target, without its secrets."""
+@pytest.mark.parametrize("name", ["full", "minimal"])
+def test_check_config_describes_a_run(
+    tmp_path: Path, snapshot_txt: SnapshotAssertion, name: str
+) -> None:
+    """--check-config prints places, access and thresholds of a valid target, without its secrets.
+
+    Its hosts do not exist: a connection would fail.
+    """
+    path = tmp_path / "targets.toml"
+    path.write_text(FULL + MINIMAL)
+    out = tmp_path / "out"
     run = run_suite(
-        f"--targets-file={file}", "--target", "staging", "--check-config", out=tmp_path / "out"
+        f"--targets-file={path}", "--target", name, "--check-config", out=out, environ=ENVIRON
     )
     assert run.status == 0
-    assert "postgresql://monitor:***@127.0.0.1:9/veza" in run.text
-    assert "read-only session" in run.text
-    assert "queue     left out" in run.text
-    assert "hunter22" not in run.text
-    assert "swordfish" not in run.text
+    assert run.errors == ""
+    assert run.text == snapshot_txt
+    assert not any(secret in run.text for secret in ("t0ken", "hunter22", "s3cr"))
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
