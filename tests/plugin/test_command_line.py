@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.suite import run_suite
 from tests.targets import ENVIRON, FULL, MINIMAL
+from veza_checks_guard import EXAMPLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +61,9 @@ def file(tmp_path: Path) -> Path:
         (("--target", "staging", "--runbook-doc", "README.md"), "README.md"),
         (("--target", "staging", "--fault", "worker-killed"), "add --target lab"),
         (("--target", "stagign", "--check-config"), "did you mean 'staging'"),
+        (("--target",), "--target needs a value, for example: --target staging"),
+        (("--budget", "--target", "staging"), "--budget needs a value"),
+        (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
     ],
 )
 def test_a_slip_gets_one_sentence(
@@ -138,9 +143,11 @@ def test_nothing_there_is_an_incident(file: Path, tmp_path: Path, processes: str
     assert "swordfish" not in everything
 
 
-def test_help_tells_the_options(tmp_path: Path) -> None:
-    """--help works without a target and has every option of ours."""
+def test_help_lists_every_option(tmp_path: Path) -> None:
+    """--help works without a target; the guard has an example of every option with a value."""
     run = run_suite("--help", out=tmp_path / "out")
     assert run.status == 0
-    for option in ("--target", "--upload-id", "--check-config", "--budget", "--runbook-doc"):
-        assert option in run.text
+    ours = run.text.partition("veza-checks: ")[2].partition("\n\n")[0]
+    options = dict(re.findall(r"^  (--[a-z-]+)(=?)", ours, re.MULTILINE))
+    assert {option for option, value in options.items() if value} == set(EXAMPLES)
+    assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)
