@@ -1,13 +1,16 @@
-"""A slip that pytest itself makes of `--targets-file FILE`, told in one sentence.
+"""One sentence for two mistakes on the command line that pytest reports in a puzzling way.
 
-pytest looks for its configuration before it knows of a project's options, and takes every argument
-that is an existing path for a place to look in. The value of an option that conftest.py adds then
-moves it out of this project, and all that it says is that it does not know the option. Installed
-as a plugin, this module is there even then.
+- `--targets-file FILE`: conftest.py, which adds the option, is not loaded yet when pytest decides
+  on its rootdir. pytest takes a FILE that exists for a path to tests, may find another rootdir by
+  it, and then knows none of this project's options.
+- `--target` without a value: pytest prints argparse's usage, which does not say what a value is.
+
+This module is installed as a plugin, so it runs before both.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +20,50 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROJECT = Path(__file__).parent
-OPTIONS = ("--targets-file", "--out", "--runbook-doc", "--baseline", "--upload-id")
+EXAMPLES = {
+    "--target": "--target staging",
+    "--targets-file": "--targets-file=targets.toml",
+    "--upload-id": "--upload-id=3f6c2a",
+    "--budget": '--budget "60 s"',
+    "--if-busy": "--if-busy skip",
+    "--fault": "--fault worker-killed",
+    "--out": "--out=reports",
+    "--baseline": "--baseline=before.json",
+    "--runbook-doc": "--runbook-doc=runbook.md",
+}
+"""Each option of this project that takes a value, with an example."""
+
+PATH_MAX = 255
+"""Characters from which a value is not looked up: the system refuses so long a file name."""
+
+
+def without_value(args: Sequence[str]) -> str | None:
+    """Return the first of our options that has no value, or None."""
+    for option, following in pairwise([*args, "-"]):
+        if option in EXAMPLES and following.startswith("-"):
+            return option
+    return None
+
+
+def taken_for_paths(args: Sequence[str]) -> list[str]:
+    """Return our options whose value is a separate argument and the path of a file or folder."""
+    return [
+        option
+        for option, value in pairwise(args)
+        if option in EXAMPLES and len(value) < PATH_MAX and Path(value).exists()
+    ]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
-    """Refuse a separate value that pytest has taken for the place of the project."""
-    strayed = Path.cwd() == PROJECT and early_config.rootpath != PROJECT
-    slips = [option for option in args if option in OPTIONS]
-    if strayed and slips:
-        raise pytest.UsageError(
-            f"write {slips[0]}=VALUE with the equals sign: pytest takes a separate value that is "
-            "an existing path for the place of the project"
-        )
+    """Refuse an option of ours without a value, and a value that changed pytest's rootdir."""
+    option = without_value(args)
+    if option and early_config.rootpath == PROJECT:
+        raise pytest.UsageError(f"{option} needs a value, for example: {EXAMPLES[option]}")
+    if Path.cwd() == PROJECT and early_config.rootpath != PROJECT:
+        options = " and ".join(f"{option}=VALUE" for option in taken_for_paths(args))
+        if options:
+            raise pytest.UsageError(
+                f"write {options} with an equals sign: pytest took a separate value for a path to "
+                f"tests and changed its rootdir to {early_config.rootpath}"
+            )

@@ -7,6 +7,7 @@ quoted, for it may be a secret.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any
 
 from core.text import printable, uncapitalized
@@ -61,8 +62,9 @@ def problem_of(error: Mapping[str, Any]) -> str:
         return _WANTED[error["type"]]
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
-    return uncapitalized(message)
+    message = error["msg"].removeprefix("Value error, ")
+    message = re.sub(r"^(?:Input|String|Tuple|List) should ", "must ", message)
+    return uncapitalized(message).replace(" after validation", "")
 
 
 def first_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

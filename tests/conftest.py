@@ -2,6 +2,7 @@
 
 pytest_plugins = (
     "pytester",
+    "tests.snapshots",
     "tests.lab.fix_lab",
     "tests.lab.fix_made_api",
     "tests.lab.fix_ssh",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
+
+from _pytest.mark.expression import Expression
 
 from core.text import count
 from reports.model.report import exit_status
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from reports.model.report import Report
 
 BAD = ("failed", "unreachable", "error", "missing")
@@ -16,8 +21,26 @@ BAD = ("failed", "unreachable", "error", "missing")
 
 
 def is_gate(expression: str) -> bool:
-    """Say whether a run with this `-m` expression is a gate."""
-    return "gate" in re.findall(r"\w+", expression)
+    """Return whether this `-m` expression selects checks by their marker `gate`.
+
+    It does if, for some combination of the other markers, it selects a check with `gate` and not
+    the same check without it. An invalid expression, which pytest refuses, is no gate.
+    """
+    try:
+        # pytest has no public way to evaluate an expression.
+        compiled = Expression.compile(expression)
+    except SyntaxError:
+        return False
+
+    def selects(markers: Container[str]) -> bool:
+        return compiled.evaluate(lambda name, /, **_: name in markers)
+
+    others = set(re.findall(r"\w+", expression)) - {"gate", "and", "or", "not"}
+    sizes = range(len(others) + 1)
+    combinations = itertools.chain.from_iterable(
+        itertools.combinations(others, size) for size in sizes
+    )
+    return any(selects({"gate", *names}) and not selects(names) for names in combinations)
 
 
 def unseen(report: Report) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ PYPROJECT = """
 [tool.pytest]
 testpaths = ["checks"]
 addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
-    "-p", "no:anyio", "-p", "no:inline_snapshot", "--import-mode=importlib", "-q", "-rN"]
+    "-p", "no:anyio", "-p", "no:inline_snapshot", "-p", "no:syrupy",
+    "--import-mode=importlib", "-q", "-rN"]
 strict = true
 filterwarnings = ["error"]
 """

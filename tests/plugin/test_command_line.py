@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.suite import run_suite
+from tests.targets import ENVIRON, FULL, MINIMAL
+from veza_checks_guard import EXAMPLES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
 
 TARGETS = """
 [targets.staging]
@@ -56,6 +61,9 @@ def file(tmp_path: Path) -> Path:
         (("--target", "staging", "--runbook-doc", "README.md"), "README.md"),
         (("--target", "staging", "--fault", "worker-killed"), "add --target lab"),
         (("--target", "stagign", "--check-config"), "did you mean 'staging'"),
+        (("--target",), "--target needs a value, for example: --target staging"),
+        (("--budget", "--target", "staging"), "--budget needs a value"),
+        (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
     ],
 )
 def test_a_slip_gets_one_sentence(
@@ -97,17 +105,25 @@ def test_no_file_names_the_example(tmp_path: Path) -> None:
     assert "targets.example.toml" in run.errors
 
 
-def test_check_config_connects_to_nothing(file: Path, tmp_path: Path) -> None:
-    """--check-config tells places, rights and limits of a valid target, without its secrets."""
+@pytest.mark.parametrize("name", ["full", "minimal"])
+def test_check_config_describes_a_run(
+    tmp_path: Path, snapshot_txt: SnapshotAssertion, name: str
+) -> None:
+    """--check-config prints places, access and thresholds of a valid target, without its secrets.
+
+    Its hosts do not exist: a connection would fail.
+    """
+    path = tmp_path / "targets.toml"
+    path.write_text(FULL + MINIMAL)
+    out = tmp_path / "out"
     run = run_suite(
-        f"--targets-file={file}", "--target", "staging", "--check-config", out=tmp_path / "out"
+        f"--targets-file={path}", "--target", name, "--check-config", out=out, environ=ENVIRON
     )
     assert run.status == 0
-    assert "postgresql://monitor:***@127.0.0.1:9/veza" in run.text
-    assert "read-only session" in run.text
-    assert "queue     left out" in run.text
-    assert "hunter22" not in run.text
-    assert "swordfish" not in run.text
+    assert run.errors == ""
+    assert run.text == snapshot_txt
+    assert not any(secret in run.text for secret in ("t0ken", "hunter22", "s3cr"))
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
@@ -127,9 +143,11 @@ def test_nothing_there_is_an_incident(file: Path, tmp_path: Path, processes: str
     assert "swordfish" not in everything
 
 
-def test_help_tells_the_options(tmp_path: Path) -> None:
-    """--help works without a target and has every option of ours."""
+def test_help_lists_every_option(tmp_path: Path) -> None:
+    """--help works without a target; the guard has an example of every option with a value."""
     run = run_suite("--help", out=tmp_path / "out")
     assert run.status == 0
-    for option in ("--target", "--upload-id", "--check-config", "--budget", "--runbook-doc"):
-        assert option in run.text
+    ours = run.text.partition("veza-checks: ")[2].partition("\n\n")[0]
+    options = dict(re.findall(r"^  (--[a-z-]+)(=?)", ours, re.MULTILINE))
+    assert {option for option, value in options.items() if value} == set(EXAMPLES)
+    assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)

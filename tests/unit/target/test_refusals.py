@@ -1,0 +1,150 @@
+"""Every sentence that refuses a configuration, in one snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.target.load import ConfigurationError, load
+from tests.targets import ENVIRON, FULL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
+
+
+def small(environment: str, line: str) -> str:
+    """Return a targets file of one target that has this line."""
+    return f'default_target = "small"\n[targets.small]\nenvironment = "{environment}"\n{line}'
+
+
+EDITS = {
+    "a syntax error": ("[targets.full.api]", "[targets.full.api"),
+    "an unknown key of the file": ("default_target =", "default_traget ="),
+    "a default target of another kind": ('default_target = "full"', "default_target = 3"),
+    "no default target": ('default_target = "full"', ""),
+    "a default target that does not exist": ('default_target = "full"', 'default_target = "ful"'),
+    "a target that is not a table": (FULL, 'default_target = "full"\n[targets]\nfull = 3'),
+    "targets that are not a table": (FULL, "targets = 3"),
+    "no targets": (FULL, ""),
+    "a target's name that leads out of its folder": (
+        FULL,
+        'default_target = "../up"\n[targets."../up"]',
+    ),
+    "a target's name with a space": (
+        FULL,
+        'default_target = "a b"\n[targets."a b"]',
+    ),
+    "an unknown table": ("[targets.full.api]", "[targets.full.apy]"),
+    "an unknown key": ("stuck_after", "stuck_atfer"),
+    "an unknown key in place of a required one": ('path = "/var', 'pat = "/var'),
+    "an unknown key that resembles none": ("stuck_after", "colour"),
+    "an unknown key of 10,000 letters": ("stuck_after", "x" * 10_000),
+    "a missing key": ('url = "https://veza.example"', ""),
+    "two missing keys": ('url = "https://veza.example"\ntoken = "env:TOKEN"', ""),
+    "a missing environment": ('environment = "staging"', ""),
+    "an unknown environment": ('environment = "staging"', 'environment = "prod"'),
+    "a table that is text": (FULL, small("lab", 'api = "https://veza.example"')),
+    "a duration without a known unit": ('"12 min"', '"12 mins"'),
+    "a duration that is a number": ('"12 min"', "12"),
+    "a duration of 0": ('"90 s"', '"0 s"'),
+    "a size without a known unit": ('"32 MiB"', '"32 megs"'),
+    "a minimum without a known unit": ('"5 GiB"', '"5 gigs"'),
+    "a minimum above the whole": ('"5 GiB"', '"101%"'),
+    "a count that is a word": ("backlog_max = 200", 'backlog_max = "many"'),
+    "a count with a fraction": ("backlog_max = 200", "backlog_max = 0.5"),
+    "a negative count": ("backlog_max = 200", "backlog_max = -1"),
+    "a count that is too large": ("backlog_max = 200", "backlog_max = 10_000_000_000"),
+    "a count of 0 where 1 is the least": ("subjects_max = 10", "subjects_max = 0"),
+    "a URL without a scheme": ('"https://veza.example"', '"veza.example"'),
+    "a URL with a login": ('"https://veza.example"', '"https://u:hunter22@veza.example"'),
+    "a URL that no parser reads": ('"https://veza.example"', '"https://u:hunter22@\u2100"'),
+    "a secret that is a number": ('"env:TOKEN"', "3"),
+    "a route without a slash": ('"/api/v1/uploads/', '"api/v1/uploads/'),
+    "a route without a slash, where false is allowed": ('"/api/v1/tracks/', '"api/v1/tracks/'),
+    "a route that is true, where false is allowed": ('"/api/v1/tracks/{track_id}"', "true"),
+    "a form field with a space": ('file_field = "file"', 'file_field = "the file"'),
+    "a table of the database with a space": ('"uploads"', '"the uploads"'),
+    "a text that is too long": ('job_type = "process_upload"', f'job_type = "{"x" * 201}"'),
+    "an empty text": ('name = "process_upload"', 'name = ""'),
+    "a path that is not absolute": ('"/var/veza/uploads"', '"var/veza/uploads"'),
+    "a service user with a space": ('service_user = "veza"', 'service_user = "the veza"'),
+    "a host without a transport": ('"ssh://monitor@web-2"', '"web-2"'),
+    "hosts that are one text": ('["ssh://monitor@web-1"]', '"ssh://monitor@web-1"'),
+    "an empty list of hosts": ('["ssh://monitor@web-1"]', "[]"),
+    "too many hosts": ('["ssh://monitor@web-1"]', str(["local://"] * 33)),
+    "an invalid regular expression": ('"job.*worker"', '"job.*(worker"'),
+    "a secret from a file that does not exist": ('"env:TOKEN"', '"file:nowhere"'),
+    "a secret from an empty file": ('"env:TOKEN"', '"file:empty"'),
+    "a secret from a variable that is not set": ('"env:TOKEN"', '"env:NOWHERE"'),
+    "a literal secret of a live target": (FULL, small("live", 'canary.token = "hunter22"')),
+    "a literal secret of an unknown environment": (
+        FULL,
+        small("prod", 'canary.token = "hunter22"'),
+    ),
+}
+"""Broken targets files: what is replaced in FULL, and by what."""
+
+SECRETS = {
+    "a token with a letter beyond ASCII": ("TOKEN", "S3cr3t…"),
+    "a token of two lines": ("TOKEN", "S3\ncr3t"),
+    "a token with a control character": ("TOKEN", "S3cr3t\x07"),
+    "a connection string of one word": ("DSN", "S3cr3t"),
+    "a connection string of another database": ("DSN", "mysql://S3cr3t/y"),
+    "a connection string with a stray word": ("DSN", "host=h S3cr3t"),
+    "a connection string whose @ is missing": ("DSN", "postgresql://u:S3cr3t"),
+    "a connection string with a stray %": ("DSN", "postgresql://u:S3cr3t%@h/veza"),
+    "a / in the password of the database": ("DSN", "postgresql://u:S3cr3t/pw0rd@db-1/veza"),
+    "a # in the password of the broker": ("AMQP", "amqp://u:S3cr3t#pw0rd@mq:5672/%2F"),
+    "an @ in the password of the broker": ("AMQP", "amqp://u:S3cr3t@pw0rd@mq:5672/%2F"),
+    "a broker's URL of another scheme": ("AMQP", "http://u:S3cr3t@h"),
+    "a broker's URL whose @ is missing": ("AMQP", "amqp://u:S3cr3t"),
+    "a broker's URL of one word": ("AMQP", "S3cr3t"),
+    "a ? in the password of the management API": ("MANAGEMENT", "http://u:S3cr3t?pw0rd@mq:15672"),
+    "a management URL of another scheme": ("MANAGEMENT", "ftp://S3cr3t"),
+    "a management URL without a host": ("MANAGEMENT", "http://"),
+    "a management URL without a scheme": ("MANAGEMENT", "h:15672/S3cr3t"),
+}
+"""Secrets that no client can use: the variable that holds one, and its value."""
+
+
+def sentence_of(path: Path, name: str | None = None, **environ: str) -> str:
+    """Return the sentence that refuses this configuration, with /etc/veza as its folder."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, name, ENVIRON | environ)
+    return str(caught.value).replace(str(path.parent), "/etc/veza")
+
+
+def test_every_refusal_is_one_sentence(tmp_path: Path, snapshot_txt: SnapshotAssertion) -> None:
+    """A refusal names file, table, key and remedy, on one line, and never quotes a secret."""
+    path = tmp_path / "targets.toml"
+    sentences = {"no file": sentence_of(path)}
+    path.mkdir()
+    sentences["a directory in place of the file"] = sentence_of(path)
+    path.rmdir()
+    for title, content in {
+        "a file that is not UTF-8": b"# a comment\n# \xff\n",
+        "a file of more than 1 MiB": b"#" * 2**21,
+    }.items():
+        path.write_bytes(content)
+        sentences[title] = sentence_of(path)
+    (tmp_path / "empty").touch()
+    for title, (old, new) in EDITS.items():
+        text = FULL.replace(old, new, 1)
+        assert text != FULL, title
+        path.write_text(text, encoding="utf-8")
+        sentences[title] = sentence_of(path)
+    path.write_text(FULL, encoding="utf-8")
+    sentences["a mistyped name"] = sentence_of(path, "fulll")
+    sentences["a name that resembles none"] = sentence_of(path, "nowhere")
+    sentences["a name of 10,000 letters"] = sentence_of(path, "x" * 10_000)
+    for title, (variable, secret) in SECRETS.items():
+        sentences[title] = sentence_of(path, **{variable: secret})
+    for sentence in sentences.values():
+        assert "\n" not in sentence
+        assert "/etc/veza/targets.toml" in sentence
+        assert len(sentence) < 500
+        assert not any(part in sentence for part in ("hunter22", "S3", "cr3t", "pw0rd", "mysql"))
+    assert "".join(f"{k}:\n  {v}\n\n" for k, v in sentences.items()) == snapshot_txt
