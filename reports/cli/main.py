@@ -14,9 +14,10 @@ from core.files import FileError, write_file
 from core.units import parse_duration
 from reports.alerts.addresses import GivenError
 from reports.alerts.http_call import CallError
-from reports.cli import notify_options, offline
+from reports.cli import notify as notify_options
+from reports.cli import offline
 from reports.history.store import NAME, HistoryError
-from reports.model.replay import ReplayError
+from reports.model.bundle import ReplayError
 from reports.model.report_json import LoadError
 from reports.render import history as past
 from reports.render import nagios

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.history import store as history
 from reports.history.incidents import last_episode
-from reports.model.replay import find_book, replay
+from reports.model.bundle import find_book, replay
 from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
