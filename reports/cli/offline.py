@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from reports.history import store as history
 from reports.history.incidents import last_episode
-from reports.model.bundle import find_book, replay
+from reports.model.build import replay
+from reports.model.bundle import bundle_of
 from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ EPISODE_RUNS = 2_000
 def render(report: Report, form: str, path: Path, document: Path | None, width: int) -> str:
     """Return the report in one of FORMATS; `path` is the file that it comes from.
 
-    Raises ReplayError where a runbook is needed and cannot be read.
+    Raises EvidenceError, RunbookError where a runbook is needed and cannot be read.
     """
     if form == "terminal":
         from reports.render.terminal import render as as_terminal
@@ -57,14 +58,14 @@ def render(report: Report, form: str, path: Path, document: Path | None, width: 
 
 
 def judge_again(report: Report, evidence: Path | None, document: Path | None) -> Report:
-    """Return the report that the runbook makes today of the same outcomes; raises ReplayError."""
-    return replay(report, find_book(report, evidence, document))
+    """Diagnose a report's outcomes again; raises EvidenceError, RunbookError."""
+    return replay(report, bundle_of(report, evidence, document))
 
 
 def postmortem(report: Report, path: Path, document: Path | None = None) -> str:
     """Return the post-mortem of the incident that a report saw, or of the last one before it.
 
-    Raises NothingToTellError where there is none, ReplayError where the runbook cannot be used.
+    Raises NothingToTellError where there is none; EvidenceError, RunbookError.
     """
     runs = _runs_beside(path)
     best = report if report.state == "incident" else _best_of(path, runs)
@@ -72,7 +73,7 @@ def postmortem(report: Report, path: Path, document: Path | None = None) -> str:
         raise NothingToTellError(f"{path} saw no incident, and no history beside it holds one")
     from reports.render.postmortem import of_incident
 
-    return of_incident(best, find_book(best, document=document), runs)
+    return of_incident(best, bundle_of(best, document=document), runs)
 
 
 def runs_of(folder: Path, limit: int) -> tuple[Run, ...]:

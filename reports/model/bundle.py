@@ -1,73 +1,74 @@
-"""Judge again, offline, what a report's checks saw: by the same runbook, or by an edited one."""
+"""A runbook as a run uses it: the document together with its evidence table."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.outcome import base_id
 from reports.diagnosis.evidence import EvidenceError, load_evidence
-from reports.model.build import Book, assemble
 from reports.runbook.document import RunbookError
 from reports.runbook.markdown import load_runbook
 
 if TYPE_CHECKING:
+    from reports.diagnosis.evidence import Evidence
     from reports.model.report import Report
+    from reports.runbook.document import Runbook
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
 
 
-class ReplayError(ValueError):
-    """The report cannot be judged again; `str()` is one sentence that says why."""
+@dataclass(frozen=True)
+class RunbookBundle:
+    """A runbook document and the evidence table that belongs to it."""
+
+    document: Runbook
+    evidence: Evidence
 
 
-def find_book(report: Report, evidence: Path | None = None, document: Path | None = None) -> Book:
-    """Return the runbook to judge a report by: the one it was made with, where it is still there.
+def load_bundle(document: Path, evidence: Evidence) -> RunbookBundle:
+    """Load a document and pair it with its evidence table.
 
-    `evidence` and `document` replace its evidence table and its prose. Raises ReplayError.
+    Raises RunbookError if it cannot be read, or if its hypotheses or verifications are not as many
+    as the table's.
     """
-    folder = _folder(report)
-    named = document or report.target.runbook_document
-    try:
-        table = load_evidence(evidence or folder / "evidence.toml")
-        prose = load_runbook(
-            Path(str(named)) if named else folder / "runbook.md",
-            hypotheses=len(table.hypotheses),
-            verifications=max(row.verification for row in table.checks),
-        )
-    except (EvidenceError, RunbookError) as exc:
-        raise ReplayError(str(exc)) from exc
-    return Book(prose, table)
+    runbook = load_runbook(
+        document,
+        hypotheses=len(evidence.hypotheses),
+        verifications=max(row.verification for row in evidence.checks),
+    )
+    return RunbookBundle(runbook, evidence)
 
 
-def replay(report: Report, book: Book) -> Report:
-    """Return the report that this runbook makes of the same outcomes.
+def bundle_of(
+    report: Report, evidence: Path | None = None, document: Path | None = None
+) -> RunbookBundle:
+    """Load the runbook that a report was made with.
 
-    Equal to the one given where runbook and evidence are what it was made with.
+    `evidence` and `document` replace its evidence table and its document. Raises EvidenceError,
+    RunbookError.
     """
-    return assemble(
-        [result.outcome for result in report.results],
-        report.problems,
-        report.target,
-        book,
-        report.started,
-        report.seconds,
-        report.figures,
+    folder = _folder_of(report)
+    team_document = report.target.runbook_document
+    return load_bundle(
+        document or (Path(team_document) if team_document else folder / "runbook.md"),
+        load_evidence(evidence or folder / "evidence.toml"),
     )
 
 
-def _folder(report: Report) -> Path:
-    """Return the folder of the runbook: the one whose checks these are."""
-    folders = sorted(path.parent for path in RUNBOOKS.glob("*/evidence.toml"))
-    if not folders:
-        raise ReplayError(f"{RUNBOOKS} holds no runbook")
-    if len(folders) == 1:
-        return folders[0]
-    checks = {result.outcome.check.partition("[")[0] for result in report.results}
+def _folder_of(report: Report) -> Path:
+    """Return the folder of the runbook that knows most of the report's checks."""
+    checks = {base_id(result.outcome.check) for result in report.results}
 
-    def known(folder: Path) -> int:
+    def known_checks(folder: Path) -> int:
         try:
-            return len(checks & {row.id for row in load_evidence(folder / "evidence.toml").checks})
+            rows = load_evidence(folder / "evidence.toml").checks
         except EvidenceError:
             return 0
+        return len(checks & {row.id for row in rows})
 
-    return max(folders, key=known)
+    folders = sorted(path.parent for path in RUNBOOKS.glob("*/evidence.toml"))
+    if not folders:
+        raise RunbookError(f"{RUNBOOKS} has no runbook")
+    return max(folders, key=known_checks)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.history.incidents import Episode, Run
-    from reports.model.build import Book
+    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
     from reports.runbook.document import Runbook
 
@@ -61,13 +61,13 @@ def render(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def of_incident(report: Report, book: Book, runs: Sequence[Run]) -> str:
+def of_incident(report: Report, bundle: RunbookBundle, runs: Sequence[Run]) -> str:
     """Return the post-mortem of the incident that this report saw, in the course of these runs."""
     episode = last_episode(runs)
     # The history may have lost the run, and an incident of another day explains nothing.
     if episode and report.started not in [run.started for run in episode.runs]:
         episode, runs = None, ()
-    return render(report, book.document, episode, runs)
+    return render(report, bundle.document, episode, runs)
 
 
 def _template(report: Report, runbook: Runbook, episode: Episode | None) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reports.history.incidents import Run
     from reports.history.trend import Point
-    from reports.model.build import Book
+    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
 TREND_RUNS = 100
@@ -37,7 +37,7 @@ class Artifacts:
     afterwards: tuple[str, ...]
 
 
-def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
+def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Artifacts:
     """Write history.sqlite3, report.html, metrics.prom and, of an incident, postmortem.md.
 
     `report` is redacted already. Raises nothing for a file that cannot be written.
@@ -61,7 +61,7 @@ def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
     if report.state == "incident":
         from reports.render.postmortem import of_incident
 
-        _write(folder / "postmortem.md", of_incident(report, book, runs), notes)
+        _write(folder / "postmortem.md", of_incident(report, bundle, runs), notes)
     return Artifacts(tuple(notes), tuple(afterwards(runs)))
 
 

@@ -57,7 +57,7 @@ def test_a_run_is_kept_with_its_state_figures_outcomes_and_ranking(path: Path) -
     assert run.figures["uploads_stuck"] == 2
     assert run.figures["processing_seconds"] is None
     assert run.outcomes["worker/process_is_running"] == "failed"
-    assert len(run.outcomes) == len(made.book().evidence.checks)
+    assert len(run.outcomes) == len(made.bundle().evidence.checks)
     assert list(run.held) == ["Job worker down"]
     assert run.held["Job worker down"] > 0.9
 

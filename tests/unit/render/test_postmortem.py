@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reports.history.incidents import Run
     from reports.model.report import Report
 
-RUNBOOK = made.book().document
+RUNBOOK = made.bundle().document
 
 PARSER = MarkdownIt("commonmark").enable("table")
 
