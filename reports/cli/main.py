@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError, write_file
 from core.units import parse_duration
-from reports.alerts.addresses import GivenError
+from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
 from reports.cli import notify as notify_options
 from reports.cli import offline
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"not delivered: {exc}", file=sys.stderr)
         return NOT_DELIVERED
     except (
-        *(LoadError, EvidenceError, RunbookError, HistoryError, FileError, GivenError),
+        *(LoadError, EvidenceError, RunbookError, HistoryError, FileError, OptionError),
         offline.NothingToTellError,
     ) as exc:
         sentence = " ".join(str(exc).split())

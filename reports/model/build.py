@@ -93,7 +93,7 @@ def remedies_for(
     second incident.
     """
     numbers = {cause.id: n for n, cause in enumerate(bundle.evidence.hypotheses, start=1)}
-    held = [finding for finding in diagnosis.held if not finding.outside]
+    held = [finding for finding in diagnosis.accepted if not finding.outside]
     found = ((finding, bundle.document.action(numbers[finding.id])) for finding in held)
     return tuple(
         Remedy(finding.id, section.title, tuple(fill_step(step, values) for step in section.steps))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reports.diagnosis.result import Contribution
-    from reports.history.incidents import Episode, Run
+    from reports.history.incidents import Incident, RunRecord
     from reports.model.report import Remedy, Report
     from reports.runbook.document import Runbook
 
@@ -39,13 +39,13 @@ def causes_of(report: Report) -> list[str]:
 
     The latter where what failed lies outside the runbook and has no cause in its table either.
     """
-    names = [finding.title for finding in report.diagnosis.held]
+    names = [finding.title for finding in report.diagnosis.accepted]
     if names or report.diagnosis.certainty != "outside":
         return names
     return sorted({one.component for one in report.diagnosis.unexplained})
 
 
-def course(report: Report, episode: Episode | None) -> Iterator[str]:
+def course(report: Report, episode: Incident | None) -> Iterator[str]:
     yield "### Its course"
     lines = [f"- Best seen by the run of {report.started}: {escaped(report.headline)}"]
     oldest = report.figure("oldest_stuck_seconds")
@@ -89,7 +89,7 @@ def uploads(report: Report) -> Iterator[str]:
 
 
 def causes(report: Report) -> Iterator[str]:
-    found = report.diagnosis.held
+    found = report.diagnosis.accepted
     if not found and report.diagnosis.certainty == "none":
         return
     yield "### Root cause, and the evidence"
@@ -149,7 +149,7 @@ def preventive(runbook: Runbook) -> Iterator[str]:
     yield "\n".join(boxes)
 
 
-def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Iterator[str]:
+def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord]) -> Iterator[str]:
     yield "### Figures to watch afterwards"
     known = {figure.id: figure for figure in report.figures}
     latest = runs[-1].figures if runs else {}
@@ -157,14 +157,14 @@ def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Ite
     for name in WATCHED:
         if name in known:
             unit = known[name].unit
-            worst = _told(episode.most(name), unit) if episode and name not in NO_WORST else ""
+            worst = _told(episode.worst(name), unit) if episode and name not in NO_WORST else ""
             last = _told(latest.get(name), unit) if runs else ""
             cells = (escaped(known[name].meaning), _told(known[name].value, unit), worst, last)
             rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
     watched = recovery(runs) if runs else ()
-    words = {"yes": "recovers", "no": "does not recover", "not seen": "not seen"}
-    yield "\n".join(f"- {words[one.recovers]}: {escaped(one.seen)}" for one in watched)
+    words = {True: "recovers", False: "does not recover", None: "not observed"}
+    yield "\n".join(f"- {words[one.recovers]}: {escaped(one.text)}" for one in watched)
 
 
 def _told(value: float | None, unit: str) -> str:

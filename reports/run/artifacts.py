@@ -15,8 +15,7 @@ from reports.history import store as history
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.history.incidents import Run
-    from reports.history.trend import Point
+    from reports.history.incidents import RunRecord
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
@@ -47,16 +46,14 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
     from reports.render.prometheus import render as as_prometheus
 
     notes: list[str] = []
-    runs: tuple[Run, ...] = ()
-    points: tuple[Point, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
     limit = INCIDENT_RUNS if report.state == "incident" else TREND_RUNS
     try:
-        recorded = history.record(folder / history.NAME, report, limit)
-        runs, points = recorded.runs, recorded.points[-TREND_RUNS:]
-        notes += [recorded.note] if recorded.note else []
+        runs, note = history.record(folder / history.NAME, report, limit)
+        notes += [note] if note else []
     except history.HistoryError as exc:
         notes.append(str(exc))
-    _write(folder / "report.html", as_html(report, points), notes)
+    _write(folder / "report.html", as_html(report, runs), notes)
     _write(folder / "metrics.prom", as_prometheus(report), notes)
     if report.state == "incident":
         from reports.render.postmortem import of_incident

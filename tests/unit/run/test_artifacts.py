@@ -27,7 +27,7 @@ def test_an_incident_leaves_history_metrics_and_post_mortem(tmp_path: Path) -> N
     after = made.recovered(started="2026-03-02T10:10:00+00:00")
     left = write_artifacts(tmp_path, after, made.bundle())
     assert states(tmp_path) == ["incident", "healthy"]
-    assert left.afterwards[0].endswith("is over after 10 min. To watch:")
+    assert left.afterwards[0].endswith("is over after 10 min. Metrics to watch:")
     assert 'state="healthy",target="live"} 1.0' in (tmp_path / "metrics.prom").read_text()
 
 
@@ -57,4 +57,4 @@ def test_a_corrupt_history_is_told_and_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "history.sqlite3").write_bytes(b"nonsense" * 500)
     left = write_artifacts(tmp_path, made.recovered(), made.bundle())
     assert states(tmp_path) == ["healthy"]
-    assert "set aside as" in left.notes[0]
+    assert "was renamed to" in left.notes[0]
