@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from core.outcome import Affected, Observation, Outcome
 from core.target_summary import TargetSummary
 from reports.diagnosis.evidence import load_evidence
-from reports.model.build import Book, assemble
-from reports.runbook.markdown import load_runbook
+from reports.model.build import build_report
+from reports.model.bundle import load_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.outcome import Status
+    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
 ROOT = Path(__file__).parents[1]
@@ -38,10 +39,10 @@ DEAD_WORKER = (
 
 
 @cache
-def book() -> Book:
+def bundle() -> RunbookBundle:
     """The runbook as shipped."""
     folder = ROOT / "runbooks/upload_stuck"
-    return Book(load_runbook(folder / "runbook.md"), load_evidence(folder / "evidence.toml"))
+    return load_bundle(folder / "runbook.md", load_evidence(folder / "evidence.toml"))
 
 
 def report(
@@ -73,7 +74,7 @@ def report(
         "database.stuck_uploads", "stuck uploads", {}, 0.001, values, placeholders, tuple(stuck)
     )
     outcomes = []
-    for row in book().evidence.checks:
+    for row in bundle().evidence.checks:
         if none or not row.id.startswith(only):
             continue
         status: Status = "failed" if row.id in failed else (statuses or {}).get(row.id, "passed")
@@ -88,7 +89,7 @@ def report(
                 seconds=0.01,
             )
         )
-    return assemble(outcomes, problems, TARGET, book(), started, 1.5)
+    return build_report(outcomes, problems, TARGET, bundle(), started, 1.5)
 
 
 def incident(**changes: Any) -> Report:

@@ -1,4 +1,4 @@
-"""Addresses with secrets in them, as the command line names them: env:NAME or file:PATH."""
+"""Addresses that an option names: env:NAME or file:PATH where they hold a secret."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from core.urls import parse_http_url
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_BETWEEN = re.compile(r"[\s,]+(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s*\n\s*")
+_SEPARATOR = re.compile(r"[\s,]+(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s*\n\s*")
 
 
-class GivenError(ValueError):
-    """What was given cannot be used; `str()` is one sentence without the secret."""
+class OptionError(ValueError):
+    """The value of an option cannot be used; `str()` is one sentence without the secret."""
 
 
-def secret(text: str, option: str) -> str:
-    """Return the text that env:NAME or file:PATH names; raises GivenError for anything else."""
+def read_secret(reference: str, option: str) -> str:
+    """Return the text that env:NAME or file:PATH names; raises OptionError for anything else."""
     try:
-        value = resolve(text, os.environ)
+        value = resolve(reference, os.environ)
     except SecretError as exc:
-        raise GivenError(f"{option}: {exc}") from exc
+        raise OptionError(f"{option}: {exc}") from exc
     if value is None:
-        raise GivenError(
-            f"{option} takes no address itself, for it holds a token: write env:NAME or file:PATH"
+        raise OptionError(
+            f"{option}: an address may hold a token and is not written here: "
+            "write env:NAME or file:PATH"
         )
     return value
 
 
-def addresses(text: str) -> tuple[str, ...]:
-    """Return the addresses in a text: one a line, or between spaces or commas."""
-    return tuple(dict.fromkeys(part for part in _BETWEEN.split(text.strip()) if part))
+def split_addresses(text: str) -> tuple[str, ...]:
+    """Return the addresses in a text: one per line, or separated by spaces or commas."""
+    return tuple(dict.fromkeys(part for part in _SEPARATOR.split(text.strip()) if part))
 
 
-def http_address(text: str, option: str) -> SplitResult:
-    """Return an http or https address in parts; raises GivenError without showing it."""
+def parse_http_address(text: str, option: str) -> SplitResult:
+    """Return an http or https address in parts; raises OptionError without quoting it."""
     parts = parse_http_url(text)
     if parts is None:
-        raise GivenError(f"{option}: not an http or https address")
+        raise OptionError(f"{option}: not an http or https address")
     return parts

@@ -1,6 +1,7 @@
-"""Messages to their destinations through apprise, all of them at once and within one deadline.
+"""Delivery through apprise: all destinations at once, within one deadline.
 
-A destination that took a message and did not say so in time gets it again: twice rather than never.
+A destination that took a message and did not say so in time gets it again: twice is better than
+never.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.alerts.outbox import destination_of
+from reports.alerts.outbox import destination_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from reports.alerts.outbox import Message, Outbox
 
 SECONDS_MAX = 20.0
-"""Of all deliveries of one call together."""
+"""Time for all deliveries of one call together."""
 
 DESTINATIONS_MAX = 50
 
@@ -32,71 +33,80 @@ _STATUS = re.compile(r"error=(\d{3})\b")
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What became of a message at a destination; `message` None ends the destination's report."""
+class _Delivery:
+    """The result of sending one message to one destination.
+
+    `message` is None where the destination's thread has ended; `problem` is empty for a success.
+    """
 
     destination: int
     message: int | None
-    reason: str = ""
+    problem: str = ""
 
 
-def deliver(box: Outbox, addresses: Sequence[str], seconds: float = SECONDS_MAX) -> tuple[str, ...]:
-    """Deliver what waits to each address that has not got it; returns why some were not.
+def deliver(box: Outbox, addresses: Sequence[str]) -> tuple[str, ...]:
+    """Deliver the undelivered messages to each address; returns why some could not be delivered.
 
-    To one destination messages go in their order: after one that fails the later ones wait too.
+    A destination gets its messages in order: after one that fails, the later ones wait too.
     """
-    messages = box.waiting()
-    names = [destination_of(address) for address in addresses]
-    due = [[m for m in messages if not box.has(m.number, name)] for name in names]
-    told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
-    open_ones = {number for number, mine in enumerate(due) if mine}
-    senders = _senders({number: addresses[number] for number in open_ones})
-    for number in open_ones:
-        work = (number, senders[number], due[number], told)
+    messages = box.undelivered()
+    keys = [destination_key(address) for address in addresses]
+    due = {
+        number: [m for m in messages if not box.is_delivered(m.number, key)]
+        for number, key in enumerate(keys)
+    }
+    running = {number for number, theirs in due.items() if theirs}
+    senders = _senders({number: addresses[number] for number in running})
+    deliveries: queue.SimpleQueue[_Delivery] = queue.SimpleQueue()
+    for number in running:
+        work = (number, senders[number], due[number], deliveries)
         # A daemon: one that hangs must not keep the process.
         threading.Thread(target=_send_all, args=work, daemon=True).start()
-    ends = time.monotonic() + seconds
+    deadline = time.monotonic() + SECONDS_MAX
     problems: dict[int, str] = {}
-    while open_ones:
+    while running:
         try:
-            one = told.get(timeout=max(0.0, ends - time.monotonic()))
+            delivery = deliveries.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            problems |= dict.fromkeys(open_ones, f"no answer within {seconds:g} s")
+            problems |= dict.fromkeys(running, f"no answer within {SECONDS_MAX:g} s")
             break
-        if one.message is not None and not one.reason:
-            # At once: whatever happens next, this one is not sent again.
-            box.delivered(one.message, names[one.destination])
-        elif one.reason:
-            problems[one.destination] = one.reason
-        if one.message is None:
-            open_ones.discard(one.destination)
+        if delivery.message is not None:
+            # At once: whatever happens next, this message is not sent again.
+            box.mark_delivered(delivery.message, keys[delivery.destination])
+            continue
+        running.discard(delivery.destination)
+        if delivery.problem:
+            problems[delivery.destination] = delivery.problem
     for message in messages:
-        if all(box.has(message.number, name) for name in names):
-            box.close(message.number)
+        if all(box.is_delivered(message.number, key) for key in keys):
+            box.mark_done(message.number)
     return tuple(
-        f"destination {number + 1} ({_scheme(addresses[number])}): {problems[number]}"
-        for number in sorted(problems)
+        f"destination {number + 1} ({_scheme(addresses[number])}): {problem}"
+        for number, problem in sorted(problems.items())
     )
 
 
 def _send_all(
-    number: int, sender: Apprise | None, messages: Sequence[Message], told: queue.SimpleQueue[_Told]
+    number: int,
+    sender: Apprise | None,
+    messages: Sequence[Message],
+    deliveries: queue.SimpleQueue[_Delivery],
 ) -> None:
-    reason = ""
+    problem = ""
     for message in messages:
-        reason = _send(sender, message) if sender else "it is no address that apprise knows"
-        if reason:
+        problem = _send(sender, message) if sender else "apprise does not know this kind of address"
+        if problem:
             break
-        told.put(_Told(number, message.number))
-    told.put(_Told(number, None, reason))
+        deliveries.put(_Delivery(number, message.number))
+    deliveries.put(_Delivery(number, None, problem))
 
 
 def _send(sender: Apprise, message: Message) -> str:
-    """Return why a message was not delivered; empty where it was."""
+    """Return why a message was not delivered; empty if it was."""
     import apprise
 
     kind = apprise.NotifyType.WARNING
-    if message.what == "recovery":
+    if message.event == "recovery":
         kind = apprise.NotifyType.SUCCESS
     elif message.kind == "incident":
         kind = apprise.NotifyType.FAILURE
@@ -111,21 +121,21 @@ def _send(sender: Apprise, message: Message) -> str:
         return f"it failed with {type(exc).__name__}"
     if sent:
         return ""
-    # Only the status is taken from what it logs: the rest may hold tokens.
+    # Of what apprise logs only the status is used: the rest may hold tokens.
     status = _STATUS.search(" ".join(entry.message for entry in sent.logs()))
     return f"it answered {status[1]}" if status else "it cannot be reached or refused the message"
 
 
 def _senders(addresses: Mapping[int, str]) -> dict[int, Apprise | None]:
-    """Return what sends to each address; None where apprise does not know it."""
+    """Return a sender for each address; None where apprise does not know it."""
     if not addresses:
         return {}
     with warnings.catch_warnings():
-        # Its dependencies' notices of deprecation are no news to who is told of an incident.
+        # Deprecations in apprise's dependencies do not concern the person who gets an alert.
         warnings.simplefilter("ignore")
         import apprise
 
-        # Addresses, and so tokens, are in what it logs: that stays off the terminal.
+        # apprise logs addresses, and so tokens: that stays off the terminal.
         logger = logging.getLogger("apprise")
         logger.propagate = False
         if not logger.handlers:

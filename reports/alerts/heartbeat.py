@@ -1,7 +1,7 @@
-"""The dead man's switch: a ping after each completed run, which somebody else misses.
+"""The heartbeat: a ping after each run, so that an outside service notices when runs stop.
 
-Three shapes, told apart by the address: Uptime Kuma's push, Gatus' external endpoint, and for all
-others that of Healthchecks: the address for a success, with /fail for a failure.
+The address decides its form: Uptime Kuma's push, Gatus' external endpoint, or else that of
+Healthchecks, which is the address for a success and /fail below it for a failure.
 """
 
 from __future__ import annotations
@@ -9,36 +9,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from reports.alerts.addresses import http_address
+from reports.alerts.addresses import parse_http_address
 from reports.alerts.http_call import call
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-SAID_MAX = 200
-"""Characters of the headline in an address; a body has room for all of it."""
+QUERY_TEXT_MAX = 200
+"""Characters of the headline that fit into an address; a body has room for all of it."""
 
 
-def ping(address: str, *, ok: bool, said: str) -> None:
-    """Tell that a run has completed; raises GivenError, CallError.
-
-    `ok`: whether it is to count as a success; `said` is the headline.
-    """
-    parts = http_address(address, "--heartbeat")
+def ping(address: str, *, success: bool, headline: str) -> None:
+    """Send the heartbeat of a run; raises OptionError, CallError."""
+    parts = parse_http_address(address, "--heartbeat")
+    text = headline[:QUERY_TEXT_MAX]
     if "/api/push/" in parts.path:
-        told = {"status": "up" if ok else "down", "msg": said[:SAID_MAX]}
-        call("GET", _with_query(parts, told))
+        call("GET", _with_query(parts, {"status": "up" if success else "down", "msg": text}))
     elif "/api/v1/endpoints/" in parts.path and parts.path.rstrip("/").endswith("/external"):
-        told = {"success": "true" if ok else "false"} | ({} if ok else {"error": said[:SAID_MAX]})
+        query = {"success": "true"} if success else {"success": "false", "error": text}
         token = unquote(parts.password or parts.username or "")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        call("POST", _with_query(parts, told), headers=headers)
+        call("POST", _with_query(parts, query), headers=headers)
     else:
-        path = parts.path if ok else f"{parts.path.rstrip('/')}/fail"
+        path = parts.path if success else f"{parts.path.rstrip('/')}/fail"
         headers = {"Content-Type": "text/plain; charset=utf-8"}
-        call("POST", parts._replace(path=path), said, headers)
+        call("POST", parts._replace(path=path), headline, headers)
 
 
-def _with_query(parts: SplitResult, told: dict[str, str]) -> SplitResult:
-    given = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in told]
-    return parts._replace(query=urlencode([*given, *told.items()]))
+def _with_query(parts: SplitResult, query: dict[str, str]) -> SplitResult:
+    others = [
+        pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in query
+    ]
+    return parts._replace(query=urlencode([*others, *query.items()]))

@@ -1,4 +1,4 @@
-"""Maintenance windows: times in which nobody is told. They silence messages, never checks."""
+"""Maintenance windows: while one is open, no message is sent. They silence no check."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ WINDOWS_MAX = 1_000
 
 
 @dataclass(frozen=True)
-class Window:
-    """From `start` until before `end`, both with their zone."""
+class MaintenanceWindow:
+    """A period from `start` until before `end`, both with their zone."""
 
     start: datetime
     end: datetime
 
 
-def parse_window(text: str) -> Window:
+def parse_window(text: str) -> MaintenanceWindow:
     """Return the window of "START/END" in ISO 8601; raises ValueError with an example.
 
-    A time without a zone is this machine's local one.
+    A time without a zone is this machine's local time.
     """
-    start, _, end = text.strip().partition("/")
     try:
-        window = Window(
-            *(datetime.fromisoformat(part.strip()).astimezone() for part in (start, end))
-        )
+        start, end = (datetime.fromisoformat(part.strip()).astimezone() for part in text.split("/"))
     except (ValueError, OverflowError) as exc:
         raise ValueError(
-            f"{text[:80]!r} is no window: write it like 2026-11-23T22:00/2026-11-23T23:00"
+            f"{text[:80]!r} is not a maintenance window: "
+            "write it like 2026-11-23T22:00/2026-11-23T23:00"
         ) from exc
-    if window.end <= window.start:
-        raise ValueError(f"the window {text[:80]!r} ends before it begins")
-    return window
+    if end <= start:
+        raise ValueError(f"the maintenance window {text[:80]!r} ends before it starts")
+    return MaintenanceWindow(start, end)
 
 
-def read_windows(given: Iterable[str]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
-    """Return the windows given, by themselves or in a file as file:PATH, and what is wrong.
+def read_windows(
+    values: Iterable[str],
+) -> tuple[tuple[MaintenanceWindow, ...], tuple[str, ...]]:
+    """Return the windows that the values write or name as file:PATH, and the problems with them.
 
     A window that cannot be read silences nothing: a slip in the file must not cost an alert.
     """
-    windows: list[Window] = []
-    wrong: list[str] = []
-    for text in given:
+    windows: list[MaintenanceWindow] = []
+    problems: list[str] = []
+    for value in values:
         try:
-            lines = _lines(text.removeprefix("file:")) if text.startswith("file:") else [text]
+            lines = _lines(value.removeprefix("file:")) if value.startswith("file:") else [value]
         except FileError as exc:
-            wrong.append(f"the maintenance windows are not known: {exc}")
+            problems.append(f"maintenance windows: {exc}")
             continue
         for line in lines:
             try:
                 windows.append(parse_window(line))
             except ValueError as exc:
-                wrong.append(str(exc))
-    return tuple(windows[:WINDOWS_MAX]), tuple(wrong[:3])
+                problems.append(str(exc))
+    return tuple(windows[:WINDOWS_MAX]), tuple(problems[:3])
 
 
-def is_quiet(windows: Iterable[Window], now: datetime) -> bool:
+def in_maintenance(windows: Iterable[MaintenanceWindow], now: datetime) -> bool:
     """Return whether `now`, with its zone, is within a window."""
     return any(window.start <= now < window.end for window in windows)
 
 
 def _lines(path: str) -> list[str]:
-    text = read_text(path)
-    bare = (line.partition("#")[0].strip() for line in text.splitlines()[:WINDOWS_MAX])
-    return [line for line in bare if line]
+    lines = read_text(path).splitlines()[:WINDOWS_MAX]
+    without_comments = (line.partition("#")[0].strip() for line in lines)
+    return [line for line in without_comments if line]

@@ -1,4 +1,4 @@
-"""What a message says: the verdict, what to do first, and where the whole report is."""
+"""The text of an alert: the headline, since when, the first actions, a link to the report."""
 
 from __future__ import annotations
 
@@ -16,66 +16,57 @@ if TYPE_CHECKING:
     from reports.model.report import Remedy, Report
 
 ACTIONS_MAX = 3
-ACTION_LINE_MAX = 300
+LINE_MAX = 300
 BODY_MAX = 1_800
-"""Characters; the strictest of the common services takes 2,000."""
+"""Characters of a body; the strictest of the common services takes 2,000."""
 
-_WORDS = {"at risk": "at risk", "incident": "incident", "unknown": "cannot tell"}
-
-_CALLS = re.compile(r"@(?=everyone|here|channel|all)|<(?=[!@#])", re.IGNORECASE)
-"""What some services take for a call to everybody; a log line may hold it."""
+_MENTION = re.compile(r"@(?=everyone|here|channel|all)|<(?=[!@#])", re.IGNORECASE)
+"""How some services write a mention of everybody; a log line may hold it."""
 
 
 def title_of(report: Report, change: Change) -> str:
     """Return the title: the target, and what has changed."""
-    kind = _WORDS[change.kind]
-    what = {
+    kind = "cannot tell" if change.kind == "unknown" else change.kind
+    event = {
         "alert": kind,
         "reminder": f"still {kind}",
-        "recovery": "can be seen again" if change.kind == "unknown" else f"{kind} over",
-    }[change.what]
-    return f"Veza {_tame(report.target.name)}: {what}"
+        "recovery": "observed again" if change.kind == "unknown" else f"{kind} over",
+    }[change.event]
+    return f"Veza {_harmless(report.target.name)}: {event}"
 
 
 def body_of(report: Report, change: Change, path: Path, link_base: str | None) -> str:
-    """Return the text. `path` is the report's file, `link_base` where the folders are served."""
-    parts = [_tame(report.headline), _duration(change)]
-    if change.what != "recovery":
-        parts += [_actions(remedy) for remedy in report.remedies[:1]]
-    room = BODY_MAX - sum(len(part) + 2 for part in parts[:2])
+    """Return the body. `path` is the report's file, `link_base` the URL of the targets' folders."""
+    head = f"{_harmless(report.headline)}\n\n{_duration(change)}"
     link = f"Report: {_link(report, path, link_base)}"
-    if len(parts) > 2 and len(parts[2]) + len(link) + 2 > room:
-        parts[2] = clean_lines(parts[2], room - len(link) - 30)
-    return "\n\n".join([*parts, link])
-
-
-def clean_lines(text: str, limit: int) -> str:
-    """Return as many whole lines of a text as fit, and say that there are more."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        if sum(len(one) + 1 for one in lines) + len(line) > limit:
-            lines.append("(more in the report)")
-            break
-        lines.append(line)
-    return "\n".join(lines)
+    if change.event == "recovery" or not report.remedies:
+        return f"{head}\n\n{link}"
+    actions = _actions(report.remedies[0], BODY_MAX - len(head) - len(link) - 4)
+    return f"{head}\n\n{actions}\n\n{link}"
 
 
 def _duration(change: Change) -> str:
     if change.seconds is None:
-        return "How long is not known: a clock was set back meanwhile."
-    if change.what == "recovery":
+        return "Duration unknown: a clock was set back."
+    if change.event == "recovery":
         return f"It lasted {format_duration(change.seconds)}, since {change.since}."
     return f"Since {change.since} ({format_duration(change.seconds)})."
 
 
-def _actions(remedy: Remedy) -> str:
+def _actions(remedy: Remedy, limit: int) -> str:
+    """Return the first actions in as many whole lines as fit into `limit` characters."""
     lines = [f"What to do: {remedy.title}"]
     for step in remedy.steps[:ACTIONS_MAX]:
         mark = " (changes the system)" if step.dangerous else ""
         lines.append(f"{step.number}. {step.title}{mark}")
         for command in step.commands:
             lines += [f"    {line}" for line in command.text.strip().splitlines()]
-    return "\n".join(_tame(line) for line in lines)
+    text = "\n".join(map(_harmless, lines))
+    if len(text) <= limit:
+        return text
+    more = "(more in the report)"
+    whole_lines = text[: limit - len(more)].rpartition("\n")[0]
+    return f"{whole_lines}\n{more}"
 
 
 def _link(report: Report, path: Path, link_base: str | None) -> str:
@@ -84,5 +75,6 @@ def _link(report: Report, path: Path, link_base: str | None) -> str:
     return f"{link_base.rstrip('/')}/{quote(report.target.name, safe='')}/report.html"
 
 
-def _tame(text: str) -> str:
-    return _CALLS.sub(lambda match: f"{match[0]}\N{ZERO WIDTH SPACE}", clean(text, ACTION_LINE_MAX))
+def _harmless(text: str) -> str:
+    """Return one line of a text without control characters, and with mentions defused."""
+    return _MENTION.sub(lambda match: f"{match[0]}\N{ZERO WIDTH SPACE}", clean(text, LINE_MAX))

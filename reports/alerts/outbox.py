@@ -1,66 +1,65 @@
-"""What notify remembers, in the history: the runs it has seen, the alert, the messages to deliver.
+"""The alert state in the history's file: recorded runs, the open alert, messages to deliver.
 
-A message is written down in the same transaction as the change that it tells, and is delivered
-afterwards, to each destination by itself: so none is lost, and who has it does not get it again.
+A message is written in the same transaction as the change that it reports, and is delivered
+afterwards, to each destination on its own. So no message is lost, and a destination that has one
+does not get it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from core.outcome import OBSERVED
-from reports.alerts.policy import RUNS_MAX, Alert, Seen
-from reports.history.file import CorruptError, explained, open_for_writing, set_aside
+from reports.alerts.policy import RUNS_MAX, Alert, AlertRun
+from reports.history.file import (
+    open_for_writing,
+    set_aside_if_corrupt,
+    transaction,
+    translate_errors,
+)
 from reports.model.report_json import to_json
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from reports.alerts.policy import Change
     from reports.model.report import Report
 
-OPEN_MAX = 50
-"""Messages that wait for a destination which does not answer; the oldest go first, and are told."""
+UNDELIVERED_MAX = 50
+"""Messages that wait for a destination which does not answer; the oldest is dropped first."""
 
-DONE_MAX = 100
-"""Messages that are kept after they were delivered, to look at."""
+DELIVERED_MAX = 100
+"""Delivered messages that are kept, for a person to look at."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message to deliver; `what` and `kind` are those of the change that it tells."""
+    """A message to deliver, with the event and the kind of its `Change`."""
 
     number: int
-    what: str
+    event: str
     kind: str
     title: str
     body: str
 
 
-def key_of(report: Report) -> str:
-    """Return what tells a run from all others, and is the same for the same report."""
+def report_key(report: Report) -> str:
+    """Return a key that differs for every run and is the same for the same report."""
     return hashlib.sha256(to_json(report).encode("utf-8", "replace")).hexdigest()
 
 
-def destination_of(address: str) -> str:
-    """Return the name that a destination has here: no secret can be read from it."""
+def destination_key(address: str) -> str:
+    """Return the key of a destination; no secret can be read from it."""
     return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _sight_of(report: Report) -> tuple[list[str], dict[str, str]]:
-    """Return the symptoms that failed, and what became of each check that could look."""
-    failed = [r for r in report.results if r.outcome.status == "failed" and r.role == "symptom"]
-    seen = [r.outcome for r in report.results if r.outcome.status in OBSERVED]
-    return [r.outcome.check for r in failed], {o.check: o.status for o in seen}
-
-
 class Outbox:
-    """The open state. A context manager; every method raises HistoryError."""
+    """The open alert state. A context manager; every method raises HistoryError."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
@@ -68,17 +67,12 @@ class Outbox:
 
     @classmethod
     def open(cls, path: Path) -> tuple[Self, str]:
-        """Open the state in the history at `path`, and return what a person should know of it.
+        """Open the state in the history at `path`; returns it with a note for the user.
 
-        A corrupt history is set aside and a new one begun. Raises HistoryError.
+        A corrupt history is set aside and a new one started. Raises HistoryError.
         """
-        inode = path.stat().st_ino if path.exists() else 0
-        try:
-            return cls(path, open_for_writing(path)), ""
-        except CorruptError:
-            aside = set_aside(path, inode)
-            note = f"the history was corrupt; it is set aside as {aside}, and a new one begun"
-            return cls(path, open_for_writing(path)), note if aside else ""
+        connection, note = set_aside_if_corrupt(path, lambda: open_for_writing(path))
+        return cls(path, connection), note
 
     def __enter__(self) -> Self:
         return self
@@ -86,125 +80,121 @@ class Outbox:
     def __exit__(self, *_error: object) -> None:
         self._db.close()
 
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Make what is done within one change: all of it or nothing."""
-        with explained(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context that makes all changes within it, or none."""
+        return transaction(self._db, self._path)
 
     def add_run(self, key: str, report: Report) -> None:
-        """Remember a run, where it is not known already."""
+        """Record a run, unless it is recorded already."""
+        results = [(r.outcome.check, r.outcome.status, r.role) for r in report.results]
+        symptoms = [
+            check for check, status, role in results if status == "failed" and role == "symptom"
+        ]
+        outcomes = {check: status for check, status, _ in results if status in OBSERVED}
         self._db.execute(
             "INSERT OR IGNORE INTO alert_runs (report, started, state, symptoms, outcomes) "
             "VALUES (?, ?, ?, ?, ?)",
-            (key, report.started, report.state, *map(json.dumps, _sight_of(report))),
+            (key, report.started, report.state, json.dumps(symptoms), json.dumps(outcomes)),
         )
         self._db.execute(
             "DELETE FROM alert_runs WHERE id <= (SELECT max(id) FROM alert_runs) - ?", (RUNS_MAX,)
         )
 
-    def judge(self, key: str) -> bool:
-        """Remember that a run is being judged; False where it was before, or a later one is known.
+    def mark_evaluated(self, key: str) -> bool:
+        """Mark the last run as evaluated; returns False if it was, or if a later run is recorded.
 
-        A run is not judged within a maintenance window, nor by a call that has nobody to tell.
+        A run is not evaluated during maintenance, nor by a call without a destination.
         """
-        judged = self._db.execute(
+        updated = self._db.execute(
             "UPDATE alert_runs SET judged = 1 WHERE report = ? AND NOT judged "
             "AND id = (SELECT max(id) FROM alert_runs)",
             (key,),
         ).rowcount
-        return bool(judged)
+        return bool(updated)
 
-    def runs(self) -> tuple[Seen, ...]:
-        """Return the runs that were seen, in that order."""
+    def runs(self) -> tuple[AlertRun, ...]:
+        """Return the recorded runs, oldest first."""
         rows = self._db.execute(
             "SELECT state, started, symptoms, outcomes FROM alert_runs ORDER BY id"
         ).fetchall()
         return tuple(
-            Seen(state, started, tuple(json.loads(symptoms)), json.loads(outcomes))
+            AlertRun(state, started, tuple(json.loads(symptoms)), json.loads(outcomes))
             for state, started, symptoms, outcomes in rows
         )
 
     def alert(self) -> Alert:
-        """Return the alert as it stands."""
+        """Return the alert as it was saved last."""
         row = self._db.execute("SELECT kind, since, told FROM alert").fetchone()
         return Alert(*row) if row else Alert()
 
-    def keep(self, alert: Alert) -> None:
-        """Replace the alert."""
+    def save_alert(self, alert: Alert) -> None:
+        """Replace the saved alert."""
         self._db.execute(
             "INSERT OR REPLACE INTO alert VALUES (1, ?, ?, ?)",
-            (alert.kind, alert.since, alert.told),
+            (alert.kind, alert.since, alert.notified),
         )
 
-    def post(self, what: str, kind: str, title: str, body: str) -> bool:
-        """Add a message to deliver; returns False where an undelivered one was given up for it.
+    def add_message(self, change: Change, title: str, body: str) -> bool:
+        """Add a message to deliver; returns False if an undelivered one was dropped for it.
 
-        A reminder that nobody got is replaced by what comes after it.
+        A reminder that no destination has is replaced by the message after it.
         """
-        change = self._db.execute
-        change("DELETE FROM alert_messages WHERE done = 0 AND what = 'reminder'")
-        change(
+        execute = self._db.execute
+        execute("DELETE FROM alert_messages WHERE done = 0 AND what = 'reminder'")
+        execute(
             "INSERT INTO alert_messages (what, kind, title, body) VALUES (?, ?, ?, ?)",
-            (what, kind, title, body),
+            (change.event, change.kind, title, body),
         )
-        change(
+        execute(
             "DELETE FROM alert_messages WHERE done AND id <= "
             "(SELECT max(id) FROM alert_messages) - ?",
-            (DONE_MAX,),
+            (DELIVERED_MAX,),
         )
-        lost = change(
+        dropped = execute(
             "DELETE FROM alert_messages WHERE NOT done AND id NOT IN "
             "(SELECT id FROM alert_messages WHERE NOT done ORDER BY id DESC LIMIT ?)",
-            (OPEN_MAX,),
+            (UNDELIVERED_MAX,),
         ).rowcount
-        return not lost
+        return not dropped
 
-    def waiting(self) -> tuple[Message, ...]:
-        """Return the messages that are not delivered everywhere, oldest first."""
-        with explained(self._path):
+    def undelivered(self) -> tuple[Message, ...]:
+        """Return the messages that some destination does not have, oldest first."""
+        with translate_errors(self._path):
             rows: list[Any] = self._db.execute(
                 "SELECT id, what, kind, title, body FROM alert_messages WHERE NOT done ORDER BY id"
             ).fetchall()
         return tuple(Message(*row) for row in rows)
 
-    def has(self, message: int, destination: str) -> bool:
-        """Return whether a destination got a message."""
-        with explained(self._path):
-            found = self._db.execute(
+    def is_delivered(self, message: int, destination: str) -> bool:
+        """Return whether a destination has a message."""
+        with translate_errors(self._path):
+            row = self._db.execute(
                 "SELECT 1 FROM alert_deliveries WHERE message = ? AND destination = ?",
                 (message, destination),
             ).fetchone()
-        return found is not None
+        return row is not None
 
-    def delivered(self, message: int, destination: str) -> None:
-        """Remember that a destination got a message."""
-        with self.changing():
+    def mark_delivered(self, message: int, destination: str) -> None:
+        """Record that a destination has a message."""
+        with self.transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO alert_deliveries VALUES (?, ?)", (message, destination)
             )
 
-    def close(self, message: int) -> None:
-        """Remember that a message is delivered everywhere."""
-        with self.changing():
+    def mark_done(self, message: int) -> None:
+        """Record that every destination has a message."""
+        with self.transaction():
             self._db.execute("UPDATE alert_messages SET done = 1 WHERE id = ?", (message,))
 
-    def pinged(self, key: str) -> bool:
+    def is_pinged(self, key: str) -> bool:
         """Return whether the heartbeat of a run was sent."""
-        with explained(self._path):
+        with translate_errors(self._path):
             row = self._db.execute(
                 "SELECT pinged FROM alert_runs WHERE report = ?", (key,)
             ).fetchone()
         return bool(row and row[0])
 
-    def ping(self, key: str) -> None:
-        """Remember that the heartbeat of a run was sent."""
-        with self.changing():
+    def mark_pinged(self, key: str) -> None:
+        """Record that the heartbeat of a run was sent."""
+        with self.transaction():
             self._db.execute("UPDATE alert_runs SET pinged = 1 WHERE report = ?", (key,))

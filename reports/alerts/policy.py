@@ -1,8 +1,8 @@
-"""When somebody is told: an alert's life as a function of the last runs. Pure.
+"""The alert policy: which message is due after a run. Pure.
 
-Runs have the order in which they were seen, never that of their clocks. A run that could not tell
-says nothing for or against an incident; several of them are an alert of their own, for silence is
-not health. Nor does a run that looked only at other things than those which made the incident one.
+Runs count in the order in which they were recorded, never by their clocks. A run of unknown state
+neither confirms nor ends an incident; several of them are an alert of their own, because silence is
+not health. A run that did not observe the checks of an incident does not end it either.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from reports.history.incidents import not_looked_at
+from reports.history.incidents import unobserved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Verdict = Literal["good", "at risk", "incident", "unknown"]
-What = Literal["alert", "reminder", "recovery"]
+Severity = Literal["good", "at risk", "incident", "unknown"]
+Event = Literal["alert", "reminder", "recovery"]
 
 RUNS_MAX = 200
-"""Runs that are looked back upon, for when an alert began."""
+"""Runs that are searched for the start of an alert."""
 
 _RANK = {"good": 0, "unknown": 1, "at risk": 2, "incident": 3}
 
@@ -29,7 +29,7 @@ _RANK = {"good": 0, "unknown": 1, "at risk": 2, "incident": 3}
 class Rule:
     """`confirm` bad runs of the last `of` make an alert; a reminder every `remind_every` seconds.
 
-    `at_risk`: a risk is worth a message too, and not an incident only.
+    `at_risk`: a risk makes an alert too, not an incident only.
     """
 
     confirm: int = 2
@@ -37,8 +37,8 @@ class Rule:
     remind_every: float = 4 * 3600.0
     at_risk: bool = False
 
-    def verdict(self, state: str) -> Verdict:
-        """Return what a run's state is to this rule."""
+    def severity(self, state: str) -> Severity:
+        """Return how severe a run's state is by this rule."""
         if state == "incident":
             return "incident"
         if state == "at risk":
@@ -47,10 +47,10 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One run: its state, and when it began, ISO 8601 in UTC.
+class AlertRun:
+    """One run as the policy reads it; `started` is ISO 8601 in UTC.
 
-    `outcomes` are the checks that passed or failed, `symptoms` the failed ones of an incident.
+    `outcomes` are the checks that passed or failed, `symptoms` the failed symptoms.
     """
 
     state: str
@@ -61,97 +61,100 @@ class Seen:
 
 @dataclass(frozen=True)
 class Alert:
-    """What people were told last: `kind` is "good" where nothing is the matter.
+    """The open alert; its `kind` is "good" where none is open.
 
-    `since` is when the first bad run began, `told` the Unix time of the last message.
+    `since` is the start of the first bad run, `notified` the Unix time of the last message.
     """
 
-    kind: Verdict = "good"
+    kind: Severity = "good"
     since: str = ""
-    told: float = 0.0
+    notified: float = 0.0
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something to tell: of which kind of alert, since when, and for how many seconds.
+    """A message that is due: the event, the kind of alert, its start and its duration in seconds.
 
-    `seconds` is None where a clock that was set back makes nonsense of it.
+    `seconds` is None where a clock that was set back makes the duration negative.
     """
 
-    what: What
-    kind: Verdict
+    event: Event
+    kind: Severity
     since: str
     seconds: float | None
 
 
-def step(alert: Alert, runs: Sequence[Seen], rule: Rule, now: float) -> tuple[Alert, Change | None]:
-    """Return the alert after the last of these runs (oldest first), and what is to be told.
+def next_alert(
+    alert: Alert, runs: Sequence[AlertRun], rule: Rule, now: float
+) -> tuple[Alert, Change | None]:
+    """Return the alert after the last of these runs (oldest first), and the message that is due.
 
-    `now` is Unix time. An alert is told when it is confirmed, when it turns from not being able to
-    tell or from a risk into worse, and when the last run is good and no rule holds any more.
+    `now` is Unix time. A message is due when an alert is confirmed, when a risk or an unknown state
+    turns into something worse, and when the last run is good and the rule no longer holds.
     """
     runs = runs[-RUNS_MAX:]
-    counted = judging(runs, rule)
+    counted = counted_runs(runs, rule)
     if not counted or counted[-1] is not runs[-1]:
         return alert, None
-    verdicts = [(rule.verdict(run.state), run.started) for run in counted]
-    latest, at = verdicts[-1]
-    kind, since = _confirmed(verdicts, rule)
+    severities = [(rule.severity(run.state), run.started) for run in counted]
+    latest, started = severities[-1]
+    kind, since = _confirmed(severities, rule)
     if _RANK[kind] > _RANK[alert.kind]:
-        # A risk that becomes an incident is one story; the blindness before it is another.
+        # A risk that becomes an incident is one alert; an unknown state before it is another.
         since = alert.since if alert.kind == "at risk" else since
-        return Alert(kind, since, now), Change("alert", kind, since, _between(since, at))
+        return Alert(kind, since, now), Change("alert", kind, since, _seconds(since, started))
     if alert.kind == "good":
         return alert, None
     if latest == "good":
-        if _still(verdicts, alert, rule):
+        if _is_flapping(severities, alert, rule):
             return alert, None
-        back = _first_good(verdicts)
-        return Alert(), Change("recovery", alert.kind, alert.since, _between(alert.since, back))
-    if now < alert.told:
-        # The clock was set back: the wait for the reminder begins again.
-        return replace(alert, told=now), None
-    if now - alert.told >= rule.remind_every:
-        told = Change("reminder", alert.kind, alert.since, _between(alert.since, at))
-        return replace(alert, told=now), told
+        seconds = _seconds(alert.since, _first_good(severities))
+        return Alert(), Change("recovery", alert.kind, alert.since, seconds)
+    if now < alert.notified:
+        # The clock was set back: the wait for the reminder starts again.
+        return replace(alert, notified=now), None
+    if now - alert.notified >= rule.remind_every:
+        seconds = _seconds(alert.since, started)
+        reminder = Change("reminder", alert.kind, alert.since, seconds)
+        return replace(alert, notified=now), reminder
     return alert, None
 
 
-def judging(runs: Sequence[Seen], rule: Rule) -> list[Seen]:
-    """Return the runs that count: all but those which left an incident where it was.
+def counted_runs(runs: Sequence[AlertRun], rule: Rule) -> list[AlertRun]:
+    """Return the runs that count for an alert.
 
-    After a bad run that is a run which saw nothing worse, and has not looked again at each check
-    that was the matter: it was narrowed, broken off, or skipped them.
+    After a bad run, a better one counts only if it observed each check that had failed: it does not
+    if it was narrowed, was interrupted or skipped them.
     """
-    counted: list[Seen] = []
+    counted: list[AlertRun] = []
     open_checks: set[str] = set()
     for run in runs:
-        verdict = rule.verdict(run.state)
-        if verdict in ("good", "at risk") and not_looked_at(open_checks, run.outcomes):
+        severity = rule.severity(run.state)
+        if severity in ("good", "at risk") and unobserved(open_checks, run.outcomes):
             continue
-        if verdict == "good":
+        if severity == "good":
             open_checks.clear()
-        elif verdict in ("at risk", "incident"):
-            # Where a risk is told too, it is over only when no cause fails either.
+        elif severity in ("at risk", "incident"):
+            # Where a risk is an alert too, it is over only when no cause fails either.
             failed = (check for check, status in run.outcomes.items() if status == "failed")
             open_checks.update(failed if rule.at_risk else run.symptoms)
         counted.append(run)
     return counted
 
 
-def _confirmed(verdicts: Sequence[tuple[Verdict, str]], rule: Rule) -> tuple[Verdict, str]:
-    """Return what the last run confirms, and when the first of its bad runs began."""
-    latest = verdicts[-1][0]
+def _confirmed(severities: Sequence[tuple[Severity, str]], rule: Rule) -> tuple[Severity, str]:
+    """Return the severity that the last run confirms, and the start of the first bad run."""
+    latest = severities[-1][0]
     if latest == "unknown":
-        blind = [(verdict == "unknown", started) for verdict, started in verdicts]
-        return ("unknown", _since(blind, rule)) if _enough(blind, rule) else ("good", "")
+        unknown = [(severity == "unknown", started) for severity, started in severities]
+        return ("unknown", _since(unknown, rule)) if _enough(unknown, rule) else ("good", "")
     if latest == "good":
         return "good", ""
-    telling = [entry for entry in verdicts if entry[0] != "unknown"]
-    bad = [(verdict != "good", started) for verdict, started in telling]
+    known = [entry for entry in severities if entry[0] != "unknown"]
+    bad = [(severity != "good", started) for severity, started in known]
     if not _enough(bad, rule):
         return "good", ""
-    worst = [(verdict == "incident", started) for verdict, started in telling]
+    worst = [(severity == "incident", started) for severity, started in known]
     return ("incident" if _enough(worst, rule) else "at risk"), _since(bad, rule)
 
 
@@ -159,30 +162,32 @@ def _enough(marks: Sequence[tuple[bool, str]], rule: Rule) -> bool:
     return sum(bad for bad, _ in marks[-rule.of :]) >= rule.confirm
 
 
-def _still(verdicts: Sequence[tuple[Verdict, str]], alert: Alert, rule: Rule) -> bool:
-    """Whether enough of the last runs were bad although the very last was not: it flaps."""
+def _is_flapping(severities: Sequence[tuple[Severity, str]], alert: Alert, rule: Rule) -> bool:
+    """Return whether enough of the last runs were bad although the very last was not."""
     if alert.kind == "unknown":
-        return _enough([(verdict == "unknown", at) for verdict, at in verdicts], rule)
-    return _enough([(v != "good", at) for v, at in verdicts if v != "unknown"], rule)
+        return _enough([(severity == "unknown", at) for severity, at in severities], rule)
+    known = [entry for entry in severities if entry[0] != "unknown"]
+    return _enough([(severity != "good", at) for severity, at in known], rule)
 
 
 def _since(marks: Sequence[tuple[bool, str]], rule: Rule) -> str:
-    """Return when the first bad one began: of those that count, or of the row before them."""
+    """Return the start of the first bad run: of those that count, or of the row before them."""
     first = len(marks) - min(rule.of, len(marks))
     while first and marks[first][0] and marks[first - 1][0]:
         first -= 1
     return next(started for bad, started in marks[first:] if bad)
 
 
-def _first_good(verdicts: Sequence[tuple[Verdict, str]]) -> str:
-    found = verdicts[-1][1]
-    for verdict, started in reversed(verdicts):
-        if verdict != "good":
+def _first_good(severities: Sequence[tuple[Severity, str]]) -> str:
+    """Return the start of the first of the good runs at the end."""
+    first = severities[-1][1]
+    for severity, started in reversed(severities):
+        if severity != "good":
             break
-        found = started
-    return found
+        first = started
+    return first
 
 
-def _between(start: str, end: str) -> float | None:
+def _seconds(start: str, end: str) -> float | None:
     seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
     return seconds if seconds >= 0 else None

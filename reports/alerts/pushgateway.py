@@ -1,4 +1,4 @@
-"""The run's metrics to a Pushgateway, for a run that leaves no file behind to be scraped.
+"""Push the run's metrics to a Pushgateway, for a run that leaves no file to be scraped.
 
 https://github.com/prometheus/pushgateway#put-method: the whole group of this target is replaced.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reports.alerts.addresses import GivenError, http_address, secret
+from reports.alerts.addresses import OptionError, parse_http_address, read_secret
 from reports.alerts.http_call import call
 from reports.render.prometheus import render
 
@@ -21,14 +21,14 @@ JOB = "veza_checks"
 def push(report: Report, to: str) -> None:
     """Put the metrics of a report at `to`: an address, or env:NAME or file:PATH that holds it.
 
-    Raises GivenError, CallError.
+    Raises OptionError, CallError.
     """
     plain = to.startswith(("http://", "https://"))
     if not plain and not to.startswith(("env:", "file:")):
-        raise GivenError("--to: write http://HOST:PORT, env:NAME or file:PATH")
-    parts = http_address(to if plain else secret(to, "--to"), "--to")
+        raise OptionError("--to: write http://HOST:PORT, env:NAME or file:PATH")
+    parts = parse_http_address(to if plain else read_secret(to, "--to"), "--to")
     if plain and parts.password is not None:
-        raise GivenError("--to: an address with a password is written as env:NAME or file:PATH")
+        raise OptionError("--to: write an address with a password as env:NAME or file:PATH")
     group = f"/metrics/job/{JOB}/target/{quote(report.target.name, safe='')}"
     address = parts._replace(path=parts.path.rstrip("/") + group, query="", fragment="")
     call("PUT", address, render(report), {"Content-Type": "text/plain; version=0.0.4"})

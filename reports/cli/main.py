@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError, write_file
 from core.units import parse_duration
-from reports.alerts.addresses import GivenError
+from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
-from reports.cli import notify_options, offline
+from reports.cli import notify as notify_options
+from reports.cli import offline
+from reports.diagnosis.evidence import EvidenceError
 from reports.history.store import NAME, HistoryError
-from reports.model.replay import ReplayError
 from reports.model.report_json import LoadError
 from reports.render import history as past
 from reports.render import nagios
+from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"not delivered: {exc}", file=sys.stderr)
         return NOT_DELIVERED
     except (
-        *(LoadError, ReplayError, HistoryError, FileError, GivenError),
+        *(LoadError, EvidenceError, RunbookError, HistoryError, FileError, OptionError),
         offline.NothingToTellError,
     ) as exc:
         sentence = " ".join(str(exc).split())

@@ -6,15 +6,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from reports.history import store as history
-from reports.history.incidents import last_episode
-from reports.model.replay import find_book, replay
+from reports.history.incidents import last_incident
+from reports.model.build import replay
+from reports.model.bundle import bundle_of
 from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reports.history.incidents import Run
+    from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
 FORMATS = ("terminal", "json", "html", "prometheus", "nagios", "postmortem")
@@ -24,14 +25,14 @@ class NothingToTellError(ValueError):
     """There is no incident to write a post-mortem of."""
 
 
-EPISODE_RUNS = 2_000
+INCIDENT_RUNS = 2_000
 """Runs that are looked through for an incident's course: a week of one every five minutes."""
 
 
 def render(report: Report, form: str, path: Path, document: Path | None, width: int) -> str:
     """Return the report in one of FORMATS; `path` is the file that it comes from.
 
-    Raises ReplayError where a runbook is needed and cannot be read.
+    Raises EvidenceError, RunbookError where a runbook is needed and cannot be read.
     """
     if form == "terminal":
         from reports.render.terminal import render as as_terminal
@@ -40,7 +41,7 @@ def render(report: Report, form: str, path: Path, document: Path | None, width: 
     if form == "html":
         from reports.render.html.page import render as as_html
 
-        return as_html(report, [history.point_of(run) for run in _runs_beside(path)])
+        return as_html(report, _runs_beside(path))
     if form == "prometheus":
         from reports.render.prometheus import render as as_prometheus
 
@@ -57,14 +58,14 @@ def render(report: Report, form: str, path: Path, document: Path | None, width: 
 
 
 def judge_again(report: Report, evidence: Path | None, document: Path | None) -> Report:
-    """Return the report that the runbook makes today of the same outcomes; raises ReplayError."""
-    return replay(report, find_book(report, evidence, document))
+    """Diagnose a report's outcomes again; raises EvidenceError, RunbookError."""
+    return replay(report, bundle_of(report, evidence, document))
 
 
 def postmortem(report: Report, path: Path, document: Path | None = None) -> str:
     """Return the post-mortem of the incident that a report saw, or of the last one before it.
 
-    Raises NothingToTellError where there is none, ReplayError where the runbook cannot be used.
+    Raises NothingToTellError where there is none; EvidenceError, RunbookError.
     """
     runs = _runs_beside(path)
     best = report if report.state == "incident" else _best_of(path, runs)
@@ -72,10 +73,10 @@ def postmortem(report: Report, path: Path, document: Path | None = None) -> str:
         raise NothingToTellError(f"{path} saw no incident, and no history beside it holds one")
     from reports.render.postmortem import of_incident
 
-    return of_incident(best, find_book(best, document=document), runs)
+    return of_incident(best, bundle_of(best, document=document), runs)
 
 
-def runs_of(folder: Path, limit: int) -> tuple[Run, ...]:
+def runs_of(folder: Path, limit: int) -> tuple[RunRecord, ...]:
     """Return the last runs of a target, by its folder; raises HistoryError."""
     with history.History.to_read(folder / history.NAME) as opened:
         return opened.runs(limit)
@@ -86,25 +87,25 @@ def read(path: Path) -> Report:
     return load_report(path)
 
 
-def _runs_beside(path: Path) -> tuple[Run, ...]:
+def _runs_beside(path: Path) -> tuple[RunRecord, ...]:
     """Return the runs of the history beside a report; none where there is no history."""
     if not (path.parent / history.NAME).exists():
         return ()
     try:
-        return runs_of(path.parent, EPISODE_RUNS)
+        return runs_of(path.parent, INCIDENT_RUNS)
     except history.HistoryError as exc:
         # The report tells its own story without the others.
         print(f"Without the history: {exc}", file=sys.stderr)
         return ()
 
 
-def _best_of(path: Path, runs: Sequence[Run]) -> Report | None:
+def _best_of(path: Path, runs: Sequence[RunRecord]) -> Report | None:
     """Return the report of the last incident's run that was surest of its cause."""
-    episode = last_episode(runs)
-    if episode is None:
+    incident = last_incident(runs)
+    if incident is None:
         return None
     order = ("none", "unclear", "outside", "likely", "certain")
-    seen = [run for run in episode.runs if run.state == "incident"]
+    seen = [run for run in incident.runs if run.state == "incident"]
     best = max(seen, key=lambda run: (order.index(run.certainty), run.number))
     with history.History.to_read(path.parent / history.NAME) as opened:
         return opened.report(best.number)

@@ -113,12 +113,12 @@ class Diagnosis:
 
     @property
     def causes(self) -> tuple[Finding, ...]:
-        """Every cause, the runbook's hypotheses first."""
+        """Return every cause, the runbook's hypotheses first."""
         return self.hypotheses + self.outside
 
     @property
-    def held(self) -> tuple[Finding, ...]:
-        """The causes that are held to be true, the runbook's first; none where it is unclear."""
+    def accepted(self) -> tuple[Finding, ...]:
+        """Return the causes that are taken as true, the runbook's first; none where unclear."""
         if self.certainty in ("none", "unclear"):
             return ()
         ids = {*self.most_likely_set, *self.most_likely_outside}

@@ -1,7 +1,7 @@
-"""The file of the history: opened, brought up to date, set aside where it is broken.
+"""The history's SQLite file: opening, migrations, transactions, and a corrupt file.
 
-SQLite in WAL mode: one writes while others read. The version of the tables is `user_version`, and
-`application_id` says that the file is ours.
+It is in WAL mode, so that one process writes while others read. `user_version` is the version of
+the tables, and `application_id` says that the file is ours.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import stat
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+T = TypeVar("T")
+
 APPLICATION_ID = 0x56455A41
-"""The letters VEZA: another program's database is never written to."""
+"""The letters VEZA; a database with another id is never written to."""
 
 WAIT = 2.0
-"""Seconds that a writer waits for another; a history is not worth a verdict that comes late."""
+"""Seconds that a writer waits for another one: the history must not delay the verdict."""
 
 MIGRATIONS = (
     """
@@ -86,14 +88,14 @@ MIGRATIONS = (
         PRIMARY KEY (message, destination)
     ) WITHOUT ROWID;
     """,
-    # What made a run an incident, and what later runs have looked at again.
+    # The symptoms of an incident, and which of them later runs have observed.
     """
     ALTER TABLE checks ADD COLUMN role TEXT NOT NULL DEFAULT '';
     ALTER TABLE alert_runs ADD COLUMN symptoms TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE alert_runs ADD COLUMN outcomes TEXT NOT NULL DEFAULT '{}'
     """,
 )
-"""What leads from each version of the tables to the next. One that is out is never changed."""
+"""The statements from each version of the tables to the next. A released one is never changed."""
 
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -103,12 +105,26 @@ class HistoryError(Exception):
 
 
 class CorruptError(HistoryError):
-    """What is in the file is no longer a database."""
+    """The file is no longer a database."""
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Tell SQLite's errors as HistoryError, in words."""
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Make all changes within the context, or none; raises HistoryError."""
+    with translate_errors(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def translate_errors(path: Path) -> Iterator[None]:
+    """Raise HistoryError in place of SQLite's errors."""
     try:
         yield
     except sqlite3.Error as exc:
@@ -127,13 +143,13 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Return a connection to the history, made where there is none; raises HistoryError."""
+    """Return a connection to the history, which is created if missing; raises HistoryError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise HistoryError(f"the history {path} cannot be made: {exc.strerror}") from exc
-    _refuse_strange_files(path)
-    with explained(path):
+        raise HistoryError(f"the history {path} cannot be created: {exc.strerror}") from exc
+    _refuse_special_files(path)
+    with translate_errors(path):
         connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
         try:
             _prepare(connection, path)
@@ -144,11 +160,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Return a connection that cannot write; raises HistoryError where there is no history."""
+    """Return a read-only connection; raises HistoryError if there is no history."""
     if not path.exists():
         raise HistoryError(f"there is no history at {path}: no run has written one yet")
-    _refuse_strange_files(path)
-    with explained(path):
+    _refuse_special_files(path)
+    with translate_errors(path):
         connection = _connect_reading(path)
         try:
             version = _version(connection, path)
@@ -157,15 +173,30 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             raise
     if version != len(MIGRATIONS):
         connection.close()
-        raise HistoryError(f"the history {path} is of an older version: the next run updates it")
+        raise HistoryError(f"the history {path} has an older version: the next run updates it")
     return connection
+
+
+def set_aside_if_corrupt(path: Path, action: Callable[[], T]) -> tuple[T, str]:
+    """Run an action on the history; if the file is corrupt, set it aside and run it once more.
+
+    Returns the action's result and a note for the user, which is empty unless this process has set
+    the file aside. Raises HistoryError.
+    """
+    inode = path.stat().st_ino if path.exists() else 0
+    try:
+        return action(), ""
+    except CorruptError:
+        aside = set_aside(path, inode)
+        note = f"the history was corrupt; it was renamed to {aside}, and a new one was started"
+        return action(), note if aside else ""
 
 
 def set_aside(path: Path, inode: int) -> Path | None:
     """Rename a corrupt history, and return its new name: nothing is deleted.
 
-    `inode` is that of the file which was found corrupt. None where another process has already set
-    it aside and begun a new one. Raises HistoryError where it cannot be renamed.
+    `inode` is that of the corrupt file. Returns None if another process has already renamed it and
+    started a new one. Raises HistoryError if it cannot be renamed.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
@@ -175,26 +206,26 @@ def set_aside(path: Path, inode: int) -> Path | None:
         path.rename(aside)
         for suffix in ("-wal", "-shm"):
             # They belong to the old file; beside a new one they would corrupt that too.
-            remains = path.with_name(path.name + suffix)
-            if remains.exists():
-                remains.rename(aside.with_name(aside.name + suffix))
+            companion = path.with_name(path.name + suffix)
+            if companion.exists():
+                companion.rename(aside.with_name(aside.name + suffix))
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise HistoryError(
-            f"the history {path} is corrupt and cannot be set aside: {exc.strerror}"
+            f"the history {path} is corrupt and cannot be renamed: {exc.strerror}"
         ) from exc
     return aside
 
 
-def _refuse_strange_files(path: Path) -> None:
+def _refuse_special_files(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return
     except OSError as exc:
         raise HistoryError(f"the history {path} cannot be read: {exc.strerror}") from exc
-    # SQLite would wait for ever at a pipe.
+    # SQLite would wait forever at a pipe.
     if not stat.S_ISREG(mode):
         raise HistoryError(f"the history {path} is not a regular file")
 
@@ -205,8 +236,8 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.OperationalError:
-        # WAL wants to write beside the file even to read it. Where we may not, a file that nobody
-        # has open is whole by itself.
+        # WAL writes beside the file even to read it. Without the right to do so, a file that no
+        # process has open can be read on its own.
         connection.close()
         if path.with_name(f"{path.name}-wal").exists():
             raise
@@ -223,22 +254,17 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_size_limit = 1048576")
     if _version(connection, path) == len(MIGRATIONS):
         return
-    # Looked at again under the lock: another process may have just done it.
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for number in range(_version(connection, path), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number].split(";"):
+    with transaction(connection, path):
+        # The version again, now under the lock: another process may have just migrated the file.
+        for migration in MIGRATIONS[_version(connection, path) :]:
+            for statement in migration.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. SQLite itself does not wait for others here, so this does."""
+    """Switch to WAL. SQLite does not wait for other writers here, so this does."""
     deadline = time.monotonic() + WAIT
     while True:
         try:
@@ -253,7 +279,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    # One snapshot for the three: another process may be making the file between them.
+    # All three from one snapshot: another process may be creating the file at this moment.
     within = connection.in_transaction
     if not within:
         connection.execute("BEGIN")
@@ -269,6 +295,6 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > len(MIGRATIONS):
         raise HistoryError(
             f"the history {path} has version {version}, and this veza-checks knows "
-            f"{len(MIGRATIONS)}: a newer one has written it"
+            f"{len(MIGRATIONS)}: a newer veza-checks has written it"
         )
     return version

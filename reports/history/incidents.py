@@ -1,7 +1,8 @@
-"""What several runs say together: an incident's course, its recovery, checks that flap. Pure.
+"""Incidents over several runs: their duration, their recovery, and checks that flap. Pure.
 
-An incident is over when a run has looked again at what made it one and saw it hold. A run that did
-not, for it was narrowed, interrupted or could not look, neither ends nor prolongs it.
+An incident ends with the first run that observed all of its symptoms and saw none fail. A run that
+did not observe them all (it was narrowed, was interrupted, or could not reach them) neither ends
+nor prolongs it.
 """
 
 from __future__ import annotations
@@ -9,190 +10,188 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from core.outcome import OBSERVED
+from core.units import format_duration
+from reports.history.trend import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 FLAPPING_RUNS = 20
-FLAPPING_TURNS = 3
-"""Turns that make a check flap: one is a fault, two are its repair, three come back."""
+FLAPPING_CHANGES = 3
+"""Changes that make a check flap: one is a fault, two are its repair, three come back."""
 
 PROCESSING_MAX = 300.0
 """Seconds that processing may take on average, as the runbook's metrics to watch have it."""
 
-WATCH_RUNS = 12
-"""Runs after an incident's end for which its recovery is told."""
-
-Verdict = Literal["yes", "no", "not seen"]
+RECOVERY_RUNS = 12
+"""Runs after an incident's end for which its recovery is reported."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of the history; `number` is its place in it. `started` is ISO 8601 in UTC.
+class RunRecord(Point):
+    """One run of the history; `number` is its place in it.
 
-    `figures` holds values by the figure's id (None: not observed), `outcomes` statuses by check,
-    `held` the probability of each cause that was held to be true, by its title. `symptoms` are the
-    failed checks that made it an incident: empty where it was none.
+    `outcomes` has statuses by check, `accepted` the probability of each accepted cause by its
+    title. `symptoms` are the failed checks that made the run an incident.
     """
 
     number: int
-    started: str
-    seconds: float
-    state: str
     headline: str
     certainty: str
-    figures: Mapping[str, float | None]
     outcomes: Mapping[str, str]
-    held: Mapping[str, float]
+    accepted: Mapping[str, float]
     symptoms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Flapping:
-    """A check that passed and failed in turns, `turns` times in the last `runs` runs."""
+    """A check that changed between passed and failed `changes` times in the last `runs` runs."""
 
     check: str
-    turns: int
+    changes: int
     runs: int
 
 
 @dataclass(frozen=True)
-class Episode:
-    """One incident: its runs, the last run before it and the first after, None where unknown.
+class Incident:
+    """One incident: its runs, the last run before it and the first after it, None where unknown.
 
-    Runs in between that could not tell belong to it: an incident ends when it is seen to be over.
+    Runs in between that could not observe it belong to it.
     """
 
-    runs: tuple[Run, ...]
-    before: Run | None
-    after: Run | None
+    runs: tuple[RunRecord, ...]
+    before: RunRecord | None
+    after: RunRecord | None
 
     @property
     def symptoms(self) -> tuple[str, ...]:
-        """Return the checks that made it an incident: who judges it looks at each of them again."""
+        """Return the checks that made it an incident; the run that ends it observes each again."""
         return tuple(sorted({check for run in self.runs for check in run.symptoms}))
 
     @property
     def seconds(self) -> float | None:
-        """From the first run that saw it to the first that saw it over; None while it lasts.
+        """Return the time from the first run of the incident to the first after it.
 
-        Also None where a clock that was set back makes nonsense of it.
+        None while it lasts, and where a clock that was set back makes it negative.
         """
         if self.after is None:
             return None
-        began, ended = (datetime.fromisoformat(r.started) for r in (self.runs[0], self.after))
-        length = (ended - began).total_seconds()
-        return length if length >= 0 else None
+        started, ended = (datetime.fromisoformat(r.started) for r in (self.runs[0], self.after))
+        seconds = (ended - started).total_seconds()
+        return seconds if seconds >= 0 else None
 
-    def most(self, figure: str) -> float | None:
-        """Return the largest value that a figure had, None where it was never observed."""
+    def worst(self, figure: str) -> float | None:
+        """Return the largest value of a figure, None where it was never observed."""
         values = [value for run in self.runs if (value := run.figures.get(figure)) is not None]
         return max(values, default=None)
 
 
 @dataclass(frozen=True)
-class Watched:
-    """One of the runbook's metrics to watch after an incident: does it recover?"""
+class MetricRecovery:
+    """One of the runbook's metrics to watch; `recovers` is None where it was not observed."""
 
     name: str
-    recovers: Verdict
-    seen: str
+    recovers: bool | None
+    text: str
 
 
-def flapping(runs: Sequence[Run]) -> tuple[Flapping, ...]:
+def flapping(runs: Sequence[RunRecord]) -> tuple[Flapping, ...]:
     """Return the checks that flap in the last runs, the worst first.
 
-    Only passes and failures count: what could not be looked at has not changed.
+    Only passes and failures count: a check that was not observed has not changed.
     """
     last = runs[-FLAPPING_RUNS:]
-    found = []
+    flaps = []
     for check in sorted({check for run in last for check in run.outcomes}):
-        seen = [run.outcomes.get(check) for run in last]
-        told = [status for status in seen if status in ("passed", "failed")]
-        turns = sum(before != after for before, after in pairwise(told))
-        if turns >= FLAPPING_TURNS:
-            found.append(Flapping(check, turns, len(last)))
-    return tuple(sorted(found, key=lambda one: (-one.turns, one.check)))
+        statuses = [run.outcomes.get(check) for run in last]
+        observed = [status for status in statuses if status in OBSERVED]
+        changes = sum(before != after for before, after in pairwise(observed))
+        if changes >= FLAPPING_CHANGES:
+            flaps.append(Flapping(check, changes, len(last)))
+    return tuple(sorted(flaps, key=lambda flap: (-flap.changes, flap.check)))
 
 
-def last_episode(runs: Sequence[Run]) -> Episode | None:
+def last_incident(runs: Sequence[RunRecord]) -> Incident | None:
     """Return the last incident of these runs, over or not; None where there was none."""
-    first: int | None = None
-    after: int | None = None
-    wanted: set[str] = set()
+    start: int | None = None
+    end: int | None = None
+    symptoms: set[str] = set()
     for place, run in enumerate(runs):
         if run.state == "incident":
-            if first is None or after is not None:
-                first, after, wanted = place, None, set()
-            wanted.update(run.symptoms)
-        elif first is not None and after is None and _saw_over(run, wanted):
-            after = place
-    if first is None:
+            if start is None or end is not None:
+                start, end, symptoms = place, None, set()
+            symptoms.update(run.symptoms)
+        elif start is not None and end is None and _is_over(run, symptoms):
+            end = place
+    if start is None:
         return None
-    before = next((r for r in reversed(runs[:first]) if _saw_over(r, runs[first].symptoms)), None)
-    return Episode(tuple(runs[first:after]), before, None if after is None else runs[after])
+    first_symptoms = runs[start].symptoms
+    before = next((run for run in reversed(runs[:start]) if _is_over(run, first_symptoms)), None)
+    return Incident(tuple(runs[start:end]), before, None if end is None else runs[end])
 
 
-def not_looked_at(wanted: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str, ...]:
+def unobserved(checks: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str, ...]:
     """Return which of these checks neither passed nor failed among the outcomes of a run."""
-    return tuple(check for check in sorted(wanted) if outcomes.get(check) not in OBSERVED)
+    return tuple(check for check in sorted(checks) if outcomes.get(check) not in OBSERVED)
 
 
-def recovery(runs: Sequence[Run], processing_max: float = PROCESSING_MAX) -> tuple[Watched, ...]:
+def recovery(
+    runs: Sequence[RunRecord], processing_max: float = PROCESSING_MAX
+) -> tuple[MetricRecovery, ...]:
     """Return whether the runbook's metrics to watch recover, for runs soon after an incident.
 
-    Empty where there was no incident lately, or the last run is the first that saw it.
+    Empty where there was no incident lately, or the last run is the first of it.
     """
-    episode = last_episode(runs)
-    if episode is None or runs[-1].number == episode.runs[0].number:
+    incident = last_incident(runs)
+    if incident is None or runs[-1].number == incident.runs[0].number:
         return ()
-    if episode.after and runs[-1].number - episode.after.number >= WATCH_RUNS:
+    if incident.after and runs[-1].number - incident.after.number >= RECOVERY_RUNS:
         return ()
     now = runs[-1].figures
     return (
-        _falls("uploads stuck", episode.most("uploads_stuck"), now.get("uploads_stuck")),
-        _falls(
-            "uploads in uploading", episode.most("uploads_uploading"), now.get("uploads_uploading")
+        _falling("uploads stuck", incident.worst("uploads_stuck"), now.get("uploads_stuck")),
+        _falling(
+            "uploads in uploading",
+            incident.worst("uploads_uploading"),
+            now.get("uploads_uploading"),
         ),
-        _rises(now.get("uploads_completed")),
-        _quick(now.get("processing_seconds"), processing_max),
-        _falls("messages waiting", episode.most("backlog"), now.get("backlog")),
+        _rising(now.get("uploads_completed")),
+        _limited(now.get("processing_seconds"), processing_max),
+        _falling("messages waiting", incident.worst("backlog"), now.get("backlog")),
     )
 
 
-def _saw_over(run: Run, wanted: Iterable[str]) -> bool:
-    # Where causes fail and no symptom does, uploads flow again.
-    return run.state in ("healthy", "at risk") and not not_looked_at(wanted, run.outcomes)
+def _is_over(run: RunRecord, symptoms: Iterable[str]) -> bool:
+    # At risk too: a cause fails, and users' uploads complete.
+    return run.state in ("healthy", "at risk") and not unobserved(symptoms, run.outcomes)
 
 
-def _falls(name: str, most: float | None, now: float | None) -> Watched:
+def _falling(name: str, worst: float | None, now: float | None) -> MetricRecovery:
     if now is None:
-        return Watched(name, "not seen", f"{name}: not seen by the last run")
-    if most is None:
-        return Watched(name, "not seen", f"{name}: {now:.0f} now, not seen during the incident")
-    falls = now < most or now == 0
-    word = "falling" if now < most else "none all along" if now == 0 else "not falling"
-    return Watched(
-        name, "yes" if falls else "no", f"{name}: {most:.0f} at worst, {now:.0f} now: {word}"
-    )
+        return MetricRecovery(name, None, f"{name}: not observed by the last run")
+    if worst is None:
+        return MetricRecovery(name, None, f"{name}: {now:.0f} now, not observed in the incident")
+    falls = now < worst or now == 0
+    word = "falling" if now < worst else "0 throughout" if now == 0 else "not falling"
+    return MetricRecovery(name, falls, f"{name}: {worst:.0f} at worst, {now:.0f} now: {word}")
 
 
-def _rises(now: float | None) -> Watched:
+def _rising(now: float | None) -> MetricRecovery:
     name = "uploads completed"
     if now is None:
-        return Watched(name, "not seen", f"{name}: not seen by the last run")
+        return MetricRecovery(name, None, f"{name}: not observed by the last run")
     # The figure counts what completed lately; while it is above 0 the total rises.
     word = "rising" if now > 0 else "not rising"
-    return Watched(name, "yes" if now > 0 else "no", f"{name}: {now:.0f} more lately: {word}")
+    return MetricRecovery(name, now > 0, f"{name}: {now:.0f} more lately: {word}")
 
 
-def _quick(now: float | None, most: float) -> Watched:
+def _limited(now: float | None, limit: float) -> MetricRecovery:
     name = "processing time"
     if now is None:
-        return Watched(name, "not seen", f"{name}: not seen by the last run")
-    word = "under" if now < most else "not under"
-    told = f"{name}: {now:.1f} s on average: {word} {most / 60:g} minutes"
-    return Watched(name, "yes" if now < most else "no", told)
+        return MetricRecovery(name, None, f"{name}: not observed by the last run")
+    word = "within" if now <= limit else "above"
+    text = f"{name}: {format_duration(now)} on average, {word} {format_duration(limit)}"
+    return MetricRecovery(name, now <= limit, text)

@@ -1,4 +1,4 @@
-"""One earlier run as a trend shows it, and the series that a run adds itself to."""
+"""The series of runs that a report's trends show."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 POINTS_MAX = 100
-"""Runs that a trend shows; older ones are left to the history."""
+"""Runs that a trend shows; older ones are only in the history."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What a trend follows of one run.
+    """One run of a trend.
 
-    `started` is ISO 8601 in UTC, `seconds` the run's wall time; `figures` holds the run's figures
-    by id, None where one was not observed.
+    `started` is ISO 8601 in UTC, `seconds` the run's wall time. `figures` has values by the
+    figure's id, None where one was not observed.
     """
 
     started: str
@@ -28,18 +28,13 @@ class Point:
     figures: Mapping[str, float | None]
 
 
-def point_of(report: Report) -> Point:
-    """Return what a trend follows of this run."""
-    figures = {figure.id: figure.value for figure in report.figures}
-    return Point(report.started, report.state, report.seconds, figures)
-
-
 def trend_of(report: Report, history: Sequence[Point]) -> tuple[Point, ...]:
     """Return the last runs up to this report's, oldest first, at most POINTS_MAX.
 
-    `history` may hold the report's own run already, and later ones when an old report is rendered
-    again: neither changes the trend. Both stamps are UTC as the report writes it, so they compare
-    as text.
+    `history` may contain the report's own run, and later ones when an old report is rendered again:
+    neither changes the trend. Starts are UTC as the report writes them, so they compare as text.
     """
     earlier = [point for point in history if point.started < report.started]
-    return (*earlier[-(POINTS_MAX - 1) :], point_of(report))
+    figures = {figure.id: figure.value for figure in report.figures}
+    own = Point(report.started, report.state, report.seconds, figures)
+    return (*earlier[-(POINTS_MAX - 1) :], own)

@@ -55,7 +55,7 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
     if status != "failed":
         return None
     stray = next((u for u in diagnosis.unexplained if base_id(u.check) == check), None)
-    held = list(diagnosis.held)
+    held = list(diagnosis.accepted)
     if stray:
         held = [f for f in held if f.id in stray.outside]
         if not held:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.diagnosis.diagnose import diagnose
@@ -24,25 +23,16 @@ if TYPE_CHECKING:
 
     from core.outcome import Outcome
     from core.target_summary import TargetSummary
-    from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.result import Diagnosis
+    from reports.model.bundle import RunbookBundle
     from reports.model.figures import Figure
-    from reports.runbook.document import Runbook
 
 
-@dataclass(frozen=True)
-class Book:
-    """A runbook as a run uses it: the prose, and the evidence table that goes with it."""
-
-    document: Runbook
-    evidence: Evidence
-
-
-def assemble(
+def build_report(
     outcomes: Sequence[Outcome],
     problems: Sequence[str],
     target: TargetSummary,
-    book: Book,
+    bundle: RunbookBundle,
     started: str,
     seconds: float,
     figures: tuple[Figure, ...] | None = None,
@@ -51,42 +41,60 @@ def assemble(
 
     `figures` are those of a report that is judged again; None: taken from the outcomes.
     """
-    results = place_results(outcomes, book.evidence)
+    results = place_results(outcomes, bundle.evidence)
     # In the report's order: of two looks at one thing the same one counts when it is judged again.
     ordered = [result.outcome for result in results]
     figures = figures_of(ordered) if figures is None else figures
     state = state_of(results, problems)
-    diagnosis = diagnose(book.evidence, outcomes)
+    diagnosis = diagnose(bundle.evidence, outcomes)
     # What the target file and the command line say comes before what was seen.
     values = {**placeholders_of(ordered), **target.placeholders}
     return Report(
         target=target,
-        runbook=book.document.title,
+        runbook=bundle.document.title,
         started=started,
         seconds=round(seconds, 3),
         state=state,
         headline=headline_of(
-            state, results, problems, diagnosis, figures, unselected_of(results, book.evidence)
+            state, results, problems, diagnosis, figures, unselected_of(results, bundle.evidence)
         ),
-        verifications=titles_of(book.document),
+        verifications=titles_of(bundle.document),
         results=results,
         coverage=coverage_of(results, target.components),
         figures=figures,
         diagnosis=diagnosis,
-        remedies=remedies_for(diagnosis, book, values),
+        remedies=remedies_for(diagnosis, bundle, values),
         problems=tuple(problems),
     )
 
 
-def remedies_for(diagnosis: Diagnosis, book: Book, values: Mapping[str, str]) -> tuple[Remedy, ...]:
+def replay(report: Report, bundle: RunbookBundle) -> Report:
+    """Diagnose the outcomes of a report again with this runbook.
+
+    The result equals the report if the runbook is the one that it was made with.
+    """
+    return build_report(
+        [result.outcome for result in report.results],
+        report.problems,
+        report.target,
+        bundle,
+        report.started,
+        report.seconds,
+        report.figures,
+    )
+
+
+def remedies_for(
+    diagnosis: Diagnosis, bundle: RunbookBundle, values: Mapping[str, str]
+) -> tuple[Remedy, ...]:
     """Return the corrective actions of each hypothesis that is held to be true, filled in.
 
     None where the cause is not known or lies outside the runbook: a remedy for a guess is a
     second incident.
     """
-    numbers = {cause.id: n for n, cause in enumerate(book.evidence.hypotheses, start=1)}
-    held = [finding for finding in diagnosis.held if not finding.outside]
-    found = ((finding, book.document.action(numbers[finding.id])) for finding in held)
+    numbers = {cause.id: n for n, cause in enumerate(bundle.evidence.hypotheses, start=1)}
+    held = [finding for finding in diagnosis.accepted if not finding.outside]
+    found = ((finding, bundle.document.action(numbers[finding.id])) for finding in held)
     return tuple(
         Remedy(finding.id, section.title, tuple(fill_step(step, values) for step in section.steps))
         for finding, section in found

@@ -62,7 +62,7 @@ def cause_of(diagnosis: Diagnosis) -> str:
     if diagnosis.certainty == "none":
         return ""
     if diagnosis.certainty == "outside":
-        named = [finding.title for finding in diagnosis.held]
+        named = [finding.title for finding in diagnosis.accepted]
         parts = named or sorted({u.component for u in diagnosis.unexplained})
         return f"Outside this runbook: {listed([uncapitalized(part) for part in parts])}."
     if diagnosis.certainty == "unclear":
@@ -70,7 +70,7 @@ def cause_of(diagnosis: Diagnosis) -> str:
         if not open_to:
             return "No hypothesis of the runbook explains it."
         return f"The cause is not clear: {' or '.join(_named(finding) for finding in open_to)}."
-    held = [_named(finding) for finding in diagnosis.held if not finding.outside]
+    held = [_named(finding) for finding in diagnosis.accepted if not finding.outside]
     return f"Most likely: {listed(held)}."
 
 

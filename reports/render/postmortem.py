@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.units import format_duration
-from reports.history.incidents import last_episode
+from reports.history.incidents import last_incident
 from reports.render import postmortem_sections as sections
 from reports.render.markdown import escaped
 from reports.render.postmortem_sections import causes_of
@@ -18,8 +18,8 @@ from reports.runbook.placeholders import fill
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.history.incidents import Episode, Run
-    from reports.model.build import Book
+    from reports.history.incidents import Incident, RunRecord
+    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
     from reports.runbook.document import Runbook
 
@@ -35,8 +35,8 @@ BRACKETS = (
 def render(
     report: Report,
     runbook: Runbook,
-    episode: Episode | None = None,
-    runs: Sequence[Run] = (),
+    episode: Incident | None = None,
+    runs: Sequence[RunRecord] = (),
 ) -> str:
     """Return the post-mortem of an incident.
 
@@ -61,16 +61,16 @@ def render(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def of_incident(report: Report, book: Book, runs: Sequence[Run]) -> str:
+def of_incident(report: Report, bundle: RunbookBundle, runs: Sequence[RunRecord]) -> str:
     """Return the post-mortem of the incident that this report saw, in the course of these runs."""
-    episode = last_episode(runs)
+    episode = last_incident(runs)
     # The history may have lost the run, and an incident of another day explains nothing.
     if episode and report.started not in [run.started for run in episode.runs]:
         episode, runs = None, ()
-    return render(report, book.document, episode, runs)
+    return render(report, bundle.document, episode, runs)
 
 
-def _template(report: Report, runbook: Runbook, episode: Episode | None) -> str:
+def _template(report: Report, runbook: Runbook, episode: Incident | None) -> str:
     values = _values(report, episode)
     text = runbook.postmortem
     for name, pattern in BRACKETS:
@@ -79,7 +79,7 @@ def _template(report: Report, runbook: Runbook, episode: Episode | None) -> str:
     return fill(text, {name: value.replace("`", "'") for name, value in values.items()})
 
 
-def _values(report: Report, episode: Episode | None) -> dict[str, str]:
+def _values(report: Report, episode: Incident | None) -> dict[str, str]:
     """Return the template's placeholders that are known; the others stay as they are."""
     found = {
         "upload_id": _listed([upload.id for upload in report.affected]),
@@ -102,8 +102,8 @@ def _listed(names: list[str]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
-def _most(report: Report, episode: Episode | None, figure: str) -> str:
-    value = episode.most(figure) if episode else report.figure(figure)
+def _most(report: Report, episode: Incident | None, figure: str) -> str:
+    value = episode.worst(figure) if episode else report.figure(figure)
     return "" if value is None else f"{value:.0f}" + (" at worst" if episode else "")
 
 
@@ -114,7 +114,7 @@ def _root_cause(report: Report) -> str:
 
 
 def _sureness(report: Report) -> str:
-    found = report.diagnosis.held
+    found = report.diagnosis.accepted
     if not found:
         return ""
     told = ", ".join(f"{finding.probability:.2f}" for finding in found)
@@ -123,7 +123,7 @@ def _sureness(report: Report) -> str:
     return f"{told}, from {named}" if named else told
 
 
-def _began(report: Report, episode: Episode | None) -> str:
+def _began(report: Report, episode: Incident | None) -> str:
     if episode is None:
         return f"{report.started} or earlier"
     first = episode.runs[0].started

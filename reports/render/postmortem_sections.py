@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reports.diagnosis.result import Contribution
-    from reports.history.incidents import Episode, Run
+    from reports.history.incidents import Incident, RunRecord
     from reports.model.report import Remedy, Report
     from reports.runbook.document import Runbook
 
@@ -35,14 +35,14 @@ NO_WORST = ("consumers", "uploads_completed")
 
 
 def causes_of(report: Report) -> list[str]:
-    """Return the titles of the named causes, or the failed components where none is named."""
-    names = [finding.title for finding in report.diagnosis.held]
+    """Return the titles of the accepted causes, or the failed components where there is none."""
+    names = [finding.title for finding in report.diagnosis.accepted]
     if names or report.diagnosis.certainty != "outside":
         return names
     return sorted({one.component for one in report.diagnosis.unexplained})
 
 
-def timeline(report: Report, episode: Episode | None) -> Iterator[str]:
+def timeline(report: Report, episode: Incident | None) -> Iterator[str]:
     yield "### Timeline"
     lines = [f"- Clearest run, {report.started}: {escaped(report.headline)}"]
     oldest = report.figure("oldest_stuck_seconds")
@@ -84,7 +84,7 @@ def uploads(report: Report) -> Iterator[str]:
 
 
 def causes(report: Report) -> Iterator[str]:
-    found = report.diagnosis.held
+    found = report.diagnosis.accepted
     if not found and report.diagnosis.certainty == "none":
         return
     yield "### Root cause and evidence"
@@ -144,7 +144,7 @@ def preventive(runbook: Runbook) -> Iterator[str]:
     yield "\n".join(boxes)
 
 
-def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Iterator[str]:
+def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord]) -> Iterator[str]:
     yield "### Figures to watch afterwards"
     known = {figure.id: figure for figure in report.figures}
     latest = runs[-1].figures if runs else {}
@@ -152,14 +152,14 @@ def figures(report: Report, episode: Episode | None, runs: Sequence[Run]) -> Ite
     for name in WATCHED:
         if name in known:
             unit = known[name].unit
-            worst = _value(episode.most(name), unit) if episode and name not in NO_WORST else ""
+            worst = _value(episode.worst(name), unit) if episode and name not in NO_WORST else ""
             last = _value(latest.get(name), unit) if runs else ""
             cells = (escaped(known[name].meaning), _value(known[name].value, unit), worst, last)
             rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
     watched = recovery(runs) if runs else ()
-    words = {"yes": "recovers", "no": "does not recover", "not seen": "not observed"}
-    yield "\n".join(f"- {words[one.recovers]}: {escaped(one.seen)}" for one in watched)
+    words = {True: "recovers", False: "does not recover", None: "not observed"}
+    yield "\n".join(f"- {words[one.recovers]}: {escaped(one.text)}" for one in watched)
 
 
 def _value(value: float | None, unit: str) -> str:

@@ -39,7 +39,7 @@ def print_explanation(console: Console, report: Report) -> None:
 def _worth_explaining(diagnosis: Diagnosis) -> list[Finding]:
     if diagnosis.certainty == "unclear":
         return suspects(diagnosis)
-    return list(diagnosis.held)
+    return list(diagnosis.accepted)
 
 
 def _finding(console: Console, report: Report, finding: Finding) -> None:

@@ -14,9 +14,8 @@ from reports.history import store as history
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.history.incidents import Run
-    from reports.history.trend import Point
-    from reports.model.build import Book
+    from reports.history.incidents import RunRecord
+    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
 TREND_RUNS = 100
@@ -36,7 +35,7 @@ class Artifacts:
     afterwards: tuple[str, ...]
 
 
-def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
+def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Artifacts:
     """Write history.sqlite3, report.html, metrics.prom and, of an incident, postmortem.md.
 
     `report` is redacted already. Raises nothing for a file that cannot be written.
@@ -46,21 +45,19 @@ def write_artifacts(folder: Path, report: Report, book: Book) -> Artifacts:
     from reports.render.prometheus import render as as_prometheus
 
     notes: list[str] = []
-    runs: tuple[Run, ...] = ()
-    points: tuple[Point, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
     limit = INCIDENT_RUNS if report.state == "incident" else TREND_RUNS
     try:
-        recorded = history.record(folder / history.NAME, report, limit)
-        runs, points = recorded.runs, recorded.points[-TREND_RUNS:]
-        notes += [recorded.note] if recorded.note else []
+        runs, note = history.record(folder / history.NAME, report, limit)
+        notes += [note] if note else []
     except history.HistoryError as exc:
         notes.append(str(exc))
-    _write(folder / "report.html", as_html(report, points), notes)
+    _write(folder / "report.html", as_html(report, runs), notes)
     _write(folder / "metrics.prom", as_prometheus(report), notes)
     if report.state == "incident":
         from reports.render.postmortem import of_incident
 
-        _write(folder / "postmortem.md", of_incident(report, book, runs), notes)
+        _write(folder / "postmortem.md", of_incident(report, bundle, runs), notes)
     return Artifacts(tuple(notes), tuple(afterwards(runs)))
 
 

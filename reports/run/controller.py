@@ -13,19 +13,19 @@ import pytest
 from core.files import FileError, write_file
 from core.outcome import Outcome
 from core.secrets import Redactor
-from reports.model.build import assemble
+from reports.model.build import build_report
 from reports.model.headline import BROKEN_OFF
 from reports.model.report_json import to_json
 from reports.run.artifacts import write_artifacts
 from reports.run.call_outcome import PROPERTY
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
-from reports.run.runbook_choice import open_book
+from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.model.build import Book
+    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
 
@@ -37,7 +37,7 @@ class Controller:
         self._collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self._book: Book | None = None
+        self._bundle: RunbookBundle | None = None
         self._report: Report | None = None
         self._baseline: Report | None = None
         self._decision = ""
@@ -76,7 +76,7 @@ class Controller:
         if self._config.option.collectonly:
             return
         # Read now: a document that does not fit is a usage error, not a failure at the end.
-        self._book = self._book or open_book(self._config, nodeids[0] if nodeids else None)
+        self._bundle = self._bundle or bundle_for(self._config, nodeids[0] if nodeids else None)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -106,7 +106,7 @@ class Controller:
             # A usage error is not a run: it gets its sentence, and the last report stays.
             return
         reason = session.shouldstop or session.shouldfail or "the run ended before this check"
-        report = self._assemble(str(reason))
+        report = self._build_report(str(reason))
         self._report = report
         session.exitstatus, self._decision = verdict(
             int(exitstatus),
@@ -119,26 +119,26 @@ class Controller:
             write_file(self._path / "report.json", to_json(report))
         except FileError as exc:
             self._unwritten = str(exc)
-        left = write_artifacts(self._path, report, self._read_book())
+        left = write_artifacts(self._path, report, self._read_bundle())
         failures = self._config.hook.pytest_check_report(config=self._config, report=report)
         self._below = (*left.afterwards, *left.notes, *failures)
 
-    def _read_book(self) -> Book:
-        self._book = self._book or open_book(self._config, None)
-        return self._book
+    def _read_bundle(self) -> RunbookBundle:
+        self._bundle = self._bundle or bundle_for(self._config, None)
+        return self._bundle
 
-    def _assemble(self, reason: str) -> Report:
-        hook, book = self._config.hook, self._read_book()
+    def _build_report(self, reason: str) -> Report:
+        hook, bundle = self._config.hook, self._read_bundle()
         # Everything is redacted before it goes into the report.
         redact = Redactor(hook.pytest_check_secrets(config=self._config))
         target = redact.within(hook.pytest_check_target(config=self._config))
         given = self._config.getoption("runbook_doc") or target.runbook_document
-        target = replace(target, runbook_document=book.document.path if given else None)
-        return assemble(
+        target = replace(target, runbook_document=bundle.document.path if given else None)
+        return build_report(
             [redact.within(outcome) for outcome in self._collector.outcomes(reason)],
             [redact.text(problem) for problem in self._collector.problems],
             target,
-            book,
+            bundle,
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
         )

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from reports.diagnosis.evidence import Evidence
-    from reports.model.build import Book
+    from reports.model.bundle import RunbookBundle
 
 EVIDENCE = pytest.StashKey["Evidence"]()
 FOLDER = pytest.StashKey[Path]()
@@ -36,28 +36,22 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
     return config.stash[EVIDENCE]
 
 
-def open_book(config: pytest.Config, nodeid: str | None) -> Book:
+def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     """Return the run's runbook: its evidence, and its prose from --runbook-doc where given.
 
     Raises pytest.UsageError for a document that does not fit.
     """
-    from reports.model.build import Book
+    from reports.model.bundle import load_bundle
     from reports.runbook.document import RunbookError
-    from reports.runbook.markdown import load_runbook
 
     evidence = evidence_for(config, nodeid)
     target = config.hook.pytest_check_target(config=config)
     given = config.getoption("runbook_doc") or target.runbook_document
     path = config.invocation_params.dir / given if given else config.stash[FOLDER] / "runbook.md"
     try:
-        document = load_runbook(
-            path,
-            hypotheses=len(evidence.hypotheses),
-            verifications=max(row.verification for row in evidence.checks),
-        )
+        return load_bundle(path, evidence)
     except RunbookError as exc:
         raise pytest.UsageError(str(exc)) from exc
-    return Book(document, evidence)
 
 
 def _folder(config: pytest.Config, nodeid: str | None) -> Path:

@@ -16,7 +16,8 @@ import pytest
 from core.outcome import Observation, Outcome
 from core.target_summary import TargetSummary
 from reports.diagnosis.evidence import load_evidence
-from reports.model.build import Book, assemble
+from reports.model.build import build_report
+from reports.model.bundle import RunbookBundle
 from reports.render.allure_files import Run, allure_files
 from reports.render.terminal import render
 from reports.run.allure_run import write_all
@@ -78,7 +79,7 @@ def report_of(failing: dict[str, Any], started: str) -> Report:
         name = row.id.partition("/")[2].replace("_", " ").capitalize()
         outcomes.append(Outcome(row.id, status, f"{name}.", seen, (note,), 0.02))
     target = TargetSummary("made-up", "lab", {"queue": "q at amqp://127.0.0.1"})
-    return assemble(outcomes, (), target, Book(document, evidence), started, 1.5)
+    return build_report(outcomes, (), target, RunbookBundle(document, evidence), started, 1.5)
 
 
 def generate(folder: Path, report: Report, started: float) -> Path:

@@ -26,7 +26,7 @@ REPORTS = {
     "unknown": made.report(
         statuses={
             row.id: ("unreachable", "missing", "error", "skipped")[number % 4]
-            for number, row in enumerate(made.book().evidence.checks)
+            for number, row in enumerate(made.bundle().evidence.checks)
         }
     ),
 }

@@ -110,8 +110,8 @@ def test_the_recovery_of_a_real_incident_is_seen(reports: dict[str, Path], tmp_p
     """When the worker is back, its history says that stuck uploads fall and others complete."""
     path = tmp_path / history.NAME
     for name in ("healthy", "incident", "after"):
-        runs = history.record(path, load_report(reports[name])).runs
-    told = {one.name: one.recovers for one in recovery(runs)}
-    assert told["uploads stuck"] == "yes"
-    assert told["uploads completed"] == "yes"
-    assert told["messages waiting"] == "yes"
+        runs = history.record(path, load_report(reports[name]))[0]
+    recovers = {metric.name: metric.recovers for metric in recovery(runs)}
+    assert recovers["uploads stuck"]
+    assert recovers["uploads completed"]
+    assert recovers["messages waiting"]

@@ -68,7 +68,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
     shown = {
         "report": report,
         "stations": stations(report),
-        "held": {finding.id for finding in diagnosis.held},
+        "held": {finding.id for finding in diagnosis.accepted},
         "stuck": report.figure("uploads_stuck"),
         "users": report.figure("users_affected"),
         **_trends(trend),

@@ -152,7 +152,7 @@ def _figure(report: Report, name: str, word: str) -> tuple[str, str]:
 def _breaks(report: Report) -> dict[str, list[str]]:
     """Return the titles of the causes that are named, by the station that they break."""
     found: dict[str, list[str]] = {}
-    for finding in report.diagnosis.held:
+    for finding in report.diagnosis.accepted:
         place = PLACES.get(finding.id) or finding.component or _strongest(report, finding)
         found.setdefault(place, []).append(finding.title)
     return found

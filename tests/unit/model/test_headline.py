@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from reports.model.build import assemble
+from reports.model.build import build_report
 from reports.model.headline import BROKEN_OFF
 from reports.model.report import unselected_of
 from tests import made
 
 STORAGE = "storage/disk_space_is_free"
-ALL = [row.id for row in made.book().evidence.checks]
+ALL = [row.id for row in made.bundle().evidence.checks]
 PLAIN = [check for check in ALL if not check.startswith("canary/")]
 NARROW = "Healthy as far as it was looked: "
 BROKEN = [f"the run was interrupted{BROKEN_OFF}"]
@@ -22,7 +22,7 @@ def of(checks: list[str], skipped: int = 0) -> str:
     skips = made.report(statuses=dict.fromkeys(checks[:skipped], "skipped"))
     left = {r.outcome.check: r.outcome for r in skips.results}
     outcomes = [(left if check in checks[:skipped] else whole)[check] for check in checks]
-    return assemble(outcomes, [], made.TARGET, made.book(), made.STARTED, 1.5).headline
+    return build_report(outcomes, [], made.TARGET, made.bundle(), made.STARTED, 1.5).headline
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_health_says_of_how_much_it_is(checks: list[str], skipped: int, said: st
 def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
     """Who looks at two hosts has not left out a check for it."""
     report = made.report(only="hosts/")
-    evidence = made.book().evidence
+    evidence = made.bundle().evidence
     assert unselected_of(report.results, evidence) == 51
     assert unselected_of(report.results * 2, evidence) == 51
 

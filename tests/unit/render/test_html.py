@@ -131,13 +131,13 @@ REPORTS = {
         ["database/database_is_reachable", "upload_status/api_is_reachable"],
         statuses={
             row.id: "unreachable"
-            for row in made.book().evidence.checks
+            for row in made.bundle().evidence.checks
             if row.id.startswith(("signal/", "database/", "upload_status/"))
         },
     ),
     "unclear": made.report(["worker/process_is_settled"]),
-    "blind": made.report(statuses={r.id: "unreachable" for r in made.book().evidence.checks}),
-    "skipped": made.report(statuses={r.id: "skipped" for r in made.book().evidence.checks}),
+    "blind": made.report(statuses={r.id: "unreachable" for r in made.bundle().evidence.checks}),
+    "skipped": made.report(statuses={r.id: "skipped" for r in made.bundle().evidence.checks}),
     "nothing": made.report(none=True, problems=["checks/x.py cannot be collected: SyntaxError"]),
 }
 
@@ -272,7 +272,9 @@ def test_what_is_there_once_is_counted_as_one() -> None:
 
 def test_station_left_out_of_the_target_says_so() -> None:
     """A component that the target file leaves out is no failure and no success."""
-    skipped = {row.id: "skipped" for row in made.book().evidence.checks if row.component == "queue"}
+    skipped = {
+        row.id: "skipped" for row in made.bundle().evidence.checks if row.component == "queue"
+    }
     assert station(made.report(statuses=skipped), "queue").kind == "absent"  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.fromisoformat(made.STARTED) + timedelta(minutes=5)
 
-CHECKS = [row.id for row in made.book().evidence.checks]
+CHECKS = [row.id for row in made.bundle().evidence.checks]
 
 REPORTS: dict[str, tuple[Report, int]] = {
     "healthy": (made.recovered(), 0),

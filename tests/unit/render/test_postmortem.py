@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from core.outcome import Affected
 from reports.history import store as history
-from reports.history.incidents import last_episode
+from reports.history.incidents import last_incident
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.postmortem import render
 from tests import made
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reports.history.incidents import Run
+    from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
-RUNBOOK = made.book().document
+RUNBOOK = made.bundle().document
 
 PARSER = MarkdownIt("commonmark").enable("table")
 
@@ -34,12 +34,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / history.NAME
 
 
-def runs_of(path: Path, reports: Sequence[Report]) -> tuple[Run, ...]:
+def runs_of(path: Path, reports: Sequence[Report]) -> tuple[RunRecord, ...]:
     """The history of these reports."""
-    return [history.record(path, report) for report in reports][-1].runs
+    return [history.record(path, report) for report in reports][-1][0]
 
 
-def in_time(path: Path) -> tuple[Run, ...]:
+def in_time(path: Path) -> tuple[RunRecord, ...]:
     """A healthy run, an incident that grows over two runs, and a healthy one, ten minutes apart."""
     more = [Affected(f"upload-{n}", user_id=f"user-{n}", age_seconds=3000.0) for n in range(7)]
     return runs_of(
@@ -56,7 +56,7 @@ def in_time(path: Path) -> tuple[Run, ...]:
 def test_what_the_history_knows_is_filled_in(path: Path) -> None:
     """Begin, end, duration and the worst numbers come from the runs."""
     runs = in_time(path)
-    text = render(made.incident(), RUNBOOK, last_episode(runs), runs)
+    text = render(made.incident(), RUNBOOK, last_incident(runs), runs)
     assert "**Upload affected**: `upload-1, upload-2`" in text
     assert "**Number of uploads affected**: 7 at worst" in text
     assert "**Number of users affected**: 7 at worst" in text
@@ -75,7 +75,7 @@ def test_a_run_that_looked_elsewhere_is_no_end(path: Path) -> None:
     """An incident that a narrowed run followed has neither an end nor a duration."""
     aside = made.recovered(started="2026-03-02T10:10:00+00:00", only="storage/")
     runs = runs_of(path, [made.incident(), aside])
-    text = render(made.incident(), RUNBOOK, last_episode(runs), runs)
+    text = render(made.incident(), RUNBOOK, last_incident(runs), runs)
     assert "**Ended**: <ended_at>" in text
     assert "**Duration**: <duration>" in text
 
@@ -83,7 +83,7 @@ def test_a_run_that_looked_elsewhere_is_no_end(path: Path) -> None:
 def test_what_is_not_known_stays_open(path: Path) -> None:
     """While an incident lasts, its end and what people did are blanks that are seen."""
     runs = runs_of(path, [made.incident()])
-    text = render(made.incident(), RUNBOOK, last_episode(runs), runs)
+    text = render(made.incident(), RUNBOOK, last_incident(runs), runs)
     for blank in ("<ended_at>", "<duration>", "<actions_taken>", "<last_good_run>"):
         assert blank in text
     assert f"**Began**: {made.STARTED} or earlier" in text
@@ -130,7 +130,7 @@ def test_a_teams_own_document_keeps_its_words(path: Path) -> None:
     words = "- **Durée de l'incident**: De [heure début] à [heure fin]\n- **Actions prises**: Liste"
     runs = in_time(path)
     document = replace(RUNBOOK, postmortem=words)
-    text = render(made.incident(), document, last_episode(runs), runs)
+    text = render(made.incident(), document, last_incident(runs), runs)
     assert "De between 2026-03-02T09:50:00+00:00 and" in text
     assert "à 2026-03-02T10:20:00+00:00" in text
     assert "**Actions prises**: Liste" in text

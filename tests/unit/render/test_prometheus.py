@@ -95,7 +95,7 @@ def test_each_check_has_exactly_one_status() -> None:
         if series[0] == "veza_check_status":
             sums[series[1]] = sums.get(series[1], 0) + value
     assert set(sums.values()) == {1.0}
-    assert len(sums) == len(made.book().evidence.checks)
+    assert len(sums) == len(made.bundle().evidence.checks)
 
 
 def test_what_was_not_observed_has_no_series() -> None:

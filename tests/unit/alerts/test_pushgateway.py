@@ -60,7 +60,7 @@ def test_a_gateway_that_does_not_take_it_is_one_sentence(
     report: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
 ) -> None:
     """Refused, silent or away: exit status 1 in time, and one sentence."""
-    monkeypatch.setattr(http_call.call, "__defaults__", ("", None, 0.3))
+    monkeypatch.setattr(http_call, "SECONDS_MAX", 0.3)
     gateway.status = 400
     command = ["push", str(report), "--to", f"http://{gateway.address}"]
     assert main(command) == 1

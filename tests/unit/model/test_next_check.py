@@ -33,7 +33,7 @@ def test_a_check_that_could_not_look_is_named_with_its_sentence() -> None:
     """Where there is a sentence, the name follows it."""
     report = made.report(
         ["signal/no_upload_is_stuck"],
-        statuses={row.id: "missing" for row in made.book().evidence.checks[5:]},
+        statuses={row.id: "missing" for row in made.bundle().evidence.checks[5:]},
     )
     proposed = next_look(report.diagnosis)
     assert proposed is not None

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from core.units import parse_duration
-from reports.alerts.addresses import GivenError, addresses, secret
+from reports.alerts.addresses import OptionError, read_secret, split_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,22 +76,26 @@ def add_to(parser: argparse.ArgumentParser, duration: Callable[[str], float]) ->
 def settings_of(options: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]:
     """Return what the options say, and what is wrong with them but costs no message.
 
-    Raises GivenError where an address is not there.
+    Raises OptionError where an address is not there.
     """
     from reports.alerts.maintenance import read_windows
     from reports.alerts.notify import Settings
     from reports.alerts.policy import Rule
 
     if not options.to and not options.heartbeat:
-        raise GivenError("nobody to tell: give --to, --heartbeat, or both")
+        raise OptionError("no destination: give --to, --heartbeat, or both")
     windows, wrong = read_windows(options.quiet)
     confirm, of = options.confirm
     settings = Settings(
-        addresses=tuple(one for given in options.to for one in addresses(secret(given, "--to"))),
+        addresses=tuple(
+            address
+            for reference in options.to
+            for address in split_addresses(read_secret(reference, "--to"))
+        ),
         rule=Rule(confirm, of, options.remind_every, options.on == "at-risk"),
         windows=windows,
         link_base=options.link_base,
-        heartbeat=secret(options.heartbeat, "--heartbeat") if options.heartbeat else None,
+        heartbeat=read_secret(options.heartbeat, "--heartbeat") if options.heartbeat else None,
         heartbeat_fails_on=options.heartbeat_fails_on,
     )
     return settings, wrong
