@@ -40,15 +40,15 @@ def test_worker_is_found(shell: Shell, worker: tuple[subprocess.Popen[bytes], st
     process, pattern = worker
     tail = ["tail", "-f", "/dev/null", f"/dev/null/job-worker-{pattern[12:-1]}"]
     tool = subprocess.Popen(tail, stderr=subprocess.DEVNULL)
-    found = ProcessProbe([shell], pattern)
+    probe = ProcessProbe([shell], pattern)
     try:
-        running = found.running()
+        running = probe.running()
     finally:
         tool.kill()
         tool.wait()
     assert [p.pid for p in running.processes] == [process.pid], running
-    assert found.responsiveness().all_responsive
-    assert not found.uptime().all_longer_than(30)
+    assert probe.responsiveness().all_responsive
+    assert not probe.uptime().all_longer_than(30)
 
 
 @pytest.fixture
@@ -75,19 +75,19 @@ def test_a_child_of_the_worker_has_no_uptime(listing: Callable[[str], Shell]) ->
         "  910   700 S       00:03 ffmpeg -i /srv/job-worker/uploads/7f.wav\n"
         "  911   700 S       00:02 transcode /srv/job-worker/uploads/7f.wav"
     )
-    found = ProcessProbe([shell], "job.*worker")
-    assert [p.pid for p in found.running().processes] == [700, 911]
-    assert found.uptime().all_longer_than(30), found.uptime()
-    assert "process 700 on local, the youngest of 1 worker process" in str(found.uptime())
+    probe = ProcessProbe([shell], "job.*worker")
+    assert [p.pid for p in probe.running().processes] == [700, 911]
+    assert probe.uptime().all_longer_than(30), probe.uptime()
+    assert "process 700 on local, the youngest of 1 worker process" in str(probe.uptime())
 
 
 def test_hidden_processes_are_unreachable(listing: Callable[[str], Shell]) -> None:
     """Where pid 1 is hidden, a worker may be hidden too; a visible one is checked as usual."""
     shell = listing("  812     1 Ss   10:00 sshd: monitor\n  813   812 S    00:01 cat")
-    found = ProcessProbe([shell], "job.*worker")
-    for probe in (found.running, found.responsiveness, found.uptime):
+    probe = ProcessProbe([shell], "job.*worker")
+    for method in (probe.running, probe.responsiveness, probe.uptime):
         with pytest.raises(Unreachable, match=r"local hides the processes .* \(hidepid\)"):
-            probe()
+            method()
     shell = listing("  812     1 Ss   10:00 /opt/job-worker")
     assert ProcessProbe([shell], "job.*worker").uptime().all_longer_than(30)
 
@@ -95,19 +95,19 @@ def test_hidden_processes_are_unreachable(listing: Callable[[str], Shell]) -> No
 def test_only_the_program_is_recorded(listing: Callable[[str], Shell]) -> None:
     """A password on a worker's command line reaches no observation, so no report."""
     shell = listing(f"{INIT}  700     1 T  00:03 /opt/job-worker --dsn postgres://u:hunter2@db/x")
-    found = ProcessProbe([shell], "job.*worker.*postgres")
-    for result in (found.running(), found.responsiveness(), found.uptime()):
+    probe = ProcessProbe([shell], "job.*worker.*postgres")
+    for result in (probe.running(), probe.responsiveness(), probe.uptime()):
         assert "hunter2" not in f"{result} {asdict(result)}"
         assert "'program': 'job-worker'" in str(asdict(result))
 
 
 def test_no_worker_is_one_failure(shell: Shell) -> None:
     """Without a worker only its own check fails; the others are unreachable."""
-    found = ProcessProbe([shell], "job-worker-that-nobody-started")
-    assert not found.running().at_least_one
-    for probe in (found.responsiveness, found.uptime):
+    probe = ProcessProbe([shell], "job-worker-that-nobody-started")
+    assert not probe.running().at_least_one
+    for method in (probe.responsiveness, probe.uptime):
         with pytest.raises(Unreachable, match="nothing to check: no running process matches"):
-            probe()
+            method()
 
 
 def test_a_stopped_worker_does_not_respond(
@@ -117,10 +117,10 @@ def test_a_stopped_worker_does_not_respond(
     process, pattern = worker
     process.send_signal(signal.SIGSTOP)
     wait_for(lambda: process_state(process.pid) == "T", "the worker to stop")
-    found = ProcessProbe([shell], pattern)
-    assert found.running().at_least_one
-    assert f"process {process.pid} on {shell.name} is stopped (T)" in str(found.responsiveness())
-    assert not found.responsiveness().all_responsive
+    probe = ProcessProbe([shell], pattern)
+    assert probe.running().at_least_one
+    assert f"process {process.pid} on {shell.name} is stopped (T)" in str(probe.responsiveness())
+    assert not probe.responsiveness().all_responsive
 
 
 def test_a_zombie_does_not_respond(shell: Shell, tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_a_zombie_does_not_respond(shell: Shell, tmp_path: Path) -> None:
     program.symlink_to(shutil.which("true") or "true")
     process = subprocess.Popen([str(program)])
     wait_for(lambda: process_state(process.pid) == "Z", "the worker to end")
-    found = ProcessProbe([shell], r"job-worker-zom\] <defunct>")
-    assert not found.running().at_least_one
-    assert f"process {process.pid} on {shell.name} is a zombie" in str(found.responsiveness())
+    probe = ProcessProbe([shell], r"job-worker-zom\] <defunct>")
+    assert not probe.running().at_least_one
+    assert f"process {process.pid} on {shell.name} is a zombie" in str(probe.responsiveness())
     process.wait()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.units import Amount
 from fixtures.probes.host.permissions import Permissions, User
-from fixtures.probes.host.storage_results import Free, Room
+from fixtures.probes.host.storage_results import FileSystem, Free
 from fixtures.probes.host.storage_survey import mount_options, parse_survey
 from fixtures.probes.host.stored_files import Files, StoredFile, best_of, parse_list
 from fixtures.probes.subjects import Subject
@@ -47,8 +47,8 @@ def test_nearest_mount_wins() -> None:
 )
 def test_every_host_needs_enough(free: int, total: int, enough: bool) -> None:
     """Each host needs the minimum; a file system without an inode count has enough."""
-    rooms = (Room("a", "/", 99, 100), Room("b", "/", free, total))
-    assert Free("/x", "inodes", rooms).is_at_least(TEN_PERCENT) is enough
+    file_systems = (FileSystem("a", "/", 99, 100), FileSystem("b", "/", free, total))
+    assert Free("/x", "inodes", file_systems).is_at_least(TEN_PERCENT) is enough
 
 
 def test_files_are_parsed() -> None:
@@ -87,4 +87,4 @@ def test_no_stuck_upload_passes() -> None:
     """Without a stuck upload nothing is wrong, and the sentence says so."""
     files = Files("/up", ("local",), "size", ())
     assert files.all_good
-    assert str(files) == "no stuck upload to look at"
+    assert str(files) == "no stuck upload to check"
