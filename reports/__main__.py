@@ -1,4 +1,4 @@
-"""`python -m reports`: what can be done with a report.json after the run, without any target."""
+"""`python -m reports`: commands on a saved report."""
 
 from __future__ import annotations
 

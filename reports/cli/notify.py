@@ -1,82 +1,103 @@
-"""The command line of `python -m reports notify`."""
+"""`python -m reports notify`."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from core.units import parse_duration
 from reports.alerts.addresses import OptionError, read_secret, split_addresses
+from reports.cli.command import NOT_DELIVERED, add_command, duration
+from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reports.alerts.notify import Settings
+    from reports.cli.command import Commands
 
 REMIND_EVERY = "4h"
 
 
-def add_to(parser: argparse.ArgumentParser, duration: Callable[[str], float]) -> None:
-    """Add the options; `duration` reads a time and raises argparse's error."""
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "notify",
+        run,
+        "send one message per incident through apprise, and a heartbeat after each run",
+    )
     option = parser.add_argument
     option(
         "--to",
         action="append",
         default=[],
         metavar="env:NAME|file:PATH",
-        help="where apprise's addresses are, one or several; may be given again",
+        help="where one or several apprise addresses are; may be repeated",
     )
     option(
         "--confirm",
         type=confirmation,
         default=(2, 2),
         metavar="K[/N]",
-        help="tell after K bad runs in a row, or K of the last N (default: 2)",
+        help="alert after K bad runs in a row, or K of the last N (default: 2)",
     )
     option(
         "--on",
         choices=("incident", "at-risk"),
         default="incident",
-        help="the least that is told (default: incident); that nothing could be seen always is",
+        help="the least severe state that alerts (default: incident); "
+        "an unknown state always alerts",
     )
     option(
         "--remind-every",
         type=duration,
         default=parse_duration(REMIND_EVERY),
         metavar="TIME",
-        help=f"a reminder while it lasts (default: {REMIND_EVERY})",
+        help=f"time between reminders while it lasts (default: {REMIND_EVERY})",
     )
     option(
         "--quiet",
         action="append",
         default=[],
         metavar="START/END|file:PATH",
-        help="a maintenance window, in which nobody is told; local time where no zone is given",
+        help="a maintenance window, in which no message is sent; local time without a zone",
     )
     option(
         "--link-base",
         metavar="URL",
-        help="where the folders of all targets are served: the link is URL/TARGET/report.html "
+        help="where the targets' folders are served: the link is URL/TARGET/report.html "
         "(default: the file's path)",
     )
     option(
         "--heartbeat",
         metavar="env:NAME|file:PATH",
-        help="where the address is that is pinged after each completed run",
+        help="where the address is that is pinged after each run",
     )
     option(
         "--heartbeat-fails-on",
         choices=("incident", "unknown", "never"),
         default="incident",
-        help="pinged as a failure: what is told and what could not be seen (default), only what "
-        "could not be seen, or nothing",
+        help="the runs that are pinged as a failure: those that alert or whose state is unknown "
+        "(default), only those whose state is unknown, or none",
     )
 
 
-def settings_of(options: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]:
-    """Return what the options say, and what is wrong with them but costs no message.
+def run(options: argparse.Namespace) -> int:
+    """Send what is due, and print the problems; raises OptionError."""
+    from reports.alerts.notify import notify
 
-    Raises OptionError where an address is not there.
+    report = load_report(options.report)
+    settings, problems = settings_of(options)
+    problems += notify(report, options.report, settings)
+    for sentence in problems:
+        print(sentence, file=sys.stderr)
+    return NOT_DELIVERED if problems else 0
+
+
+def settings_of(options: argparse.Namespace) -> tuple[Settings, list[str]]:
+    """Return the settings, and the problems with the options that do not prevent a message.
+
+    Raises OptionError where an address is missing.
     """
     from reports.alerts.maintenance import read_windows
     from reports.alerts.notify import Settings
@@ -84,7 +105,7 @@ def settings_of(options: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]
 
     if not options.to and not options.heartbeat:
         raise OptionError("no destination: give --to, --heartbeat, or both")
-    windows, wrong = read_windows(options.quiet)
+    windows, problems = read_windows(options.quiet)
     confirm, of = options.confirm
     settings = Settings(
         addresses=tuple(
@@ -98,15 +119,13 @@ def settings_of(options: argparse.Namespace) -> tuple[Settings, tuple[str, ...]]
         heartbeat=read_secret(options.heartbeat, "--heartbeat") if options.heartbeat else None,
         heartbeat_fails_on=options.heartbeat_fails_on,
     )
-    return settings, wrong
+    return settings, list(problems)
 
 
 def confirmation(text: str) -> tuple[int, int]:
     """Return K and N of "K" or "K/N"."""
-    least, slash, most = text.partition("/")
-    numbers = [
-        int(one) if one.isdecimal() and len(one) < 4 else 0 for one in (least, most or least)
-    ]
-    if not 0 < numbers[0] <= numbers[1] <= 100 or (slash and not most):
+    parts = text.split("/")
+    numbers = [int(part) if part.isdecimal() and len(part) < 4 else 0 for part in parts]
+    if len(numbers) > 2 or not 0 < numbers[0] <= numbers[-1] <= 100:
         raise argparse.ArgumentTypeError(f"{text[:40]!r}: write it like 2, or 2/3 for 2 of 3 runs")
-    return numbers[0], numbers[1]
+    return numbers[0], numbers[-1]

@@ -12,7 +12,7 @@ import pytest
 
 from lab import faults
 from reports.cli.main import main
-from reports.cli.offline import FORMATS
+from reports.cli.render import FORMATS
 from reports.history import store as history
 from reports.history.incidents import recovery
 from reports.model.report_json import load_report

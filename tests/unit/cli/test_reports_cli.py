@@ -1,4 +1,4 @@
-"""`python -m reports`, as a person and as a monitor call it."""
+"""`python -m reports`, as a person and as a monitor use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reports.cli.main import main
-from reports.cli.offline import FORMATS
+from reports.cli.render import FORMATS
 from reports.history import store as history
 from reports.model.report_json import to_json
 from tests import made
@@ -28,8 +28,8 @@ Says = pytest.CaptureFixture[str]
 EVIDENCE = made.ROOT / "runbooks/upload_stuck/evidence.toml"
 
 
-def saved(folder: Path, report: Report, name: str = "report.json") -> Path:
-    """A report in a file."""
+def save_report(folder: Path, report: Report, name: str = "report.json") -> Path:
+    """Save a report, and return its path."""
     path = folder / name
     path.write_text(to_json(report), encoding="utf-8")
     return path
@@ -37,8 +37,8 @@ def saved(folder: Path, report: Report, name: str = "report.json") -> Path:
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    """The saved report of an incident."""
-    return saved(tmp_path, made.incident())
+    """The path of an incident's saved report."""
+    return save_report(tmp_path, made.incident())
 
 
 FIRST = {
@@ -53,23 +53,23 @@ FIRST = {
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_saved_report_is_shown_in_each_format(report: Path, form: str, capsys: Says) -> None:
-    """Every format is made from the file alone."""
+    """Every format needs the file alone."""
     assert main(["render", "--format", form, str(report)]) == 0
     assert capsys.readouterr().out.startswith(FIRST[form])
 
 
 def test_a_replay_is_the_same_byte_for_byte(report: Path, capsys: Says) -> None:
-    """By the same evidence the same outcomes make the same bytes, and it says so."""
+    """With the same evidence the same outcomes give the same bytes, and the command says so."""
     assert main(["replay", str(report)]) == 0
     out, err = capsys.readouterr()
     assert out == report.read_text()
     assert err == "The same report.\n"
 
 
-def test_a_replay_with_edited_evidence_says_what_would_have_been_said(
+def test_a_replay_with_edited_evidence_compares_the_headlines(
     report: Path, tmp_path: Path, capsys: Says
 ) -> None:
-    """Another evidence table makes another verdict of the same outcomes."""
+    """Another evidence table gives another diagnosis of the same outcomes."""
     edited = tmp_path / "evidence.toml"
     text = EVIDENCE.read_text()
     edited.write_text(text.replace("job_worker_down = 0.", "job_worker_down = 0.000"))
@@ -78,12 +78,12 @@ def test_a_replay_with_edited_evidence_says_what_would_have_been_said(
     again = json.loads(out)
     assert again["diagnosis"]["hypotheses"][0]["id"] != "job_worker_down"
     assert again["results"] == json.loads(report.read_text())["results"]
-    assert "Said then: Incident: 2 uploads stuck, oldest 47 min. Most likely: job worker" in err
-    assert "Said now: " in err
+    assert "Before: Incident: 2 uploads stuck, oldest 47 min. Most likely: job worker" in err
+    assert "Now: " in err
 
 
 def test_a_replay_may_be_shown_in_another_format(report: Path, capsys: Says) -> None:
-    """What would have been said can be read on the terminal."""
+    """The new diagnosis can be read on the terminal."""
     assert main(["replay", "--format", "terminal", str(report)]) == 0
     assert "Why Job worker down" in capsys.readouterr().out
 
@@ -91,7 +91,7 @@ def test_a_replay_may_be_shown_in_another_format(report: Path, capsys: Says) -> 
 def test_evidence_that_cannot_be_used_is_one_sentence(
     report: Path, tmp_path: Path, capsys: Says
 ) -> None:
-    """A slip in the edited evidence is told by its file and place."""
+    """An error in the edited evidence is reported with its file and place."""
     broken = tmp_path / "evidence.toml"
     broken.write_text("hypotheses = 3")
     assert main(["replay", str(report), "--evidence", str(broken)]) == 2
@@ -100,8 +100,8 @@ def test_evidence_that_cannot_be_used_is_one_sentence(
     assert "evidence.toml: [hypotheses]: must be a table" in err
 
 
-def test_a_file_that_is_no_report_is_one_sentence(tmp_path: Path, capsys: Says) -> None:
-    """A truncated report is told by each command, without a traceback."""
+def test_a_truncated_report_is_one_sentence(tmp_path: Path, capsys: Says) -> None:
+    """Each command reports it without a traceback."""
     path = tmp_path / "report.json"
     path.write_text(to_json(made.incident())[:5000])
     for command in ("render", "replay", "postmortem"):
@@ -113,7 +113,7 @@ def test_a_file_that_is_no_report_is_one_sentence(tmp_path: Path, capsys: Says) 
 
 
 def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Says) -> None:
-    """The exit status of the process is the monitor's, and the line goes to standard output."""
+    """The process ends with the monitor's exit status, and prints one line."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     cases = [
         (made.recovered(started=now), 0),
@@ -123,16 +123,18 @@ def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Says) -> None:
         (made.recovered(), 3),
     ]
     for report, status in cases:
-        assert main(["nagios", str(saved(tmp_path, report))]) == status
+        assert main(["nagios", str(save_report(tmp_path, report))]) == status
         assert len(capsys.readouterr().out.splitlines()) == 1
-    assert main(["nagios", "--max-age", "99999d", str(saved(tmp_path, made.recovered()))]) == 0
+    assert (
+        main(["nagios", "--max-age", "99999d", str(save_report(tmp_path, made.recovered()))]) == 0
+    )
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"schema": 9}'])
-def test_nagios_says_unknown_of_what_it_cannot_read(
+def test_nagios_prints_unknown_for_an_unreadable_report(
     tmp_path: Path, content: str | None, capsys: Says
 ) -> None:
-    """A report that is missing or broken is UNKNOWN on standard output, and exit status 3."""
+    """A missing or broken report is UNKNOWN on standard output, with exit status 3."""
     path = tmp_path / "report.json"
     if content is not None:
         path.write_text(content)
@@ -143,21 +145,21 @@ def test_nagios_says_unknown_of_what_it_cannot_read(
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--max-age", "soon"], ["x", "--mx-age", "1h"]])
-def test_nagios_says_unknown_of_a_wrong_command_line(arguments: list[str], capsys: Says) -> None:
-    """A slip in the monitor's own configuration is UNKNOWN, and never WARNING or CRITICAL."""
+def test_nagios_prints_unknown_for_a_wrong_command_line(arguments: list[str], capsys: Says) -> None:
+    """An error in the monitor's configuration is UNKNOWN, never WARNING or CRITICAL."""
     with pytest.raises(SystemExit) as left:
         main(["nagios", *arguments])
     assert left.value.code == 3
     assert capsys.readouterr().out.startswith("UNKNOWN: ")
 
 
-def test_a_post_mortem_is_written_when_all_is_well_again(tmp_path: Path, capsys: Says) -> None:
-    """Of a healthy report, the history beside it tells the last incident with its evidence."""
+def test_a_post_mortem_can_be_written_after_the_incident(tmp_path: Path, capsys: Says) -> None:
+    """For a healthy report, the history beside it has the last incident with its evidence."""
     path = tmp_path / history.NAME
     after = "2026-03-02T10:30:00+00:00"
     for one in (made.incident(), made.recovered(started=after)):
         history.record(path, one)
-    assert main(["postmortem", str(saved(tmp_path, made.recovered(started=after)))]) == 0
+    assert main(["postmortem", str(save_report(tmp_path, made.recovered(started=after)))]) == 0
     out = capsys.readouterr().out
     assert f"**Ended**: {after}" in out
     assert "**Duration**: 30 min" in out
@@ -165,13 +167,13 @@ def test_a_post_mortem_is_written_when_all_is_well_again(tmp_path: Path, capsys:
 
 
 def test_without_an_incident_there_is_no_post_mortem(tmp_path: Path, capsys: Says) -> None:
-    """A healthy report without a history is told to have nothing to write about."""
-    assert main(["postmortem", str(saved(tmp_path, made.recovered()))]) == 2
-    assert "saw no incident, and no history beside it holds one" in capsys.readouterr().err
+    """A healthy report without a history gets one sentence."""
+    assert main(["postmortem", str(save_report(tmp_path, made.recovered()))]) == 2
+    assert "report.json nor a history beside it has an incident" in capsys.readouterr().err
 
 
-def test_a_history_of_other_days_explains_nothing(report: Path, capsys: Says) -> None:
-    """An incident that the history does not hold is told by its report alone."""
+def test_an_incident_of_another_day_is_not_mixed_in(report: Path, capsys: Says) -> None:
+    """An incident that the history does not have is described by its report alone."""
     history.record(
         report.with_name(history.NAME), made.incident(started="2020-01-01T00:00:00+00:00")
     )
@@ -181,13 +183,13 @@ def test_a_history_of_other_days_explains_nothing(report: Path, capsys: Says) ->
     assert f"**Began**: {made.STARTED} or earlier" in out
 
 
-def test_a_corrupt_history_costs_nobody_the_post_mortem(report: Path, capsys: Says) -> None:
-    """The report is told without its history, and why."""
+def test_a_post_mortem_is_written_without_a_corrupt_history(report: Path, capsys: Says) -> None:
+    """Standard error says why the history is left out."""
     report.with_name(history.NAME).write_bytes(b"nonsense" * 500)
     assert main(["postmortem", str(report)]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("# Post-mortem")
-    assert "Without the history: " in err
+    assert "The history is left out: " in err
     assert "is corrupt" in err
 
 
@@ -207,27 +209,27 @@ def test_the_history_is_printed(tmp_path: Path, capsys: Says) -> None:
 def test_the_history_of_the_only_target_needs_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Says
 ) -> None:
-    """With one target in out/ it is that; with two or none it is asked for."""
+    """The only target in out/ is the default; with two or none it must be named."""
     monkeypatch.chdir(tmp_path)
     assert main(["history"]) == 2
-    assert "out/ holds no history" in capsys.readouterr().err
+    assert "out/ has no history" in capsys.readouterr().err
     history.record(tmp_path / "out/live" / history.NAME, made.recovered())
     assert main(["history"]) == 0
     history.record(tmp_path / "out/staging" / history.NAME, made.recovered())
     assert main(["history"]) == 2
-    assert "which of out/live, out/staging?" in capsys.readouterr().err
+    assert "out/ has several histories: out/live, out/staging;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "9999999999"])
-def test_a_number_that_is_none_is_refused(number: str) -> None:
-    """The number of runs is checked on the command line."""
+def test_an_invalid_number_of_runs_is_refused(number: str) -> None:
+    """The command line is checked."""
     with pytest.raises(SystemExit) as left:
         main(["history", f"--number={number}"])
     assert left.value.code == 2
 
 
-def test_a_text_goes_to_a_file_whole_or_not_at_all(report: Path, tmp_path: Path) -> None:
-    """With -o the file is written atomically; a place that cannot be written is one sentence."""
+def test_a_text_is_written_to_a_file_atomically(report: Path, tmp_path: Path) -> None:
+    """A file that cannot be written is one sentence, and nothing is lost."""
     out = tmp_path / "sub/metrics.prom"
     assert main(["render", "--format", "prometheus", "-o", str(out), str(report)]) == 0
     assert out.read_text().endswith("\n")
@@ -236,8 +238,8 @@ def test_a_text_goes_to_a_file_whole_or_not_at_all(report: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("command", "status"), [("render", 0), ("nagios", 3)])
-def test_a_reader_that_has_enough_is_no_error(report: Path, command: str, status: int) -> None:
-    """`python -m reports ... | head` ends without a complaint, and is never OK by that."""
+def test_a_closed_pipe_is_no_error(report: Path, command: str, status: int) -> None:
+    """`python -m reports ... | head` prints no error, and nagios is not OK because of it."""
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
@@ -253,9 +255,9 @@ def test_a_reader_that_has_enough_is_no_error(report: Path, command: str, status
     assert (done.returncode, done.stderr) == (status, "")
 
 
-def test_a_terminal_of_another_alphabet_is_served(report: Path, tmp_path: Path) -> None:
-    """What the terminal cannot write is replaced, not a traceback."""
-    path = saved(tmp_path, replace(made.incident(), headline="Überlauf ✗"))
+def test_a_terminal_with_another_encoding_works(report: Path, tmp_path: Path) -> None:
+    """Characters that it lacks are replaced, without a traceback."""
+    path = save_report(tmp_path, replace(made.incident(), headline="Überlauf ✗"))
     done = subprocess.run(
         [sys.executable, "-m", "reports", "render", str(path)],
         cwd=made.ROOT,

@@ -1,0 +1,78 @@
+"""What the commands share: their parser, their common arguments, their exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from core.files import write_file
+from core.text import capitalized
+from core.units import parse_duration
+from reports.render import nagios
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # argparse has no public name for it.
+    Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001
+
+NOT_DELIVERED = 1
+"""Exit status of a message, a heartbeat or metrics that were not delivered."""
+
+BAD_INPUT = 2
+"""Exit status of a file or a command line that cannot be used; that of `nagios` is 3."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors have the exit status that the command's user expects."""
+
+    status = BAD_INPUT
+
+    def error(self, message: str) -> NoReturn:
+        """Report an error of the command line and exit; a monitor gets it as an UNKNOWN line."""
+        if self.status == nagios.UNKNOWN:
+            print(nagios.line(nagios.UNKNOWN, message))
+            raise SystemExit(self.status)
+        self.print_usage(sys.stderr)
+        self.exit(self.status, f"{self.prog}: {message}\n")
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
+) -> Parser:
+    """Add a command that reads a report and runs this function."""
+    parser = commands.add_parser(name, help=summary, description=f"{capitalized(summary)}.")
+    parser.set_defaults(run=run)
+    parser.add_argument("report", type=Path, metavar="REPORT", help="such as out/live/report.json")
+    return parser
+
+
+def add_text_options(parser: Parser) -> None:
+    """Add the options of a command that writes a text."""
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to this file, not to the terminal"
+    )
+    parser.add_argument(
+        "--runbook-doc",
+        type=Path,
+        metavar="FILE",
+        help="the runbook's document (default: the target's own, or else the shipped one)",
+    )
+
+
+def write(text: str, output: Path | None) -> None:
+    """Write to a file, or to the terminal; raises FileError."""
+    if output:
+        write_file(output, text)
+    else:
+        sys.stdout.write(text)
+
+
+def duration(text: str) -> float:
+    """Return a duration in seconds; raises argparse's error."""
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc

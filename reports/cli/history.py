@@ -1,0 +1,77 @@
+"""`python -m reports history`, and the history that the other commands use."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.text import capitalized
+from reports.history.store import NAME, History, HistoryError
+from reports.render.history import render
+
+if TYPE_CHECKING:
+    from reports.cli.command import Commands
+    from reports.history.incidents import RunRecord
+
+SUMMARY = "list the last runs, checks that flap, and whether metrics recover after an incident"
+
+RUNS_MIN = 200
+"""Runs that are read, of which fewer may be shown: enough for an incident of some hours."""
+
+INCIDENT_RUNS = 2_000
+"""Runs that are searched for an incident: a week of one every five minutes."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser("history", help=SUMMARY, description=f"{capitalized(SUMMARY)}.")
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--target-dir",
+        type=Path,
+        metavar="DIR",
+        help="a target's folder, such as out/live (default: the only one in out/)",
+    )
+    parser.add_argument(
+        "-n", "--number", type=_count, default=20, help="runs to list (default: 20)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the history of a target."""
+    folder = options.target_dir or _only_target()
+    print(render(_read(folder, max(options.number, RUNS_MIN)), options.number), end="")
+    return 0
+
+
+def runs_beside(path: Path) -> tuple[RunRecord, ...]:
+    """Return the runs of the history beside a report; none if it is missing or broken."""
+    if not (path.parent / NAME).exists():
+        return ()
+    try:
+        return _read(path.parent, INCIDENT_RUNS)
+    except HistoryError as exc:
+        print(f"The history is left out: {exc}", file=sys.stderr)
+        return ()
+
+
+def _read(folder: Path, limit: int) -> tuple[RunRecord, ...]:
+    with History.to_read(folder / NAME) as history:
+        return history.runs(limit)
+
+
+def _only_target() -> Path:
+    folders = sorted(path.parent for path in Path("out").glob(f"*/{NAME}"))
+    if len(folders) == 1:
+        return folders[0]
+    names = ", ".join(map(str, folders))
+    problem = f"out/ has several histories: {names}" if folders else "out/ has no history"
+    raise HistoryError(f"{problem}; name a target's folder with --target-dir")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text[:7]) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 1 to 100000")
+    return int(text)

@@ -1,0 +1,47 @@
+"""`python -m reports nagios`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.units import parse_duration
+from reports.cli.command import add_command, duration
+from reports.model.report_json import LoadError, load_report
+from reports.render.nagios import UNKNOWN, line, render, status_of
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reports.cli.command import Commands
+
+MAX_AGE = "15min"
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "nagios",
+        run,
+        "print one line for Nagios, Icinga and others; "
+        "exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
+    )
+    parser.status = UNKNOWN
+    parser.add_argument(
+        "--max-age",
+        type=duration,
+        default=parse_duration(MAX_AGE),
+        metavar="TIME",
+        help=f"a report older than this is UNKNOWN (default: {MAX_AGE})",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the line; a report that cannot be read is UNKNOWN."""
+    try:
+        report = load_report(options.report)
+    except LoadError as exc:
+        print(line(UNKNOWN, str(exc)))
+        return UNKNOWN
+    print(render(report, max_age=options.max_age), end="")
+    return status_of(report, max_age=options.max_age)

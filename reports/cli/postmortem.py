@@ -1,0 +1,75 @@
+"""`python -m reports postmortem`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.cli.command import add_command, add_text_options, write
+from reports.cli.history import runs_beside
+from reports.history.incidents import last_incident
+from reports.history.store import NAME, History
+from reports.model.bundle import bundle_of
+from reports.model.report_json import load_report
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from reports.cli.command import Commands
+    from reports.history.incidents import RunRecord
+    from reports.model.report import Report
+
+CERTAINTIES = ("none", "unclear", "outside", "likely", "certain")
+"""The certainties of a diagnosis, the least first."""
+
+
+class NoIncidentError(ValueError):
+    """There is no incident to write a post-mortem of."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "postmortem",
+        run,
+        "fill in the runbook's post-mortem from the report and the history beside it; "
+        "if the report has no incident, for the last incident of the history",
+    )
+    add_text_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the post-mortem."""
+    report = load_report(options.report)
+    write(postmortem_of(report, options.report, options.runbook_doc), options.output)
+    return 0
+
+
+def postmortem_of(report: Report, path: Path, document: Path | None) -> str:
+    """Return the post-mortem of a report's incident, or of the last incident before it.
+
+    `path` is the report's file. Raises NoIncidentError where there is none; EvidenceError,
+    RunbookError.
+    """
+    runs = runs_beside(path)
+    incident_report = report if report.state == "incident" else _surest_report(path, runs)
+    if incident_report is None:
+        raise NoIncidentError(f"neither {path} nor a history beside it has an incident")
+    from reports.render.postmortem import of_incident
+
+    return of_incident(incident_report, bundle_of(incident_report, document=document), runs)
+
+
+def _surest_report(path: Path, runs: Sequence[RunRecord]) -> Report | None:
+    """Return the report of the last incident's run with the most certain diagnosis."""
+    incident = last_incident(runs)
+    if incident is None:
+        return None
+    surest = max(
+        (run for run in incident.runs if run.state == "incident"),
+        key=lambda run: (CERTAINTIES.index(run.certainty), run.number),
+    )
+    with History.to_read(path.parent / NAME) as history:
+        return history.report(surest.number)

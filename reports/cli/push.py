@@ -1,0 +1,33 @@
+"""`python -m reports push`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.alerts.pushgateway import push
+from reports.cli.command import add_command
+from reports.model.report_json import load_report
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reports.cli.command import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, "push", run, "push the run's metrics to a Prometheus Pushgateway"
+    )
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="URL",
+        help="the gateway, such as http://gateway:9091; with a password, env:NAME or file:PATH",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Push the metrics; raises OptionError, CallError."""
+    push(load_report(options.report), options.to)
+    return 0

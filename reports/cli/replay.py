@@ -1,0 +1,47 @@
+"""`python -m reports replay`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.cli.command import add_command, add_text_options, write
+from reports.cli.render import FORMATS, render
+from reports.model.build import replay
+from reports.model.bundle import bundle_of
+from reports.model.report_json import load_report
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reports.cli.command import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "replay",
+        run,
+        "diagnose a saved report's outcomes again, for example with an edited evidence.toml",
+    )
+    add_text_options(parser)
+    parser.add_argument(
+        "--evidence", type=Path, metavar="FILE", help="the evidence table (default: the runbook's)"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="json", help="default: %(default)s")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the new report, and print to standard error how it differs."""
+    saved = load_report(options.report)
+    replayed = replay(saved, bundle_of(saved, options.evidence, options.runbook_doc))
+    write(render(replayed, options.format, options.report, options.runbook_doc), options.output)
+    if replayed == saved:
+        print("The same report.", file=sys.stderr)
+    elif replayed.headline == saved.headline:
+        print("The same headline; other parts of the report differ.", file=sys.stderr)
+    else:
+        print(f"Before: {saved.headline}\nNow:    {replayed.headline}", file=sys.stderr)
+    return 0
