@@ -1,0 +1,70 @@
+"""Outcomes of real runs against the lab, saved as JSON; the snapshot tests make reports of them.
+
+    python -m tests.saved_runs out/lab/report.json incident
+
+saves what the checks of that run ended with as tests/saved/incident.json, without the probes' raw
+data, and with a neutral path in place of the lab's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.outcome import Outcome
+from core.target_summary import TargetSummary
+from reports.model.build import build_report
+from reports.model.report_json import load_report
+from tests import made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports.model.report import Report
+
+FOLDER = Path(__file__).parent / "saved"
+
+
+def load(
+    name: str, change: Callable[[Outcome], Outcome | None] = lambda outcome: outcome, *problems: str
+) -> Report:
+    """Return the report of a saved run; `change` may replace an outcome or drop it."""
+    saved = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    outcomes = [Outcome.from_json(json.dumps(one)) for one in saved["outcomes"]]
+    changed = [outcome for one in outcomes if (outcome := change(one)) is not None]
+    target = TargetSummary(**saved["target"])
+    return build_report(changed, problems, target, made.bundle(), saved["started"], 2.4)
+
+
+def save(path: Path, name: str) -> None:
+    """Save the outcomes of a report.json."""
+    report = load_report(path)
+    outcomes = [
+        replace(
+            result.outcome,
+            observations=tuple(
+                replace(one, data={}, seconds=0.001) for one in result.outcome.observations
+            ),
+            seconds=0.01,
+        )
+        for result in report.results
+    ]
+    saved = {
+        "target": asdict(report.target),
+        "started": report.started,
+        "outcomes": [asdict(outcome) for outcome in outcomes],
+    }
+    lab = report.target.placeholders["upload_dir"].removesuffix("/storage/uploads")
+    text = _json(saved).replace(lab, "/srv/veza")
+    (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    save(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,98 @@
+"""Whole outputs as a person reads them, as text files that a reviewer reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports.alerts.message import body_of, title_of
+from reports.alerts.policy import Change
+from reports.render.nagios import render as as_nagios
+from reports.render.postmortem import render as as_postmortem
+from reports.render.terminal import render as as_terminal
+from tests import made, saved_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from syrupy.assertion import SnapshotAssertion
+
+    from core.outcome import Outcome
+    from reports.model.report import Report
+
+
+def symptoms_only(outcome: Outcome) -> Outcome | None:
+    """Keep the checks of the signal: too few to name a cause."""
+    return outcome if outcome.check.startswith("signal/") else None
+
+
+def storage_only(outcome: Outcome) -> Outcome | None:
+    """Keep what `-k storage` selects."""
+    return outcome if outcome.check.startswith("storage/") else None
+
+
+def not_run_after_signal(outcome: Outcome) -> Outcome:
+    """Return the outcome of a run that was interrupted after the signal's checks."""
+    if outcome.check.startswith("signal/"):
+        return outcome
+    return replace(outcome, status="missing", seen="the run ended before it", observations=())
+
+
+def unreachable(outcome: Outcome) -> Outcome:
+    """Return the outcome of a check whose component does not answer."""
+    seen = "the database at 127.0.0.1:5432 does not answer within 5 s"
+    return replace(outcome, status="unreachable", seen=seen, observations=())
+
+
+INTERRUPTED = "the run was interrupted; what is below is a part of it"
+
+REPORTS: dict[str, Callable[[], Report]] = {
+    "healthy": lambda: saved_runs.load("healthy"),
+    "incident": lambda: saved_runs.load("incident"),
+    "two causes": lambda: saved_runs.load("two_causes"),
+    "outside the runbook": lambda: saved_runs.load("outside"),
+    "unclear": lambda: saved_runs.load("incident", symptoms_only),
+    "at risk": lambda: saved_runs.load("at_risk"),
+    "narrowed": lambda: saved_runs.load("healthy", storage_only),
+    "interrupted": lambda: saved_runs.load("incident", not_run_after_signal, INTERRUPTED),
+    "nothing observed": lambda: saved_runs.load("healthy", unreachable),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_terminal(name: str, snapshot_txt: SnapshotAssertion) -> None:
+    """The whole output of a run at 80 columns, without colour."""
+    assert as_terminal(REPORTS[name](), width=80, path="out/lab/report.json") == snapshot_txt
+
+
+def test_nagios_lines(snapshot_txt: SnapshotAssertion) -> None:
+    """The line of each state."""
+    lines = {name: as_nagios(make()) for name, make in REPORTS.items()}
+    assert "\n".join(f"{name}:\n  {line}" for name, line in lines.items()) == snapshot_txt
+
+
+@pytest.mark.parametrize("name", ["incident", "two causes", "outside the runbook"])
+def test_post_mortem(name: str, snapshot_txt: SnapshotAssertion) -> None:
+    """The post-mortem of a report without a history."""
+    report = REPORTS[name]()
+    assert as_postmortem(report, made.bundle().document) == snapshot_txt
+
+
+def test_messages(snapshot_txt: SnapshotAssertion) -> None:
+    """The message of an incident, its reminder and its recovery."""
+    report = REPORTS["incident"]()
+    since = (datetime.fromisoformat(report.started) - timedelta(hours=1)).isoformat()
+    changes = [
+        Change("alert", "incident", since, 3600.0),
+        Change("reminder", "incident", since, 5 * 3600.0),
+        Change("recovery", "incident", since, 3600.0),
+    ]
+    texts = [
+        f"{title_of(report, change)}\n\n{body_of(report, change, Path('out'), 'https://veza.example')}"
+        for change in changes
+    ]
+    assert f"\n\n{'-' * 80}\n\n".join(texts) == snapshot_txt
