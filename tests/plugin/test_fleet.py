@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import run_suite
+from fixtures.run.several_targets import REPORT_MAX, headline_of
+from tests.suite import ROOT, RUN_MAX, run_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +65,83 @@ def test_an_unknown_target_among_them_is_refused(file: Path, tmp_path: Path) -> 
     assert run.status == 4
     assert run.errors.strip().endswith("which has: gone, here; did you mean 'gone'?")
     assert not (tmp_path / "out").exists()
+
+
+def test_check_config_refuses_several_targets(file: Path, tmp_path: Path) -> None:
+    """--check-config describes one target, and says so."""
+    run = run_suite(
+        f"--targets-file={file}", "--target", "all", "--check-config", out=tmp_path / "out"
+    )
+    assert run.status == 4
+    assert "--check-config describes one target" in run.errors
+
+
+SILENT = """
+[targets.{name}]
+environment = "staging"
+
+[targets.{name}.api]
+url = "http://127.0.0.1:{port}"
+token = "swordfish"
+"""
+
+
+def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
+    """SIGTERM ends the run in progress with its verdict, and no other run is started."""
+    file, out = tmp_path / "targets.toml", tmp_path / "out"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        port = server.getsockname()[1]
+        file.write_text(
+            "".join(SILENT.format(name=name, port=port) for name in ("first", "second"))
+        )
+        options = (f"--targets-file={file}", f"--out={out}", "--target", "first,second", "-n1")
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options],
+            cwd=ROOT,
+            env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "VEZA_"))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            # The first run waits for the answer to its first request.
+            connection, _ = server.accept()
+            process.terminate()
+            text, _ = process.communicate(timeout=RUN_MAX)
+            connection.close()
+    assert process.returncode == 2
+    lines = text.splitlines()
+    assert lines[0].startswith("first: Interrupted after ")
+    assert lines[1] == "second: not started: the run was interrupted"
+    assert not (out / "second").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "headline"),
+    [
+        (
+            '{"headline": "Healthy: all 9 checks passed.", "schema": 1}',
+            "Healthy: all 9 checks passed.",
+        ),
+        ('{"headline": 3}', None),
+        ("[]", None),
+        ("", None),
+    ],
+)
+def test_the_headline_of_a_report_is_read(tmp_path: Path, text: str, headline: str | None) -> None:
+    """The headline is read from a report of this run; from a broken one there is none."""
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    assert headline_of(path, path.stat().st_mtime) == headline
+    assert headline_of(path, path.stat().st_mtime + 1) is None, "an older run's report"
+
+
+def test_a_report_is_read_with_a_cap(tmp_path: Path) -> None:
+    """A file that is too large for a report, or is not a regular file, has no headline."""
+    path = tmp_path / "report.json"
+    os.mkfifo(path)
+    assert headline_of(path, 0) is None
+    path.unlink()
+    path.write_text('{"headline": "Healthy"}')
+    os.truncate(path, REPORT_MAX + 1)
+    assert headline_of(path, 0) is None
