@@ -1,4 +1,4 @@
-"""Several targets in one call: one run, one line and one report each, the worst as the status."""
+"""Several targets in one call: a run, a line and a report for each, the worst exit status."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ service_user = "root"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Two targets: a directory that is there, and one that is not."""
+    """Two targets: one with a folder of uploads, and one whose folder does not exist."""
     path = tmp_path / "targets.toml"
     (tmp_path / "uploads").mkdir()
     path.write_text(TARGETS.format(folder=tmp_path / "uploads"))
@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("named", ["here,gone", "all"])
 def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str) -> None:
-    """Each has a line and a report, and the worst exit status is the call's."""
+    """Each target has a line and a report; the worst exit status is the call's."""
     out = tmp_path / "out"
     run = run_suite(
         f"--targets-file={file}", "--target", named, "-k",
@@ -60,7 +60,7 @@ def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str)
 
 
 def test_an_unknown_target_among_them_is_refused(file: Path, tmp_path: Path) -> None:
-    """Nothing runs where one of the names is mistyped, and the nearest is offered."""
+    """If one of the names is mistyped, no check runs and the sentence has the nearest name."""
     run = run_suite(f"--targets-file={file}", "--target", "here,gon", out=tmp_path / "out")
     assert run.status == 4
     assert run.errors.strip().endswith("which has: gone, here; did you mean 'gone'?")
