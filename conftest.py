@@ -1,4 +1,4 @@
-"""What a run of the checks is made of; each plugin owns one subject."""
+"""The plugins of a run; each owns one subject."""
 
 pytest_plugins = (
     "fixtures.run.options",

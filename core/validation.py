@@ -1,7 +1,6 @@
-"""Validation errors as one sentence: what is wrong, where, and what would fit.
+"""Words for pydantic's validation errors: what is wrong, where, and what would be right.
 
-The errors are pydantic's, as its `ValidationError.errors()` lists them; the value itself is never
-quoted, for it may be a secret.
+The errors are those of `ValidationError.errors()`. A value is never quoted: it may be a secret.
 """
 
 from __future__ import annotations
@@ -17,14 +16,16 @@ if TYPE_CHECKING:
 
 KEY_MAX = 80
 
-_WANTED = {
+_PROBLEMS = {
     "missing": "is missing",
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "dict_type": "must be a table",
@@ -36,7 +37,7 @@ _KINDS = {dict: "a table", list: "a list", str: "text", bool: "true or false", t
 
 
 def kind_of(value: object) -> str:
-    """Return what a value is, in a person's words: "text", "a table", "a number"."""
+    """Return a value's type in plain words: "text", "a table", "a number"."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "a number"
     return _KINDS.get(type(value), f"a {type(value).__name__}")
@@ -58,8 +59,8 @@ def place_of(location: Iterable[str | int]) -> str:
 
 def problem_of(error: Mapping[str, Any]) -> str:
     """Return what is wrong with the value at an error's location, such as "must be text"."""
-    if error["type"] in _WANTED:
-        return _WANTED[error["type"]]
+    if error["type"] in _PROBLEMS:
+        return _PROBLEMS[error["type"]]
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
     message = error["msg"].removeprefix("Value error, ")
@@ -68,5 +69,5 @@ def problem_of(error: Mapping[str, Any]) -> str:
 
 
 def first_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the error to report first: a key that nobody knows explains one that is missing."""
-    return next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    """Return the error to report first: an unknown key, which explains a missing one, or any."""
+    return next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])

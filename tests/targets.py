@@ -46,6 +46,9 @@ delete_path = "/api/v1/tracks/{track_id}"
 file_field = "file"
 deadline = "20 s"
 
+[targets.full.ssh]
+config_file = "/etc/veza-checks/ssh_config"
+
 [targets.full.runbook]
 service = "veza-backend-api"
 

@@ -1,4 +1,4 @@
-"""What a person types wrong gets one sentence on stderr, exit status 4, and no traceback."""
+"""The command line: a mistake gets one sentence on stderr and exit status 4, no traceback."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         ((), "--target lab"),
         (("--target", "stagign"), "did you mean 'staging'"),
         (("--target", "live"), "NOWHERE_SET is not set"),
         (("--target", "staging", "--budget", "soon"), '--budget: write it like "10 min"'),
-        (("--target", "staging", "--upload-id=../../etc/passwd"), "is no upload id"),
+        (("--target", "staging", "--upload-id=../../etc/passwd"), "is not an upload ID"),
         (("--target", "staging", "--upload-id", "/etc/passwd"), "write --upload-id=VALUE"),
         (("--target", "staging", "--out", "/tmp"), "write --out=VALUE"),
-        (("--target", "staging", "--upload-id", "x' OR '1'='1"), "is no upload id"),
-        (("--target", "staging", "--upload-id", "two\nlines"), "is no upload id"),
-        (("--target", "staging", "--upload-id", "x" * 10_000), "is no upload id"),
+        (("--target", "staging", "--upload-id", "x' OR '1'='1"), "is not an upload ID"),
+        (("--target", "staging", "--upload-id", "two\nlines"), "is not an upload ID"),
+        (("--target", "staging", "--upload-id", "x" * 10_000), "is not an upload ID"),
         (("--target", "staging", "--runbook-doc=nowhere.md"), "nowhere.md"),
         (("--target", "staging", "--runbook-doc", "README.md"), "README.md"),
         (("--target", "staging", "--fault", "worker-killed"), "add --target lab"),
@@ -66,40 +66,40 @@ def file(tmp_path: Path) -> Path:
         (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
     ],
 )
-def test_a_slip_gets_one_sentence(
-    file: Path, tmp_path: Path, arguments: tuple[str, ...], told: str
+def test_a_mistake_gets_one_sentence(
+    file: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    """A usage error says what, where and how to mend it, and nothing runs."""
+    """A usage error says what is wrong, where, and how to fix it; no check runs."""
     run = run_suite(f"--targets-file={file}", *arguments, out=tmp_path / "out")
     assert run.status == 4
-    assert told in run.errors
+    assert sentence in run.errors
     assert len(run.errors.strip().splitlines()) == 1, run.errors
     assert len(run.errors) < 600
     assert run.report is None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         (("-m", "symtom"), "Unknown marker(s) in '-m' expression: symtom"),
         (("-k", "not("), "Wrong expression passed to '-k': not("),
         (("checks/upload_stuk",), "file or directory not found: checks/upload_stuk"),
     ],
 )
-def test_a_slip_in_the_selection_is_no_run(
-    file: Path, tmp_path: Path, arguments: tuple[str, ...], told: str
+def test_a_mistake_in_the_selection_leaves_no_report(
+    file: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    """What pytest itself refuses leaves no report behind, and no verdict around its sentence."""
+    """A selection that pytest refuses gets pytest's sentence alone: no report and no verdict."""
     where = (f"--targets-file={file}", "--target", "staging", "-n0")
     run = run_suite(*where, *arguments, out=tmp_path / "out")
     assert run.status == 4
-    assert told in run.errors
+    assert sentence in run.errors
     assert "Unknown:" not in run.text + run.errors
     assert run.report is None
 
 
 def test_no_file_names_the_example(tmp_path: Path) -> None:
-    """Where there is no targets file, the example is named and the lab offered, not started."""
+    """Without a targets file, the sentence names the example; no lab is started."""
     run = run_suite(f"--targets-file={tmp_path / 'none.toml'}", out=tmp_path / "out")
     assert run.status == 4
     assert "targets.example.toml" in run.errors
@@ -127,8 +127,8 @@ def test_check_config_describes_a_run(
 
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_nothing_there_is_an_incident(file: Path, tmp_path: Path, processes: str) -> None:
-    """Where nothing answers, two checks fail, the rest could not look, and nobody is accused."""
+def test_a_dead_target_is_an_incident(file: Path, tmp_path: Path, processes: str) -> None:
+    """If nothing answers, only the two checks of reachability fail; the state is an incident."""
     run = run_suite(
         f"--targets-file={file}", "--target", "staging", processes, out=tmp_path / "out"
     )
@@ -144,10 +144,10 @@ def test_nothing_there_is_an_incident(file: Path, tmp_path: Path, processes: str
 
 
 def test_help_lists_every_option(tmp_path: Path) -> None:
-    """--help works without a target; the guard has an example of every option with a value."""
+    """--help works without a target; the guard knows every option of ours that takes a value."""
     run = run_suite("--help", out=tmp_path / "out")
     assert run.status == 0
-    ours = run.text.partition("veza-checks: ")[2].partition("\n\n")[0]
+    ours = run.text.partition("\nveza-checks:\n")[2].partition("\n\n")[0]
     options = dict(re.findall(r"^  (--[a-z-]+)(=?)", ours, re.MULTILINE))
     assert {option for option, value in options.items() if value} == set(EXAMPLES)
     assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)

@@ -1,13 +1,18 @@
-"""Several targets in one call: one run, one line and one report each, the worst as the status."""
+"""Several targets in one call: a run, a line and a report for each, the worst exit status."""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import run_suite
+from fixtures.run.several_targets import REPORT_MAX, headline_of
+from tests.suite import ROOT, RUN_MAX, run_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +36,7 @@ service_user = "root"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Two targets: a directory that is there, and one that is not."""
+    """Two targets: one with a folder of uploads, and one whose folder does not exist."""
     path = tmp_path / "targets.toml"
     (tmp_path / "uploads").mkdir()
     path.write_text(TARGETS.format(folder=tmp_path / "uploads"))
@@ -40,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("named", ["here,gone", "all"])
 def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str) -> None:
-    """Each has a line and a report, and the worst exit status is the call's."""
+    """Each target has a line and a report; the worst exit status is the call's."""
     out = tmp_path / "out"
     run = run_suite(
         f"--targets-file={file}", "--target", named, "-k",
@@ -55,8 +60,88 @@ def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str)
 
 
 def test_an_unknown_target_among_them_is_refused(file: Path, tmp_path: Path) -> None:
-    """Nothing runs where one of the names is mistyped, and the nearest is offered."""
+    """If one of the names is mistyped, no check runs and the sentence has the nearest name."""
     run = run_suite(f"--targets-file={file}", "--target", "here,gon", out=tmp_path / "out")
     assert run.status == 4
     assert run.errors.strip().endswith("which has: gone, here; did you mean 'gone'?")
     assert not (tmp_path / "out").exists()
+
+
+def test_check_config_refuses_several_targets(file: Path, tmp_path: Path) -> None:
+    """--check-config describes one target, and says so."""
+    run = run_suite(
+        f"--targets-file={file}", "--target", "all", "--check-config", out=tmp_path / "out"
+    )
+    assert run.status == 4
+    assert "--check-config describes one target" in run.errors
+
+
+SILENT = """
+[targets.{name}]
+environment = "staging"
+
+[targets.{name}.api]
+url = "http://127.0.0.1:{port}"
+token = "swordfish"
+"""
+
+
+def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
+    """SIGTERM ends the run in progress with its verdict, and no other run is started."""
+    file, out = tmp_path / "targets.toml", tmp_path / "out"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        port = server.getsockname()[1]
+        file.write_text(
+            "".join(SILENT.format(name=name, port=port) for name in ("first", "second"))
+        )
+        options = (f"--targets-file={file}", f"--out={out}", "--target", "first,second", "-n1")
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options],
+            cwd=ROOT,
+            env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "VEZA_"))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            # The first run waits for the answer to its first request.
+            connection, _ = server.accept()
+            process.terminate()
+            text, _ = process.communicate(timeout=RUN_MAX)
+            connection.close()
+    assert process.returncode == 2
+    lines = text.splitlines()
+    assert lines[0].startswith("first: Interrupted after ")
+    assert lines[1] == "second: not started: the run was interrupted"
+    assert not (out / "second").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "headline"),
+    [
+        (
+            '{"headline": "Healthy: all 9 checks passed.", "schema": 1}',
+            "Healthy: all 9 checks passed.",
+        ),
+        ('{"headline": 3}', None),
+        ("[]", None),
+        ("", None),
+    ],
+)
+def test_the_headline_of_a_report_is_read(tmp_path: Path, text: str, headline: str | None) -> None:
+    """The headline is read from a report of this run; from a broken one there is none."""
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    assert headline_of(path, path.stat().st_mtime) == headline
+    assert headline_of(path, path.stat().st_mtime + 1) is None, "an older run's report"
+
+
+def test_a_report_is_read_with_a_cap(tmp_path: Path) -> None:
+    """A file that is too large for a report, or is not a regular file, has no headline."""
+    path = tmp_path / "report.json"
+    os.mkfifo(path)
+    assert headline_of(path, 0) is None
+    path.unlink()
+    path.write_text('{"headline": "Healthy"}')
+    os.truncate(path, REPORT_MAX + 1)
+    assert headline_of(path, 0) is None

@@ -74,4 +74,4 @@ def test_the_sentence_has_pattern_and_hosts() -> None:
         "no running process matches /job.*worker/ on a, b"
     )
     running = Running("w", ("h",), tuple(Process("h", n, 1, "S", 9.0, "x") for n in range(1, 6)))
-    assert str(running) == "5 processes match /w/ on h: 1, 2, 3 and 2 more"
+    assert str(running) == "5 processes match /w/ on h: pid 1, 2, 3 and 2 more"

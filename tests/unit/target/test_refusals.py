@@ -46,6 +46,7 @@ EDITS = {
     "two missing keys": ('url = "https://veza.example"\ntoken = "env:TOKEN"', ""),
     "a missing environment": ('environment = "staging"', ""),
     "an unknown environment": ('environment = "staging"', 'environment = "prod"'),
+    "a flag that is a word": ("allow_writes = true", 'allow_writes = "maybe"'),
     "a table that is text": (FULL, small("lab", 'api = "https://veza.example"')),
     "a duration without a known unit": ('"12 min"', '"12 mins"'),
     "a duration that is a number": ('"12 min"', "12"),
@@ -80,10 +81,6 @@ EDITS = {
     "a secret from an empty file": ('"env:TOKEN"', '"file:empty"'),
     "a secret from a variable that is not set": ('"env:TOKEN"', '"env:NOWHERE"'),
     "a literal secret of a live target": (FULL, small("live", 'canary.token = "hunter22"')),
-    "a literal secret of an unknown environment": (
-        FULL,
-        small("prod", 'canary.token = "hunter22"'),
-    ),
 }
 """Broken targets files: what is replaced in FULL, and by what."""
 
