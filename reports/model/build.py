@@ -92,11 +92,10 @@ def remedies_for(
     None where the cause is not known or lies outside the runbook: a remedy for a guess is a
     second incident.
     """
-    numbers = {cause.id: n for n, cause in enumerate(bundle.evidence.hypotheses, start=1)}
-    held = [finding for finding in diagnosis.accepted if not finding.outside]
-    found = ((finding, bundle.document.action(numbers[finding.id])) for finding in held)
+    hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
+    actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
+    groups = [(cause.id, actions[cause.id]) for cause in diagnosis.accepted if not cause.outside]
     return tuple(
-        Remedy(finding.id, section.title, tuple(fill_step(step, values) for step in section.steps))
-        for finding, section in found
-        if section
+        Remedy(cause, group.title, tuple(fill_step(step, values) for step in group.steps))
+        for cause, group in groups
     )
