@@ -14,7 +14,7 @@ from reports.render.terminal_explanation import print_explanation
 
 if TYPE_CHECKING:
     from core.outcome import Outcome
-    from reports.model.report import Report, Result, Verification
+    from reports.model.report import Report, Result, VerificationTitle
 
 WIDTH_MIN, WIDTH_MAX = 40, 120
 
@@ -68,7 +68,7 @@ def render(report: Report, width: int = 80, color: bool = False, path: str = "")
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def _verification(console: Console, step: Verification, results: list[Result]) -> None:
+def _verification(console: Console, step: VerificationTitle, results: list[Result]) -> None:
     if not results:
         return
     number = f"{step.number} " if step.number else ""
