@@ -1,1 +1,1 @@
-"""What a run found out, and how it is told."""
+"""From the outcomes of a run to its report."""

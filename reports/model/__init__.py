@@ -1,1 +1,1 @@
-"""Outcomes in, one report out; and report.json read back."""
+"""The report: built from outcomes, written to report.json, read back."""

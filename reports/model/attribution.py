@@ -1,4 +1,4 @@
-"""What a check that did not hold counts for: one cause each, as tools that sort defects ask."""
+"""Attribute each check that did not pass to one cause, for tools that sort defects."""
 
 from __future__ import annotations
 
@@ -14,21 +14,17 @@ if TYPE_CHECKING:
 
 NOT_CLEAR = "The cause is not clear"
 OUTSIDE = "Outside this runbook"
-COULD_NOT_LOOK = "Could not look"
-NEVER_REPORTED = "Never reported"
-SUITE_BROKEN = "The checks themselves are broken"
+UNREACHABLE = "Unreachable"
+NOT_RUN = "Not run"
+ERROR = "Error in the checks"
 
-NO_FAILURE = {
-    "unreachable": COULD_NOT_LOOK,
-    "missing": NEVER_REPORTED,
-    "error": SUITE_BROKEN,
-}
-"""The category of a status that says nothing of the target."""
+NO_FAILURE = {"unreachable": UNREACHABLE, "missing": NOT_RUN, "error": ERROR}
+"""The category of a status that says nothing about the target."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A category, a sentence that says why, and the cause that it names (None: it names none)."""
+    """A category, the reason for it, and the cause that it names, if any."""
 
     category: str
     why: str
@@ -37,50 +33,48 @@ class Attribution:
 
 def categories(report: Report) -> tuple[str, ...]:
     """Return every category that a check of this report can have, the likeliest cause first."""
-    named = [finding.title for finding in report.diagnosis.causes]
-    found = dict.fromkeys([*named, OUTSIDE, NOT_CLEAR, *NO_FAILURE.values()])
-    return tuple(found)
+    titles = [finding.title for finding in report.diagnosis.causes]
+    return tuple(dict.fromkeys([*titles, OUTSIDE, NOT_CLEAR, *NO_FAILURE.values()]))
 
 
 def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
-    """Return the one category of a check, or None for a check that holds or was skipped.
+    """Return the one category of a check, or None for a check that passed or was skipped.
 
-    A failure goes to the cause, of those held to be true, that it speaks for most. One that none
-    of them explains goes to a cause outside the runbook, and is not clear where there is none.
+    A failure goes to the accepted cause that it supports most. One that no accepted hypothesis
+    explains goes to an accepted cause outside the runbook, or else to "Outside this runbook".
     """
     status, check = result.outcome.status, base_id(result.outcome.check)
     if status in NO_FAILURE:
         category = NO_FAILURE[status]
-        return Attribution(category, f"{category}: this says nothing of the target.")
+        return Attribution(category, f"{category}: this says nothing about the target.")
     if status != "failed":
         return None
-    stray = next((u for u in diagnosis.unexplained if base_id(u.check) == check), None)
-    held = list(diagnosis.accepted)
-    if stray:
-        held = [f for f in held if f.id in stray.outside]
-        if not held:
-            why = f"No hypothesis of the runbook explains it; what fails is the {stray.component}."
+    unexplained = next((u for u in diagnosis.unexplained if base_id(u.check) == check), None)
+    accepted = list(diagnosis.accepted)
+    if unexplained:
+        accepted = [f for f in accepted if f.id in unexplained.outside]
+        if not accepted:
+            component = unexplained.component
+            why = f"No hypothesis of the runbook explains it; the component is {component}."
             return Attribution(OUTSIDE, why)
-    if not held:
-        return Attribution(NOT_CLEAR, "What was seen does not tell the runbook's hypotheses apart.")
-    cause = max(held, key=lambda finding: _weight(finding, check))
+    if not accepted:
+        return Attribution(NOT_CLEAR, "The outcomes do not tell the runbook's hypotheses apart.")
+    cause = max(accepted, key=lambda finding: _weight(finding, check))
     place = " (outside this runbook)" if cause.outside else ""
     why = f"Explained by: {cause.title}, probability {cause.probability:.2f}{place}."
     return Attribution(cause.title, why, cause)
 
 
 def reason(outcome: Outcome) -> tuple[str, str]:
-    """Return, in one line, why a check does not hold, and what else was said of it."""
+    """Return why a check did not pass in one line, and the other lines."""
     first, _, rest = outcome.seen.partition("\n")
     if outcome.status == "missing":
-        # xdist names the process and its Python before it says what happened.
+        # xdist writes the process and its Python before the reason.
         rest, _, first = outcome.seen.rpartition("\n")
-    return first or "It did not say why.", rest
+    return first or "No reason was given.", rest
 
 
 def _weight(finding: Finding, check: str) -> float:
-    """Return the log-odds that a check moved a cause by, 0.0 where it did not."""
-    moved = (
-        c.log_odds for c in (*finding.supporting, *finding.against) if base_id(c.check) == check
-    )
-    return next(moved, 0.0)
+    """Return what a check contributed to a cause in log-odds, 0.0 for nothing."""
+    contributions = (*finding.supporting, *finding.against)
+    return next((c.log_odds for c in contributions if base_id(c.check) == check), 0.0)

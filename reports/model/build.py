@@ -1,4 +1,4 @@
-"""From what a run left to its report: pure, and the same for the same outcomes."""
+"""Build a report from outcomes. Pure: the same outcomes give the same report."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def build_report(
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time.
 
-    `figures` are those of a report that is judged again; None: taken from the outcomes.
+    `figures` are those of a report that is replayed; None takes them from the outcomes.
     """
     results = place_results(outcomes, bundle.evidence)
-    # In the report's order: of two looks at one thing the same one counts when it is judged again.
+    # In the report's order: of two observations of one figure, a replay takes the same one.
     ordered = [result.outcome for result in results]
     figures = figures_of(ordered) if figures is None else figures
     state = state_of(results, problems)
     diagnosis = diagnose(bundle.evidence, outcomes)
-    # What the target file and the command line say comes before what was seen.
+    # The target file and the command line come before the observations.
     values = {**placeholders_of(ordered), **target.placeholders}
     return Report(
         target=target,
@@ -87,16 +87,15 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
 def remedies_for(
     diagnosis: Diagnosis, bundle: RunbookBundle, values: Mapping[str, str]
 ) -> tuple[Remedy, ...]:
-    """Return the corrective actions of each hypothesis that is held to be true, filled in.
+    """Return the corrective actions of each accepted hypothesis, with placeholders filled.
 
-    None where the cause is not known or lies outside the runbook: a remedy for a guess is a
-    second incident.
+    Empty where the cause is unclear or lies outside the runbook: a remedy for a guess is a second
+    incident.
     """
-    numbers = {cause.id: n for n, cause in enumerate(bundle.evidence.hypotheses, start=1)}
-    held = [finding for finding in diagnosis.accepted if not finding.outside]
-    found = ((finding, bundle.document.action(numbers[finding.id])) for finding in held)
+    hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
+    actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
+    groups = [(cause.id, actions[cause.id]) for cause in diagnosis.accepted if not cause.outside]
     return tuple(
-        Remedy(finding.id, section.title, tuple(fill_step(step, values) for step in section.steps))
-        for finding, section in found
-        if section
+        Remedy(cause, group.title, tuple(fill_step(step, values) for step in group.steps))
+        for cause, group in groups
     )

@@ -1,6 +1,6 @@
 """The figures of a run, and the values that a runbook's commands name.
 
-Probes measure them (`core.outcome.ProbeResult`); here is what each is called.
+Probes measure them (`core.outcome.ProbeResult`); this module names them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from core.outcome import Observation, Outcome
 
 SAFE = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._/:@-]{0,199}")
-"""What may stand in a command that a person is going to paste: nothing that a shell acts on."""
+"""A value that is safe in a command which a person pastes: nothing that a shell acts on."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of a run that is worth following from run to run.
+    """A number of a run that a trend follows.
 
     `value` is None where it was not observed: absent is not zero. `unit` is "seconds", "ratio" (of
     the whole, 0 to 1) or "" for a count.
@@ -52,21 +52,23 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
 
 
 def figures_of(outcomes: Sequence[Outcome]) -> tuple[Figure, ...]:
-    """Return the run's figures, always all of them and in the same order."""
-    values = {name: value for one in observations(outcomes) for name, value in one.figures.items()}
+    """Return all figures of the run, always in the same order."""
+    values: dict[str, float | None] = {}
+    for observation in observations(outcomes):
+        values |= observation.figures
     return tuple(Figure(name, values.get(name), *words) for name, *words in FIGURES)
 
 
 def placeholders_of(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Return the placeholders that the observations fill, by the placeholder's name.
+    """Return the observed values of placeholders, by the placeholder's name.
 
-    A value that a shell would act on is left out: what a target says is hostile, and a person
-    pastes these commands.
+    A value that a shell would act on is left out: a target's texts are hostile, and a person pastes
+    these commands.
     """
-    pairs = (pair for one in observations(outcomes) for pair in one.placeholders.items())
-    return {name: value for name, value in pairs if SAFE.fullmatch(value)}
+    values = (pair for o in observations(outcomes) for pair in o.placeholders.items())
+    return {name: value for name, value in values if SAFE.fullmatch(value)}
 
 
 def observations(outcomes: Sequence[Outcome]) -> list[Observation]:
     """Return every observation of these outcomes, in their order."""
-    return [one for outcome in outcomes for one in outcome.observations]
+    return [observation for outcome in outcomes for observation in outcome.observations]

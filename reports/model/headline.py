@@ -1,10 +1,10 @@
-"""The first line of every report: the state, and the one reason for it, fit to be read aloud."""
+"""The headline of a report: the state, the reason for it, and the most likely cause."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.text import count, listed, uncapitalized
+from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 
 if TYPE_CHECKING:
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from reports.model.report import Result, State
 
 WORTH_NAMING = 0.05
-"""Probability below which a hypothesis is not worth a person's thought."""
+"""Probability below which a hypothesis is not named."""
 
-BROKEN_OFF = "; what is below is a part of it"
-"""How the problem of a run ends that did not come to its end."""
+INTERRUPTED = "; the report is incomplete"
+"""How the problem of an interrupted run ends."""
 
-SENTENCE_MAX = 200
-"""Characters of a reason in the first line; the whole of it is further down."""
+REASON_MAX = 200
+"""Characters of a reason in the headline; the rest of the report has all of it."""
+
+STATUS_WORDS = {"unreachable": "unreachable", "error": "in error", "missing": "not run"}
+"""The statuses of a check without a result, as a sentence says them."""
 
 
 def headline_of(
@@ -32,82 +35,80 @@ def headline_of(
     figures: Sequence[Figure],
     unselected: int = 0,
 ) -> str:
-    """Return what the state is and rests on, and the most likely cause: two sentences.
+    """Return the state with its reason, and the most likely cause: two sentences.
 
-    Before them it says how far a run came that was interrupted. `unselected` are the runbook's
-    checks that the run was not asked for: without them health is a part of it.
+    Before them stands how many checks an interrupted run came to. `unselected` is the number of the
+    runbook's checks that the run did not select.
     """
-    others = [problem for problem in problems if not problem.endswith(BROKEN_OFF)]
+    others = [problem for problem in problems if not problem.endswith(INTERRUPTED)]
     interrupted = bool(results) and len(others) < len(problems)
-    reason = _stuck(figures)
+    if interrupted:
+        problems = others
+    reason = _stuck_uploads(figures)
     if not reason and state == "healthy":
         reason = _health(results, unselected)
     if not reason:
-        reason = _reason(state, results, others if interrupted else problems, interrupted)
+        reason = _reason(state, results, problems, interrupted)
     part = " as far as it was looked" if state == "healthy" and unselected else ""
-    text = f"{state.capitalize()}{part}: {reason}"
-    text = text if len(text) <= SENTENCE_MAX else f"{text[: SENTENCE_MAX - 1]}…"
-    text = text if text.endswith((".", "…", "!", "?")) else f"{text}."
+    text = cut(f"{state.capitalize()}{part}: {reason}", REASON_MAX)
+    if not text.endswith((".", "…", "!", "?")):
+        text += "."
     if interrupted:
-        text = f"Interrupted after {_reported(results)}; so far: {text}"
-    cause = cause_of(diagnosis)
-    return f"{text} {cause}" if cause else text
+        reported = sum(result.outcome.status != "missing" for result in results)
+        checks = count(len(results), "check")
+        text = f"Interrupted after {reported} of {checks}; so far: {text}"
+    return f"{text} {cause_sentence(diagnosis)}".rstrip()
 
 
-def cause_of(diagnosis: Diagnosis) -> str:
-    """Return the sentence that names the cause, or says that it is not known; empty if all is well.
+def cause_sentence(diagnosis: Diagnosis) -> str:
+    """Return the sentence that names the cause, or says that it is unclear; empty if none failed.
 
     A hypothesis is followed by its probability.
     """
     if diagnosis.certainty == "none":
         return ""
     if diagnosis.certainty == "outside":
-        named = [finding.title for finding in diagnosis.accepted]
-        parts = named or sorted({u.component for u in diagnosis.unexplained})
-        return f"Outside this runbook: {listed([uncapitalized(part) for part in parts])}."
+        titles = [finding.title for finding in diagnosis.accepted]
+        names = titles or sorted({failure.component for failure in diagnosis.unexplained})
+        return f"Outside this runbook: {listed([uncapitalized(name) for name in names])}."
     if diagnosis.certainty == "unclear":
-        open_to = suspects(diagnosis)
-        if not open_to:
+        named = [_with_probability(finding) for finding in suspects(diagnosis)]
+        if not named:
             return "No hypothesis of the runbook explains it."
-        return f"The cause is not clear: {' or '.join(_named(finding) for finding in open_to)}."
-    held = [_named(finding) for finding in diagnosis.accepted if not finding.outside]
-    return f"Most likely: {listed(held)}."
+        return f"The cause is not clear: {listed(named, 'or')}."
+    named = [_with_probability(finding) for finding in diagnosis.accepted if not finding.outside]
+    return f"Most likely: {listed(named)}."
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:
-    """Return the hypotheses worth a name where the cause is not clear: at most two, none absurd."""
+    """Return the hypotheses to name where the cause is unclear: at most two."""
     return [f for f in diagnosis.hypotheses[:2] if f.probability >= WORTH_NAMING]
 
 
-def next_look(diagnosis: Diagnosis) -> NextCheck | None:
-    """Return the check that would tell two causes apart, where one of them is worth a thought."""
+def next_check_of(diagnosis: Diagnosis) -> NextCheck | None:
+    """Return the check that would best tell two causes apart, if one of them is worth naming."""
     proposed = diagnosis.next_check
     if proposed is None or diagnosis.certainty == "none":
         return None
-    near = max(f.probability for f in diagnosis.causes if f.id in proposed.between)
-    return proposed if near >= WORTH_NAMING else None
+    likelier = max(f.probability for f in diagnosis.causes if f.id in proposed.between)
+    return proposed if likelier >= WORTH_NAMING else None
 
 
-def _named(finding: Finding) -> str:
+def _with_probability(finding: Finding) -> str:
     return f"{uncapitalized(finding.title)} ({finding.probability:.2f})"
 
 
-def _reported(results: Sequence[Result]) -> str:
-    done = sum(result.outcome.status != "missing" for result in results)
-    return f"{done} of {count(len(results), 'check')}"
-
-
 def _health(results: Sequence[Result], unselected: int) -> str:
+    selected = len(results)
     passed = sum(result.outcome.status == "passed" for result in results)
-    skipped = len(results) - passed
-    hold = "holds" if passed == 1 else "hold"
-    left = f"{skipped} {'was' if skipped == 1 else 'were'} skipped"
+    skipped = f"{selected - passed} {'was' if selected - passed == 1 else 'were'} skipped"
     if unselected:
-        verb = "was" if len(results) == 1 else "were"
-        selected = f"{len(results)} of {count(len(results) + unselected, 'check')} {verb} selected"
-        return f"{selected}; {passed} {hold}, {left}" if skipped else f"{selected}, and {hold}"
-    every = "the only check" if passed == 1 else f"all {passed} checks"
-    return f"{every} that could look {hold}, {left}" if skipped else f"{every} {hold}"
+        verb = "was" if selected == 1 else "were"
+        part = f"{selected} of {count(selected + unselected, 'check')} {verb} selected"
+        return f"{part} and passed" if passed == selected else f"{part}; {passed} passed, {skipped}"
+    if passed < selected:
+        return f"{passed} of {selected} checks passed, {skipped}"
+    return f"all {passed} checks passed" if passed > 1 else "the only check passed"
 
 
 def _reason(
@@ -116,36 +117,33 @@ def _reason(
     if state in ("incident", "at risk"):
         role = "symptom" if state == "incident" else "cause"
         first, *others = [r for r in results if r.outcome.status == "failed" and r.role == role]
-        more = f" ({len(others)} more {role}s fail)" if len(others) > 1 else ""
-        return _without_stop(first.outcome.seen) + more
+        more = f" ({count(len(others), f'more {role}')} failed)" if others else ""
+        return first.outcome.seen.removesuffix(".") + more
     if problems:
         return problems[0]
     if not results:
-        return "no check was selected, so nothing was looked at"
-    known = {"passed", "skipped"} | ({"missing"} if interrupted else set())
-    unsure = [r.outcome for r in results if r.outcome.status not in known]
-    if not unsure and interrupted:
-        return "nothing has failed"
-    if not unsure:
-        only = len(results) == 1
-        every = (
-            "the only selected check was" if only else f"all {len(results)} selected checks were"
-        )
-        return f"{every} skipped, so nothing was looked at"
+        return "no check was selected"
+    # Of an interrupted run the headline already says how many checks were not run.
+    words = {s: word for s, word in STATUS_WORDS.items() if s != "missing" or not interrupted}
+    without_result = [r.outcome for r in results if r.outcome.status in words]
+    if without_result:
+        statuses = {outcome.status for outcome in without_result}
+        number, first_outcome = len(without_result), without_result[0]
+        what = listed([word for status, word in words.items() if status in statuses], "or")
+        sentence = (first_outcome.seen or first_outcome.expected).removesuffix(".")
+        verb = "is" if number == 1 else "are"
+        return f"{number} of {count(len(results), 'check')} {verb} {what}; the first: {sentence}"
+    if interrupted:
+        return "no check has failed"
     return (
-        f"{len(unsure)} of {count(len(results), 'check')} could not tell, "
-        f"the first: {_without_stop(unsure[0].seen or unsure[0].expected)}"
+        f"all {len(results)} checks were skipped" if results[1:] else "the only check was skipped"
     )
 
 
-def _stuck(figures: Sequence[Figure]) -> str:
-    """Return how many uploads are stuck and for how long, where some are."""
+def _stuck_uploads(figures: Sequence[Figure]) -> str:
+    """Return how many uploads are stuck and for how long; empty if none is."""
     values = {figure.id: figure.value for figure in figures}
-    total, oldest = values.get("uploads_stuck"), values.get("oldest_stuck_seconds")
-    if not total or oldest is None:
+    stuck, oldest = values.get("uploads_stuck"), values.get("oldest_stuck_seconds")
+    if not stuck or oldest is None:
         return ""
-    return f"{total:.0f} upload{'s' * (total != 1)} stuck, oldest {format_duration(oldest)}"
-
-
-def _without_stop(sentence: str) -> str:
-    return sentence.removesuffix(".")
+    return f"{count(round(stuck), 'upload')} stuck, oldest {format_duration(oldest)}"

@@ -21,7 +21,7 @@ SCHEMA = 1
 """Version of the report's shape; it changes when a reader of the old one would misread the new."""
 
 AFFECTED_MAX = 20
-"""Items of users that a report shows; all of them are counted."""
+"""Affected items that a report shows; the figures count all of them."""
 
 State = Literal["healthy", "at risk", "incident", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
@@ -38,18 +38,18 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Verification:
-    """A numbered verification of the runbook."""
+class VerificationTitle:
+    """The number and title of a verification of the runbook."""
 
     number: int
     title: str
 
 
 @dataclass(frozen=True)
-class Source:
-    """A configured component and how many of its selected checks could see it.
+class ComponentSummary:
+    """A component: where it is, and how many of its selected checks observed it.
 
-    `place` is None where the target leaves the component out.
+    `place` is None where the target does not configure the component.
     """
 
     component: str
@@ -60,9 +60,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Remedy:
-    """The runbook's corrective actions for a hypothesis that is held to be true.
+    """The runbook's corrective actions for an accepted hypothesis.
 
-    What could be filled in is; a placeholder that could not stays visible.
+    Placeholders without a value stay visible.
     """
 
     hypothesis: str
@@ -72,7 +72,10 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found out. `started` is ISO 8601 in UTC, `seconds` the run's wall time."""
+    """The result of a run. `started` is ISO 8601 in UTC, `seconds` the run's wall time.
+
+    `problems` are sentences on the run itself, such as an interruption.
+    """
 
     target: TargetSummary
     runbook: str
@@ -80,9 +83,9 @@ class Report:
     seconds: float
     state: State
     headline: str
-    verifications: tuple[Verification, ...]
+    verifications: tuple[VerificationTitle, ...]
     results: tuple[Result, ...]
-    coverage: tuple[Source, ...]
+    coverage: tuple[ComponentSummary, ...]
     figures: tuple[Figure, ...]
     diagnosis: Diagnosis
     remedies: tuple[Remedy, ...]
@@ -95,82 +98,83 @@ class Report:
 
     @property
     def affected(self) -> tuple[Affected, ...]:
-        """Return the users' items that suffer, the worst first."""
-        observed = (one for result in self.results for one in result.outcome.observations)
-        return next((one.affected[:AFFECTED_MAX] for one in observed if one.affected), ())
+        """Return the affected items, the worst first."""
+        observations = (o for result in self.results for o in result.outcome.observations)
+        return next((o.affected[:AFFECTED_MAX] for o in observations if o.affected), ())
 
     def expected(self, check: str) -> str:
-        """Return the sentence of a check, or its id where it has not run."""
-        found = (r.outcome.expected for r in self.results if r.outcome.check == check)
-        return next(found, "") or check
+        """Return the sentence of a check, or its id where it was not selected."""
+        sentences = (r.outcome.expected for r in self.results if r.outcome.check == check)
+        return next(sentences, "") or check
 
     def seen(self, check: str) -> str:
-        """Return what stood against a check's expectation; empty where it held or has not run."""
+        """Return what a check observed; empty where it passed or was not selected."""
         return next((r.outcome.seen for r in self.results if r.outcome.check == check), "")
 
 
 def place_results(outcomes: Sequence[Outcome], evidence: Evidence) -> tuple[Result, ...]:
     """Return the outcomes in the runbook's order; one without a row comes last, as a cause."""
-    order = {row.id: number for number, row in enumerate(evidence.checks)}
-    placed = []
+    ranks = {row.id: rank for rank, row in enumerate(evidence.checks)}
+    results = []
     for outcome in outcomes:
         row = evidence.row(outcome.check)
-        rank = order[row.id] if row else len(order)
-        result = (
-            Result(outcome, row.verification, row.role, row.component)
-            if row
-            else Result(outcome, 99, "cause", outcome.check.partition("/")[0])
-        )
-        placed.append((result.verification, rank, outcome.check, result))
-    return tuple(entry[-1] for entry in sorted(placed, key=lambda entry: entry[:-1]))
+        if row:
+            result = Result(outcome, row.verification, row.role, row.component)
+        else:
+            result = Result(outcome, 99, "cause", outcome.check.partition("/")[0])
+        rank = ranks.get(base_id(outcome.check), len(ranks))
+        results.append((result.verification, rank, outcome.check, result))
+    return tuple(result for *_, result in sorted(results, key=lambda entry: entry[:-1]))
 
 
 def state_of(results: Sequence[Result], problems: Sequence[str]) -> State:
     """Return the state of a run.
 
-    A failed symptom is an incident and a failed cause a risk, however little else was seen. With
-    nothing failed the run is healthy only if all that was to be looked at was seen or is rightly
-    skipped, and something was seen at all: silence is never health.
+    A failed symptom is an incident and a failed cause a risk, however few checks were observed.
+    With nothing failed, the run is healthy if every check passed or was skipped, at least one
+    passed, and the run itself had no problem: silence is never health.
     """
     failed = {result.role for result in results if result.outcome.status == "failed"}
     if failed:
         return "incident" if "symptom" in failed else "at risk"
     statuses = {result.outcome.status for result in results}
-    unsure = statuses & {"unreachable", "error", "missing"}
-    return "healthy" if "passed" in statuses and not unsure and not problems else "unknown"
+    healthy = "passed" in statuses and statuses <= {"passed", "skipped"} and not problems
+    return "healthy" if healthy else "unknown"
 
 
-def coverage_of(results: Sequence[Result], components: dict[str, str | None]) -> tuple[Source, ...]:
-    """Return what was seen of each component that a target can have."""
-    sources = []
+def coverage_of(
+    results: Sequence[Result], components: dict[str, str | None]
+) -> tuple[ComponentSummary, ...]:
+    """Return the coverage of each component that a target can have."""
+    summaries = []
     for component, place in components.items():
-        mine = [r.outcome for r in results if r.component == component]
-        seen = sum(outcome.status in OBSERVED for outcome in mine)
-        sources.append(Source(component, place, seen, len(mine)))
-    return tuple(sources)
+        statuses = [r.outcome.status for r in results if r.component == component]
+        observed = sum(status in OBSERVED for status in statuses)
+        summaries.append(ComponentSummary(component, place, observed, len(statuses)))
+    return tuple(summaries)
 
 
 def unselected_of(results: Sequence[Result], evidence: Evidence) -> int:
     """Return how many of the runbook's checks were not selected.
 
-    Those of the canary count only where one of them was: a run without it is whole.
+    The canary's checks count only if one of them was selected: a run without a canary is complete.
     """
     selected = {base_id(result.outcome.check) for result in results}
     canary = any(map(is_canary, selected))
-    asked = [row.id for row in evidence.checks if canary or not is_canary(row.id)]
-    return sum(check not in selected for check in asked)
+    expected = {row.id for row in evidence.checks if canary or not is_canary(row.id)}
+    return len(expected - selected)
 
 
-def titles_of(runbook: Runbook) -> tuple[Verification, ...]:
-    """Return the runbook's verifications with its signal before them as number 0."""
-    steps = [Verification(step.number, step.title) for step in runbook.verifications]
-    return (Verification(0, "Signal"), *steps)
+def titles_of(runbook: Runbook) -> tuple[VerificationTitle, ...]:
+    """Return the titles of the runbook's verifications, with its signal as number 0."""
+    titles = [VerificationTitle(step.number, step.title) for step in runbook.verifications]
+    return (VerificationTitle(0, "Signal"), *titles)
 
 
-def exit_status(pytests: int, state: State) -> int:
-    """Return the run's exit status: pytest's own, but 0 for a healthy run alone.
+def exit_status(pytest_status: int, state: State) -> int:
+    """Return the run's exit status: pytest's own, except that 0 is for a healthy run alone.
 
-    A run that pytest is content with and that saw nothing ends as 5, "no tests": silence is never
-    health.
+    A run that pytest counts as a success and that observed nothing ends with 5, "no tests":
+    silence is never health.
     """
-    return 5 if pytests == 0 and state != "healthy" else pytests
+    return 5 if pytest_status == 0 and state != "healthy" else pytest_status

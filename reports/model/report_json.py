@@ -1,7 +1,7 @@
-"""report.json: a Report as JSON, read back from anything, and described by a JSON Schema.
+"""report.json: write a Report, read it back, and describe it by a JSON Schema.
 
-The file that is read may be anything: pydantic checks its shape, and what has the right types and
-still makes no report is refused too.
+The file may be anything: pydantic checks its shape, and values of the right type that contradict
+each other are refused too.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Diagnosis
 
 MAX_BYTES = 32 << 20
-"""Bytes of a report that are read; a real one has some hundred thousand."""
+"""Bytes of the largest report that is read; a real one has some hundred thousand."""
 
 INTEGER_MAX = 2**63
-"""No count and no size of a real system reaches it; larger ones overflow a float."""
+"""Limit of a number: no count and no size of a real system reaches it."""
 
 _FIGURE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NAME = re.compile(r"[^\s/\\][^/\\]{0,99}")
 
 
 class LoadError(ValueError):
-    """The file is not a report that can be used; `str()` is one sentence that names it."""
+    """The file is not a usable report; `str()` is one sentence that names it."""
 
 
-class _MisfitError(ValueError):
-    """A value has the right type and cannot be part of a report."""
+class _InvalidError(ValueError):
+    """A value has the right type and is still invalid in a report."""
 
 
 def to_json(report: Report) -> str:
-    """Return the report as indented JSON with a newline at its end; equal reports, equal bytes."""
+    """Return the report as indented JSON; equal reports give equal bytes."""
     return json.dumps(asdict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
@@ -60,7 +60,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def load_report(path: Path) -> Report:
-    """Return the report in a file; raises LoadError where there is none that can be used."""
+    """Return the report in a file; raises LoadError."""
     try:
         content = read_file(path, MAX_BYTES)
     except FileError as exc:
@@ -69,7 +69,7 @@ def load_report(path: Path) -> Report:
 
 
 def parse_report(raw: bytes, name: str) -> Report:
-    """Return the report that these bytes hold; `name` is what LoadError calls them."""
+    """Return the report in these bytes; `name` is how LoadError names them."""
     from pydantic import ValidationError
 
     document = _parse(raw, name)
@@ -87,10 +87,9 @@ def parse_report(raw: bytes, name: str) -> Report:
         first = exc.errors(include_url=False, include_input=False)[0]
         problem = f"{place_of(first['loc']) or 'the report'} {problem_of(first)}"
         raise LoadError(f"{name} is not a usable report: {problem}") from exc
-    except _MisfitError as exc:
+    except _InvalidError as exc:
         raise LoadError(f"{name} is not a usable report: {printable(exc, 300)}") from exc
-    # An honest report is redacted already; a hostile one loses what would reach a terminal as a
-    # command.
+    # A report of ours is redacted already; a hostile one loses its control characters.
     return Redactor().within(report)
 
 
@@ -114,7 +113,7 @@ def _parse(raw: bytes, name: str) -> Any:
             text, parse_int=_integer, parse_float=_float, parse_constant=_constant
         )
         if b"\\ud" in raw.lower():
-            # Half a surrogate pair is a text that nothing can print.
+            # Half a surrogate pair cannot be printed.
             document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
     except json.JSONDecodeError as exc:
         if not text.rstrip().endswith("}"):
@@ -131,55 +130,55 @@ def _parse(raw: bytes, name: str) -> Any:
 def _integer(text: str) -> int:
     value = int(text) if len(text) <= 20 else INTEGER_MAX
     if abs(value) >= INTEGER_MAX:
-        raise ValueError("it holds a number that is too large")
+        raise ValueError("it contains a number that is too large")
     return value
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError("it holds a number that is too large")
+        raise ValueError("it contains a number that is too large")
     return value
 
 
 def _constant(text: str) -> NoReturn:
-    raise ValueError(f"it holds {text}, which is not a number")
+    raise ValueError(f"it contains {text}, which is not a number")
 
 
 def _check(report: Report) -> None:
-    """Raise _MisfitError on what has the right types and still makes no report."""
+    """Raise _InvalidError for values that are invalid or contradict each other."""
     if not _NAME.fullmatch(report.target.name):
-        raise _MisfitError("target.name must be a name, not a path")
+        raise _InvalidError("target.name must be a name, not a path")
     try:
         aware = datetime.fromisoformat(report.started).tzinfo is not None
     except ValueError:
         aware = False
     if not aware:
-        raise _MisfitError("started must be a time with its zone, as ISO 8601 writes it")
+        raise _InvalidError("started must be a time with its zone, as ISO 8601 writes it")
     if report.seconds < 0:
-        raise _MisfitError("seconds must not be negative")
-    _unique("results", (result.outcome.check for result in report.results))
-    _unique("figures", (figure.id for figure in report.figures))
+        raise _InvalidError("seconds must not be negative")
+    _check_unique("results", (result.outcome.check for result in report.results))
+    _check_unique("figures", (figure.id for figure in report.figures))
     for figure in report.figures:
         if not _FIGURE.fullmatch(figure.id):
-            raise _MisfitError("figures must be named in lower case letters, digits and _")
+            raise _InvalidError("figures must be named in lower case letters, digits and _")
     _check_diagnosis(report.diagnosis)
 
 
 def _check_diagnosis(diagnosis: Diagnosis) -> None:
-    """Raise _MisfitError on a diagnosis that contradicts itself."""
+    """Raise _InvalidError for a diagnosis that contradicts itself."""
     for finding in diagnosis.causes:
         if not 0 <= finding.probability <= 1:
-            raise _MisfitError(f"the probability of {finding.id[:80]} must be from 0 to 1")
-    _unique("the diagnosis", (finding.id for finding in diagnosis.causes))
+            raise _InvalidError(f"the probability of {finding.id[:80]} must be from 0 to 1")
+    _check_unique("the diagnosis", (finding.id for finding in diagnosis.causes))
     known = {finding.id for finding in diagnosis.causes}
     between = diagnosis.next_check.between if diagnosis.next_check else ()
     for cause in (*diagnosis.most_likely_set, *diagnosis.most_likely_outside, *between):
         if cause not in known:
-            raise _MisfitError(f"the diagnosis names {cause[:80]}, which is none of its causes")
+            raise _InvalidError(f"the diagnosis names {cause[:80]}, which is not one of its causes")
 
 
-def _unique(place: str, names: Iterable[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise _MisfitError(f"{place} must name {twice[0][:80]} once")
+def _check_unique(place: str, names: Iterable[str]) -> None:
+    for name, number in Counter(names).items():
+        if number > 1:
+            raise _InvalidError(f"{place} must name {name[:80]} once")

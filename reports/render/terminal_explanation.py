@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from reports.model.headline import next_look, suspects
+from reports.model.headline import next_check_of, suspects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ def _rival(console: Console, report: Report) -> None:
             text += f"; against it: {report.expected(against.check)} [{against.check}]"
         console.print()
         console.print(Text(text, "dim"))
-    proposed = next_look(diagnosis)
+    proposed = next_check_of(diagnosis)
     if proposed:
         expected = report.expected(proposed.check)
         # A check that was not selected has no sentence: its id stands for it.

@@ -14,7 +14,7 @@ from core.files import FileError, write_file
 from core.outcome import Outcome
 from core.secrets import Redactor
 from reports.model.build import build_report
-from reports.model.headline import BROKEN_OFF
+from reports.model.headline import INTERRUPTED
 from reports.model.report_json import to_json
 from reports.run.artifacts import write_artifacts
 from reports.run.call_outcome import PROPERTY
@@ -98,7 +98,7 @@ class Controller:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest and xdist give the reason: the budget is used up, a collection failed.
         why = str(excinfo.value) or "the run was interrupted"
-        self._collector.problem(f"{why}{BROKEN_OFF}")
+        self._collector.problem(f"{why}{INTERRUPTED}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

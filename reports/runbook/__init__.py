@@ -1,1 +1,1 @@
-"""A runbook document as frozen values."""
+"""The runbook document: loading it, and filling its placeholders."""

@@ -1,7 +1,4 @@
-"""A runbook as loaded: its hypotheses, verifications and actions as frozen values.
-
-`reports.runbook.markdown` makes them of a document.
-"""
+"""A loaded runbook as frozen values. `reports.runbook.markdown` loads it."""
 
 from __future__ import annotations
 
@@ -9,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 COMMENT = re.compile(r"\s*(#|--(\s|$))")
-"""A line of a command that only explains, in a shell or in SQL."""
+"""A comment line of a command, in a shell or in SQL."""
 
-# A step is dangerous if it throws data away, changes rights in depth, interrupts a service or
+# A step is dangerous if it throws data away, changes rights recursively, interrupts a service or
 # writes to the database. The rule is small on purpose: it marks, it does not protect.
 _DANGEROUS = re.compile(
     r"\b(purge_queue|delete_queue|reset|close_connection|rm|rmdir|kill|pkill|killall|truncate)\b"
@@ -23,14 +20,14 @@ _WRITES = re.compile(r"\b(update|insert\s+into|delete\s+from|truncate|drop|alter
 
 
 class RunbookError(ValueError):
-    """The document does not fit; the message names file, line and what was expected there."""
+    """The document is not a runbook; the message names the file, the line and what is expected."""
 
 
 @dataclass(frozen=True)
 class Command:
     """One command or query of the runbook. `line` is its first line in the document, from 1.
 
-    `checks` are the ids of the checks that do the same by machine, where the document names them.
+    `checks` are the ids of the checks that automate it, where the document names them.
     """
 
     language: str
@@ -40,18 +37,8 @@ class Command:
 
     @property
     def dangerous(self) -> bool:
-        """Whether it may lose data or interrupt the service (`is_dangerous`)."""
+        """Return whether it may lose data or interrupt the service (`is_dangerous`)."""
         return is_dangerous(self.text)
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One numbered hypothesis, in the document's words."""
-
-    number: int
-    title: str
-    text: str
-    line: int
 
 
 @dataclass(frozen=True)
@@ -60,14 +47,12 @@ class Verification:
 
     number: int
     title: str
-    text: str
     commands: tuple[Command, ...]
-    line: int
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an action: what to do, why, and the commands that do it."""
+    """One step of an action: its title, the reason for it, and its commands."""
 
     number: int
     title: str
@@ -77,48 +62,41 @@ class Step:
 
     @property
     def dangerous(self) -> bool:
-        """Whether any of its commands may lose data or interrupt the service."""
+        """Return whether a command of it may lose data or interrupt the service."""
         return any(command.dangerous for command in self.commands)
 
 
 @dataclass(frozen=True)
-class Section:
-    """The corrective actions of one hypothesis, or one group of preventive ones.
+class ActionGroup:
+    """The corrective actions of one hypothesis, or one group of preventive actions."""
 
-    `number` is the hypothesis's number, or the group's place from 1.
-    """
-
-    number: int
     title: str
     steps: tuple[Step, ...]
-    line: int
 
 
 @dataclass(frozen=True)
 class Runbook:
-    """A runbook as loaded. `signal` and `postmortem` are Markdown, `watch` the metrics to watch."""
+    """A loaded runbook.
+
+    `hypotheses` are their titles, and `actions` the corrective actions of each, in the same order.
+    `postmortem` is Markdown, `watch` the metrics to watch after an incident.
+    """
 
     title: str
-    signal: str
-    hypotheses: tuple[Hypothesis, ...]
+    hypotheses: tuple[str, ...]
     verifications: tuple[Verification, ...]
-    actions: tuple[Section, ...]
-    preventive: tuple[Section, ...]
+    actions: tuple[ActionGroup, ...]
+    preventive: tuple[ActionGroup, ...]
     postmortem: str
     watch: tuple[str, ...]
-    references: tuple[str, ...]
     path: str
-
-    def action(self, number: int) -> Section | None:
-        """The corrective section of a hypothesis by its number, from 1; None if there is none."""
-        return self.actions[number - 1] if 1 <= number <= len(self.actions) else None
 
 
 def is_dangerous(command: str) -> bool:
-    """Whether a command may lose data or interrupt a service.
+    """Return whether a command may lose data or interrupt a service.
 
-    Purges, deletions, recursive changes of rights, restarts, and SQL that writes.
-    Comment lines do not count. A rule of thumb for the reader's eye, not a guard.
+    Purges, deletions, recursive changes of rights, restarts, and SQL that writes. Comment lines do
+    not count. A rule of thumb for the reader, not a guard.
     """
     lines = (line for line in command.splitlines() if not COMMENT.match(line))
     return any(_DANGEROUS.search(line) or _WRITES.search(line) for line in lines)

@@ -4,15 +4,14 @@
     ## Signal                  ## Signal
     ## Hypotheses              ## Hypothèses            a numbered list, "**title** - text"
     ## Verifications           ## Vérifications         ### 1. title, its commands in code blocks
-    ## Corrective actions      ## Actions correctives   ### one a hypothesis, in the same order
+    ## Corrective actions      ## Actions correctives   ### one per hypothesis, in the same order
     ## Preventive actions      ## Actions préventives
-    ## Post-mortem notes       ## Post-mortem
+    ## Post-mortem notes       ## Post-mortem           ### last: the metrics to watch afterwards
     ## References              ## Références
 
-A part is recognised by its place, and its heading must say so: a document that does not fit is
-refused with the line and the heading that was expected there. After a code block of a verification,
-the comment `<!-- checks: module/name, module/name -->` may name the checks that do the same by
-machine.
+A part is recognised by its place, and its heading must match: otherwise the document is refused
+with the line and the heading that was expected there. After a code block of a verification, the
+comment `<!-- checks: module/name, module/name -->` may name the checks that automate it.
 """
 
 from __future__ import annotations
@@ -26,21 +25,16 @@ from markdown_it import MarkdownIt
 from core.files import FileError, read_text
 from core.text import CONTROL, flat
 from reports.runbook.blocks import (
-    Part,
+    Section,
+    is_numbered,
     line_of,
-    parts_at,
     read_commands,
     read_items,
     read_steps,
-    titled,
+    sections_of,
+    split_title,
 )
-from reports.runbook.document import (
-    Hypothesis,
-    Runbook,
-    RunbookError,
-    Section,
-    Verification,
-)
+from reports.runbook.document import ActionGroup, Runbook, RunbookError, Verification
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,10 +55,10 @@ _NUMBERED = re.compile(r"(\d{1,3})[.)]\s+(.*)")
 
 
 def load_runbook(path: str | Path, *, hypotheses: int = 0, verifications: int = 0) -> Runbook:
-    """Read a runbook of at most 1 MiB and 20,000 lines of UTF-8 Markdown.
+    """Load a runbook of at most 1 MiB and 20,000 lines of UTF-8 Markdown.
 
-    `hypotheses` and `verifications`, where not 0, are how many the evidence knows: a document with
-    another number is refused. Raises RunbookError if it cannot be read or does not fit.
+    `hypotheses` and `verifications`, where not 0, are the numbers in the evidence table: a document
+    with another number is refused. Raises RunbookError.
     """
     try:
         source = read_text(path)
@@ -76,144 +70,144 @@ def load_runbook(path: str | Path, *, hypotheses: int = 0, verifications: int = 
 def parse_runbook(
     source: str, path: str = "runbook.md", *, hypotheses: int = 0, verifications: int = 0
 ) -> Runbook:
-    """Take a runbook from its Markdown source; `path` is only named in errors.
-
-    Raises RunbookError if it does not fit.
-    """
+    """Parse a runbook's Markdown; `path` is only named in errors. Raises RunbookError."""
     source = CONTROL.sub("", source.replace("\r\n", "\n"))
     if source.count("\n") > MAX_LINES:
         raise RunbookError(f"{path}:{MAX_LINES}: expected the end of the document by this line")
-    document = _Document(source, path)
-    parts = document.parts()
-    claims = document.hypotheses(parts[1], hypotheses)
+    parser = _Parser(source, path)
+    parts = parser.parts()
+    titles = parser.hypotheses(parts[1], hypotheses)
     return Runbook(
-        title=document.title(),
-        signal=document.markdown(parts[0]),
-        hypotheses=claims,
-        verifications=document.verifications(parts[2], verifications),
-        actions=document.actions(parts[3], claims),
-        preventive=document.sections(parts[4]),
-        postmortem=document.markdown(parts[5]),
-        watch=document.watch(parts[5]),
-        references=tuple(text for _, text in read_items(parts[6].tokens)),
+        title=parser.title(),
+        hypotheses=titles,
+        verifications=parser.verifications(parts[2], verifications),
+        actions=parser.actions(parts[3], titles),
+        preventive=tuple(map(_group_of, parser.subsections(parts[4]))),
+        postmortem=parser.markdown(parts[5]),
+        watch=parser.watch(parts[5]),
         path=path,
     )
 
 
-class _Document:
+class _Parser:
     def __init__(self, source: str, path: str) -> None:
         self.path = path
         self.lines = source.split("\n")
         # Only the block structure is needed; inline parsing is what hostile input makes slow.
         self.tokens = MarkdownIt("commonmark").disable("inline").parse(source)
 
-    def fail(self, line: int, problem: str) -> RunbookError:
+    def error(self, line: int, problem: str) -> RunbookError:
         return RunbookError(f"{self.path}:{line}: {problem}")
 
     def title(self) -> str:
-        heads = parts_at(self.tokens, "h1", len(self.lines) + 1)
-        if not heads or not heads[0].title:
-            raise self.fail(1, 'expected the heading "# <title of the runbook>"')
-        return heads[0].title
+        headings = sections_of(self.tokens, "h1", len(self.lines) + 1)
+        if not headings or not headings[0].title:
+            raise self.error(1, 'expected the heading "# <title of the runbook>"')
+        return headings[0].title
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Section]:
         end = len(self.lines) + 1
         self.title()
-        found = parts_at(self.tokens, "h2", end)
+        parts = sections_of(self.tokens, "h2", end)
         for index, (english, french, pattern) in enumerate(PARTS):
             other = f' (or "## {french}")' if french != english else ""
             expected = f'expected the heading "## {english}"{other}'
-            if index >= len(found):
-                raise self.fail(end, f"{expected}, found the end of the document")
-            if not re.match(pattern, _fold(found[index].title)):
-                raise self.fail(found[index].line, f'{expected}, found "{found[index].title[:80]}"')
-        if len(found) > len(PARTS):
-            extra = found[len(PARTS)]
-            raise self.fail(
+            if index >= len(parts):
+                raise self.error(end, f"{expected}, found the end of the document")
+            if not re.match(pattern, _fold(parts[index].title)):
+                title = parts[index].title[:80]
+                raise self.error(parts[index].line, f'{expected}, found "{title}"')
+        if len(parts) > len(PARTS):
+            extra = parts[len(PARTS)]
+            raise self.error(
                 extra.line, f'expected the end of the document, found "{extra.title[:80]}"'
             )
-        return found
+        return parts
 
-    def markdown(self, part: Part) -> str:
+    def subsections(self, part: Section) -> list[Section]:
+        return sections_of(part.tokens, "h3", part.end)
+
+    def markdown(self, part: Section) -> str:
         return "\n".join(self.lines[part.line : part.end - 1]).strip("\n")
 
-    def hypotheses(self, part: Part, expected: int) -> tuple[Hypothesis, ...]:
-        found: list[Hypothesis] = []
+    def hypotheses(self, part: Section, expected: int) -> tuple[str, ...]:
+        titles: list[str] = []
         for index, token in enumerate(part.tokens):
-            if token.type != "list_item_open" or token.markup not in (".", ")") or token.level != 1:
+            if not is_numbered(token):
                 continue
-            title, text = titled(flat(part.tokens[index + 2].content))
-            number = int(token.info or 0)
-            if number != len(found) + 1 or not title:
-                raise self.fail(
-                    line_of(token), f'expected the hypothesis "{len(found) + 1}. **title** - text"'
+            title, _ = split_title(flat(part.tokens[index + 2].content))
+            number = len(titles) + 1
+            if int(token.info or 0) != number or not title:
+                raise self.error(
+                    line_of(token), f'expected the hypothesis "{number}. **title** - text"'
                 )
-            found.append(Hypothesis(number, title, text, line_of(token)))
-        if not found or (expected and len(found) != expected):
+            titles.append(title)
+        if not titles or (expected and len(titles) != expected):
             wanted = f"{expected} numbered hypotheses" if expected else "a numbered hypothesis"
-            raise self.fail(
-                part.line, f'expected {wanted} under "{part.title[:80]}", found {len(found)}'
+            raise self.error(
+                part.line, f'expected {wanted} under "{part.title[:80]}", found {len(titles)}'
             )
-        return tuple(found)
+        return tuple(titles)
 
-    def verifications(self, part: Part, expected: int) -> tuple[Verification, ...]:
-        found: list[Verification] = []
-        for head in parts_at(part.tokens, "h3", part.end):
-            match = _NUMBERED.match(head.title)
-            if not match or int(match.group(1)) != len(found) + 1:
-                raise self.fail(
-                    head.line,
-                    f'expected the heading "### {len(found) + 1}. <what to verify>", '
-                    f'found "{head.title[:80]}"',
+    def verifications(self, part: Section, expected: int) -> tuple[Verification, ...]:
+        verifications: list[Verification] = []
+        for section in self.subsections(part):
+            number = len(verifications) + 1
+            match = _NUMBERED.match(section.title)
+            if not match or int(match.group(1)) != number:
+                raise self.error(
+                    section.line,
+                    f'expected the heading "### {number}. <what to verify>", '
+                    f'found "{section.title[:80]}"',
                 )
-            commands = tuple(read_commands(head.tokens))
+            commands = tuple(read_commands(section.tokens))
             if not commands:
-                raise self.fail(head.line, f'expected a code block under "{head.title[:80]}"')
-            text = "\n".join(flat(token.content) for token in head.tokens if token.type == "inline")
-            found.append(Verification(len(found) + 1, match.group(2), text, commands, head.line))
-        if not found or (expected and len(found) != expected):
+                raise self.error(
+                    section.line, f'expected a code block under "{section.title[:80]}"'
+                )
+            verifications.append(Verification(number, match.group(2), commands))
+        count = len(verifications)
+        if not count or (expected and count != expected):
             wanted = expected or 1
-            raise self.fail(
+            raise self.error(
                 part.end,
-                f'expected the heading "### {min(len(found) + 1, wanted)}. <what to verify>": '
-                f"{wanted} verifications, found {len(found)}",
+                f'expected the heading "### {min(count + 1, wanted)}. <what to verify>": '
+                f"{wanted} verifications, found {count}",
             )
-        return tuple(found)
+        return tuple(verifications)
 
-    def actions(self, part: Part, claims: tuple[Hypothesis, ...]) -> tuple[Section, ...]:
-        found = self.sections(part)
-        if len(found) < len(claims):
-            title = claims[len(found)].title
-            raise self.fail(
+    def actions(self, part: Section, hypotheses: tuple[str, ...]) -> tuple[ActionGroup, ...]:
+        sections = self.subsections(part)
+        if len(sections) < len(hypotheses):
+            title = hypotheses[len(sections)]
+            raise self.error(
                 part.end, f'expected the heading "### If {title}": each hypothesis has its actions'
             )
-        if len(found) > len(claims):
-            extra = found[len(claims)]
-            raise self.fail(
+        if len(sections) > len(hypotheses):
+            extra = sections[len(hypotheses)]
+            raise self.error(
                 extra.line,
                 f'expected the heading "## {PARTS[4][0]}" (or "## {PARTS[4][1]}"): '
                 f'"{extra.title[:80]}" belongs to no hypothesis',
             )
-        for section in found:
-            if not section.steps:
-                raise self.fail(
+        groups = tuple(map(_group_of, sections))
+        for section, group in zip(sections, groups, strict=True):
+            if not group.steps:
+                raise self.error(
                     section.line, f'expected numbered steps under "{section.title[:80]}"'
                 )
-        return found
+        return groups
 
-    def sections(self, part: Part) -> tuple[Section, ...]:
-        heads = parts_at(part.tokens, "h3", part.end)
-        return tuple(
-            Section(number, head.title, tuple(read_steps(head.tokens)), head.line)
-            for number, head in enumerate(heads, 1)
-        )
+    def watch(self, part: Section) -> tuple[str, ...]:
+        sections = self.subsections(part)
+        return tuple(read_items(sections[-1].tokens)) if len(sections) > 1 else ()
 
-    def watch(self, part: Part) -> tuple[str, ...]:
-        heads = parts_at(part.tokens, "h3", part.end)
-        return tuple(text for _, text in read_items(heads[-1].tokens)) if len(heads) > 1 else ()
+
+def _group_of(section: Section) -> ActionGroup:
+    return ActionGroup(section.title, tuple(read_steps(section.tokens)))
 
 
 def _fold(text: str) -> str:
-    """Lower case without accents, so that "Hypothèses" and "hypotheses" are one."""
+    """Return a text in lower case without accents: "Hypothèses" becomes "hypotheses"."""
     plain = unicodedata.normalize("NFKD", text)
     return "".join(char for char in plain if not unicodedata.combining(char)).casefold().strip()

@@ -181,11 +181,11 @@ def test_defects_are_sorted_by_hypothesis(pages: tuple[Path, Path], browse: Any)
     """The categories are the causes, the likeliest first, then what could not look."""
     opened = browse(pages[0])
     opened.page.get_by_text("Categories").first.click()
-    see(opened.page, "Could not look")
+    see(opened.page, "Unreachable")
     shown = " ".join(opened.page.inner_text("body").split())
     assert shown.index("Job worker down") < shown.index("Queue has a consumer.")
-    assert shown.index("Queue has a consumer.") < shown.index("Could not look")
-    assert shown.index("Could not look") < shown.index("Process is settled.")
+    assert shown.index("Queue has a consumer.") < shown.index("Unreachable")
+    assert shown.index("Unreachable") < shown.index("Process is settled.")
     assert "Product errors" not in shown
 
 
@@ -216,7 +216,7 @@ def test_what_the_target_says_is_text(pages: tuple[Path, Path], browse: Any) -> 
 def test_the_next_run_knows_the_last(pages: tuple[Path, Path], browse: Any) -> None:
     """A check of the healthy run has the failure of the incident in its history."""
     opened = browse(pages[1])
-    see(opened.page, "Upload stuck on made-up. Healthy: all 57 checks hold.")
+    see(opened.page, "Upload stuck on made-up. Healthy: all 57 checks passed.")
     # The metadata name the runbook too, before the tree does.
     opened.page.get_by_text("Upload stuck", exact=True).last.click()
     opened.page.get_by_text("4. The queue").first.click()

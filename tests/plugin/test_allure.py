@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.model.attribution import COULD_NOT_LOOK, NEVER_REPORTED, SUITE_BROKEN
+from reports.model.attribution import ERROR, NOT_RUN, UNREACHABLE
 from reports.render.allure_about import executor, old_categories, properties, source_address
 from reports.render.allure_files import full_name_of, history_id
 from reports.run.allure_run import clean, write_all
@@ -218,8 +218,8 @@ def test_a_defect_has_one_category(results: Callable[..., Results], processes: s
     expected = (first["title"], first["title"])
     assert found.category("queue/queue_has_a_consumer") == expected
     assert label(found.by_check["queue/queue_has_a_consumer"], "hypothesis") == first["id"]
-    assert found.category("queue/broker_is_reachable") == (COULD_NOT_LOOK, COULD_NOT_LOOK)
-    assert found.category("queue/queue_is_draining") == (SUITE_BROKEN, SUITE_BROKEN)
+    assert found.category("queue/broker_is_reachable") == (UNREACHABLE, UNREACHABLE)
+    assert found.category("queue/queue_is_draining") == (ERROR, ERROR)
 
 
 @processes
@@ -238,7 +238,7 @@ def test_a_crashed_worker_loses_nothing(results: Callable[..., Results]) -> None
         "queue/backlog_is_bounded[a]": "broken",
         "queue/queue_has_a_consumer": "passed",
     }
-    assert found.category("queue/backlog_is_bounded[a]") == (NEVER_REPORTED, NEVER_REPORTED)
+    assert found.category("queue/backlog_is_bounded[a]") == (NOT_RUN, NOT_RUN)
     crashed = found.by_check["queue/backlog_is_bounded[a]"]
     assert crashed["name"] == "The backlog is bounded."
     assert "crashed" in crashed["statusDetails"]["message"]

@@ -16,7 +16,7 @@ from core.outcome import STATUS_WORDS
 from core.text import clean
 from core.units import format_bytes, format_duration
 from reports.history.trend import trend_of
-from reports.model.headline import WORTH_NAMING, next_look
+from reports.model.headline import WORTH_NAMING, next_check_of
 from reports.render.html import text as html_text
 from reports.render.html.checks import groups_of
 from reports.render.html.path import stations
@@ -75,7 +75,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         # The headline may be a problem, word for word.
         "problems": [one for one in report.problems if one not in report.headline],
         "causes": _ranked(diagnosis),
-        "next_look": next_look(diagnosis),
+        "next_look": next_check_of(diagnosis),
         "titles": {f.id: f.title for f in diagnosis.causes},
     }
     page = ""

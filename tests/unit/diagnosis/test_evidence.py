@@ -66,7 +66,7 @@ def test_every_hypothesis_of_the_evidence_is_the_runbook_s(
     evidence: Evidence, runbook: Runbook
 ) -> None:
     """Both name the same hypotheses in the same order, with the same titles."""
-    assert [c.title for c in evidence.hypotheses] == [h.title for h in runbook.hypotheses]
+    assert [c.title for c in evidence.hypotheses] == list(runbook.hypotheses)
 
 
 def test_every_verification_has_a_check(evidence: Evidence, runbook: Runbook) -> None:

@@ -1,11 +1,11 @@
-"""The first line of a report: how much of the runbook it is about, and how far the run came."""
+"""The headline of a report: the counts of a healthy, a narrowed and an interrupted run."""
 
 from __future__ import annotations
 
 import pytest
 
 from reports.model.build import build_report
-from reports.model.headline import BROKEN_OFF
+from reports.model.headline import INTERRUPTED
 from reports.model.report import unselected_of
 from tests import made
 
@@ -13,11 +13,11 @@ STORAGE = "storage/disk_space_is_free"
 ALL = [row.id for row in made.bundle().evidence.checks]
 PLAIN = [check for check in ALL if not check.startswith("canary/")]
 NARROW = "Healthy as far as it was looked: "
-BROKEN = [f"the run was interrupted{BROKEN_OFF}"]
+INTERRUPTION = [f"the run was interrupted{INTERRUPTED}"]
 
 
-def of(checks: list[str], skipped: int = 0) -> str:
-    """The first line on these checks: the first of them skipped, the others passed."""
+def headline(checks: list[str], skipped: int = 0) -> str:
+    """Return the headline of these checks: the first ones skipped, the others passed."""
     whole = {r.outcome.check: r.outcome for r in made.report().results}
     skips = made.report(statuses=dict.fromkeys(checks[:skipped], "skipped"))
     left = {r.outcome.check: r.outcome for r in skips.results}
@@ -28,45 +28,54 @@ def of(checks: list[str], skipped: int = 0) -> str:
 @pytest.mark.parametrize(
     ("checks", "skipped", "said"),
     [
-        (PLAIN, 0, "Healthy: all 52 checks hold."),
-        (ALL, 0, "Healthy: all 57 checks hold."),
-        (PLAIN, 1, "Healthy: all 51 checks that could look hold, 1 was skipped."),
-        (PLAIN, 51, "Healthy: the only check that could look holds, 51 were skipped."),
+        (PLAIN, 0, "Healthy: all 52 checks passed."),
+        (ALL, 0, "Healthy: all 57 checks passed."),
+        (PLAIN, 1, "Healthy: 51 of 52 checks passed, 1 was skipped."),
+        (PLAIN, 51, "Healthy: 1 of 52 checks passed, 51 were skipped."),
         (
             [c for c in ALL if c.startswith("storage/")],
             0,
-            f"{NARROW}7 of 52 checks were selected, and hold.",
+            f"{NARROW}7 of 52 checks were selected and passed.",
         ),
         (
             [STORAGE],
             0,
-            f"{NARROW}1 of 52 checks was selected, and holds.",
+            f"{NARROW}1 of 52 checks was selected and passed.",
         ),
         (
             [c for c in ALL if c.startswith("storage/")],
             6,
-            f"{NARROW}7 of 52 checks were selected; 1 holds, 6 were skipped.",
+            f"{NARROW}7 of 52 checks were selected; 1 passed, 6 were skipped.",
         ),
         (
             PLAIN[:-1],
             1,
-            f"{NARROW}51 of 52 checks were selected; 50 hold, 1 was skipped.",
+            f"{NARROW}51 of 52 checks were selected; 50 passed, 1 was skipped.",
         ),
-        (PLAIN, 52, "Unknown: all 52 selected checks were skipped, so nothing was looked at."),
-        (PLAIN[:1], 1, "Unknown: the only selected check was skipped, so nothing was looked at."),
+        (PLAIN, 52, "Unknown: all 52 checks were skipped."),
+        (PLAIN[:1], 1, "Unknown: the only check was skipped."),
     ],
 )
-def test_health_says_of_how_much_it_is(checks: list[str], skipped: int, said: str) -> None:
-    """A selection is no clean bill; the canary, which has to be asked for, is no part of it."""
-    assert of(checks, skipped) == said
+def test_a_healthy_headline_counts_the_checks(checks: list[str], skipped: int, said: str) -> None:
+    """A selection says so; the canary, which runs only on request, is not missed."""
+    assert headline(checks, skipped) == said
 
 
 def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
-    """Who looks at two hosts has not left out a check for it."""
+    """The cases of a parametrized check count once."""
     report = made.report(only="hosts/")
     evidence = made.bundle().evidence
     assert unselected_of(report.results, evidence) == 51
     assert unselected_of(report.results * 2, evidence) == 51
+
+
+def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
+    """The headline names each of their statuses, and the first observation."""
+    statuses = {ALL[0]: "error", ALL[1]: "missing", ALL[2]: "unreachable"}
+    report = made.report(statuses=statuses, seen="refused")  # type: ignore[arg-type]
+    assert report.headline == (
+        "Unknown: 3 of 57 checks are unreachable, in error or not run; the first: refused."
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,29 +86,29 @@ def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
             "Interrupted after 37 of 57 checks; so far: Incident: seen otherwise.",
         ),
         (["hosts/host_is_reachable"], "Interrupted after 37 of 57 checks; so far: At risk: "),
-        ([], "Interrupted after 37 of 57 checks; so far: Unknown: nothing has failed."),
+        ([], "Interrupted after 37 of 57 checks; so far: Unknown: no check has failed."),
     ],
 )
 def test_an_interrupted_run_says_so_first(failed: list[str], said: str) -> None:
-    """How far it came stands before what was found, and the state stays what it is."""
+    """The number of checks that ran comes first, and the state is not changed."""
     missing = dict.fromkeys(ALL[37:], "missing")
-    report = made.report(failed, statuses=missing, problems=BROKEN)  # type: ignore[arg-type]
+    report = made.report(failed, statuses=missing, problems=INTERRUPTION)  # type: ignore[arg-type]
     assert report.headline.startswith(said)
-    assert report.problems == tuple(BROKEN)
+    assert report.problems == tuple(INTERRUPTION)
 
 
-def test_an_interrupted_run_tells_what_it_could_not_look_at() -> None:
-    """What has not run yet is no check that could not tell."""
+def test_an_interrupted_run_counts_the_unreachable_checks() -> None:
+    """A check that has not run yet is not among them."""
     statuses = {ALL[0]: "unreachable", ALL[1]: "missing"}
-    report = made.report(statuses=statuses, problems=BROKEN)  # type: ignore[arg-type]
+    report = made.report(statuses=statuses, problems=INTERRUPTION)  # type: ignore[arg-type]
     assert report.state == "unknown"
     assert report.headline == (
-        "Interrupted after 56 of 57 checks; so far: Unknown: 1 of 57 checks could not tell, "
+        "Interrupted after 56 of 57 checks; so far: Unknown: 1 of 57 checks is unreachable; "
         "the first: seen otherwise."
     )
 
 
 def test_a_run_that_was_interrupted_before_its_first_check_has_one_reason() -> None:
-    """Where nothing was selected there is nothing to count."""
-    headline = made.report(none=True, problems=BROKEN).headline
-    assert headline == f"Unknown: {BROKEN[0]}."
+    """Where no check was selected there is nothing to count."""
+    report = made.report(none=True, problems=INTERRUPTION)
+    assert report.headline == f"Unknown: {INTERRUPTION[0]}."

@@ -1,4 +1,4 @@
-"""report.json read back: an honest one is the same report, anything else is one sentence."""
+"""report.json read back: a valid file is the same report, any other is one sentence."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ MADE: dict[str, Callable[[], Report]] = {
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """An incident's report.json, parsed, with some of its keys replaced."""
+    """Return an incident's report.json, parsed, with some of its keys replaced."""
     return {**json.loads(to_json(made.incident())), **changes}
 
 
 def raw(value: Any) -> bytes:
-    """A JSON document as bytes."""
+    """Return a JSON document as bytes."""
     return json.dumps(value).encode()
 
 
 @pytest.mark.parametrize("state", MADE)
 def test_a_report_read_back_is_the_same(state: str) -> None:
-    """What was written is read, and written again byte for byte."""
+    """A report is read and written again byte for byte."""
     text = to_json(MADE[state]())
     assert to_json(parse_report(text.encode(), "it")) == text
 
 
 @pytest.mark.parametrize("state", MADE)
-def test_the_published_schema_fits(state: str) -> None:
-    """What is written is valid by the published JSON Schema."""
+def test_a_report_is_valid_by_the_published_schema(state: str) -> None:
+    """A written report is valid by the published JSON Schema."""
     schema = json.loads((made.ROOT / "reports/model/schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(json.loads(to_json(MADE[state]())))
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    """The published schema is what the report's dataclasses say, so it cannot be forgotten.
+    """The published schema is the one of the report's dataclasses.
 
     To publish a change: python -c "import json; from reports.model.report_json import json_schema;
     print(json.dumps(json_schema(), indent=1))" > reports/model/schema.json
@@ -62,8 +62,8 @@ def test_the_published_schema_is_that_of_the_code() -> None:
     assert json.loads((made.ROOT / "reports/model/schema.json").read_text()) == json_schema()
 
 
-def test_the_schema_refuses_what_the_loader_refuses() -> None:
-    """A report without its state is refused by the published schema too."""
+def test_the_schema_refuses_a_report_without_its_state() -> None:
+    """The loader refuses it too."""
     broken = document()
     del broken["state"]
     with pytest.raises(jsonschema.ValidationError):
@@ -71,13 +71,13 @@ def test_the_schema_refuses_what_the_loader_refuses() -> None:
 
 
 def test_unknown_keys_are_left_out() -> None:
-    """A later version of the same schema may say more than this one knows."""
+    """A later version of the same schema may have more fields."""
     more = document(weather="fine")
     assert parse_report(raw(more), "it") == made.incident()
 
 
-def deep() -> bytes:
-    """JSON nested beyond any parser's patience."""
+def nested() -> bytes:
+    """Return JSON that is nested too deeply for any parser."""
     return b'{"schema": 1, "target": ' + b"[" * 200_000
 
 
@@ -92,14 +92,14 @@ def deep() -> bytes:
         (b'{"schema": 7}', f"it has schema '7', and this version reads {SCHEMA}"),
         (b'{"schema": true}', "it has schema 'True'"),
         (b'{"schema": 1}', "it is not a usable report: target is missing"),
-        (b'{"schema": 1, "seconds": NaN}', "it holds NaN"),
+        (b'{"schema": 1, "seconds": NaN}', "it contains NaN"),
         (b'{"schema": 1, "seconds": 1e999}', "a number that is too large"),
         (b'{"schema": 1, "seconds": ' + b"9" * 9999 + b"}", "a number that is too large"),
-        (deep(), "nested too deeply"),
+        (nested(), "nested too deeply"),
     ],
 )
-def test_what_is_no_report_is_refused(content: bytes, said: str) -> None:
-    """Each way not to be a report has its own sentence of one line."""
+def test_a_file_that_is_not_a_report_is_refused(content: bytes, said: str) -> None:
+    """Each kind of file gets its own sentence of one line."""
     with pytest.raises(LoadError) as refused:
         parse_report(content, "it")
     assert said in str(refused.value)
@@ -108,7 +108,7 @@ def test_what_is_no_report_is_refused(content: bytes, said: str) -> None:
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
 def test_a_truncated_report_is_said_to_be_cut_short(part: float) -> None:
-    """A report cut anywhere is told as such, and not as a mystery of JSON."""
+    """A report cut anywhere is called cut short."""
     text = to_json(made.incident())
     with pytest.raises(LoadError, match="it is cut short: it ends within line"):
         parse_report(text[: int(len(text) * part)].rstrip("}\n ").encode(), "it")
@@ -143,34 +143,34 @@ def test_a_truncated_report_is_said_to_be_cut_short(part: float) -> None:
         ({"figures": [{"id": "x", "value": 1, "unit": "", "meaning": ""}] * 2}, "name x once"),
     ],
 )
-def test_what_does_not_fit_is_named(changes: dict[str, Any], said: str) -> None:
-    """A report with one wrong value is refused by the place of that value."""
+def test_a_wrong_value_is_named(changes: dict[str, Any], said: str) -> None:
+    """A report with one wrong value is refused with the place of that value."""
     with pytest.raises(LoadError) as refused:
         parse_report(raw(document(**changes)), "it")
     assert said in str(refused.value)
 
 
 def test_a_diagnosis_that_contradicts_itself_is_refused() -> None:
-    """Probabilities beyond one and causes out of nowhere are refused."""
-    judged = document()["diagnosis"]
-    wild = {**judged, "most_likely_set": ["gremlins"]}
-    with pytest.raises(LoadError, match="names gremlins, which is none of its causes"):
-        parse_report(raw(document(diagnosis=wild)), "it")
-    first = {**judged["hypotheses"][0], "probability": 1.5}
-    wild = {**judged, "hypotheses": [first, *judged["hypotheses"][1:]]}
+    """Probabilities above one and unknown causes are refused."""
+    diagnosis = document()["diagnosis"]
+    contradiction = {**diagnosis, "most_likely_set": ["gremlins"]}
+    with pytest.raises(LoadError, match="names gremlins, which is not one of its causes"):
+        parse_report(raw(document(diagnosis=contradiction)), "it")
+    first = {**diagnosis["hypotheses"][0], "probability": 1.5}
+    contradiction = {**diagnosis, "hypotheses": [first, *diagnosis["hypotheses"][1:]]}
     with pytest.raises(LoadError, match="must be from 0 to 1"):
-        parse_report(raw(document(diagnosis=wild)), "it")
+        parse_report(raw(document(diagnosis=contradiction)), "it")
 
 
-def test_a_check_that_is_there_twice_is_refused() -> None:
-    """Every check has one outcome, also in a report that somebody edited."""
+def test_a_check_with_two_outcomes_is_refused() -> None:
+    """Every check has one outcome, also in a report that was edited."""
     results = document()["results"]
     with pytest.raises(LoadError, match="results must name signal/no_upload_is_stuck once"):
         parse_report(raw(document(results=[results[0], *results])), "it")
 
 
 def test_control_characters_do_not_reach_a_terminal() -> None:
-    """An escape sequence and half a surrogate in a report are defused when it is read."""
+    """An escape sequence and half a surrogate pair in a report are removed when it is read."""
     report = parse_report(raw(document(headline="\x1b]0;owned\x07 \ud800 end")), "it")
     shown = render_terminal(report)
     assert "\x1b" not in shown
@@ -178,12 +178,12 @@ def test_control_characters_do_not_reach_a_terminal() -> None:
 
 
 def test_a_missing_report_is_named(tmp_path: Path) -> None:
-    """A file that is not there is told by its name."""
+    """A missing file is named."""
     with pytest.raises(LoadError, match=r"report\.json cannot be read: No such file"):
         load_report(tmp_path / "report.json")
 
 
-def test_a_pipe_in_the_reports_place_does_not_hang(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_the_report_does_not_hang(tmp_path: Path) -> None:
     """A pipe and a folder are refused at once."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(LoadError, match="not a regular file"):
@@ -192,8 +192,8 @@ def test_a_pipe_in_the_reports_place_does_not_hang(tmp_path: Path) -> None:
         load_report(tmp_path)
 
 
-def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
-    """A file larger than any report is not parsed."""
+def test_a_huge_file_is_not_parsed(tmp_path: Path) -> None:
+    """A file larger than any report is refused."""
     path = tmp_path / "report.json"
     with path.open("wb") as file:
         file.truncate(33 << 20)
