@@ -55,6 +55,12 @@ class Redactor:
             text = pattern.sub(told, text)
         return clean(text)
 
+    def lines(self, text: str) -> str:
+        """Return a text of any length, such as captured output, redacted line by line."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return "\n".join(map(self.text, text.split("\n")))
+
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON-able copy of a value with every text within it redacted."""
         if value is None or isinstance(value, bool | int | float):

@@ -71,10 +71,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Take the target's secrets out of what is said of a module that cannot be collected."""
+    report = yield
+    if report.failed:
+        config = collector.config
+        redact = Redactor(config.hook.pytest_check_secrets(config=config))
+        report.longrepr = redact.lines(report.longreprtext)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the check's outcome on its report, as one JSON string."""
+    """Put the check's outcome on its report, and take the target's secrets out of it."""
     report = yield
     if call.when == "setup":
         item.stash[SETUP_SECONDS] = call.duration
@@ -92,4 +105,8 @@ def pytest_runtest_makereport(
             report.longrepr = f"{outcome.expected} {outcome.seen}"
         elif report.failed:
             report.longrepr = redact.text(report.longreprtext)
+        elif isinstance(report.longrepr, tuple):
+            path, line, reason = report.longrepr
+            report.longrepr = (path, line, redact.text(reason))
+    report.sections = [(name, redact.lines(text)) for name, text in report.sections]
     return report
