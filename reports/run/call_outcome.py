@@ -13,8 +13,17 @@ from reports.run.collector import sentence_of
 if TYPE_CHECKING:
     from core.secrets import Redactor
 
-PROPERTY = "veza_outcome"
-"""The user property that carries an outcome: a JSON string, fit for xdist and for JUnit."""
+ATTRIBUTE = "check_outcome"
+"""The attribute of a pytest report that carries an outcome: a JSON string, fit for xdist.
+
+Not a user property: those end up in JUnit's XML.
+"""
+
+
+def outcome_of(report: pytest.TestReport) -> Outcome | None:
+    """Return the outcome that a pytest report settles, or None if it settles none."""
+    text = getattr(report, ATTRIBUTE, None)
+    return Outcome.from_json(text) if text else None
 
 
 def examine(

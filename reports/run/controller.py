@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.files import WriteError, write_atomically
-from core.outcome import Outcome
 from core.secrets import Redactor
 from reports.model.build import assemble
 from reports.model.dump import render as render_json
 from reports.model.headline import BROKEN_OFF
 from reports.run.artifacts import write_artifacts
-from reports.run.call_outcome import PROPERTY
+from reports.run.call_outcome import outcome_of
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import open_book
@@ -24,7 +23,6 @@ from reports.run.runbook_choice import open_book
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.model.build import Book
     from reports.model.report import Report
 
 
@@ -36,7 +34,6 @@ class Controller:
         self._collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self._book: Book | None = None
         self._report: Report | None = None
         self._baseline: Report | None = None
         self._decision = ""
@@ -75,7 +72,7 @@ class Controller:
         if self._config.option.collectonly:
             return
         # Read now: a document that does not fit is a usage error, not a surprise at the end.
-        self._book = self._book or open_book(self._config, nodeids[0] if nodeids else None)
+        open_book(self._config, nodeids[0] if nodeids else None)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -87,9 +84,9 @@ class Controller:
             # xdist's own report of a worker process that is gone.
             # pytest puts the process and the platform before xdist's sentence.
             self._collector.crash(report.nodeid, report.longreprtext.strip().splitlines()[-1])
-        for name, value in report.user_properties[-1:]:
-            if name == PROPERTY:
-                self._collector.add(Outcome.from_json(str(value)))
+        outcome = outcome_of(report)
+        if outcome:
+            self._collector.add(outcome)
 
     def pytest_internalerror(self, excrepr: object) -> None:
         last = str(excrepr).strip().splitlines()[-1:]
@@ -119,16 +116,14 @@ class Controller:
             write_atomically(self._path / "report.json", render_json(report))
         except WriteError as exc:
             self._unwritten = str(exc)
-        left = write_artifacts(self._path, report, self._read_book())
-        failures = self._config.hook.pytest_check_report(config=self._config, report=report)
-        self._below = (*left.afterwards, *left.notes, *failures)
-
-    def _read_book(self) -> Book:
-        self._book = self._book or open_book(self._config, None)
-        return self._book
+        left = write_artifacts(self._path, report, open_book(self._config, None))
+        lines = self._config.hook.pytest_check_report(
+            config=self._config, report=report, nodeids=self._collector.selected
+        )
+        self._below = (*left.afterwards, *left.notes, *lines)
 
     def _assemble(self, reason: str) -> Report:
-        hook, book = self._config.hook, self._read_book()
+        hook, book = self._config.hook, open_book(self._config, None)
         # All that goes into the report is redacted before, so that it can be made again from it.
         redact = Redactor(hook.pytest_check_secrets(config=self._config))
         target = redact.value(hook.pytest_check_target(config=self._config))

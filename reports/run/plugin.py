@@ -9,7 +9,7 @@ import pytest
 from core.outcome import check_id
 from core.secrets import Redactor
 from reports.run import hooks
-from reports.run.call_outcome import PROPERTY, examine
+from reports.run.call_outcome import ATTRIBUTE, examine
 from reports.run.controller import Controller
 from reports.run.runbook_choice import evidence_for
 
@@ -94,10 +94,7 @@ def pytest_runtest_makereport(
     redact = Redactor(item.config.hook.pytest_check_secrets(config=item.config))
     outcome = examine(item, call, report, item.stash[SETUP_SECONDS], redact)
     if outcome:
-        # Both: the item's are copied into later reports, of which JUnit takes the last.
-        carried = (PROPERTY, outcome.to_json())
-        item.user_properties.append(carried)
-        report.user_properties.append(carried)
+        setattr(report, ATTRIBUTE, outcome.to_json())
         if outcome.status in ("unreachable", "error"):
             # pytest calls an error, not a failure, what went wrong before the call.
             report.when = "setup"

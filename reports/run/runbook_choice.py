@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from reports.diagnosis.evidence import Evidence
     from reports.model.build import Book
 
+BOOK = pytest.StashKey["Book"]()
 EVIDENCE = pytest.StashKey["Evidence"]()
 FOLDER = pytest.StashKey[Path]()
 
@@ -39,8 +40,10 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
 def open_book(config: pytest.Config, nodeid: str | None) -> Book:
     """Return the run's runbook: its evidence, and its prose from --runbook-doc where given.
 
-    Raises pytest.UsageError for a document that does not fit.
+    It is read once. Raises pytest.UsageError for a document that does not fit.
     """
+    if BOOK in config.stash:
+        return config.stash[BOOK]
     from reports.model.build import Book
     from reports.runbook.document import RunbookError
     from reports.runbook.markdown import load_runbook
@@ -57,7 +60,8 @@ def open_book(config: pytest.Config, nodeid: str | None) -> Book:
         )
     except RunbookError as exc:
         raise pytest.UsageError(str(exc)) from exc
-    return Book(document, evidence)
+    config.stash[BOOK] = Book(document, evidence)
+    return config.stash[BOOK]
 
 
 def _folder(config: pytest.Config, nodeid: str | None) -> Path:
