@@ -15,7 +15,7 @@ from reports.model.build import assemble
 from reports.model.dump import render as render_json
 from reports.model.headline import BROKEN_OFF
 from reports.run.artifacts import write_artifacts
-from reports.run.call_outcome import outcome_of
+from reports.run.call_outcome import outcome_of, redacted
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import open_book
@@ -130,7 +130,7 @@ class Controller:
         given = self._config.getoption("runbook_doc") or target["runbook_document"]
         target["runbook_document"] = book.document.path if given else None
         return assemble(
-            [redact.within(outcome) for outcome in self._collector.outcomes(reason)],
+            [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)],
             [redact.text(problem) for problem in self._collector.problems],
             target,
             book,
