@@ -15,13 +15,14 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 SEEN_MAX = 4_000
 """Characters kept of a sentence: a hostile log line must not fill a report."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str, limit: int = SEEN_MAX) -> str:
     """Return `text` without control and direction characters, cut to `limit` characters.
 
-    What a target says is hostile: an escape sequence in a log line must not reach a terminal.
+    What a target says is hostile: an escape sequence in a log line must not reach a terminal, and
+    half a surrogate pair, of a file name that is not UTF-8, cannot be written or sent at all.
     """
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"

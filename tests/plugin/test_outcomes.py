@@ -106,6 +106,17 @@ def test_a_common_word_as_a_password_hides_no_check(
 
 
 @processes
+def test_a_name_that_is_not_utf8_is_shown(
+    run_checks: Callable[..., Run], processes: tuple[str, ...]
+) -> None:
+    """A file name that Python could not decode has a replacement character in the report."""
+    body = "def test_queue_exists():\n    assert not 'x', 'file \\udcff is there'\n"
+    run = run_checks(body, *processes)
+    assert run.outcome("queue/queue_exists")["seen"] == "file \N{REPLACEMENT CHARACTER} is there"
+    assert run.status == 1
+
+
+@processes
 def test_a_broken_check_says_where(
     run_checks: Callable[..., Run], processes: tuple[str, ...]
 ) -> None:
