@@ -16,7 +16,7 @@ T = TypeVar("T")
 DEPTH_MAX = 12
 """Levels of nesting that are kept; below them a value is told as text."""
 
-_NAMES = r"[\w.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
+_NAMES = r"(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
 # Places in the words of others, log lines most of all, that hold a secret which no target names.
 # What begins with <, $ or * is a placeholder.
 _ELSEWHERE = (
@@ -32,7 +32,8 @@ _ELSEWHERE = (
         ),
         r"\1\2***",
     ),
-    (re.compile(rf"(--{_NAMES}\s+)[^\s<$*-]\S*", re.IGNORECASE), r"\1***"),
+    # Not any length before the name: a long word would take a time that grows with its square.
+    (re.compile(rf"(--[\w.-]{{0,40}}{_NAMES}\s+)[^\s<$*-]\S*", re.IGNORECASE), r"\1***"),
 )
 
 
