@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.outcome import clean
+from core.outcome import SEEN_MAX, clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,20 +48,18 @@ class Redactor:
 
     secrets: Sequence[str] = ()
 
-    def text(self, text: str) -> str:
+    def text(self, text: str, limit: int = SEEN_MAX) -> str:
         """Return the text without secrets and control characters, at most a page of it."""
         # Before the cut, or half a secret could stay at its end.
         for secret in self.secrets:
             text = text.replace(secret, "***")
         for pattern, told in _ELSEWHERE:
             text = pattern.sub(told, text)
-        return clean(text)
+        return clean(text, limit)
 
-    def lines(self, text: str) -> str:
-        """Return a text of any length, such as captured output, redacted line by line."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return "\n".join(map(self.text, text.split("\n")))
+    def whole(self, text: str) -> str:
+        """Return a text of any length, such as captured output, redacted."""
+        return self.text(text, sys.maxsize)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON-able copy of a value with every text within it redacted."""

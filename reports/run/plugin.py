@@ -79,7 +79,7 @@ def pytest_make_collect_report(
     if report.failed:
         config = collector.config
         redact = Redactor(config.hook.pytest_check_secrets(config=config))
-        report.longrepr = redact.lines(report.longreprtext)
+        report.longrepr = redact.whole(report.longreprtext)
     return report
 
 
@@ -105,5 +105,5 @@ def pytest_runtest_makereport(
         elif isinstance(report.longrepr, tuple):
             path, line, reason = report.longrepr
             report.longrepr = (path, line, redact.text(reason))
-    report.sections = [(name, redact.lines(text)) for name, text in report.sections]
+    report.sections = [(name, redact.whole(text)) for name, text in report.sections]
     return report
