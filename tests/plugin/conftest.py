@@ -33,7 +33,8 @@ def refusing():
     return look
 
 def pytest_check_observations(item):
-    return [{"name": "made.up", "seen": "what was seen", "data": {"depth": 3}, "seconds": 0.0}]
+    seen = getattr(item.module, "SEEN", {}).get(item.name, "what was seen")
+    return [{"name": "made.up", "seen": seen, "data": {"depth": 3}, "seconds": 0.0}]
 
 def pytest_check_target(config):
     return {"name": "made-up", "environment": "lab", "runbook_document": None, "placeholders": {},
@@ -47,7 +48,8 @@ PYPROJECT = """
 [tool.pytest]
 testpaths = ["checks"]
 addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
-    "-p", "no:anyio", "-p", "no:inline_snapshot", "--import-mode=importlib", "-q", "-rN"]
+    "-p", "no:anyio", "-p", "no:inline_snapshot", "-p", "no:syrupy",
+    "--import-mode=importlib", "-q", "-rN"]
 strict = true
 filterwarnings = ["error"]
 """
