@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 
 from core import urls
 from core.files import FileError, read_text
-from core.text import clean
+from core.text import TEXT_MAX, clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,15 +135,19 @@ class Redactor:
 
     secrets: Sequence[str] = ()
 
-    def text(self, text: str) -> str:
-        """Return the text without secrets and control characters, cut to the usual length."""
+    def text(self, text: str, limit: int = TEXT_MAX) -> str:
+        """Return the text without secrets and control characters, cut to `limit` characters."""
         # Masked before it is cut, or half a secret could stay at its end.
-        text = text[:SEARCHED_MAX]
+        text = text[: max(limit, SEARCHED_MAX)]
         for secret in self.secrets:
             text = text.replace(secret, MASK)
         for pattern, replacement in _ELSEWHERE:
             text = pattern.sub(replacement, text)
-        return clean(text)
+        return clean(text, limit)
+
+    def whole(self, text: str) -> str:
+        """Return a text of any length, such as captured output, redacted."""
+        return self.text(text, sys.maxsize)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON-able copy of a value with every text within it redacted."""

@@ -17,8 +17,13 @@ LINE_MAX = 200
 NAMED_MAX = 3
 """Items of a list that a sentence names before it counts the rest."""
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters other than tab and newline, and those that reorder what is displayed."""
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters except tab and newline, those that reorder text, and half surrogate pairs.
+
+Half a pair, from a file name that is not UTF-8, can be neither written nor sent.
+"""
 
 
 def clean(text: str, limit: int = TEXT_MAX, instead: str = "\N{REPLACEMENT CHARACTER}") -> str:

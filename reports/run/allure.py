@@ -1,28 +1,39 @@
-"""`--alluredir`: the run's Allure results, written when the run is over and its cause is judged.
-
-allure-pytest keeps its options and its selections; the results are ours (reports/allure_files.py).
-"""
+"""`--alluredir`: allure-pytest writes the results of a run, with what the checks mean in them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+FAILURE = pytest.StashKey[str]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Take the option over before allure-pytest and the worker processes see it."""
+    """Make the folder before allure-pytest does, to which a failure would be an internal error."""
     given = getattr(config.option, "allure_report_dir", None)
     if not given:
         return
-    config.option.allure_report_dir = None
-    if hasattr(config, "workerinput") or config.option.collectonly:
-        return
-    from reports.run.allure_run import AllureRun
+    if hasattr(config, "workerinput"):
+        # The controlling process has emptied it. A worker that replaces a crashed one must not.
+        config.option.clean_alluredir = False
+    folder = Path(given).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        config.option.allure_report_dir = None
+        reason = exc.strerror or exc
+        config.stash[FAILURE] = f"The Allure results were not written: {folder}: {reason}"
 
-    folder: Path = config.invocation_params.dir / given
-    config.pluginmanager.register(AllureRun(config, folder), "veza-allure")
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Put our writer in the place of allure-pytest's."""
+    if getattr(session.config.option, "allure_report_dir", None):
+        from reports.run.allure_writer import register
+
+        register(session.config)
+
+
+def pytest_check_report(config: pytest.Config) -> str | None:
+    return config.stash.get(FAILURE, None)

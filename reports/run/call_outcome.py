@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -13,8 +14,17 @@ from reports.run.collector import sentence_of
 if TYPE_CHECKING:
     from core.secrets import Redactor
 
-PROPERTY = "veza_outcome"
-"""The user property that carries an outcome: a JSON string, fit for xdist and for JUnit."""
+ATTRIBUTE = "check_outcome"
+"""The attribute of a pytest report that carries an outcome: a JSON string, fit for xdist.
+
+Not a user property: those end up in JUnit's XML.
+"""
+
+
+def read_outcome(report: pytest.TestReport) -> Outcome | None:
+    """Return the outcome that a pytest report settles, or None if it settles none."""
+    text = getattr(report, ATTRIBUTE, None)
+    return Outcome.from_json(text) if text else None
 
 
 def outcome_of(
@@ -47,7 +57,12 @@ def outcome_of(
         seconds=round(seconds, 4),
         process=os.environ.get("PYTEST_XDIST_WORKER", ""),
     )
-    return redact.within(outcome)
+    return redacted(outcome, redact)
+
+
+def redacted(outcome: Outcome, redact: Redactor) -> Outcome:
+    """Return an outcome without secrets; its check and status are ours and stay as they are."""
+    return replace(redact.within(outcome), check=outcome.check, status=outcome.status)
 
 
 def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[Status, str]:

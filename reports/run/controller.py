@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.files import FileError, write_file
-from core.outcome import Outcome
 from core.secrets import Redactor
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report_json import to_json
 from reports.run.artifacts import write_artifacts
-from reports.run.call_outcome import PROPERTY
+from reports.run.call_outcome import read_outcome, redacted
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import bundle_for
@@ -25,7 +24,6 @@ from reports.run.runbook_choice import bundle_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
 
@@ -37,7 +35,6 @@ class Controller:
         self._collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self._bundle: RunbookBundle | None = None
         self._report: Report | None = None
         self._baseline: Report | None = None
         self._decision = ""
@@ -76,7 +73,7 @@ class Controller:
         if self._config.option.collectonly:
             return
         # Read now: a document that does not fit is a usage error, not a failure at the end.
-        self._bundle = self._bundle or bundle_for(self._config, nodeids[0] if nodeids else None)
+        bundle_for(self._config, nodeids[0] if nodeids else None)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -87,9 +84,9 @@ class Controller:
         if report.when not in ("setup", "call", "teardown"):
             # xdist's own report of a crashed worker; its sentence is the last line.
             self._collector.crash(report.nodeid, report.longreprtext.strip().splitlines()[-1])
-        for name, value in report.user_properties[-1:]:
-            if name == PROPERTY:
-                self._collector.add(Outcome.from_json(str(value)))
+        outcome = read_outcome(report)
+        if outcome:
+            self._collector.add(outcome)
 
     def pytest_internalerror(self, excrepr: object) -> None:
         last = str(excrepr).strip().splitlines()[-1:]
@@ -119,23 +116,21 @@ class Controller:
             write_file(self._path / "report.json", to_json(report))
         except FileError as exc:
             self._unwritten = str(exc)
-        left = write_artifacts(self._path, report, self._read_bundle())
-        failures = self._config.hook.pytest_check_report(config=self._config, report=report)
-        self._below = (*left.afterwards, *left.notes, *failures)
-
-    def _read_bundle(self) -> RunbookBundle:
-        self._bundle = self._bundle or bundle_for(self._config, None)
-        return self._bundle
+        artifacts = write_artifacts(self._path, report, bundle_for(self._config, None))
+        lines = self._config.hook.pytest_check_report(
+            config=self._config, report=report, nodeids=self._collector.selected
+        )
+        self._below = (*artifacts.afterwards, *artifacts.notes, *lines)
 
     def _build_report(self, reason: str) -> Report:
-        hook, bundle = self._config.hook, self._read_bundle()
+        hook, bundle = self._config.hook, bundle_for(self._config, None)
         # Everything is redacted before it goes into the report.
         redact = Redactor(hook.pytest_check_secrets(config=self._config))
         target = redact.within(hook.pytest_check_target(config=self._config))
         given = self._config.getoption("runbook_doc") or target.runbook_document
         target = replace(target, runbook_document=bundle.document.path if given else None)
         return build_report(
-            [redact.within(outcome) for outcome in self._collector.outcomes(reason)],
+            [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)],
             [redact.text(problem) for problem in self._collector.problems],
             target,
             bundle,

@@ -33,6 +33,11 @@ def pytest_check_secrets(config: pytest.Config) -> Sequence[str]:
 
 
 @pytest.hookspec
-def pytest_check_report(config: pytest.Config, report: Report) -> str | None:
-    """Write the report of a run that is over; return a sentence if that failed."""
+def pytest_check_report(
+    config: pytest.Config, report: Report, nodeids: Sequence[str]
+) -> str | None:
+    """Use the report of a run that is over; return a line to print below it, or None.
+
+    `nodeids` are the selected checks.
+    """
     raise NotImplementedError

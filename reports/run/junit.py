@@ -1,197 +1,138 @@
-"""pytest's own junit.xml, with what each check means and what the run found out."""
+"""`--junitxml`: add the checks' meaning and the verdict to pytest's own JUnit XML."""
 
 from __future__ import annotations
 
-import json
-import xml.etree.ElementTree as ET
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.junitxml import LogXML, xml_key
 
-from core.files import FileError, write_file
-from core.text import clean
-from reports.model.attribution import attribute, reason
-from reports.run.call_outcome import PROPERTY
+# pytest has no public name for it. Its own fixture for the suite's properties, which does not work
+# under xdist, finds the writer in the same way.
+from _pytest.junitxml import xml_key
+
+from core.outcome import Outcome, check_id
+from reports.model.attribution import attribute
+from reports.model.report import place_results, titles_of
+from reports.run.call_outcome import read_outcome
+from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from reports.model.report import Report, Result
+    from _pytest.junitxml import LogXML
 
-DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
-MASK = "***"
+    from reports.model.report import Report, Result, VerificationTitle
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Put our writer in the place of pytest's; without --junitxml there is none."""
+    """Watch pytest's writer; without --junitxml, and in an xdist worker, there is none."""
     log = config.stash.get(xml_key, None)
-    if log is None:
-        return
-    config.pluginmanager.unregister(log)
-    config.stash[xml_key] = JUnit(config, log)
-    config.pluginmanager.register(config.stash[xml_key], "veza-junit")
+    if log is not None:
+        config.pluginmanager.register(JUnit(config, log), "veza-junit")
 
 
-class JUnit(LogXML):
-    """pytest's own, written when the report is there, or at the end of a run that has none.
-
-    pytest's writes in the middle of the run's end, and stops it with a traceback where the file
-    cannot be written: there would be no verdict.
-    """
+class JUnit:
+    """Adds properties to pytest's JUnit XML, and to checks that never ran a test case."""
 
     def __init__(self, config: pytest.Config, log: LogXML) -> None:
-        super().__init__(
-            log.logfile,
-            log.prefix,
-            log.suite_name,
-            log.logging,
-            log.report_duration,
-            log.family,
-            log.log_passing_tests,
-        )
         self._config = config
-        self._path = Path(self.logfile)
-        self._written = False
+        self._log = log
+        self._last: dict[str, pytest.TestReport] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._failure = ""
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_check_report(self, report: Report) -> str | None:
-        """Write the file; return a sentence where it cannot be written."""
-        return self._write(report)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add the check's properties to each of its reports, of which pytest takes the last."""
+        self._last[report.nodeid] = report
+        outcome = read_outcome(report) or self._outcomes.get(report.nodeid)
+        if outcome:
+            self._outcomes[report.nodeid] = outcome
+            bundle = bundle_for(self._config, report.nodeid)
+            (result,) = place_results([outcome], bundle.evidence)
+            report.user_properties += properties_of(result, titles_of(bundle.document))
+
+    def pytest_check_report(self, report: Report, nodeids: Sequence[str]) -> None:
+        """Add what is known only at the end of the run."""
+        for name, value in suite_properties(report):
+            self._log.add_global_property(name, value)
+        places = {check_id(nodeid): nodeid for nodeid in nodeids}
+        for result in report.results:
+            if result.outcome.status == "missing":
+                self._add_missing(places[result.outcome.check], result, report)
+
+    def _add_missing(self, nodeid: str, result: Result, report: Report) -> None:
+        """Give a check that never reported a test case with an error: its silence is not health."""
+        last = self._last.get(nodeid)
+        if last is None or last.when in ("setup", "call", "teardown"):
+            path, _, name = nodeid.partition("::")
+            # The writer knows a test case by its node id and its xdist worker.
+            node = getattr(last, "node", None)
+            last = pytest.TestReport(
+                nodeid, (path, None, name), {}, "failed", result.outcome.seen, "setup", node=node
+            )
+            self._log.pytest_runtest_logreport(last)
+        # Else xdist has reported the crash, without properties.
+        case = self._log.node_reporter(last)
+        for name, value in properties_of(result, report.verifications):
+            case.add_property(name, value)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Generator[None]:  # type: ignore[override]
-        """Write what pytest would, for a run that ends without a report."""
+    def pytest_sessionfinish(self) -> Generator[None]:
+        """Have the file written when the report is there, whatever becomes of the writing.
+
+        pytest writes it before that, and an error of its would cost the verdict and leave fixtures
+        and worker processes open.
+        """
+        path, self._log.logfile = self._log.logfile, os.devnull
         try:
             return (yield)
         finally:
-            if not self._written:
-                self._write(None)
+            self._log.logfile = path
+            try:
+                self._log.pytest_sessionfinish()
+            except OSError as exc:
+                self._failure = f"The JUnit file was not written: {path}: {exc.strerror or exc}"
 
-    def _write(self, report: Report | None) -> str | None:
-        self._written = True
-        secrets = self._config.hook.pytest_check_secrets(config=self._config) or ()
-        try:
-            write_file(self._path, annotate(self._text(), report, secrets))
-        except (FileError, OSError) as exc:
-            return f"The JUnit file was not written: {exc}"
-        return None
-
-    def _text(self) -> str:
-        """Return what pytest would have written."""
-        part = self._path.with_name(f".{self._path.name}.part")
-        self.logfile = str(part)
-        try:
-            super().pytest_sessionfinish()
-            return part.read_text(encoding="utf-8")
-        finally:
-            part.unlink(missing_ok=True)
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._failure:
+            terminalreporter.write_line(self._failure)
 
 
-def annotate(text: str, report: Report | None, secrets: Sequence[str] = ()) -> str:
-    """Return pytest's JUnit XML with the report in it as properties, and without `secrets`.
-
-    Each test case says its check, verification, role and status, and one that does not hold what
-    it counts for; the suite says the verdict. A check that never ran gets a test case with an
-    error: who reads the file must not take its silence for health.
-    """
-    root = ET.fromstring(text)  # noqa: S314 - it reads what pytest has just written
-    cases = [(case, _check_of(case)) for case in root.iter("testcase")]
-    if report:
-        results = {result.outcome.check: result for result in report.results}
-        for case, check in cases:
-            if check in results:
-                _tell_case(case, results[check], report)
-        for suite in root.iter("testsuite"):
-            _tell_suite(suite, report)
-            _add_silent(suite, report, {check for _, check in cases})
-    for element in root.iter():
-        _redact(element, secrets)
-    return DECLARATION + ET.tostring(root, encoding="unicode") + "\n"
+def properties_of(
+    result: Result, verifications: Sequence[VerificationTitle]
+) -> list[tuple[str, str]]:
+    """Return the properties of a check's test case."""
+    title = next((v.title for v in verifications if v.number == result.verification), "")
+    return [
+        ("check", result.outcome.check),
+        ("verification", f"{result.verification} {title}".strip()),
+        ("role", result.role),
+        ("component", result.component),
+        ("status", result.outcome.status),
+    ]
 
 
-def _check_of(case: ET.Element) -> str:
-    """Return a test case's check; the outcome that it carries is taken out of it."""
-    module = case.get("classname", "").rpartition(".")[2].removeprefix("test_")
-    check = f"{module}/{case.get('name', '').removeprefix('test_')}"
-    for properties in case.findall("properties"):
-        for one in [p for p in properties if p.get("name") == PROPERTY]:
-            # A worker process that crashed has left none: then the names must do.
-            check = str(json.loads(one.get("value", "{}")).get("check", check))
-            properties.remove(one)
-        if not len(properties):
-            case.remove(properties)
-    return check
-
-
-def _tell_case(case: ET.Element, result: Result, report: Report) -> None:
-    outcome, attribution = result.outcome, attribute(result, report.diagnosis)
-    properties = case.find("properties")
-    if properties is None:
-        properties = ET.Element("properties")
-        case.insert(0, properties)
-    _tell(properties, "check", outcome.check)
-    _tell(properties, "verification", _verification(result, report))
-    _tell(properties, "role", result.role)
-    _tell(properties, "component", result.component)
-    _tell(properties, "status", outcome.status)
-    if attribution:
-        _tell(properties, "category", attribution.category)
-        if attribution.cause:
-            _tell(properties, "hypothesis", attribution.cause.id)
-            _tell(properties, "hypothesis_probability", f"{attribution.cause.probability:.4f}")
-    # pytest's own message calls whatever could not look "failed on setup".
-    for error in case.findall("error"):
-        error.set("message", reason(outcome)[0])
-
-
-def _tell_suite(suite: ET.Element, report: Report) -> None:
-    properties = ET.Element("properties")
-    suite.insert(0, properties)
-    _tell(properties, "target", report.target.name)
-    _tell(properties, "environment", report.target.environment)
-    _tell(properties, "runbook", report.runbook)
-    _tell(properties, "started", report.started)
-    _tell(properties, "state", report.state)
-    _tell(properties, "verdict", report.headline)
-    _tell(properties, "certainty", report.diagnosis.certainty)
-    if report.diagnosis.certainty == "none":
-        return
-    first = report.diagnosis.hypotheses[0]
-    _tell(properties, "top_hypothesis", first.id)
-    for finding in report.diagnosis.hypotheses:
-        _tell(properties, f"probability.{finding.id}", f"{finding.probability:.4f}")
-
-
-def _add_silent(suite: ET.Element, report: Report, told: set[str]) -> None:
-    """Add a test case for each check that was selected and left none."""
-    silent = [r for r in report.results if r.outcome.check not in told]
-    first = suite.find("testcase")
-    package = first.get("classname", "").rpartition(".")[0] if first is not None else "checks"
-    for result in silent:
-        module, _, name = result.outcome.check.partition("/")
-        place = f"{package}.test_{module}"
-        case = ET.SubElement(suite, "testcase", classname=place, name=f"test_{name}", time="0.000")
-        ET.SubElement(case, "error", message="")
-        _tell_case(case, result, report)
-    for count in ("tests", "errors"):
-        suite.set(count, str(int(suite.get(count, "0")) + len(silent)))
-
-
-def _verification(result: Result, report: Report) -> str:
-    titles = {step.number: step.title for step in report.verifications}
-    return f"{result.verification} {titles.get(result.verification, '')}".strip()
-
-
-def _tell(properties: ET.Element, name: str, value: str) -> None:
-    # Control characters have no place in XML, not even escaped.
-    ET.SubElement(properties, "property", name=name, value=clean(value))
-
-
-def _redact(element: ET.Element, secrets: Sequence[str]) -> None:
-    for secret in secrets:
-        element.text = (element.text or "").replace(secret, MASK) or None
-        for name, value in element.attrib.items():
-            element.set(name, value.replace(secret, MASK))
+def suite_properties(report: Report) -> list[tuple[str, str]]:
+    """Return the properties of the test suite: the verdict, and what explains each failure."""
+    diagnosis = report.diagnosis
+    found = [
+        ("target", report.target.name),
+        ("environment", report.target.environment),
+        ("runbook", report.runbook),
+        ("started", report.started),
+        ("state", report.state),
+        ("verdict", report.headline),
+        ("certainty", diagnosis.certainty),
+    ]
+    if diagnosis.certainty != "none":
+        found.append(("top_hypothesis", diagnosis.hypotheses[0].id))
+        found += [(f"probability.{h.id}", f"{h.probability:.4f}") for h in diagnosis.hypotheses]
+    for result in report.results:
+        attribution = attribute(result, diagnosis)
+        if attribution and attribution.cause:
+            found.append((f"hypothesis.{result.outcome.check}", attribution.cause.id))
+    return found

@@ -9,7 +9,7 @@ import pytest
 from core.outcome import check_id
 from core.secrets import Redactor
 from reports.run import hooks
-from reports.run.call_outcome import PROPERTY, outcome_of
+from reports.run.call_outcome import ATTRIBUTE, outcome_of
 from reports.run.controller import Controller
 from reports.run.runbook_choice import evidence_for
 
@@ -71,20 +71,30 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Redact the error of a module that cannot be collected."""
+    report = yield
+    if report.failed:
+        config = collector.config
+        redact = Redactor(config.hook.pytest_check_secrets(config=config))
+        report.longrepr = redact.whole(report.longreprtext)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the check's outcome on its report, as one JSON string."""
+    """Put the check's outcome on its report, and redact the report."""
     report = yield
     if call.when == "setup":
         item.stash[SETUP_SECONDS] = call.duration
     redact = Redactor(item.config.hook.pytest_check_secrets(config=item.config))
     outcome = outcome_of(item, call, report, item.stash[SETUP_SECONDS], redact)
     if outcome:
-        # On both: the item's are copied into later reports, and JUnit takes the last.
-        carried = (PROPERTY, outcome.to_json())
-        item.user_properties.append(carried)
-        report.user_properties.append(carried)
+        setattr(report, ATTRIBUTE, outcome.to_json())
         if outcome.status in ("unreachable", "error"):
             # pytest counts a failed setup as an error, not as a failure.
             report.when = "setup"
@@ -92,4 +102,8 @@ def pytest_runtest_makereport(
             report.longrepr = f"{outcome.expected} {outcome.seen}"
         elif report.failed:
             report.longrepr = redact.text(report.longreprtext)
+        elif isinstance(report.longrepr, tuple):
+            path, line, reason = report.longrepr
+            report.longrepr = (path, line, redact.text(reason))
+    report.sections = [(name, redact.whole(text)) for name, text in report.sections]
     return report

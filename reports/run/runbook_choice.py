@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from reports.diagnosis.evidence import Evidence
     from reports.model.bundle import RunbookBundle
 
+BUNDLE = pytest.StashKey["RunbookBundle"]()
 EVIDENCE = pytest.StashKey["Evidence"]()
 FOLDER = pytest.StashKey[Path]()
 
@@ -39,8 +40,10 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
 def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     """Return the run's runbook: its evidence, and its prose from --runbook-doc where given.
 
-    Raises pytest.UsageError for a document that does not fit.
+    It is read once. Raises pytest.UsageError for a document that does not fit.
     """
+    if BUNDLE in config.stash:
+        return config.stash[BUNDLE]
     from reports.model.bundle import load_bundle
     from reports.runbook.document import RunbookError
 
@@ -49,9 +52,10 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     given = config.getoption("runbook_doc") or target.runbook_document
     path = config.invocation_params.dir / given if given else config.stash[FOLDER] / "runbook.md"
     try:
-        return load_bundle(path, evidence)
+        config.stash[BUNDLE] = load_bundle(path, evidence)
     except RunbookError as exc:
         raise pytest.UsageError(str(exc)) from exc
+    return config.stash[BUNDLE]
 
 
 def _folder(config: pytest.Config, nodeid: str | None) -> Path:

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reports.model.attribution import ERROR, NOT_RUN, UNREACHABLE
-from reports.render.allure_about import executor, old_categories, properties, source_address
-from reports.render.allure_files import full_name_of, history_id
-from reports.run.allure_run import clean, write_all
+from reports.render.allure import executor, old_categories, properties, source_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.suite import Run
 
@@ -68,6 +65,85 @@ def test_backlog_is_bounded(host):
 
 def test_queue_has_a_consumer():
     """The queue is consumed."""
+
+def test_broker_is_reachable():
+    """The broker answers."""
+'''
+"""Of four checks, xdist gives the first two to one worker: the second crashes it."""
+
+CASES = '''
+import pytest
+
+@pytest.mark.parametrize("host", ["a", "b"])
+def test_queue_exists(host):
+    """The queue exists."""
+'''
+
+OWN = '''
+import allure
+
+def test_queue_exists(tmp_path):
+    """The queue exists."""
+    file = tmp_path / "answer.txt"
+    file.write_text("swordfish in a file")
+    allure.dynamic.label("owner", "swordfish")
+    allure.dynamic.link("https://example/swordfish", name="swordfish")
+    with allure.step("log in with swordfish"):
+        allure.attach("swordfish in a text", "answer of swordfish", allure.attachment_type.TEXT)
+        allure.attach.file(file, "file of swordfish", allure.attachment_type.TEXT)
+        allure.attach(bytes([255, 254]), "picture", allure.attachment_type.PNG)
+'''
+
+REMOVED = '''
+import pathlib
+import shutil
+
+def test_queue_exists():
+    """The queue exists."""
+    for folder in pathlib.Path().glob("allure-*"):
+        shutil.rmtree(folder)
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    assert not "consumers", "0 consumers"
+'''
+
+MOVED = '''
+import pathlib
+
+def test_queue_exists():
+    """The queue exists."""
+    for folder in pathlib.Path().glob("allure-*"):
+        folder.rename(f"away-{folder}")
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    for folder in pathlib.Path().glob("away-*"):
+        folder.rename(str(folder).removeprefix("away-"))
+'''
+
+INTERRUPTED = '''
+import json
+import pathlib
+
+def test_queue_exists():
+    """The queue exists."""
+    # As a worker process does that goes on when its controlling process has ended.
+    late = {
+        "uuid": "late",
+        "status": "passed",
+        "historyId": "late",
+        "labels": [{"name": "check", "value": "queue/queue_has_a_consumer"}],
+        "parameters": [{"name": "target", "value": "made-up"}],
+    }
+    pathlib.Path("allure-n0", "late-result.json").write_text(json.dumps(late))
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    raise KeyboardInterrupt
+
+def test_broker_is_reachable():
+    """The broker answers."""
 '''
 
 STATUSES = {
@@ -99,7 +175,7 @@ def results(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callab
         folder = pytester.path / name
         if (body, *args) not in _FILES:
             found = folder.iterdir() if folder.is_dir() else ()
-            _FILES[(body, *args)] = {path.name: path.read_text() for path in found}
+            _FILES[(body, *args)] = {path.name: path.read_text(errors="replace") for path in found}
         return Results(done, _FILES[(body, *args)])
 
     return run
@@ -121,6 +197,7 @@ class Results:
         """The results by check; a check with two of them fails the test."""
         found = self.all("-result.json")
         assert found, self.run.text + self.run.errors
+        assert len({result["historyId"] for result in found}) == len(found)
         named = {label(result, "check"): result for result in found}
         assert len(named) == len(found)
         return named
@@ -191,8 +268,11 @@ def test_what_was_seen_is_attached(results: Callable[..., Results], processes: s
     consumer = found.by_check["queue/queue_has_a_consumer"]
     (step,) = consumer["steps"]
     assert step["name"] == "made.up: what was seen"
-    assert json.loads(found.files[step["attachments"][0]["source"]]) == {"depth": 3}
-    verdict = found.files[consumer["attachments"][0]["source"]]
+    observation = json.loads(found.files[step["attachments"][0]["source"]])
+    assert observation == {"seen": "what was seen", "data": {"depth": 3}}
+    sources = {one["name"]: one["source"] for one in consumer["attachments"]}
+    assert sources.keys() == {"stdout", "Verdict"}
+    verdict = found.files[sources["Verdict"]]
     assert found.run.report is not None
     assert found.run.report["headline"][:60] in " ".join(verdict.split())
     named = re.findall(r'"source": "([^"]+)"', "".join(found.files.values()))
@@ -229,20 +309,49 @@ def test_no_secret_is_in_any_file(results: Callable[..., Results], processes: st
     assert [name for name, text in found.files.items() if "swordfish" in text] == []
 
 
+def test_what_a_check_attaches_itself_is_kept_and_redacted(
+    results: Callable[..., Results],
+) -> None:
+    """A check that uses Allure's own functions finds its steps and files there, without secrets."""
+    found = results(OWN, "-n0")
+    first, second = found.by_check["queue/queue_exists"]["steps"]
+    assert (first["name"], second["name"]) == ("log in with ***", "made.up: what was seen")
+    assert {one["name"] for one in first["attachments"]} == {
+        "answer of ***",
+        "file of ***",
+        "picture",
+    }
+    texts = {found.files[one["source"]] for one in first["attachments"][:2]}
+    assert texts == {"*** in a text", "*** in a file"}
+    assert "swordfish" not in "".join(found.files.values())
+
+
 def test_a_crashed_worker_loses_nothing(results: Callable[..., Results]) -> None:
-    """After a crash every check has its result, also with --clean-alluredir."""
+    """After a crash every check has its result, and the worker that follows empties nothing."""
     found = results(CRASH, "-n2", "--clean-alluredir")
     statuses = {check: one["status"] for check, one in found.by_check.items()}
     assert statuses == {
         "queue/queue_exists": "passed",
         "queue/backlog_is_bounded[a]": "broken",
         "queue/queue_has_a_consumer": "passed",
+        "queue/broker_is_reachable": "passed",
     }
+    assert label(found.by_check["queue/queue_exists"], "framework") == "pytest"
     assert found.category("queue/backlog_is_bounded[a]") == (NOT_RUN, NOT_RUN)
     crashed = found.by_check["queue/backlog_is_bounded[a]"]
     assert crashed["name"] == "The backlog is bounded."
     assert "crashed" in crashed["statusDetails"]["message"]
     assert {"name": "case", "value": "a"} in crashed["parameters"]
+
+
+def test_an_interrupted_check_is_no_pass(results: Callable[..., Results]) -> None:
+    """What was running when the run ended, and what was still to run, are broken."""
+    found = results(INTERRUPTED, "-n0")
+    assert {check: one["status"] for check, one in found.by_check.items()} == {
+        "queue/queue_exists": "passed",
+        "queue/queue_has_a_consumer": "broken",
+        "queue/broker_is_reachable": "broken",
+    }
 
 
 def test_a_check_keeps_its_history(results: Callable[..., Results]) -> None:
@@ -255,13 +364,16 @@ def test_a_check_keeps_its_history(results: Callable[..., Results]) -> None:
     assert one["queue/queue_exists"]["fullName"] == name
 
 
-def test_targets_and_cases_have_histories_of_their_own() -> None:
+def test_targets_and_cases_have_histories_of_their_own(
+    results: Callable[..., Results], pytester: pytest.Pytester
+) -> None:
     """A check's results on two targets, or of two cases, are not each other's past."""
-    nodeid = "checks/upload_stuck/test_hosts.py::test_host_is_reachable[ssh://a]"
-    name = full_name_of(nodeid, "")
-    assert name == "checks.upload_stuck.test_hosts#test_host_is_reachable"
-    cases = [{"target": t, "case": c} for t in ("live", "staging") for c in ("a", "b")]
-    assert len({history_id(name, case) for case in cases}) == 4
+    here = results(CASES, "-n0").by_check
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text(conftest.read_text().replace("made-up", "elsewhere"))
+    there = results(CASES, "-n0", "--clean-alluredir").by_check
+    ids = [result["historyId"] for found in (here, there) for result in found.values()]
+    assert len(set(ids)) == 4
 
 
 def test_the_run_says_what_it_looked_at(results: Callable[..., Results]) -> None:
@@ -278,8 +390,8 @@ def test_the_run_says_what_it_looked_at(results: Callable[..., Results]) -> None
 
 def test_a_properties_file_is_escaped() -> None:
     """Nothing in a value begins a line, a key or an escape of its own; all of it is ASCII."""
-    text = properties({"a b": "C:\\x\nState=healthy", "é": "a😀"})
-    assert text == "a\\ b=C:\\\\x State=healthy\n\\u00e9=a\\ud83d\\ude00\n"
+    text = properties({"Verdict": "C:\\x\nState=healthy", "Target": "é😀"})
+    assert text == "Verdict=C:\\\\x\\nState=healthy\nTarget=\\u00e9\\ud83d\\ude00\n"
 
 
 def test_the_executor_is_the_ci_system() -> None:
@@ -293,11 +405,11 @@ def test_the_executor_is_the_ci_system() -> None:
         "GITHUB_SHA": "abc",
         "GITHUB_WORKFLOW": "checks",
     }
-    found = executor("checks", environ)
+    found = executor(environ)
     assert found["buildUrl"] == "https://github.com/veza/ops/actions/runs/99"
     assert found["buildOrder"] == 17
-    assert "buildOrder" not in executor("checks", environ | {"GITHUB_RUN_NUMBER": "x"})
-    assert executor("checks", {})["type"] == "local"
+    assert "buildOrder" not in executor(environ | {"GITHUB_RUN_NUMBER": "x"})
+    assert executor({})["type"] == "local"
     assert source_address("a.md", environ) == "https://github.com/veza/ops/blob/abc/a.md"
     assert source_address("a.md", {}) == ""
 
@@ -319,6 +431,7 @@ def test_results_that_cannot_be_written_cost_no_verdict(
     with pytest.raises(NotADirectoryError):
         list(pytester.path.joinpath("allure").iterdir())
     run = results(BODY, "-n2", "--alluredir=allure/within").run
+    assert "Traceback" not in run.text + run.errors
     assert "The Allure results were not written: " in run.text
     assert "Not a directory" in run.text
     assert "At risk: " in run.text
@@ -326,21 +439,27 @@ def test_results_that_cannot_be_written_cost_no_verdict(
     assert run.state == "at risk"
 
 
-def test_a_folder_that_is_full_keeps_no_half(tmp_path: Path) -> None:
-    """What was begun is removed where a file cannot be written."""
-    with pytest.raises(OSError, match="too long"):
-        write_all(tmp_path, {"a-result.json": "{}", "b" * 300: "{}"})
-    assert list(tmp_path.iterdir()) == []
+@processes
+def test_a_folder_that_goes_away_costs_no_verdict(
+    results: Callable[..., Results], processes: str
+) -> None:
+    """What cannot be written while the checks run is one sentence at the end, too."""
+    run = results(REMOVED, processes).run
+    assert run.text.count("The Allure results were not written: ") == 1
+    assert "Traceback" not in run.text + run.errors
+    assert run.statuses == {"queue/queue_exists": "passed", "queue/queue_has_a_consumer": "failed"}
+    assert run.status == 1
 
 
-def test_cleaning_removes_what_is_allures(tmp_path: Path) -> None:
-    """--clean-alluredir leaves alone what somebody else keeps in the folder."""
-    names = ["1-result.json", "2-attachment.txt", "3-container.json", "executor.json", "thesis.txt"]
-    for name in names:
-        (tmp_path / name).touch()
-    (tmp_path / "history").mkdir()
-    clean(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"thesis.txt", "history"}
+@pytest.mark.parametrize("processes", [["-n0"], ["-n2", "--dist=loadfile"]])
+def test_a_refused_file_is_told_and_made_up_for(
+    results: Callable[..., Results], processes: list[str]
+) -> None:
+    """A result that could not be written is written at the end, and a sentence says so."""
+    found = results(MOVED, *processes)
+    assert found.by_check.keys() == {"queue/queue_exists", "queue/queue_has_a_consumer"}
+    assert found.run.text.count("The Allure results were not written: ") == 1
+    assert found.run.status == 0
 
 
 LAZY = '''
@@ -348,7 +467,7 @@ import sys
 
 def test_queue_exists():
     """The queue exists."""
-    assert not [name for name in sys.modules if name.startswith("reports.render.allure_")]
+    assert not {"reports.run.allure_writer", "reports.render.allure"} & sys.modules.keys()
 '''
 
 

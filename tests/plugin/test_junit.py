@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     from tests.suite import Run
 
+INTERRUPTED = '''
+def test_broker_is_reachable():
+    """The broker answers."""
+    raise KeyboardInterrupt
+'''
+
 STOPS = '''
 def test_broker_is_reachable(request):
     """The broker answers."""
@@ -65,7 +71,6 @@ def junit(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callable
             path = pytester.path / "junit.xml"
             assert path.exists(), done.text + done.errors
             _TEXTS[(body, *args)] = path.read_text(encoding="utf-8")
-            assert [p.name for p in pytester.path.glob(".junit*")] == []
         return File(done, _TEXTS[(body, *args)])
 
     return run
@@ -80,21 +85,18 @@ def test_a_case_says_what_its_check_means(junit: Callable[..., File], processes:
     assert found["verification"] == "4 The queue"
     assert found["role"] == "cause"
     assert found["status"] == "passed"
-    assert "category" not in found
     assert file.properties("test_broker_is_reachable")["status"] == "unreachable"
     assert "veza_outcome" not in file.text
 
 
 @processes
 def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: str) -> None:
-    """A failed check has the hypothesis that explains it, the suite the verdict and the ranking."""
+    """The suite has the verdict, the ranking, and the hypothesis that explains each failure."""
     file = junit(BODY, processes)
     assert file.run.report is not None
     first = file.run.report["diagnosis"]["hypotheses"][0]
-    found = file.properties("test_queue_has_a_consumer")
-    assert found["hypothesis"] == first["id"]
-    assert found["category"] == first["title"]
     verdict = file.verdict
+    assert verdict["hypothesis.queue/queue_has_a_consumer"] == first["id"]
     assert verdict["state"] == "at risk"
     assert verdict["verdict"] == file.run.report["headline"]
     assert verdict["top_hypothesis"] == first["id"]
@@ -102,11 +104,12 @@ def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: s
 
 
 @processes
-def test_an_error_is_told_as_a_sentence(junit: Callable[..., File], processes: str) -> None:
-    """What could not look is an error with the reason as its message."""
+def test_an_unreachable_check_is_an_error(junit: Callable[..., File], processes: str) -> None:
+    """It has an error, not a failure, with the reason in one sentence."""
     case = junit(BODY, processes).cases["test_backlog_is_bounded"]
     (error,) = case.findall("error")
-    assert error.get("message") == "the database password *** was refused"
+    assert error.text == "The backlog is bounded. the database password *** was refused"
+    assert case.findall("failure") == []
 
 
 @processes
@@ -115,6 +118,13 @@ def test_no_secret_is_in_the_file(junit: Callable[..., File], processes: str) ->
     file = junit(BODY, processes, "-o", "junit_logging=all", "--tb=long")
     assert "swordfish" not in file.text
     assert "*** on the output" in file.text
+
+
+def test_a_broken_module_tells_no_secret(junit: Callable[..., File]) -> None:
+    """A password in the error of a module that cannot be collected stays out."""
+    file = junit("raise RuntimeError('the password swordfish was refused')", "-n0")
+    assert "swordfish" not in file.text
+    assert "the password *** was refused" in file.text
 
 
 def test_a_crashed_worker_has_its_case(junit: Callable[..., File]) -> None:
@@ -135,12 +145,21 @@ def test_what_never_ran_is_an_error(junit: Callable[..., File]) -> None:
     assert (file.suite.get("tests"), file.suite.get("errors")) == ("2", "1")
 
 
+def test_an_interrupted_check_has_its_case(junit: Callable[..., File]) -> None:
+    """The check that was running when the run was interrupted has one test case, an error."""
+    file = junit(INTERRUPTED, "-n0")
+    assert list(file.cases) == ["test_broker_is_reachable"]
+    assert file.properties("test_broker_is_reachable")["status"] == "missing"
+    assert file.suite.get("errors") == "1"
+
+
+@processes
 def test_a_file_that_cannot_be_written_costs_no_verdict(
-    run_checks: Callable[..., Run], pytester: pytest.Pytester
+    run_checks: Callable[..., Run], pytester: pytest.Pytester, processes: str
 ) -> None:
     """A path that cannot be written is one sentence; verdict, report and exit status are there."""
     pytester.path.joinpath("taken").write_text("a file is in the way")
-    run = run_checks(BODY, "-p", "reports.run.junit", "--junitxml=taken/junit.xml")
+    run = run_checks(BODY, "-p", "reports.run.junit", "--junitxml=taken/junit.xml", processes)
     assert "The JUnit file was not written: " in run.text
     assert "Traceback" not in run.text + run.errors
     assert "At risk: " in run.text

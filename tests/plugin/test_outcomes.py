@@ -94,6 +94,28 @@ def test_no_traceback_and_no_secret(
     assert "Refused(" not in run.text
 
 
+@pytest.mark.parametrize("secret", ["queue", "passed"])
+def test_a_common_word_as_a_password_hides_no_check(
+    run_checks: Callable[..., Run], pytester: pytest.Pytester, secret: str
+) -> None:
+    """A password that is a part of a check's id or a status leaves both as they are."""
+    file = pytester.path / "conftest.py"
+    file.write_text(file.read_text().replace("swordfish", secret))
+    body = f'def test_queue_exists():\n    """It is there."""\n    # {secret}\n'
+    assert run_checks(body, "-n0").statuses == {"queue/queue_exists": "passed"}
+
+
+@processes
+def test_a_name_that_is_not_utf8_is_shown(
+    run_checks: Callable[..., Run], processes: tuple[str, ...]
+) -> None:
+    """A file name that Python could not decode has a replacement character in the report."""
+    body = "def test_queue_exists():\n    assert not 'x', 'file \\udcff is there'\n"
+    run = run_checks(body, *processes)
+    assert run.outcome("queue/queue_exists")["seen"] == "file \N{REPLACEMENT CHARACTER} is there"
+    assert run.status == 1
+
+
 @processes
 def test_a_broken_check_says_where(
     run_checks: Callable[..., Run], processes: tuple[str, ...]

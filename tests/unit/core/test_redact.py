@@ -42,3 +42,9 @@ def test_a_secret_in_a_line_of_a_log_is_starred(said: str, secret: str) -> None:
 def test_what_is_no_secret_stays(said: str) -> None:
     """Placeholders, plain sentences, ids and addresses are left as they are."""
     assert Redactor().text(said) == said
+
+
+@pytest.mark.parametrize("letter", ["a", "-"])
+def test_a_long_word_does_not_hold_up_a_run(letter: str) -> None:
+    """A word of 200,000 letters, such as an encoded file, is redacted before the test times out."""
+    assert Redactor().text(letter * 200_000).startswith(letter * 1_000)
