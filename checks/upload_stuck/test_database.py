@@ -13,6 +13,12 @@ def test_schema_is_as_expected(database):
     assert not schema.defects, schema
 
 
+def test_no_stuck_upload_is_partial(database, stuck):
+    """No sampled stuck upload stopped part-way, at a progress from 1 to 99 %."""
+    transfers = database.transfers(stuck)
+    assert not transfers.partial, transfers
+
+
 def test_stuck_uploads_have_a_job(database, received, limits):
     """Each sampled stuck upload that was received has a job."""
     jobs = database.jobs_of(received, limits.stuck_after)

@@ -15,6 +15,7 @@ from reports.diagnosis.next_check import choose_next_check
 from reports.diagnosis.result import (
     CERTAIN,
     LIKELY,
+    POSSIBLE,
     ComponentCoverage,
     Contribution,
     Coverage,
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 
     from reports.diagnosis.evidence import CheckRow, Evidence
     from reports.diagnosis.result import Certainty
+
+OWN_FACTOR = 2.0
+"""Evidence of its own speaks for a cause this many times as strongly as for any other."""
+
+RULED_OUT = 0.05
+"""The probability below which another cause no longer counts as a rival for a piece of evidence."""
+
+BEYOND_CHANCE = 10.0
+"""Evidence of its own is this many times likelier under the cause than with no cause at all."""
 
 MAX_CAUSES = 16
 """Beyond it the 2^n sets are no longer a matter of milliseconds; the model needs another method."""
@@ -92,7 +102,7 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
     inside_ids = tuple(cause.id for cause in chosen if not cause.outside)
     outside_ids = tuple(cause.id for cause in chosen if cause.outside)
     failures = [check for check, status in results if status == "failed"]
-    certainty = _certainty(evidence, hypotheses, outside, inside_ids, failures)
+    certainty = _certainty(evidence, hypotheses, outside, {*inside_ids, *outside_ids}, failures)
     return Diagnosis(
         hypotheses=hypotheses,
         outside=outside,
@@ -153,6 +163,12 @@ def _findings(
         for row in evidence.checks
         if not statuses.get(row.id, set()) & {"passed", "failed"}
     ]
+    failed = [item for item in seen if item.failed]
+    rivals = {
+        cause.id
+        for node, cause in enumerate(evidence.causes)
+        if probability(odds[node]) >= RULED_OUT
+    }
     return [
         Finding(
             id=cause.id,
@@ -165,9 +181,23 @@ def _findings(
             not_observed=tuple(
                 NotObserved(row.id, status) for row, status in silent if row.weight(cause.id)
             ),
+            own_evidence=any(_is_own(item.row, cause.id, rivals, evidence) for item in failed),
         )
         for node, cause in enumerate(evidence.causes)
     ]
+
+
+def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> bool:
+    """Return whether the failure of a check is evidence of this cause rather than of its rivals.
+
+    The signal, and every check of the component that the signal is about, says that something is
+    wrong and not what.
+    """
+    if row.component in evidence.signal_components:
+        return False
+    weight = row.weight(cause)
+    others = max((row.weight(other) for other in rivals - {cause}), default=0.0)
+    return weight >= max(OWN_FACTOR * others, BEYOND_CHANCE * row.leak) > 0
 
 
 def _silence(statuses: set[str]) -> str:
@@ -183,23 +213,29 @@ def _certainty(
     evidence: Evidence,
     hypotheses: tuple[Finding, ...],
     outside: tuple[Finding, ...],
-    chosen: tuple[str, ...],
+    chosen: set[str],
     failures: list[str],
 ) -> Certainty:
     if not failures:
         return "none"
-    first = hypotheses[0].probability
-    if first < LIKELY:
-        inside = {cause.id for cause in evidence.hypotheses}
+    named = [
+        finding
+        for finding in (*hypotheses, *outside)
+        if finding.id in chosen and finding.own_evidence and finding.probability >= LIKELY
+    ]
+    inside = [finding for finding in named if not finding.outside]
+    if not inside:
+        causes = {cause.id for cause in evidence.hypotheses}
         rows = [evidence.row(check) for check in failures]
-        explicable = any(row and inside & set(dict(row.explained_by)) for row in rows)
-        known = any(finding.probability >= LIKELY for finding in outside)
-        return "outside" if known or not explicable else "unclear"
-    weakest = min((f.probability for f in hypotheses if f.id in chosen), default=0.0)
-    rival = max((f.probability for f in hypotheses if f.id not in chosen), default=0.0)
-    if not chosen or rival * CLEAR_FACTOR > weakest:
+        explicable = any(row and causes & set(dict(row.explained_by)) for row in rows)
+        return "outside" if named or not explicable else "unclear"
+    weakest = min(finding.probability for finding in inside)
+    rival = max((f.probability for f in hypotheses if f not in inside), default=0.0)
+    if rival * CLEAR_FACTOR > weakest:
         return "unclear"
-    return "certain" if weakest >= CERTAIN else "likely"
+    others = [f for f in (*hypotheses, *outside) if f.probability >= POSSIBLE and f not in named]
+    certain = weakest >= CERTAIN and not others and chosen <= {finding.id for finding in named}
+    return "certain" if certain else "likely"
 
 
 def _unexplained(

@@ -97,6 +97,11 @@ class Evidence:
         """Every node: first the runbook's hypotheses, then the causes outside it."""
         return self.hypotheses + self.outside
 
+    @property
+    def signal_components(self) -> frozenset[str]:
+        """The components that the signal's own checks (verification 0) are about."""
+        return frozenset(row.component for row in self.checks if row.verification == 0)
+
     def row(self, check: str) -> CheckRow | None:
         """The row of a check id, with or without a parameter in brackets; None if it has none."""
         return self._by_id.get(base_id(check))

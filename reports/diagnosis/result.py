@@ -10,6 +10,9 @@ Certainty = Literal["certain", "likely", "unclear", "outside", "none"]
 CERTAIN = 0.9
 """The probability from which a cause is said to be certain."""
 
+POSSIBLE = 0.1
+"""The probability from which another cause is named as possible too."""
+
 LIKELY = 0.5
 """The probability from which a cause is held to be true."""
 
@@ -46,11 +49,12 @@ class Finding:
     supporting: tuple[Contribution, ...]
     against: tuple[Contribution, ...]
     not_observed: tuple[NotObserved, ...]
+    own_evidence: bool = True
 
 
 @dataclass(frozen=True)
 class Unexplained:
-    """A failure that no hypothesis held to be true explains; `outside` names the causes that do."""
+    """A failure that no accepted hypothesis explains; `outside` names the causes that do."""
 
     check: str
     component: str
@@ -86,19 +90,23 @@ class NextCheck:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The judgement. `hypotheses` and `outside` are sorted by probability, the likeliest first.
+    """The result. `hypotheses` and `outside` are sorted by probability, the likeliest first.
 
     `most_likely_set` and `most_likely_outside` are the parts, within and outside the runbook, of
     the one set of causes that is likeliest as a whole; `set_probability` is that set's. `certainty`
     says how to speak:
 
     none     nothing failed
-    outside  something failed, no hypothesis reaches 0.5, and a cause outside the runbook does, or
+    outside  something failed, no hypothesis is accepted, and a cause outside the runbook is, or
              nothing that failed has a hypothesis that explains it
-    certain  every hypothesis of the most likely set reaches 0.9, and no other comes within a
-             factor of two of the weakest of them
-    likely   as certain, but below 0.9
+    certain  every cause of the most likely set is accepted, their hypotheses reach 0.9, and no
+             other cause is possible
+    likely   a hypothesis is accepted, and no other comes within a factor of two of it
     unclear  anything else: something failed, and it is not known why
+
+    A cause is accepted if it belongs to the most likely set, reaches 0.5, and has evidence of its
+    own: a failed check that speaks for it at least twice as strongly as for any other cause that
+    is possible. Symptoms alone, which every cause brings about, name none.
     """
 
     hypotheses: tuple[Finding, ...]
@@ -122,6 +130,18 @@ class Diagnosis:
         if self.certainty in ("none", "unclear"):
             return ()
         ids = {*self.most_likely_set, *self.most_likely_outside}
-        if self.certainty == "outside":
-            ids = set(self.most_likely_outside)
-        return tuple(finding for finding in self.causes if finding.id in ids)
+        return tuple(
+            finding
+            for finding in self.causes
+            if finding.id in ids and finding.own_evidence and finding.probability >= LIKELY
+        )
+
+    @property
+    def also_possible(self) -> tuple[Finding, ...]:
+        """Return the other causes that are worth naming beside those that are accepted."""
+        accepted = self.accepted
+        return tuple(
+            finding
+            for finding in self.causes
+            if finding.probability >= POSSIBLE and accepted and finding not in accepted
+        )

@@ -67,17 +67,28 @@ def cause_sentence(diagnosis: Diagnosis) -> str:
     """
     if diagnosis.certainty == "none":
         return ""
+    outside = [finding.title for finding in diagnosis.accepted if finding.outside]
     if diagnosis.certainty == "outside":
-        titles = [finding.title for finding in diagnosis.accepted]
-        names = titles or sorted({failure.component for failure in diagnosis.unexplained})
-        return f"Outside this runbook: {listed([uncapitalized(name) for name in names])}."
+        names = outside or sorted({failure.component for failure in diagnosis.unexplained})
+        return f"{_outside(names)}{_also(diagnosis)}."
     if diagnosis.certainty == "unclear":
         named = [_with_probability(finding) for finding in suspects(diagnosis)]
         if not named:
             return "No hypothesis of the runbook explains it."
         return f"The cause is not clear: {listed(named, 'or')}."
     named = [_with_probability(finding) for finding in diagnosis.accepted if not finding.outside]
-    return f"Most likely: {listed(named)}."
+    beside = f" {_outside(outside)}." if outside else ""
+    return f"Most likely: {listed(named)}{_also(diagnosis)}.{beside}"
+
+
+def _outside(names: Sequence[str]) -> str:
+    return f"Outside this runbook: {listed([uncapitalized(name) for name in names])}"
+
+
+def _also(diagnosis: Diagnosis) -> str:
+    """Return "; also possible: ..." where another cause is worth naming."""
+    names = [_with_probability(finding) for finding in diagnosis.also_possible]
+    return f"; also possible: {listed(names, 'or')}" if names else ""
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:

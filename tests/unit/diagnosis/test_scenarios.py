@@ -63,8 +63,9 @@ NO_DATABASE = """
     upload_status/uploads_have_left_uploading progress_agrees_with_status api_agrees_with_database
     logs/upload_transitions_are_logged worker_activity_is_logged
     storage/stuck_files_exist stuck_files_are_readable stuck_files_are_whole
-    database/schema_is_as_expected stuck_uploads_have_a_job jobs_start_promptly jobs_finish_in_time
-    finished_jobs_updated_their_upload failed_jobs_recorded_an_error pending_jobs_are_in_the_queue
+    database/schema_is_as_expected no_stuck_upload_is_partial stuck_uploads_have_a_job
+    jobs_start_promptly jobs_finish_in_time finished_jobs_updated_their_upload
+    failed_jobs_recorded_an_error pending_jobs_are_in_the_queue
     no_lock_blocks_uploads
 """
 REACH = "upload_status/api_is_reachable queue/broker_is_reachable database/database_is_reachable"
@@ -360,7 +361,10 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
     ),
     "users gave up half-way": (
         "client",
-        "signal/no_upload_is_stuck upload_status/uploads_have_left_uploading",
+        (
+            "signal/no_upload_is_stuck upload_status/uploads_have_left_uploading"
+            " database/no_stuck_upload_is_partial"
+        ),
         "",
     ),
     "cut off": (

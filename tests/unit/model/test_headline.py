@@ -28,31 +28,31 @@ def headline(checks: list[str], skipped: int = 0) -> str:
 @pytest.mark.parametrize(
     ("checks", "skipped", "said"),
     [
-        (PLAIN, 0, "Healthy: all 52 checks passed."),
-        (ALL, 0, "Healthy: all 57 checks passed."),
-        (PLAIN, 1, "Healthy: 51 of 52 checks passed, 1 was skipped."),
-        (PLAIN, 51, "Healthy: 1 of 52 checks passed, 51 were skipped."),
+        (PLAIN, 0, "Healthy: all 53 checks passed."),
+        (ALL, 0, "Healthy: all 58 checks passed."),
+        (PLAIN, 1, "Healthy: 52 of 53 checks passed, 1 was skipped."),
+        (PLAIN, 52, "Healthy: 1 of 53 checks passed, 52 were skipped."),
         (
             [c for c in ALL if c.startswith("storage/")],
             0,
-            f"{NARROW}7 of 52 checks were selected and passed.",
+            f"{NARROW}7 of 53 checks were selected and passed.",
         ),
         (
             [STORAGE],
             0,
-            f"{NARROW}1 of 52 checks was selected and passed.",
+            f"{NARROW}1 of 53 checks was selected and passed.",
         ),
         (
             [c for c in ALL if c.startswith("storage/")],
             6,
-            f"{NARROW}7 of 52 checks were selected; 1 passed, 6 were skipped.",
+            f"{NARROW}7 of 53 checks were selected; 1 passed, 6 were skipped.",
         ),
         (
             PLAIN[:-1],
             1,
-            f"{NARROW}51 of 52 checks were selected; 50 passed, 1 was skipped.",
+            f"{NARROW}52 of 53 checks were selected; 51 passed, 1 was skipped.",
         ),
-        (PLAIN, 52, "Unknown: all 52 checks were skipped."),
+        (PLAIN, 53, "Unknown: all 53 checks were skipped."),
         (PLAIN[:1], 1, "Unknown: the only check was skipped."),
     ],
 )
@@ -65,8 +65,8 @@ def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
     """The cases of a parametrized check count once."""
     report = made.report(only="hosts/")
     evidence = made.bundle().evidence
-    assert unselected_of(report.results, evidence) == 51
-    assert unselected_of(report.results * 2, evidence) == 51
+    assert unselected_of(report.results, evidence) == 52
+    assert unselected_of(report.results * 2, evidence) == 52
 
 
 def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
@@ -74,7 +74,7 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
     statuses = {ALL[0]: "error", ALL[1]: "missing", ALL[2]: "unreachable"}
     report = made.report(statuses=statuses, seen="refused")  # type: ignore[arg-type]
     assert report.headline == (
-        "Unknown: 3 of 57 checks are unreachable, in error or not run; the first: refused."
+        "Unknown: 3 of 58 checks are unreachable, in error or not run; the first: refused."
     )
 
 
@@ -83,10 +83,10 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
     [
         (
             ["signal/no_upload_is_stuck"],
-            "Interrupted after 37 of 57 checks; so far: Incident: seen otherwise.",
+            "Interrupted after 37 of 58 checks; so far: Incident: seen otherwise.",
         ),
-        (["hosts/host_is_reachable"], "Interrupted after 37 of 57 checks; so far: At risk: "),
-        ([], "Interrupted after 37 of 57 checks; so far: Unknown: no check has failed."),
+        (["hosts/host_is_reachable"], "Interrupted after 37 of 58 checks; so far: At risk: "),
+        ([], "Interrupted after 37 of 58 checks; so far: Unknown: no check has failed."),
     ],
 )
 def test_an_interrupted_run_says_so_first(failed: list[str], said: str) -> None:
@@ -103,7 +103,7 @@ def test_an_interrupted_run_counts_the_unreachable_checks() -> None:
     report = made.report(statuses=statuses, problems=INTERRUPTION)  # type: ignore[arg-type]
     assert report.state == "unknown"
     assert report.headline == (
-        "Interrupted after 56 of 57 checks; so far: Unknown: 1 of 57 checks is unreachable; "
+        "Interrupted after 57 of 58 checks; so far: Unknown: 1 of 58 checks is unreachable; "
         "the first: seen otherwise."
     )
 

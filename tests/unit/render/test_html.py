@@ -128,7 +128,11 @@ REPORTS = {
     "healthy": made.recovered(),
     "incident": made.incident(),
     "outside": made.report(
-        ["database/database_is_reachable", "upload_status/api_is_reachable"],
+        [
+            "database/database_is_reachable",
+            "upload_status/api_is_reachable",
+            "logs/no_recent_processing_errors",
+        ],
         statuses={
             row.id: "unreachable"
             for row in made.bundle().evidence.checks

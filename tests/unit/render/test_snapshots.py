@@ -11,6 +11,7 @@ import pytest
 
 from reports.alerts.message import body_of, title_of
 from reports.alerts.policy import Change
+from reports.model.headline import INTERRUPTED
 from reports.render.nagios import render as as_nagios
 from reports.render.postmortem import render as as_postmortem
 from reports.render.terminal import render as as_terminal
@@ -39,7 +40,8 @@ def not_run_after_signal(outcome: Outcome) -> Outcome:
     """Return the outcome of a run that was interrupted after the signal's checks."""
     if outcome.check.startswith("signal/"):
         return outcome
-    return replace(outcome, status="missing", seen="the run ended before it", observations=())
+    seen = "the run ended before this check"
+    return replace(outcome, status="missing", seen=seen, observations=())
 
 
 def unreachable(outcome: Outcome) -> Outcome:
@@ -48,7 +50,7 @@ def unreachable(outcome: Outcome) -> Outcome:
     return replace(outcome, status="unreachable", seen=seen, observations=())
 
 
-INTERRUPTED = "the run was interrupted; what is below is a part of it"
+INTERRUPTED_RUN = f"the run was interrupted{INTERRUPTED}"
 
 REPORTS: dict[str, Callable[[], Report]] = {
     "healthy": lambda: saved_runs.load("healthy"),
@@ -58,7 +60,7 @@ REPORTS: dict[str, Callable[[], Report]] = {
     "unclear": lambda: saved_runs.load("incident", symptoms_only),
     "at risk": lambda: saved_runs.load("at_risk"),
     "narrowed": lambda: saved_runs.load("healthy", storage_only),
-    "interrupted": lambda: saved_runs.load("incident", not_run_after_signal, INTERRUPTED),
+    "interrupted": lambda: saved_runs.load("incident", not_run_after_signal, INTERRUPTED_RUN),
     "nothing observed": lambda: saved_runs.load("healthy", unreachable),
 }
 
