@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from tests.suite import ROOT, run_suite
+from tests.suite import run_suite, started_suite
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 def silent(tmp_path: Path) -> Iterator[tuple[socket.socket, Path]]:
     """A server that takes every connection and says nothing, and a targets file that names it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(PATIENCE)
         port = server.getsockname()[1]
         file = tmp_path / "targets.toml"
         file.write_text(
@@ -67,24 +66,17 @@ def test_a_signal_ends_with_a_verdict(
 ) -> None:
     """SIGTERM and SIGINT to the whole group end the run with a verdict on what was seen."""
     server, file = silent
-    command = [sys.executable, "-m", "pytest", f"--targets-file={file}", "--target", "silent"]
-    run = subprocess.Popen(
-        [*command, f"--out={tmp_path / 'out'}", processes],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
+    arguments = (f"--targets-file={file}", "--target", "silent", processes)
+    with started_suite(*arguments, out=tmp_path / "out") as run:
         # A connection: the run is looking, and waits for an answer.
         connection, _ = server.accept()
         os.killpg(run.pid, number)
-        text, _ = run.communicate(timeout=30)
+        if processes == "-n2":
+            # xdist lets its workers end the checks that they are at.
+            connection.close()
+            server.close()
+        text, _ = run.communicate(timeout=PATIENCE)
         connection.close()
-    finally:
-        run.kill()
-        run.wait()
     report = json.loads((tmp_path / "out" / "silent" / "report.json").read_text())
     assert run.returncode == 2, text
     assert "the run was interrupted" in text
