@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -18,7 +20,8 @@ class Proxy:
     """Listens on a port of 127.0.0.1 and passes bytes to and from `server` (host, port).
 
     After `stop()` connections are refused; after `go_deaf()` they are accepted, and nothing is
-    passed on, also not on those that are open; `cut()` ends those that are open.
+    passed on, also not on those that are open; `cut()` ends those that are open. `accepted` is the
+    number of connections so far.
     """
 
     def __init__(self, server: tuple[str, int]) -> None:
@@ -28,6 +31,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._deaf = False
         self._ended = False
+        self.accepted = 0
         self._listener: socket.socket | None = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -57,7 +61,7 @@ class Proxy:
         """End the proxy and its thread."""
         self.stop()
         self._ended = True
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self._selector.close()
 
     def _run(self) -> None:
@@ -71,8 +75,9 @@ class Proxy:
 
     def _accept(self, listener: socket.socket) -> None:
         client, _ = listener.accept()
+        self.accepted += 1
         try:
-            server = socket.create_connection(self._server, timeout=5)
+            server = socket.create_connection(self._server, timeout=PATIENCE)
         except OSError:
             client.close()
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from fixtures.probes.http.api import Api
 from fixtures.probes.http.client import Web
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def probe_of() -> Iterator[Make]:
     """Make probes of a URL; each is closed after the test."""
     made: list[Web] = []
 
-    def make(url: str, token: str = SECRET, timeout: float = 2.0) -> Api:
+    def make(url: str, token: str = SECRET, timeout: float = PATIENCE) -> Api:
         made.append(Web(url, timeout, "the API"))
         return Api(made[-1], token)
 
@@ -125,11 +125,10 @@ def test_api_that_is_silent_ends_in_time(
     way = proxy("127.0.0.1", services.ports.api)
     way.go_deaf()
     probe = probe_of(f"http://127.0.0.1:{way.port}", timeout=0.4)
-    started = time.monotonic()
     assert "did not answer within 0.4 s" in str(probe.reach())
     with pytest.raises(Unreachable, match=r"did not answer within 0\.4 s"):
         probe.readiness()
-    assert time.monotonic() - started < 1.5
+    assert way.accepted == 1
 
 
 def test_connection_that_is_cut_is_opened_again(
@@ -145,10 +144,8 @@ def test_connection_that_is_cut_is_opened_again(
 
 def test_drip_feeding_server_ends_in_time(probe_of: Make, made_server: MadeServer) -> None:
     """A server that sends a byte now and then is cut when the whole call's time is up."""
-    made_server.reply = Reply(body=b"x" * 1000, drip=0.05)
-    started = time.monotonic()
+    made_server.reply = Reply(body=b"x" * 100_000, drip=0.05)
     assert "did not answer within 0.4 s" in str(probe_of(made_server.url, timeout=0.4).reach())
-    assert time.monotonic() - started < 1.5
 
 
 def test_endless_answer_is_cut(probe_of: Make, made_server: MadeServer) -> None:

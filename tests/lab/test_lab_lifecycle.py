@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from lab import cli, lifecycle, remains
-from lab.processes import Identity, identify, wait_until
+from lab.processes import Identity, identify
 from lab.storage import is_mounted
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def test_lab_ends_with_its_owner(tmp_path: Path, lab: Lab) -> None:
     finally:
         owner.kill()
         owner.communicate()
-    wait_until(lambda: all_ended(started), 15, "the second lab's end")
+    eventually(lambda: all_ended(started), "the second lab's end")
     assert not is_mounted(second.storage_root)
     assert {path.name for path in second.directory.iterdir()} <= remains.KEPT
     assert httpx.get(lab.api_url + "/readyz").status_code == 200
@@ -55,7 +56,7 @@ def test_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
     running = lifecycle.up(tmp_path / "killed", owner=os.getpid(), broker=False)
     started = processes_of(running.directory)
     remains.recall(running.directory, "supervisor")[0].kill()
-    wait_until(lambda: all_ended(started), 10, "the children's end")
+    eventually(lambda: all_ended(started), "the children's end")
     lifecycle.down(running.directory)
     assert not is_mounted(running.storage_root)
     assert [path.name for path in running.directory.iterdir()] == [remains.MARKER]

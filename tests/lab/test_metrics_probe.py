@@ -11,6 +11,7 @@ from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import Web
 from fixtures.probes.http.metrics import Metrics
 from tests.lab.fix_services import Reply
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from lab.state import Lab
@@ -26,7 +27,7 @@ def probe_of() -> Iterator[Make]:
     made: list[Web] = []
 
     def make(url: str) -> Metrics:
-        made.append(Web(url, 2.0, "the API"))
+        made.append(Web(url, PATIENCE, "the API"))
         return Metrics(made[-1])
 
     yield make
