@@ -20,6 +20,7 @@ from fixtures.probes.canary.results import Acceptance, Journey, Removal, Stage
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import Answer
 from fixtures.target.model import Api, Target
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +158,7 @@ JOURNEY = Journey("the API", "u1", 15.0, 0.7, (Stage("uploading", 0.2),), True, 
 def test_the_record_gives_back_what_was_put(tmp_path: Path) -> None:
     """Observations come back equal, errors come back as themselves."""
     record = Record(tmp_path / "r.json")
-    reader = Canary(tmp_path / "r.json", 5.0, time.monotonic() + 5)
+    reader = Canary(tmp_path / "r.json", PATIENCE, time.monotonic() + PATIENCE)
     record.put("acceptance", ACCEPTED)
     record.put("departure", JOURNEY)
     record.put("completion", Unreachable("not so far"))
@@ -175,17 +176,16 @@ def test_a_reader_waits_for_what_comes(tmp_path: Path) -> None:
     record = Record(tmp_path / "r.json")
     writer = threading.Timer(0.2, record.put, ("acceptance", ACCEPTED))
     writer.start()
-    assert Canary(tmp_path / "r.json", 5.0, time.monotonic() + 5).acceptance() == ACCEPTED
+    reader = Canary(tmp_path / "r.json", PATIENCE, time.monotonic() + PATIENCE)
+    assert reader.acceptance() == ACCEPTED
     writer.join()
 
 
-@pytest.mark.parametrize(("waits", "ends"), [(0.1, 60.0), (60.0, 0.1)])
+@pytest.mark.parametrize(("waits", "ends"), [(0.1, 3600.0), (3600.0, 0.1)])
 def test_a_reader_does_not_wait_for_ever(tmp_path: Path, waits: float, ends: float) -> None:
     """Where nothing comes, or the run ends, the check could not look."""
-    began = time.monotonic()
     with pytest.raises(Unreachable, match="nothing was heard of the canary's track"):
-        Canary(tmp_path / "r.json", waits, began + ends).track()
-    assert time.monotonic() - began < 2
+        Canary(tmp_path / "r.json", waits, time.monotonic() + ends).track()
 
 
 def test_records_of_killed_runs_are_swept(tmp_path: Path) -> None:
