@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from fixtures.probes.consistency import JobAgreement
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.postgres.database import Database
+from fixtures.probes.rabbitmq import amqp
 from fixtures.probes.rabbitmq.amqp import Amqp
 from fixtures.probes.rabbitmq.management import Management
 from fixtures.probes.rabbitmq.queue import BETWEEN_LOOKS, Queue
@@ -37,12 +39,12 @@ def probe_of(services: Lab) -> Iterator[Make]:
     made: list[Queue] = []
 
     def make(url: str = "", management: str | None = "", **settings: Any) -> Queue:
-        amqp = Amqp(url or services.amqp_url, settings.pop("timeout", PATIENCE))
+        broker = Amqp(url or services.amqp_url, settings.pop("timeout", PATIENCE))
         patience = settings.pop("management_timeout", PATIENCE)
         figures = None
         if management is not None:
             figures = Management(management or services.management_url, "/", patience, ("", ""))
-        made.append(Queue(amqp, settings.pop("name", NAME), figures, **settings))
+        made.append(Queue(broker, settings.pop("name", NAME), figures, **settings))
         return made[-1]
 
     yield make
@@ -201,6 +203,34 @@ def test_broker_that_falls_silent_or_goes_is_bounded(
             probe.exists()
         probe.close()
         assert way.accepted == 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_run_interrupted_while_it_connects_can_close(
+    services: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C leaves the client between two of its steps: closing does not have it go on."""
+    if not services.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    with monkeypatch.context() as signalled:
+        interrupt_while_connecting(Amqp(services.amqp_url, PATIENCE), signalled)
+    # The socket was ended, and is closed here as at the end of the run.
+    gc.collect()
+
+
+def interrupt_while_connecting(broker: Amqp, signalled: pytest.MonkeyPatch) -> None:
+    """Open a connection, be interrupted, and close it."""
+
+    def interrupt(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    loop = amqp.watched_loop()
+    signalled.setattr(amqp, "watched_loop", lambda: loop)
+    # The client forgets a socket in two steps; the signal comes between them.
+    signalled.setattr(loop, "remove_handler", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        broker.open()
+    broker.close()
 
 
 @pytest.mark.parametrize(
