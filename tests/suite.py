@@ -6,17 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
-
-RUN_MAX = 150.0
-"""Seconds after which a run that does not end fails its test."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +55,58 @@ class Run:
 
 def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = None) -> Run:
     """Run `pytest` in the project's root with these arguments and a report in `out`."""
-    command = [sys.executable, "-m", "pytest", f"--out={out}", *arguments]
+    done = subprocess.run(
+        command(out, arguments),
+        cwd=ROOT,
+        env=environment(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    reports = list(out.glob("*/report.json"))
+    report = json.loads(reports[0].read_text(encoding="utf-8")) if reports else None
+    return Run(done.returncode, done.stdout, done.stderr, report)
+
+
+@contextmanager
+def started_suite(
+    *arguments: str, out: Path, environ: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start the same in a session of its own, to be signalled; killed at the end if it still runs.
+
+    Its standard output holds its errors too. Read it with `communicate(timeout=PATIENCE)`.
+    """
+    with subprocess.Popen(
+        # A shell that starts the tests with `&` has them ignore SIGINT, and every child inherits
+        # that: without the default a test could not interrupt its run.
+        ["env", "--default-signal", *command(out, arguments)],
+        cwd=ROOT,
+        env=environment(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def command(out: Path, arguments: tuple[str, ...]) -> list[str]:
+    """Return the command line of a run."""
+    return [sys.executable, "-m", "pytest", f"--out={out}", *arguments]
+
+
+def environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    """Return this environment with `more`, without what the running tests have set."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         # Of the pytest that runs this test, and of the person who runs it.
         if not name.startswith(("PYTEST_", "VEZA_"))
     }
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**inherited, **(environ or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=RUN_MAX,
-        check=False,
-    )
-    reports = list(out.glob("*/report.json"))
-    report = json.loads(reports[0].read_text(encoding="utf-8")) if reports else None
-    return Run(done.returncode, done.stdout, done.stderr, report)
+    return {**inherited, **(more or {})}

@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
@@ -18,6 +17,7 @@ from lab import broker
 from lab.state import QUEUE
 from tests.deploy.tools import DEPLOY, call, tool
 from tests.suite import run_suite
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,14 +201,18 @@ def proxy(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [nginx, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
     running = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
-        while status_of(f"http://127.0.0.1:{port}", "GET", "/readyz", None) is None:
-            assert running.poll() is None, (folder / "error.log").read_text()
-            assert time.monotonic() < deadline, "nginx does not answer"
+        eventually(
+            lambda: (
+                status_of(f"http://127.0.0.1:{port}", "GET", "/readyz", None) is not None
+                or running.poll() is not None
+            ),
+            "nginx to answer",
+        )
+        assert running.poll() is None, (folder / "error.log").read_text()
         yield f"http://127.0.0.1:{port}"
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(PATIENCE)
 
 
 def status_of(url: str, method: str, path: str, authorization: str | None) -> int | None:
@@ -219,7 +223,7 @@ def status_of(url: str, method: str, path: str, authorization: str | None) -> in
     data = b"" if method == "POST" else None
     request = Request(url + path, data=data, method=method, headers=headers)
     try:
-        with urlopen(request, timeout=5) as answer:
+        with urlopen(request, timeout=PATIENCE) as answer:
             return int(answer.status)
     except HTTPError as refused:
         with refused:

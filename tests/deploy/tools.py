@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-
-TOOL_TIMEOUT = 90.0
-"""Seconds that one call of a tool may take."""
 
 
 def tool(name: str, package: str) -> str:
@@ -48,7 +47,7 @@ def call(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TOOL_TIMEOUT,
+        timeout=PATIENCE,
         check=False,
     )
 

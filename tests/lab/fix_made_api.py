@@ -72,7 +72,7 @@ class MadeApiHandler(QuietHandler, BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._record()
         if self.server.manners.silent:
-            self.server.ended.wait(30)
+            self.server.ended.wait()
             return
         posts = self.server.manners.posts
         self._answer(*(posts.pop(0) if len(posts) > 1 else posts[0]))
@@ -80,7 +80,7 @@ class MadeApiHandler(QuietHandler, BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._record()
         if self.server.manners.mute:
-            self.server.ended.wait(30)
+            self.server.ended.wait()
             return
         status = self.server.manners.delete
         self.server.deleted = status < 300 and not self.server.manners.shown_after

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 class Proxy:
-    """TCP proxy on a free port of 127.0.0.1 for `server` (host, port)."""
+    """TCP proxy on a free port of 127.0.0.1 for `server` (host, port).
+
+    `accepted` is the number of connections so far.
+    """
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._server = server
@@ -24,6 +29,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._deaf = False
         self._ended = False
+        self.accepted = 0
         self._listener: socket.socket | None = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -53,7 +59,7 @@ class Proxy:
         """Stop the proxy and its thread."""
         self.stop()
         self._ended = True
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self._selector.close()
 
     def _run(self) -> None:
@@ -67,8 +73,9 @@ class Proxy:
 
     def _accept(self, listener: socket.socket) -> None:
         client, _ = listener.accept()
+        self.accepted += 1
         try:
-            server = socket.create_connection(self._server, timeout=5)
+            server = socket.create_connection(self._server, timeout=PATIENCE)
         except OSError:
             client.close()
             return

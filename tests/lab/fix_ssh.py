@@ -8,8 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
-import time
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.host.shell import Shell
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-START_SECONDS = 10.0
 PRIVSEP_DIR = Path("/run/sshd")
 """Directory to which sshd, run by root, confines its unprivileged process."""
 MARKER = "made-by-tests"
@@ -55,7 +53,7 @@ class SshServer:
         )
         return str(path)
 
-    def shell(self, timeout: float = 5.0) -> Shell:
+    def shell(self, timeout: float = PATIENCE) -> Shell:
         """Return a Shell on the server."""
         return Shell(
             self.spec, timeout=timeout, ssh_config=self.config(), ssh_identity=self.identity
@@ -82,7 +80,7 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
             "-f",
             str(folder / key),
         ]
-        subprocess.run(command, check=True, timeout=10)
+        subprocess.run(command, check=True, timeout=PATIENCE)
     port = free_port()
     (folder / "authorized_keys").write_bytes((folder / "user.pub").read_bytes())
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
@@ -98,12 +96,12 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
             [sshd, "-D", "-f", str(folder / "sshd.conf"), "-E", str(log)], stdin=subprocess.DEVNULL
         )
         try:
-            wait_for(lambda: listens(port) or process.poll() is not None, "sshd to listen")
+            eventually(lambda: listens(port) or process.poll() is not None, "sshd to listen")
             assert process.poll() is None, log.read_text()
             yield SshServer(folder, port, process.pid)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 @contextmanager
@@ -135,7 +133,7 @@ def privsep_dir() -> Iterator[None]:
 def shell(request: pytest.FixtureRequest) -> Iterator[Shell]:
     """A shell on this machine: directly, and through ssh."""
     if request.param == "local":
-        shell = Shell("local://")
+        shell = Shell("local://", timeout=PATIENCE)
     else:
         shell = request.getfixturevalue("ssh_server").shell()
     yield shell
@@ -152,15 +150,5 @@ def free_port() -> int:
 def listens(port: int) -> bool:
     """Return whether a server accepts connections on a port of loopback."""
     with socket.socket() as client:
-        client.settimeout(1)
+        client.settimeout(PATIENCE)
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_for(is_so: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-    """Wait until `is_so()`; fails the test after `seconds`."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not is_so():
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:g} s for {what}")
-        pause.wait(0.02)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from http.server import BaseHTTPRequestHandler
@@ -36,7 +38,7 @@ class LoopbackServer(ThreadingHTTPServer):
         finally:
             self.ended.set()
             self.shutdown()
-            thread.join(5)
+            thread.join(PATIENCE)
             self.server_close()
 
 

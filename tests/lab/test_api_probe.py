@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from fixtures.probes.http.api import ApiProbe
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def probe_of() -> Iterator[Make]:
     """Make probes of a URL; their clients are closed after the test."""
     clients: list[HttpClient] = []
 
-    def make(url: str, token: str = SECRET, timeout: float = 2.0) -> ApiProbe:
+    def make(url: str, token: str = SECRET, timeout: float = PATIENCE) -> ApiProbe:
         clients.append(HttpClient(url, timeout, "the API"))
         return ApiProbe(clients[-1], token)
 
@@ -126,11 +126,10 @@ def test_silent_api_costs_one_timeout(
     way = proxy("127.0.0.1", services.ports.api)
     way.go_deaf()
     probe = probe_of(f"http://127.0.0.1:{way.port}", timeout=0.4)
-    started = time.monotonic()
     assert "did not answer within 0.4 s" in str(probe.reach())
     with pytest.raises(Unreachable, match=r"did not answer within 0\.4 s"):
         probe.readiness()
-    assert time.monotonic() - started < 1.5
+    assert way.accepted == 1
 
 
 def test_closed_connection_is_opened_again(
@@ -146,10 +145,8 @@ def test_closed_connection_is_opened_again(
 
 def test_drip_feeding_server_ends_in_time(probe_of: Make, reply_server: ReplyServer) -> None:
     """A server that sends single bytes is cut off at the time limit of the whole call."""
-    reply_server.reply = Reply(body=b"x" * 1000, drip=0.05)
-    started = time.monotonic()
+    reply_server.reply = Reply(body=b"x" * 100_000, drip=0.05)
     assert "did not answer within 0.4 s" in str(probe_of(reply_server.url, timeout=0.4).reach())
-    assert time.monotonic() - started < 1.5
 
 
 def test_large_answer_is_refused(probe_of: Make, reply_server: ReplyServer) -> None:

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from lab import clean_up, cli, lifecycle
-from lab.processes import Identity, identify, wait_until
+from lab.processes import Identity, identify
 from lab.storage import is_mounted
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_lab_ends_with_its_owner(tmp_path: Path, lab: Lab) -> None:
     finally:
         owner.kill()
         owner.communicate()
-    wait_until(lambda: all_ended(started), 15, "the end of the second lab")
+    eventually(lambda: all_ended(started), "the end of the second lab")
     assert not is_mounted(second.storage_root)
     assert {path.name for path in second.directory.iterdir()} <= clean_up.KEPT
     assert httpx.get(lab.api_url + "/readyz").status_code == 200
@@ -56,7 +57,7 @@ def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
     running = lifecycle.up(tmp_path / "killed", owner=os.getpid(), broker=False)
     started = processes_of(running.directory)
     clean_up.load_processes(running.directory, "supervisor")[0].kill()
-    wait_until(lambda: all_ended(started), 10, "the end of the children")
+    eventually(lambda: all_ended(started), "the end of the children")
     lifecycle.down(running.directory)
     assert not is_mounted(running.storage_root)
     assert [path.name for path in running.directory.iterdir()] == [clean_up.MARKER]

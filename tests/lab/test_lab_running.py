@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lab import lifecycle, targets
 from lab.audio import tone
-from lab.processes import wait_until
 from lab.state import QUEUE
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def client(lab: Lab) -> Iterator[httpx.Client]:
     """An HTTP client with the operations token."""
     token = {"Authorization": f"Bearer {lab.passwords.token}"}
-    with httpx.Client(base_url=lab.api_url, headers=token, timeout=10) as client:
+    with httpx.Client(base_url=lab.api_url, headers=token, timeout=PATIENCE) as client:
         yield client
 
 
@@ -42,9 +42,7 @@ def upload(client: httpx.Client, content: bytes, until: str) -> dict[str, Any]:
     answer = client.post("/api/v1/upload", files={"file": ("../try.wav", content, "audio/wav")})
     assert answer.status_code == 202, answer.text
     path = f"/api/v1/uploads/{answer.json()['data']['upload_id']}/status"
-    wait_until(
-        lambda: client.get(path).json()["data"]["status"] == until, 10, f"the status {until}"
-    )
+    eventually(lambda: client.get(path).json()["data"]["status"] == until, f"the status {until}")
     data: dict[str, Any] = client.get(path).json()["data"]
     return data
 
@@ -72,7 +70,7 @@ def test_each_transition_is_logged(client: httpx.Client, lab: Lab) -> None:
         entries = [json.loads(line) for line in lines if completed["id"] in line]
         return [entry["status"] for entry in sorted(entries, key=lambda entry: float(entry["ts"]))]
 
-    wait_until(lambda: len(logged_statuses()) == 3, 5, "three log lines")
+    eventually(lambda: len(logged_statuses()) == 3, "three log lines")
     assert logged_statuses() == ["uploading", "processing", "completed"]
 
 
@@ -112,7 +110,7 @@ def test_refusals_are_envelopes(client: httpx.Client, lab: Lab) -> None:
 
 def test_upload_that_is_too_large_is_not_read(client: httpx.Client) -> None:
     """A Content-Length of more than 50 MB is refused before the body is sent."""
-    connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=10)
+    connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=PATIENCE)
     connection.putrequest("POST", "/api/v1/upload")
     connection.putheader("Content-Length", "60000000")
     connection.endheaders()

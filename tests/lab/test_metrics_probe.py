@@ -11,6 +11,7 @@ from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.http.metrics import MetricsProbe
 from tests.lab.fix_services import Reply
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from lab.state import Lab
@@ -26,7 +27,7 @@ def probe_of() -> Iterator[Make]:
     clients: list[HttpClient] = []
 
     def make(url: str) -> MetricsProbe:
-        clients.append(HttpClient(url, 2.0, "the API"))
+        clients.append(HttpClient(url, PATIENCE, "the API"))
         return MetricsProbe(clients[-1])
 
     yield make

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import gc
+import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -12,10 +15,12 @@ import pytest
 from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.rabbitmq import amqp
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
-from fixtures.probes.rabbitmq.queue import QueueProbe
+from fixtures.probes.rabbitmq.queue import READING_INTERVAL, QueueProbe
 from tests.lab.fix_services import Reply
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from lab.state import Lab
@@ -34,11 +39,12 @@ def probe_of(services: Lab) -> Iterator[Make]:
     probes: list[QueueProbe] = []
 
     def make(url: str = "", management: str | None = "", **settings: Any) -> QueueProbe:
-        amqp = AmqpClient(url or services.amqp_url, settings.pop("timeout", 2.0))
+        client = AmqpClient(url or services.amqp_url, settings.pop("timeout", PATIENCE))
+        timeout = settings.pop("management_timeout", PATIENCE)
         api = None
         if management is not None:
-            api = ManagementApi(management or services.management_url, "/", 2.0, ("", ""))
-        probes.append(QueueProbe(amqp, settings.pop("name", NAME), api, **settings))
+            api = ManagementApi(management or services.management_url, "/", timeout, ("", ""))
+        probes.append(QueueProbe(client, settings.pop("name", NAME), api, **settings))
         return probes[-1]
 
     yield make
@@ -60,12 +66,11 @@ def channel(services: Lab) -> Iterator[Any]:
     connection.close()
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until `condition()` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
+def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:
+    """Return whether management's figures have so many unacknowledged messages and a named user."""
+    figures = probe.figures(300.0)
+    users = [consumer.user for consumer in figures.consumers]
+    return figures.unacknowledged == unacknowledged and bool(users) and None not in users
 
 
 def test_healthy_broker_passes(probe_of: Make, services: Lab) -> None:
@@ -77,7 +82,8 @@ def test_healthy_broker_passes(probe_of: Make, services: Lab) -> None:
     assert not probe.alarms().block_publishers
     assert not probe.deliveries(50, 300.0).are_stuck
     assert probe.dead_letters().messages == 0
-    assert "veza" in {consumer.user for consumer in probe.figures(300.0).consumers}
+    eventually(lambda: consumers_are_known(probe, 0), "management to know the worker")
+    assert {consumer.user for consumer in probe.figures(300.0).consumers} == {"veza"}
 
 
 def test_messages_are_counted_not_taken(probe_of: Make, channel: Any) -> None:
@@ -93,11 +99,10 @@ def test_messages_are_counted_not_taken(probe_of: Make, channel: Any) -> None:
 def test_backlog_without_a_consumer_does_not_drain(probe_of: Make, channel: Any) -> None:
     """A queue with a backlog and no consumer does not drain."""
     channel.basic_publish("", NAME, b"1")
-    started = time.monotonic()
     draining = probe_of().draining(300.0)
     assert not draining.drains, draining
-    assert "1 ready, 1 after 1.5 s" in str(draining)
-    assert time.monotonic() - started < 3
+    assert draining.seconds >= READING_INTERVAL
+    assert re.search(r": 1 ready, 1 after \d+(\.\d)? s,", str(draining)), draining
 
 
 def test_falling_backlog_drains(probe_of: Make, channel: Any) -> None:
@@ -119,7 +124,7 @@ def test_slow_consumer_is_not_blamed(probe_of: Make, channel: Any) -> None:
     channel.basic_publish("", NAME, b"1")
     channel.basic_publish("", NAME, b"2")
     probe = probe_of(management=None)
-    until(lambda: probe.depth().ready == 1)
+    eventually(lambda: probe.depth().ready == 1, "the first delivery")
     with pytest.raises(NotOffered, match="busy with a job for 5 min, so this proves nothing yet"):
         probe.draining(300.0)
 
@@ -132,13 +137,13 @@ def test_unacknowledged_messages_are_counted_and_their_consumer_named(
     for number in range(4):
         channel.basic_publish("", NAME, str(number).encode())
     probe = probe_of()
-    until(lambda: probe.figures(300.0).unacknowledged == 4)
+    eventually(lambda: consumers_are_known(probe, 4), "figures of four deliveries")
     deliveries = probe.deliveries(3, 300.0)
     assert deliveries.too_many
     assert not deliveries.too_long
     assert "4 unacknowledged (limit 3), held by veza from 127.0.0.1" in str(deliveries)
     assert not probe.deliveries(50, 300.0).are_stuck
-    until(lambda: probe.deliveries(50, 3.0).too_long)
+    eventually(lambda: probe.deliveries(50, 3.0).too_long, "stalled deliveries")
     assert "none acknowledged in the last" in str(probe.deliveries(50, 3.0))
 
 
@@ -148,10 +153,10 @@ def test_acknowledgements_reset_the_time(probe_of: Make, channel: Any) -> None:
         channel.basic_publish("", NAME, str(number).encode())
     tags = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
     probe = probe_of()
-    until(lambda: probe.figures(3.0).unacknowledged == 6)
+    eventually(lambda: probe.deliveries(50, 3.0).too_long, "stalled deliveries")
     channel.basic_ack(tags[0])
-    until(lambda: probe.figures(3.0).acknowledged == 1)
-    assert not probe.deliveries(50, 3.0).too_long
+    eventually(lambda: not probe.deliveries(50, 3.0).too_long, "the acknowledgement to count")
+    assert probe.figures(3.0).acknowledged == 1
 
 
 def test_missing_queue_fails_its_own_check(probe_of: Make) -> None:
@@ -174,14 +179,13 @@ def test_unreachable_broker_costs_one_timeout(
         getattr(way, fault)()
         url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
         probe = probe_of(url, timeout=0.5)
-        started = time.monotonic()
         assert not probe.reach().ok
         assert message in str(probe.reach())
         assert services.passwords.checks not in str(probe.reach())
         for call in (probe.exists, probe.depth):
             with pytest.raises(Unreachable, match=message):
                 call()
-        assert time.monotonic() - started < 2
+        assert way.accepted == (fault == "go_deaf"), "the silent broker costs one time-out"
 
 
 def test_lost_broker_is_bounded(
@@ -191,16 +195,44 @@ def test_lost_broker_is_bounded(
     for fault, message in (("go_deaf", "did not answer within"), ("cut", "failed on queue")):
         way = proxy("127.0.0.1", services.ports.amqp)
         url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
-        probe = probe_of(url, timeout=0.5, name="process_upload")
+        # Long enough for the healthy answer; the silent broker costs all of it.
+        probe = probe_of(url, timeout=3.0, name="process_upload")
         assert probe.depth().consumers == 1
         getattr(way, fault)()
-        started = time.monotonic()
         with pytest.raises(Unreachable, match=message):
             probe.depth()
         with pytest.raises(Unreachable, match=message):
             probe.exists()
         probe.close()
-        assert time.monotonic() - started < 3
+        assert way.accepted == 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_run_interrupted_while_it_connects_can_close(
+    services: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C may leave the client between two steps; closing does not run the client again."""
+    if not services.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    with monkeypatch.context() as signalled:
+        interrupt_while_connecting(AmqpClient(services.amqp_url, PATIENCE), signalled)
+    # close() has shut the socket down; the end of a run frees it, as this does.
+    gc.collect()
+
+
+def interrupt_while_connecting(client: AmqpClient, signalled: pytest.MonkeyPatch) -> None:
+    """Interrupt a client while it connects, and close it."""
+
+    def interrupt(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    loop = amqp.watched_loop()
+    signalled.setattr(amqp, "watched_loop", lambda: loop)
+    # The client removes a socket in two steps; the signal comes between them.
+    signalled.setattr(loop, "remove_handler", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        client.open()
+    client.close()
 
 
 @pytest.mark.parametrize(
@@ -262,13 +294,11 @@ def test_silent_management_costs_one_time_out(
     """Silent management is waited for once, whatever is requested next."""
     way = proxy("127.0.0.1", services.ports.management)
     way.go_deaf()
-    probe = probe_of(management=f"http://u:p@127.0.0.1:{way.port}")
-    started = time.monotonic()
+    probe = probe_of(management=f"http://u:p@127.0.0.1:{way.port}", management_timeout=0.5)
     for call in (probe.alarms, lambda: probe.deliveries(50, 300.0), lambda: probe.figures(300.0)):
-        with pytest.raises(Unreachable, match="did not answer within 2 s"):
+        with pytest.raises(Unreachable, match=r"did not answer within 0\.5 s"):
             call()
-    # Less than two time-outs.
-    assert time.monotonic() - started < 4
+    assert way.accepted == 1
 
 
 def test_alarms_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
@@ -307,11 +337,43 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
     consistency = JobConsistency(database, probe)
-    until(lambda: bool(probe.figures(300.0).consumers) and probe.depth().ready == 0)
+    eventually(
+        lambda: consumers_are_known(probe, 0) and probe.depth().ready == 0,
+        "figures of the consumer",
+    )
     with pytest.raises(NotOffered, match=r"what veza from .* it acknowledges automatically"):
         consistency.jobs_in_queue()
     channel.basic_cancel(consumer)
     assert consistency.jobs_in_queue().messages_lost
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "details",
+    [{}, {"channel_details": []}, {"channel_details": {"user": "veza", "name": "127.0.0.1 (1)"}}],
+    ids=["no channel", "empty channel", "no connection"],
+)
+def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
+    services: Lab,
+    reply_server: ReplyServer,
+    probe_of: Make,
+    channel: Any,
+    aged_upload: Callable[..., str],
+    details: dict[str, Any],
+) -> None:
+    """Management lists a consumer before it knows its connection; every sentence says so."""
+    database = DatabaseProbe(services.dsn)
+    aged_upload(job="pending")
+    channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
+    consumer = {"consumer_tag": "ctag1", "prefetch_count": 0, "ack_required": False, **details}
+    figures = {"messages_unacknowledged": 4, "consumer_details": [consumer]}
+    reply_server.reply = Reply(body=json.dumps(figures).encode())
+    probe = probe_of(management=reply_server.url)
+    unknown = "a consumer whose connection is not known yet"
+    with pytest.raises(NotOffered, match=f"and what {unknown} has taken is not counted: it ackn"):
+        JobConsistency(database, probe).jobs_in_queue()
+    assert f"4 unacknowledged (limit 3), held by {unknown}" in str(probe.deliveries(3, 300.0))
+    assert asdict(probe.figures(300.0))["consumers"][0]["connection"] is None
     database.close()
 
 
@@ -325,7 +387,7 @@ def test_unprocessed_deliveries_name_their_consumer(
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
     consistency = JobConsistency(database, probe)
-    until(lambda: probe.figures(300.0).unacknowledged == 1)
+    eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
     deliveries = consistency.held_deliveries(300.0)
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ import pytest
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.shell import Hosts, Shell, TimedOut
 from lab.processes import process_state
-from tests.lab.fix_ssh import free_port, wait_for
+from tests.lab.fix_ssh import free_port
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from tests.lab.fix_ssh import SshServer
@@ -34,17 +34,16 @@ def test_arguments_are_quoted(shell: Shell, tmp_path: Path) -> None:
 def test_a_command_that_hangs_is_ended(shell: Shell) -> None:
     """A command that runs too long is ended, and leaves no process on the host."""
     shell.run("exit 0")
-    started = time.monotonic()
+    nap = f"sleep 600.{os.getpid()}"
     with pytest.raises(TimedOut, match=r"a nap timed out on .* after 0\.3 s"):
-        shell.run("sleep 61.75 & sleep 61.75", timeout=0.3, doing="a nap")
-    assert time.monotonic() - started < 2.5
-    wait_for(lambda: "sleep 61.75" not in shell.run("ps -ewwo args").stdout, "the nap to end")
+        shell.run(f"{nap} & {nap}", timeout=0.3, doing="a nap")
+    eventually(lambda: nap not in shell.run("ps -ewwo args").stdout, "the nap to end")
 
 
 def test_too_much_output_is_unreachable(shell: Shell) -> None:
     """A command that prints too much is ended."""
     with pytest.raises(Unreachable, match=r"printed more than 8\.0 MiB"):
-        shell.run("yes", timeout=20)
+        shell.run("yes", timeout=PATIENCE)
 
 
 def test_invalid_utf_8_is_replaced(shell: Shell) -> None:
@@ -76,8 +75,7 @@ def test_a_server_without_response_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         shell = Shell(f"ssh://nobody@127.0.0.1:{silent.getsockname()[1]}", timeout=1)
         reach = shell.reach()
-        assert not reach.ok
-        assert reach.seconds < 5
+        assert "within 1 s" in reach.reason
         assert callers(silent) == 1
         assert shell.reach().reason == reach.reason
         assert callers(silent) == 0
@@ -144,7 +142,7 @@ def test_a_killed_run_leaves_no_connection(ssh_server: SshServer) -> None:
         ok, pid, folder = run.stdout.readline().split()
         assert ok == "True"
         run.kill()
-    wait_for(lambda: not alive(int(pid)), "the connection to end")
+    eventually(lambda: not alive(int(pid)), "the connection to end")
     Path(folder).rmdir()
 
 

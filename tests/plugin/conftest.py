@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.suite import ROOT, Run
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Ca
         if key in _RUNS:
             return _RUNS[key]
         (folder / "test_queue.py").write_text(body, encoding="utf-8")
-        result = pytester.runpytest_subprocess(*args, timeout=60)
+        result = pytester.runpytest_subprocess(*args, timeout=PATIENCE)
         path = pytester.path / "out" / "made-up" / "report.json"
         report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         _RUNS[key] = Run(int(result.ret), result.stdout.str(), result.stderr.str(), report)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.run.several_targets import REPORT_MAX, headline_of
-from tests.suite import ROOT, RUN_MAX, run_suite
+from tests.suite import ROOT, run_suite
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,7 @@ def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
     """SIGTERM ends the run in progress with its verdict, and no other run is started."""
     file, out = tmp_path / "targets.toml", tmp_path / "out"
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(60)
+        server.settimeout(PATIENCE)
         port = server.getsockname()[1]
         file.write_text(
             "".join(SILENT.format(name=name, port=port) for name in ("first", "second"))
@@ -107,7 +108,7 @@ def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
             # The first run waits for the answer to its first request.
             connection, _ = server.accept()
             process.terminate()
-            text, _ = process.communicate(timeout=RUN_MAX)
+            text, _ = process.communicate(timeout=PATIENCE)
             connection.close()
     assert process.returncode == 2
     lines = text.splitlines()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reports.diagnosis.diagnose import ModelTooLargeError, diagnose
@@ -25,9 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = load_evidence(ROOT / "runbooks/upload_stuck/evidence.toml")
 QUIET = settings(
     max_examples=60,
-    deadline=None,
     database=None,  # nothing is left on disk
-    suppress_health_check=[HealthCheck.too_slow],
 )
 SILENT = ("unreachable", "skipped", "error", "missing")
 
@@ -436,17 +433,6 @@ def test_sixty_extreme_checks_do_not_overflow() -> None:
     assert all(math.isfinite(shift.log_odds) for shift in found.hypotheses[0].supporting)
     found = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "passed") for c in rows])
     assert found.hypotheses[-1].probability == pytest.approx(0.0)
-
-
-def test_the_shipped_model_is_judged_in_well_under_fifty_milliseconds() -> None:
-    """A whole diagnosis, with what each check contributed, costs no run a noticeable time."""
-    results = [Result(r.id, "failed" if n % 3 else "passed") for n, r in enumerate(SHIPPED.checks)]
-    best = math.inf
-    for _ in range(20):
-        begin = time.process_time()
-        diagnose(SHIPPED, results)
-        best = min(best, time.process_time() - begin)
-    assert best < 0.05
 
 
 def test_of_equally_likely_sets_the_smallest_is_taken() -> None:

@@ -17,10 +17,11 @@ from lab import broker, bugs, clean_up, install, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
 from lab.faults import FAULTS, PAIRS, Kind
-from lab.processes import Identity, identify, wait_until
+from lab.processes import Identity, identify
 from lab.processing import stored_name
 from lab.state import escape_ere
 from lab.zaplog import ZapLog, zap_line
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +126,7 @@ def test_child_ends_with_its_parent(tmp_path: Path) -> None:
         parent.kill()
         parent.communicate()
     assert child is not None
-    wait_until(lambda: not child.is_alive(), 5, "the end of the child")
+    eventually(lambda: not child.is_alive(), "the end of the child")
 
 
 def test_setup_reports_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

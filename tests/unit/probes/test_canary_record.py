@@ -11,6 +11,7 @@ import pytest
 from fixtures.probes.canary.record import CanaryObserver, CanaryRecord, remove_old_records
 from fixtures.probes.canary.results import Acceptance, Stage, StatusTimeline
 from fixtures.probes.errors import NotOffered, Unreachable
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ TIMELINE = StatusTimeline("the API", "u1", 15.0, 0.7, (Stage("uploading", 0.2),)
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     """A result comes back equal, an error is raised again."""
     record = CanaryRecord(tmp_path / "r.json")
-    observer = CanaryObserver(tmp_path / "r.json", 5.0, time.monotonic() + 5)
+    observer = CanaryObserver(tmp_path / "r.json", PATIENCE, time.monotonic() + PATIENCE)
     record.put("acceptance", ACCEPTED)
     record.put("departure", TIMELINE)
     record.put("completion", Unreachable("not so far"))
@@ -40,17 +41,16 @@ def test_an_observer_waits_for_the_result(tmp_path: Path) -> None:
     record = CanaryRecord(tmp_path / "r.json")
     writer = threading.Timer(0.2, record.put, ("acceptance", ACCEPTED))
     writer.start()
-    assert CanaryObserver(tmp_path / "r.json", 5.0, time.monotonic() + 5).acceptance() == ACCEPTED
+    observer = CanaryObserver(tmp_path / "r.json", PATIENCE, time.monotonic() + PATIENCE)
+    assert observer.acceptance() == ACCEPTED
     writer.join()
 
 
-@pytest.mark.parametrize(("patience", "ends"), [(0.1, 60.0), (60.0, 0.1)])
+@pytest.mark.parametrize(("patience", "ends"), [(0.1, 3600.0), (3600.0, 0.1)])
 def test_an_observer_gives_up(tmp_path: Path, patience: float, ends: float) -> None:
     """Without a result in time, or before the run ends, the check is unreachable."""
-    began = time.monotonic()
     with pytest.raises(Unreachable, match="the canary's track was not reported within"):
-        CanaryObserver(tmp_path / "r.json", patience, began + ends).track()
-    assert time.monotonic() - began < 2
+        CanaryObserver(tmp_path / "r.json", patience, time.monotonic() + ends).track()
 
 
 def test_records_of_killed_runs_are_deleted(tmp_path: Path) -> None:

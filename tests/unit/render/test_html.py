@@ -171,7 +171,7 @@ def test_same_report_gives_same_bytes(name: str) -> None:
     assert render(REPORTS[name], history) == render(REPORTS[name], history)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.one_of(st.text(), st.text(alphabet="<>&\"'`*/{}%#-! scriptonx=\x00\u202e\ud800")))
 def test_no_text_of_a_target_becomes_markup(text: str) -> None:
     """Whatever a target says, the page has no element, handler or link that is not its own."""
@@ -365,7 +365,7 @@ FIGURES = st.dictionaries(
 STAMPS = st.one_of(st.datetimes().map(lambda at: at.isoformat()), st.text())
 
 
-@settings(max_examples=60, deadline=2000)
+@settings(max_examples=60)
 @given(st.lists(st.builds(Point, STAMPS, st.text(), st.floats(), FIGURES), max_size=12))
 def test_no_history_breaks_the_charts(history: list[Point]) -> None:
     """Whatever a history file holds, the charts are finite XML without its words as markup."""
