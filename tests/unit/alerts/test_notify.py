@@ -343,14 +343,15 @@ def test_a_failed_heartbeat_is_one_sentence_and_is_sent_again(
     path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
 ) -> None:
     """A service that refuses, hangs or is down costs one sentence, without the address's secret."""
-    monkeypatch.setattr(http_call, "SECONDS_MAX", 0.3)
     save(path, good(0))
     monkeypatch.setenv("BEAT", f"http://{receiver.place}/hushhush")
     command = ["notify", str(path), "--heartbeat", "env:BEAT"]
     receiver.status = 404
     assert main(command) == 1
     receiver.hold = True
-    assert main(command) == 1
+    with monkeypatch.context() as impatient:
+        impatient.setattr(http_call, "SECONDS_MAX", 0.3)
+        assert main(command) == 1
     receiver.hold, receiver.status = False, 200
     assert main(command) == 0
     monkeypatch.setenv("BEAT", "http://127.0.0.1:1/hushhush")
