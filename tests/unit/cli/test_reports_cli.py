@@ -206,6 +206,23 @@ def test_the_history_is_printed(tmp_path: Path, capsys: Says) -> None:
     assert "Job worker down (" in lines[1]
 
 
+def test_the_history_reports_the_metrics_to_watch(tmp_path: Path, capsys: Says) -> None:
+    """The last report names them; without one, standard error says so."""
+    after = made.recovered(started="2026-03-02T10:30:00+00:00")
+    for report in (made.incident(), after):
+        history.record(tmp_path / history.NAME, report)
+    command = ["history", "--target-dir", str(tmp_path)]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith("is over after 30 min.\n")
+    assert err.startswith("The metrics to watch are left out: ")
+    save_report(tmp_path, after)
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "\n  ✓ The queue's ready messages: 10 at worst, 0 now, falling\n" in out
+    assert err == ""
+
+
 def test_the_history_of_the_only_target_needs_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Says
 ) -> None:
