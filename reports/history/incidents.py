@@ -180,7 +180,7 @@ def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) 
     elif metric.rises:
         # The figure counts recent events; while it is above 0 the metric rises.
         recovers = now > 0
-        text = f"{_format(metric.figure, now)} lately, {'rising' if recovers else 'not rising'}"
+        text = f"{_format(metric.figure, now)} recently, {'rising' if recovers else 'not rising'}"
     elif worst is None:
         text = f"{_format(metric.figure, now)} now, not observed during the incident"
     else:

@@ -15,7 +15,7 @@ _FIGURES = (
     (re.compile(r"veza_upload_processing_duration|\bprocessing\b"), "processing_seconds"),
     (re.compile(r"rabbitmq_queue_messages_ready|\bready messages\b"), "backlog"),
 )
-"""How a runbook names a metric, and the figure that measures it."""
+"""A metric's name in a runbook, and the figure that measures it."""
 
 _RISING = ("uploads_completed",)
 """The figures that rise when uploads flow again; the others fall."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Says = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_name_of_a_target_is_quoted_in_the_path(
 
 
 def test_a_failed_push_is_one_sentence(
-    report: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    report: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """A gateway that refuses, hangs or is down: exit status 1."""
     gateway.status = 400
@@ -67,8 +67,8 @@ def test_a_failed_push_is_one_sentence(
     gateway.hold = True
     monkeypatch.setattr(http_call, "SECONDS_MAX", 0.3)
     assert main(command) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
         f"not delivered: {gateway.place}: it answered 400",
         "not delivered: 127.0.0.1:1: connection refused",
         f"not delivered: {gateway.place}: no answer within 0.3 s",
@@ -76,7 +76,7 @@ def test_a_failed_push_is_one_sentence(
 
 
 @pytest.mark.parametrize("to", ["gateway:9091", "ftp://gateway", "http://", "http://a:b@gateway"])
-def test_an_invalid_address_is_refused(report: Path, capsys: Says, to: str) -> None:
+def test_an_invalid_address_is_refused(report: Path, capsys: Capture, to: str) -> None:
     """It ends with 2; a password on the command line is refused too."""
     assert main(["push", str(report), "--to", to]) == 2
     assert capsys.readouterr().err.startswith("--to")

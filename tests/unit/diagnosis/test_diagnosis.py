@@ -176,12 +176,12 @@ def test_a_failure_never_lowers_its_cause_while_the_others_are_known(
                 for cause in evidence.hypotheses
             ),
         )
-        given = {
+        p = {
             status: probabilities(diagnose_all(fixed, {**statuses, row.id: status}))[name]
             for status in ("passed", "missing", "failed")
         }
-        assert given["passed"] <= given["missing"] + 1e-6
-        assert given["missing"] <= given["failed"] + 1e-6
+        assert p["passed"] <= p["missing"] + 1e-6
+        assert p["missing"] <= p["failed"] + 1e-6
 
 
 @QUIET

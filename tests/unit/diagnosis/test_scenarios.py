@@ -116,7 +116,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "worker-frozen, with a job in hand": (
+    "worker-frozen, with a job in progress": (
         W,
         (
             f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
@@ -127,7 +127,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "worker-frozen, holding a message not yet begun": (
+    "worker-frozen, with a message that it has not started": (
         W,
         (
             f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
@@ -381,7 +381,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "database-locked, with a message in the worker's hand": (
+    "database-locked, with a message that the worker has not started": (
         "database",
         (
             f"{STUCK} {NOT_STARTING} database/no_lock_blocks_uploads queue/queue_is_draining"

@@ -284,18 +284,18 @@ def test_a_folder_that_cannot_be_created_is_one_sentence(tmp_path: Path) -> None
         record(tmp_path / "live" / "deeper" / history.NAME, made.recovered())
 
 
-def read_and_write_as_another_user(path: Path, said: Connection) -> None:
+def read_and_write_as_another_user(path: Path, sender: Connection) -> None:
     """Read a history and try to write it, as a user without rights; send the results."""
     if os.geteuid() == 0:
         os.setuid(65534)
     with History.to_read(path) as opened:
-        said.send(len(opened.runs(10)))
+        sender.send(len(opened.runs(10)))
     try:
         record(path, made.recovered())
     except HistoryError as exc:
-        said.send(str(exc))
+        sender.send(str(exc))
     else:
-        said.send("written")
+        sender.send("written")
 
 
 def test_a_read_only_history_can_be_read() -> None:
@@ -308,13 +308,13 @@ def test_a_read_only_history_can_be_read() -> None:
         record(path, report)
         path.chmod(0o444)
         path.parent.chmod(0o555)
-        hears, says = forked.Pipe(duplex=False)
-        process = forked.Process(target=read_and_write_as_another_user, args=(path, says))
+        receiver, sender = forked.Pipe(duplex=False)
+        process = forked.Process(target=read_and_write_as_another_user, args=(path, sender))
         process.start()
-        says.close()
-        assert hears.poll(20), "the other user's process says nothing"
-        assert hears.recv() == 1
-        assert "cannot be written: it is read-only" in hears.recv()
+        sender.close()
+        assert receiver.poll(20), "the other user's process sends nothing"
+        assert receiver.recv() == 1
+        assert "cannot be written: it is read-only" in receiver.recv()
         process.join(20)
         path.parent.chmod(0o755)
 
@@ -445,7 +445,7 @@ def test_the_metrics_to_watch_recover_after_an_incident(path: Path) -> None:
     shown = history_text.render(runs, 10, METRICS)
     assert f"The incident since {made.STARTED} is over after 10 min. Metrics to watch:" in shown
     assert '✓ veza_file_uploads_total{status="uploading"}: 2 at worst, 0 now, falling' in shown
-    assert '✓ veza_file_uploads_total{status="completed"}: 12 lately, rising' in shown
+    assert '✓ veza_file_uploads_total{status="completed"}: 12 recently, rising' in shown
     assert "✓ veza_upload_processing_duration_seconds: 4.5 s, within the limit of 5 min" in shown
     assert "✓ The queue's ready messages: 10 at worst, 0 now, falling" in shown
 
