@@ -28,6 +28,7 @@ TARGET = TargetSummary(
     environment="live",
     components={"api": "https://veza.example", "database": "veza at db", "queue": None},
     placeholders={"service": "veza-backend-api", "api_url": "https://veza.example"},
+    limits={"processing_seconds": 300.0},
 )
 
 DEAD_WORKER = (

@@ -1,4 +1,4 @@
-"""Addresses that an option names: env:NAME or file:PATH where they hold a secret."""
+"""Addresses that an option names: env:NAME or file:PATH, because they may contain a secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_secret(reference: str, option: str) -> str:
         raise OptionError(f"{option}: {exc}") from exc
     if value is None:
         raise OptionError(
-            f"{option}: an address may hold a token and is not written here: "
+            f"{option}: an address may contain a token, so it is not written here: "
             "write env:NAME or file:PATH"
         )
     return value

@@ -121,7 +121,7 @@ def _send(sender: Apprise, message: Message) -> str:
         return f"it failed with {type(exc).__name__}"
     if sent:
         return ""
-    # Of what apprise logs only the status is used: the rest may hold tokens.
+    # Of what apprise logs only the status is used: the rest may contain tokens.
     status = _STATUS.search(" ".join(entry.message for entry in sent.logs()))
     return f"it answered {status[1]}" if status else "it cannot be reached or refused the message"
 

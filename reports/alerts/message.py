@@ -21,7 +21,7 @@ BODY_MAX = 1_800
 """Characters of a body; the strictest of the common services takes 2,000."""
 
 _MENTION = re.compile(r"@(?=everyone|here|channel|all)|<(?=[!@#])", re.IGNORECASE)
-"""How some services write a mention of everybody; a log line may hold it."""
+"""A mention of everybody, as some services write it; a log line may contain one."""
 
 
 def title_of(report: Report, change: Change) -> str:

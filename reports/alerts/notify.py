@@ -56,7 +56,7 @@ class Settings:
 def notify(report: Report, path: Path, settings: Settings, now: float | None = None) -> list[str]:
     """Send what is due after a report; returns the problems, one sentence each.
 
-    `path` is the report's file, and its folder holds the history. `now` is Unix time.
+    `path` is the report's file, and its folder has the history. `now` is Unix time.
     """
     now = time.time() if now is None else now
     try:

@@ -34,7 +34,7 @@ UNDELIVERED_MAX = 50
 """Messages that wait for a destination which does not answer; the oldest is dropped first."""
 
 DELIVERED_MAX = 100
-"""Delivered messages that are kept, for a person to look at."""
+"""Delivered messages that are kept for inspection."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ JOB = "veza_checks"
 
 
 def push(report: Report, to: str) -> None:
-    """Put the metrics of a report at `to`: an address, or env:NAME or file:PATH that holds it.
+    """Put the metrics of a report at `to`: an address, or env:NAME or file:PATH with it.
 
     Raises OptionError, CallError.
     """

@@ -1,4 +1,4 @@
-"""What the commands share: their parser, their common arguments, their exit statuses."""
+"""The parser, the arguments and the exit statuses that the commands share."""
 
 from __future__ import annotations
 

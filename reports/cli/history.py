@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from core.text import capitalized
 from reports.history.store import NAME, History, HistoryError
+from reports.model.report_json import LoadError, load_report
 from reports.render.history import render
 
 if TYPE_CHECKING:
     from reports.cli.command import Commands
     from reports.history.incidents import RunRecord
+    from reports.model.watch import WatchedMetric
 
 SUMMARY = "list the last runs, checks that flap, and whether metrics recover after an incident"
 
@@ -42,7 +44,8 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the history of a target."""
     folder = options.target_dir or _only_target()
-    print(render(_read(folder, max(options.number, RUNS_MIN)), options.number), end="")
+    runs = _read(folder, max(options.number, RUNS_MIN))
+    print(render(runs, options.number, _metrics_to_watch(folder)), end="")
     return 0
 
 
@@ -60,6 +63,14 @@ def runs_beside(path: Path) -> tuple[RunRecord, ...]:
 def _read(folder: Path, limit: int) -> tuple[RunRecord, ...]:
     with History.to_read(folder / NAME) as history:
         return history.runs(limit)
+
+
+def _metrics_to_watch(folder: Path) -> tuple[WatchedMetric, ...]:
+    try:
+        return load_report(folder / "report.json").watch
+    except LoadError as exc:
+        print(f"The metrics to watch are left out: {exc}", file=sys.stderr)
+        return ()
 
 
 def _only_target() -> Path:

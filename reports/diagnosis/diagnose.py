@@ -1,7 +1,7 @@
-"""Weigh the outcomes against the causes, and judge: which are likely, and how surely.
+"""Diagnose a run: the probability of each cause, and how certain the diagnosis is.
 
-Pure and deterministic: outcomes are sorted by the order of the evidence before they are weighed, so
-that the same outcomes give the same bytes, whatever their order.
+Pure and deterministic: outcomes are weighed in the order of the evidence table, so that the same
+outcomes give the same bytes, whatever their order.
 """
 
 from __future__ import annotations
@@ -9,8 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from core.outcome import base_id
-from reports.diagnosis.network import Network, likeliest, normalised, probability, weighed, without
+from core.outcome import OBSERVED, base_id
+from reports.diagnosis.network import (
+    Network,
+    divided,
+    likeliest,
+    multiplied,
+    normalised,
+    probability,
+)
 from reports.diagnosis.next_check import choose_next_check
 from reports.diagnosis.result import (
     CERTAIN,
@@ -41,13 +48,13 @@ BEYOND_CHANCE = 10.0
 """Evidence of its own is this many times likelier under the cause than with no cause at all."""
 
 MAX_CAUSES = 16
-"""Beyond it the 2^n sets are no longer a matter of milliseconds; the model needs another method."""
+"""Causes that can be enumerated within milliseconds; more of them need another method."""
 
 CLEAR_FACTOR = 2.0
-"""A hypothesis that is this many times likelier than its rival is said to be the likely one."""
+"""A hypothesis that is this many times likelier than the next one is clearly the likeliest."""
 
 NEGLIGIBLE = 0.005
-"""Log-odds below which a check is not listed for or against a cause."""
+"""Log-odds below which a check's contribution to a cause is not listed."""
 
 
 class ModelTooLargeError(ValueError):
@@ -55,7 +62,7 @@ class ModelTooLargeError(ValueError):
 
 
 class CheckResult(Protocol):
-    """What is read of an outcome: the check's id and its status."""
+    """The part of an outcome that the diagnosis reads."""
 
     @property
     def check(self) -> str: ...
@@ -65,20 +72,19 @@ class CheckResult(Protocol):
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One row as observed: the case that decided, and its likelihood for each set."""
+class _Observed:
+    """An observed row: the case that decided, and the row's likelihood for each set of causes."""
 
-    row: CheckRow
     check: str
     failed: bool
     likelihood: list[float]
 
 
 def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
-    """Weigh the outcomes of one run; their order does not matter.
+    """Return the diagnosis of one run's outcomes; their order does not matter.
 
-    Only "passed" and "failed" say anything. The cases of a parametrized check count as one: it
-    failed if any did. Raises ModelTooLargeError beyond 16 causes.
+    Only "passed" and "failed" are evidence. The cases of a parametrized check count as one: it
+    failed if any case did. Raises ModelTooLargeError beyond 16 causes.
     """
     causes = evidence.causes
     if len(causes) > MAX_CAUSES:
@@ -87,13 +93,13 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
         )
     results = sorted({(result.check, result.status) for result in outcomes})
     network = Network(causes)
-    seen = _observe(evidence, results, network)
+    observed = _observe(evidence, results, network)
     masses = network.prior
-    for item in seen:
-        masses = weighed(masses, item.likelihood)
+    for row in observed:
+        masses = multiplied(masses, row.likelihood)
     masses = normalised(masses)
     odds = network.odds(masses)
-    findings = _findings(evidence, network, seen, masses, odds, results)
+    findings = _findings(evidence, network, observed, masses, odds, results)
     ranked = sorted(range(len(causes)), key=lambda node: (-odds[node], node))
     best = likeliest(masses)
     chosen = [cause for node, cause in enumerate(causes) if best >> node & 1]
@@ -116,54 +122,57 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
     )
 
 
-def _observe(evidence: Evidence, results: list[tuple[str, str]], network: Network) -> list[_Seen]:
-    """What was observed, in the order of the evidence, without what says nothing.
+def _observe(
+    evidence: Evidence, results: list[tuple[str, str]], network: Network
+) -> list[_Observed]:
+    """Return the observed rows, in the order of the evidence table.
 
-    Left out are moot passes, and rows that no cause explains: they weigh alike on all sets.
+    Moot passes are left out, and so are rows that no cause explains: they weigh the same on all
+    sets.
     """
     cases: dict[str, dict[str, list[str]]] = {}
     for check, status in results:
-        if status in ("passed", "failed"):
+        if status in OBSERVED:
             cases.setdefault(base_id(check), {}).setdefault(status, []).append(check)
-    seen = []
+    observed = []
     for row in evidence.checks:
-        found = cases.get(row.id)
-        if not found or not row.explained_by:
+        by_status = cases.get(row.id)
+        if not by_status or not row.explained_by:
             continue
-        failed = "failed" in found
-        gate = cases.get(row.moot_when or "")
-        if not failed and gate and "failed" not in gate:
+        failed = "failed" in by_status
+        condition = cases.get(row.moot_when or "")
+        if not failed and condition and "failed" not in condition:
             continue
-        names = found["failed" if failed else "passed"]
-        likelihood = network.likelihood(row, failed=failed)
-        seen.append(_Seen(row, names[0] if len(names) == 1 else row.id, failed, likelihood))
-    return seen
+        names = by_status["failed" if failed else "passed"]
+        name = names[0] if len(names) == 1 else row.id
+        observed.append(_Observed(name, failed, network.likelihood(row, failed=failed)))
+    return observed
 
 
 def _findings(
     evidence: Evidence,
     network: Network,
-    seen: list[_Seen],
+    observed: list[_Observed],
     masses: list[float],
     odds: list[float],
     results: list[tuple[str, str]],
 ) -> list[Finding]:
-    shifts: list[list[Contribution]] = [[] for _ in network.ids]
-    for item in seen:
-        others = network.odds(without(masses, item.likelihood))
-        status = "failed" if item.failed else "passed"
-        for node, (given, before) in enumerate(zip(odds, others, strict=True)):
-            if abs(given - before) >= NEGLIGIBLE:
-                shifts[node].append(Contribution(item.check, status, given - before))
+    contributions: list[list[Contribution]] = [[] for _ in network.ids]
+    for row in observed:
+        odds_without = network.odds(divided(masses, row.likelihood))
+        status = "failed" if row.failed else "passed"
+        for node, (after, before) in enumerate(zip(odds, odds_without, strict=True)):
+            if abs(after - before) >= NEGLIGIBLE:
+                contributions[node].append(Contribution(row.check, status, after - before))
     statuses: dict[str, set[str]] = {}
     for check, status in results:
         statuses.setdefault(base_id(check), set()).add(status)
-    silent = [
-        (row, _silence(statuses.get(row.id, set())))
+    unobserved = [
+        (row, _status_of_unobserved(statuses.get(row.id, set())))
         for row in evidence.checks
-        if not statuses.get(row.id, set()) & {"passed", "failed"}
+        if not statuses.get(row.id, set()) & set(OBSERVED)
     ]
-    failed = [item for item in seen if item.failed]
+    failed_rows = [row for one in observed if one.failed and (row := evidence.row(one.check))]
     rivals = {
         cause.id
         for node, cause in enumerate(evidence.causes)
@@ -176,12 +185,12 @@ def _findings(
             probability=probability(odds[node]),
             outside=cause.outside,
             component=cause.component,
-            supporting=_strongest(shift for shift in shifts[node] if shift.log_odds > 0),
-            against=_strongest(shift for shift in shifts[node] if shift.log_odds < 0),
+            supporting=_strongest_first(c for c in contributions[node] if c.log_odds > 0),
+            against=_strongest_first(c for c in contributions[node] if c.log_odds < 0),
             not_observed=tuple(
-                NotObserved(row.id, status) for row, status in silent if row.weight(cause.id)
+                NotObserved(row.id, status) for row, status in unobserved if row.weight(cause.id)
             ),
-            own_evidence=any(_is_own(item.row, cause.id, rivals, evidence) for item in failed),
+            own_evidence=any(_is_own(row, cause.id, rivals, evidence) for row in failed_rows),
         )
         for node, cause in enumerate(evidence.causes)
     ]
@@ -200,13 +209,13 @@ def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> 
     return weight >= max(OWN_FACTOR * others, BEYOND_CHANCE * row.leak) > 0
 
 
-def _silence(statuses: set[str]) -> str:
+def _status_of_unobserved(statuses: set[str]) -> str:
     order = ("error", "missing", "unreachable", "skipped")
     return next((status for status in order if status in statuses), "absent")
 
 
-def _strongest(shifts: Iterable[Contribution]) -> tuple[Contribution, ...]:
-    return tuple(sorted(shifts, key=lambda shift: (-abs(shift.log_odds), shift.check)))
+def _strongest_first(contributions: Iterable[Contribution]) -> tuple[Contribution, ...]:
+    return tuple(sorted(contributions, key=lambda c: (-abs(c.log_odds), c.check)))
 
 
 def _certainty(
@@ -241,16 +250,16 @@ def _certainty(
 def _unexplained(
     evidence: Evidence, failures: list[str], inside: tuple[str, ...], outside: tuple[str, ...]
 ) -> tuple[Unexplained, ...]:
-    found = []
+    unexplained = []
     for check in failures:
         row = evidence.row(check)
         explainers = dict(row.explained_by) if row else {}
         if not any(cause in explainers for cause in inside):
             names = tuple(cause for cause in outside if cause in explainers)
-            found.append(Unexplained(check, row.component if row else "unknown", names))
-    order = {row.id: place for place, row in enumerate(evidence.checks)}
-    found.sort(key=lambda item: (order.get(base_id(item.check), len(order)), item.check))
-    return tuple(found)
+            unexplained.append(Unexplained(check, row.component if row else "unknown", names))
+    ranks = {row.id: rank for rank, row in enumerate(evidence.checks)}
+    unexplained.sort(key=lambda u: (ranks.get(base_id(u.check), len(ranks)), u.check))
+    return tuple(unexplained)
 
 
 def _coverage(evidence: Evidence, results: list[tuple[str, str]]) -> Coverage:
@@ -259,7 +268,7 @@ def _coverage(evidence: Evidence, results: list[tuple[str, str]]) -> Coverage:
         if status != "skipped":
             row = evidence.row(check)
             count = counts.setdefault(row.component if row else "unknown", [0, 0])
-            count[0] += status in ("passed", "failed")
+            count[0] += status in OBSERVED
             count[1] += 1
     components = tuple(
         ComponentCoverage(component, observed, configured)

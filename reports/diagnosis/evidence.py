@@ -1,7 +1,7 @@
 """Load evidence.toml: the causes, and for each check which of them explain its failure.
 
-The file is data that a team edits. Everything in it is validated before it is used, and what does
-not fit is refused with one sentence that names the file, the table and the key.
+A team edits the file. It is validated before it is used, and an invalid one is refused with one
+sentence that names the file, the table and the key.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class EvidenceError(ValueError):
 class Cause:
     """One node of the network: a hypothesis of the runbook, or a cause outside it.
 
-    `prior` is its probability before anything is observed. `component` is what to name when the
-    cause lies outside the runbook, and empty for the runbook's own hypotheses.
+    `prior` is its probability before anything is observed. `component` is where a cause outside the
+    runbook lies, and empty for the runbook's own hypotheses.
     """
 
     id: str
@@ -58,11 +58,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """What the outcome of one check says: its place in the runbook, its weights, its leak.
+    """One check: its place in the runbook, the causes that explain its failure, its leak.
 
-    `explained_by` holds (cause id, weight) in the order of the causes; a weight is the probability
-    that this cause alone makes the check fail. `leak` is the probability that it fails with no
-    cause at all. A pass says nothing when the check `moot_when` passed.
+    `explained_by` has (cause id, weight) in the order of the causes; a weight is the probability
+    that this cause alone makes the check fail. `leak` is the probability that it fails without any
+    cause. A pass is no evidence if the check `moot_when` passed.
     """
 
     id: str
@@ -75,13 +75,13 @@ class CheckRow:
     gate: bool = False
 
     def weight(self, cause: str) -> float:
-        """The weight of a cause for this check; 0.0 if it does not explain it."""
+        """Return the weight of a cause for this check; 0.0 if it does not explain it."""
         return dict(self.explained_by).get(cause, 0.0)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The whole model: the runbook's hypotheses in its order, causes outside it, check rows."""
+    """The model: the runbook's hypotheses in its order, the causes outside it, the checks."""
 
     path: str
     hypotheses: tuple[Cause, ...]
@@ -94,7 +94,7 @@ class Evidence:
 
     @property
     def causes(self) -> tuple[Cause, ...]:
-        """Every node: first the runbook's hypotheses, then the causes outside it."""
+        """Return every cause: first the runbook's hypotheses, then those outside it."""
         return self.hypotheses + self.outside
 
     @property
@@ -103,15 +103,12 @@ class Evidence:
         return frozenset(row.component for row in self.checks if row.verification == 0)
 
     def row(self, check: str) -> CheckRow | None:
-        """The row of a check id, with or without a parameter in brackets; None if it has none."""
+        """Return the row of a check, with or without a parameter in brackets; None if unknown."""
         return self._by_id.get(base_id(check))
 
 
 def load_evidence(path: str | Path) -> Evidence:
-    """Read and validate an evidence file of at most 1 MiB.
-
-    Raises EvidenceError with one sentence if it cannot be read, is not TOML, or does not fit.
-    """
+    """Load an evidence file of at most 1 MiB; raises EvidenceError."""
     try:
         document = tomllib.loads(read_text(path))
     except FileError as exc:
@@ -122,9 +119,9 @@ def load_evidence(path: str | Path) -> Evidence:
 
 
 def matrix(evidence: Evidence) -> str:
-    """The model as a Markdown table: a row a check, a column a cause, and the leak."""
-    heads = ["check", *(cause.title for cause in evidence.causes), "leak"]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    """Return the model as a Markdown table: a row per check, a column per cause, and the leak."""
+    header = ["check", *(cause.title for cause in evidence.causes), "leak"]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     lines.append(["*prior*", *(f"{cause.prior:g}" for cause in evidence.causes), ""])
     for row in evidence.checks:
         weights = dict(row.explained_by)
@@ -135,22 +132,22 @@ def matrix(evidence: Evidence) -> str:
 
 
 def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> Evidence:
-    """Validate a parsed evidence document; `path` is only named in errors. Raises EvidenceError."""
+    """Validate a parsed evidence file; `path` is only named in errors. Raises EvidenceError."""
     try:
-        read = _Document.model_validate(document, strict=True)
+        file = _File.model_validate(document, strict=True)
     except ValidationError as exc:
         raise EvidenceError(f"{path}: {_sentence(exc)}") from exc
-    for name in set(read.hypotheses) & set(read.outside):
+    for name in set(file.hypotheses) & set(file.outside):
         problem = "is a hypothesis already; give it another name"
         raise EvidenceError(f"{path}: [outside.{name}]: {problem}")
-    hypotheses = tuple(Cause(key, one.title, one.prior) for key, one in read.hypotheses.items())
+    hypotheses = tuple(Cause(key, h.title, h.prior) for key, h in file.hypotheses.items())
     outside = tuple(
-        Cause(key, one.title, one.prior, outside=True, component=one.component)
-        for key, one in read.outside.items()
+        Cause(key, cause.title, cause.prior, outside=True, component=cause.component)
+        for key, cause in file.outside.items()
     )
     order = [cause.id for cause in (*hypotheses, *outside)]
-    for key, row in read.checks.items():
-        _check_references(path, key, row, order, list(read.checks))
+    for key, row in file.checks.items():
+        _check_references(path, key, row, order, list(file.checks))
     checks = tuple(
         CheckRow(
             id=key,
@@ -162,7 +159,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             moot_when=row.moot_when,
             gate=row.gate,
         )
-        for key, row in read.checks.items()
+        for key, row in file.checks.items()
     )
     return Evidence(path, hypotheses, outside, checks)
 
@@ -176,7 +173,7 @@ def _line(text: str) -> str:
 
 
 def _probability(value: float) -> float:
-    # 0 and 1 are refused: a certainty cannot be unlearned, and its logarithm is infinite.
+    # 0 and 1 are refused: no evidence changes a certainty, and its logarithm is infinite.
     if not 1e-6 <= value <= 1 - 1e-6:
         raise ValueError("must be a probability above 0 and below 1")
     return value
@@ -209,7 +206,7 @@ class _Check(_Table):
     gate: bool = False
 
 
-class _Document(_Table):
+class _File(_Table):
     hypotheses: dict[str, _Hypothesis]
     outside: dict[str, _Outside] = {}
     checks: dict[str, _Check]
@@ -233,7 +230,7 @@ class _Document(_Table):
         if not self.hypotheses or not self.checks:
             raise ValueError("needs at least one hypothesis and one check")
         if len(self.checks) > MAX_CHECKS:
-            raise ValueError(f"has {len(self.checks)} checks; at most {MAX_CHECKS} are taken")
+            raise ValueError(f"has {len(self.checks)} checks; at most {MAX_CHECKS} are allowed")
         return self
 
 
@@ -247,7 +244,7 @@ TABLES: dict[str, type[_Table]] = {
 def _check_references(
     path: str, key: str, row: _Check, causes: Sequence[str], checks: Sequence[str]
 ) -> None:
-    """Raise EvidenceError for a row that names a cause or a check which is not in the file."""
+    """Raise EvidenceError for a row that names a cause or a check which the file lacks."""
     for cause in row.explained_by:
         if cause not in causes:
             name = printable(cause, 80)
@@ -269,5 +266,5 @@ def _sentence(error: ValidationError) -> str:
     place = " ".join([f"[{table}]", ".".join(keys[1:])]).strip()
     if first["type"] != "extra_forbidden":
         return f"{place}: {problem_of(first)}"
-    model = TABLES[str(first["loc"][0])] if keys else _Document
+    model = TABLES[str(first["loc"][0])] if keys else _File
     return f"{place}: is not a key here{nearest(str(first['loc'][-1]), list(model.model_fields))}"

@@ -1,4 +1,4 @@
-"""Choose the check to look at next: the one that best tells the first two hypotheses apart."""
+"""Choose the next check: the one that best tells the first two hypotheses apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Certainty, Finding
 
 RIVAL_FACTOR = 3.0
-"""Two hypotheses whose probabilities are within this factor want another check."""
+"""Two hypotheses whose probabilities are within this factor need another check."""
 
 
 def choose_next_check(
@@ -27,25 +27,25 @@ def choose_next_check(
     results: list[tuple[str, str]],
     certainty: Certainty,
 ) -> NextCheck | None:
-    """The unobserved check that promises the most information on the first two hypotheses."""
+    """Return the unobserved check that is expected to say most about the first two hypotheses."""
     if certainty in ("none", "outside") or len(hypotheses) < 2:
         return None
     first, second = hypotheses[0], hypotheses[1]
     if first.probability > RIVAL_FACTOR * second.probability or second.probability >= CERTAIN:
         return None
     one, two = network.ids.index(first.id), network.ids.index(second.id)
-    # Which of the four states of the pair each set belongs to.
-    cells = [(mask >> one & 1) + 2 * (mask >> two & 1) for mask in range(len(masses))]
-    members = [[cell == state for cell in cells] for state in range(4)]
+    # Each set belongs to one of the four states of the two hypotheses.
+    state_of = [(number >> one & 1) + 2 * (number >> two & 1) for number in range(len(masses))]
+    members = [[of == state for of in state_of] for state in range(4)]
     passed = {base_id(check) for check, status in results if status == "passed"}
     failed = {base_id(check) for check, status in results if status == "failed"}
-    # What could not look this time would not the next time either.
-    tried = {base_id(check) for check, status in results if status == "unreachable"}
+    # A check that was unreachable would most likely be so again.
+    unreachable = {base_id(check) for check, status in results if status == "unreachable"}
     best: NextCheck | None = None
     for row in evidence.checks:
         moot = row.moot_when in passed and row.moot_when not in failed
-        looked = row.id in passed | failed | tried
-        if looked or moot or not (row.weight(first.id) or row.weight(second.id)):
+        done = row.id in passed | failed | unreachable
+        if done or moot or not (row.weight(first.id) or row.weight(second.id)):
             continue
         joint = list(map(operator.mul, masses, network.likelihood(row, failed=False)))
         states = [sum(compress(masses, member)) for member in members]

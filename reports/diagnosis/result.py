@@ -1,4 +1,4 @@
-"""A diagnosis as frozen values: the causes as judged, how surely, and how much was seen."""
+"""A diagnosis as frozen values: the causes, the certainty, and the coverage."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal
 Certainty = Literal["certain", "likely", "unclear", "outside", "none"]
 
 CERTAIN = 0.9
-"""The probability from which a cause is said to be certain."""
+"""The probability from which a cause is certain."""
 
 POSSIBLE = 0.1
 """The probability from which another cause is named as possible too."""
 
 LIKELY = 0.5
-"""The probability from which a cause is held to be true."""
+"""The probability from which a cause is likely."""
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """How much one check moved a cause, in natural log-odds, given all the other checks.
+    """The contribution of one check to a cause in natural log-odds, given all other checks.
 
     logit P(cause | all observed) - logit P(cause | all observed but this check).
     """
@@ -31,7 +31,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class NotObserved:
-    """A check that bears on a cause and said nothing; "absent" if it was not selected."""
+    """A check that would be evidence on a cause; "absent" if it was not selected."""
 
     check: str
     status: str
@@ -39,7 +39,7 @@ class NotObserved:
 
 @dataclass(frozen=True)
 class Finding:
-    """One cause as judged: its probability, what speaks for and against it, strongest first."""
+    """One cause: its probability, and the evidence for and against it, strongest first."""
 
     id: str
     title: str
@@ -63,7 +63,7 @@ class Unexplained:
 
 @dataclass(frozen=True)
 class ComponentCoverage:
-    """How many checks of a component were observed, of those configured (not skipped)."""
+    """The checks of a component that were observed, of those configured (not skipped)."""
 
     component: str
     observed: int
@@ -72,7 +72,7 @@ class ComponentCoverage:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much was seen: checks that passed or failed, of all that were not skipped."""
+    """The checks that were observed (passed or failed), of those configured (not skipped)."""
 
     observed: int
     configured: int
@@ -81,7 +81,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class NextCheck:
-    """The check not yet observed that would best tell two hypotheses apart, and its bits."""
+    """The unobserved check that best tells two hypotheses apart, and its information in bits."""
 
     check: str
     between: tuple[str, str]
@@ -90,11 +90,11 @@ class NextCheck:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The result. `hypotheses` and `outside` are sorted by probability, the likeliest first.
+    """The causes of a run's failures. `hypotheses` and `outside` have the likeliest first.
 
     `most_likely_set` and `most_likely_outside` are the parts, within and outside the runbook, of
-    the one set of causes that is likeliest as a whole; `set_probability` is that set's. `certainty`
-    says how to speak:
+    the one set of causes that is likeliest as a whole; `set_probability` is that set's.
+    `certainty` is:
 
     none     nothing failed
     outside  something failed, no hypothesis is accepted, and a cause outside the runbook is, or

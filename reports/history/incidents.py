@@ -19,12 +19,11 @@ from reports.history.trend import Point
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from reports.model.watch import WatchedMetric
+
 FLAPPING_RUNS = 20
 FLAPPING_CHANGES = 3
 """Changes that make a check flap: one is a fault, two are its repair, three come back."""
-
-PROCESSING_MAX = 300.0
-"""Seconds that processing may take on average, as the runbook's metrics to watch have it."""
 
 RECOVERY_RUNS = 12
 """Runs after an incident's end for which its recovery is reported."""
@@ -138,29 +137,27 @@ def unobserved(checks: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str,
     return tuple(check for check in sorted(checks) if outcomes.get(check) not in OBSERVED)
 
 
-def recovery(
-    runs: Sequence[RunRecord], processing_max: float = PROCESSING_MAX
-) -> tuple[MetricRecovery, ...]:
-    """Return whether the runbook's metrics to watch recover, for runs soon after an incident.
-
-    Empty where there was no incident lately, or the last run is the first of it.
-    """
+def recent_incident(runs: Sequence[RunRecord]) -> Incident | None:
+    """Return the last incident, if it is recent and the last run is not the first of it."""
     incident = last_incident(runs)
     if incident is None or runs[-1].number == incident.runs[0].number:
-        return ()
+        return None
     if incident.after and runs[-1].number - incident.after.number >= RECOVERY_RUNS:
+        return None
+    return incident
+
+
+def recovery(
+    runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric]
+) -> tuple[MetricRecovery, ...]:
+    """Return whether these metrics recover after a recent incident; empty where there was none."""
+    incident = recent_incident(runs)
+    if incident is None:
         return ()
     now = runs[-1].figures
-    return (
-        _falling("uploads stuck", incident.worst("uploads_stuck"), now.get("uploads_stuck")),
-        _falling(
-            "uploads in uploading",
-            incident.worst("uploads_uploading"),
-            now.get("uploads_uploading"),
-        ),
-        _rising(now.get("uploads_completed")),
-        _limited(now.get("processing_seconds"), processing_max),
-        _falling("messages waiting", incident.worst("backlog"), now.get("backlog")),
+    return tuple(
+        _recovery_of(metric, incident.worst(metric.figure or ""), now.get(metric.figure or ""))
+        for metric in metrics
     )
 
 
@@ -169,29 +166,31 @@ def _is_over(run: RunRecord, symptoms: Iterable[str]) -> bool:
     return run.state in ("healthy", "at risk") and not unobserved(symptoms, run.outcomes)
 
 
-def _falling(name: str, worst: float | None, now: float | None) -> MetricRecovery:
-    if now is None:
-        return MetricRecovery(name, None, f"{name}: not observed by the last run")
-    if worst is None:
-        return MetricRecovery(name, None, f"{name}: {now:.0f} now, not observed in the incident")
-    falls = now < worst or now == 0
-    word = "falling" if now < worst else "0 throughout" if now == 0 else "not falling"
-    return MetricRecovery(name, falls, f"{name}: {worst:.0f} at worst, {now:.0f} now: {word}")
+def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) -> MetricRecovery:
+    recovers: bool | None = None
+    if metric.figure is None:
+        text = "not observed by the checks"
+    elif now is None:
+        text = "not observed by the last run"
+    elif metric.limit is not None:
+        recovers = now <= metric.limit
+        limit = _format(metric.figure, metric.limit)
+        word = "within" if recovers else "above"
+        text = f"{_format(metric.figure, now)}, {word} the limit of {limit}"
+    elif metric.rises:
+        # The figure counts recent events; while it is above 0 the metric rises.
+        recovers = now > 0
+        text = f"{_format(metric.figure, now)} recently, {'rising' if recovers else 'not rising'}"
+    elif worst is None:
+        text = f"{_format(metric.figure, now)} now, not observed during the incident"
+    else:
+        recovers = now < worst or now == 0
+        word = "falling" if now < worst else "not falling" if now else "0 throughout"
+        text = (
+            f"{_format(metric.figure, worst)} at worst, {_format(metric.figure, now)} now, {word}"
+        )
+    return MetricRecovery(metric.name, recovers, f"{metric.name}: {text}")
 
 
-def _rising(now: float | None) -> MetricRecovery:
-    name = "uploads completed"
-    if now is None:
-        return MetricRecovery(name, None, f"{name}: not observed by the last run")
-    # The figure counts what completed lately; while it is above 0 the total rises.
-    word = "rising" if now > 0 else "not rising"
-    return MetricRecovery(name, now > 0, f"{name}: {now:.0f} more lately: {word}")
-
-
-def _limited(now: float | None, limit: float) -> MetricRecovery:
-    name = "processing time"
-    if now is None:
-        return MetricRecovery(name, None, f"{name}: not observed by the last run")
-    word = "within" if now <= limit else "above"
-    text = f"{name}: {format_duration(now)} on average, {word} {format_duration(limit)}"
-    return MetricRecovery(name, now <= limit, text)
+def _format(figure: str, value: float) -> str:
+    return format_duration(value) if figure.endswith("_seconds") else f"{value:,.0f}"

@@ -16,6 +16,7 @@ from reports.model.report import (
     titles_of,
     unselected_of,
 )
+from reports.model.watch import watched_metrics
 from reports.runbook.placeholders import fill_step
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def build_report(
         diagnosis=diagnosis,
         remedies=remedies_for(diagnosis, bundle, values),
         problems=tuple(problems),
+        watch=watched_metrics(bundle.document.watch, target.limits),
     )
 
 

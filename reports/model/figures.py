@@ -37,7 +37,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("oldest_stuck_seconds", "seconds", "age of the oldest stuck upload"),
     ("users_affected", "", "users whose uploads are stuck"),
     ("uploads_uploading", "", "uploads in uploading, by the API"),
-    ("uploads_completed", "", "uploads completed lately"),
+    ("uploads_completed", "", "uploads completed recently"),
     ("jobs_waiting", "", "jobs that have waited too long"),
     ("processing_seconds", "seconds", "mean processing time of recent uploads"),
     ("backlog", "", "messages that wait in the upload queue"),

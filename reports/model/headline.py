@@ -18,7 +18,7 @@ WORTH_NAMING = 0.05
 """Probability below which a hypothesis is not named."""
 
 INTERRUPTED = "; the report is incomplete"
-"""How the problem of an interrupted run ends."""
+"""The end of the sentence on an interruption among the problems of a run."""
 
 REASON_MAX = 200
 """Characters of a reason in the headline; the rest of the report has all of it."""

@@ -9,6 +9,7 @@ from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
 from reports.model.figures import Figure
+from reports.model.watch import WatchedMetric
 from reports.runbook.document import Step
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Remedy:
 class Report:
     """The result of a run. `started` is ISO 8601 in UTC, `seconds` the run's wall time.
 
-    `problems` are sentences on the run itself, such as an interruption.
+    `problems` are sentences on the run itself, such as an interruption; `watch` are the runbook's
+    metrics to watch after an incident.
     """
 
     target: TargetSummary
@@ -90,6 +92,7 @@ class Report:
     diagnosis: Diagnosis
     remedies: tuple[Remedy, ...]
     problems: tuple[str, ...] = ()
+    watch: tuple[WatchedMetric, ...] = ()
     schema: int = field(default=SCHEMA)
 
     def figure(self, name: str) -> float | None:

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 
 from core.text import clean, named
 from core.units import format_duration
-from reports.history.incidents import flapping, last_incident, recovery, unobserved
+from reports.history.incidents import flapping, recent_incident, recovery, unobserved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.history.incidents import RunRecord
+    from reports.model.watch import WatchedMetric
 
 MARKS = {True: "✓", False: "✗", None: "?"}
 
 
-def render(runs: Sequence[RunRecord], shown: int) -> str:
-    """Return the last `shown` of these runs as text, oldest first, and what follows from all."""
+def render(runs: Sequence[RunRecord], shown: int, metrics: Sequence[WatchedMetric] = ()) -> str:
+    """Return the last `shown` of these runs as text, oldest first, and what follows from all.
+
+    `metrics` are those to watch after an incident.
+    """
     if not runs:
         return "No run is in the history yet.\n"
     lines = [_run(run) for run in runs[-shown:]]
@@ -25,19 +29,15 @@ def render(runs: Sequence[RunRecord], shown: int) -> str:
         f"Flapping: {flap.check} changed {flap.changes} times in {flap.runs} runs."
         for flap in flapping(runs)
     ]
-    lines += afterwards(runs)
+    lines += afterwards(runs, metrics)
     # The headlines quote the target, and the file may have been written by anybody.
     return "".join(f"{clean(line)}\n" for line in lines)
 
 
-def afterwards(runs: Sequence[RunRecord]) -> list[str]:
-    """Return lines that say whether the last incident is over and its metrics recover.
-
-    Empty where there was no incident lately, or the last run is the first of it.
-    """
-    metrics = recovery(runs)
-    incident = last_incident(runs)
-    if not metrics or incident is None:
+def afterwards(runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric]) -> list[str]:
+    """Return lines that say whether a recent incident is over and these metrics recover."""
+    incident = recent_incident(runs)
+    if incident is None:
         return []
     subject = f"The incident since {incident.runs[0].started}"
     if incident.after is None and runs[-1].state != "incident":
@@ -46,10 +46,8 @@ def afterwards(runs: Sequence[RunRecord]) -> list[str]:
         return [f"{subject} may go on: this run {reason}."]
     length = "" if incident.seconds is None else f" after {format_duration(incident.seconds)}"
     state = f"is over{length}" if incident.after else "goes on"
-    return [
-        f"{subject} {state}. Metrics to watch:",
-        *(f"  {MARKS[metric.recovers]} {metric.text}" for metric in metrics),
-    ]
+    watched = [f"  {MARKS[metric.recovers]} {metric.text}" for metric in recovery(runs, metrics)]
+    return [f"{subject} {state}.{' Metrics to watch:' if watched else ''}", *watched]
 
 
 def _run(run: RunRecord) -> str:

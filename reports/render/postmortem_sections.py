@@ -157,7 +157,7 @@ def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord])
             cells = (escaped(known[name].meaning), _value(known[name].value, unit), worst, last)
             rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
-    watched = recovery(runs) if runs else ()
+    watched = recovery(runs, report.watch)
     words = {True: "recovers", False: "does not recover", None: "not observed"}
     yield "\n".join(f"- {words[one.recovers]}: {escaped(one.text)}" for one in watched)
 

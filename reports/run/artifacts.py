@@ -58,7 +58,7 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
         from reports.render.postmortem import of_incident
 
         _write(folder / "postmortem.md", of_incident(report, bundle, runs), notes)
-    return Artifacts(tuple(notes), tuple(afterwards(runs)))
+    return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch)))
 
 
 def _write(path: Path, text: str, notes: list[str]) -> None:

@@ -111,7 +111,9 @@ def test_the_recovery_of_a_real_incident_is_seen(reports: dict[str, Path], tmp_p
     path = tmp_path / history.NAME
     for name in ("healthy", "incident", "after"):
         runs = history.record(path, load_report(reports[name]))[0]
-    recovers = {metric.name: metric.recovers for metric in recovery(runs)}
-    assert recovers["uploads stuck"]
-    assert recovers["uploads completed"]
-    assert recovers["messages waiting"]
+    metrics = load_report(reports["after"]).watch
+    recoveries = zip(metrics, recovery(runs, metrics), strict=True)
+    recovers = {metric.figure: recovery.recovers for metric, recovery in recoveries}
+    assert recovers["uploads_uploading"]
+    assert recovers["uploads_completed"]
+    assert recovers["backlog"]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from reports.model.report import Report
 
-Says = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def run_notify(path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, 
 
 
 def test_an_incident_is_one_message_and_its_end_another(
-    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """Five bad runs send one message, and the good ones after them send one with the duration."""
     reports = [good(0), *(bad(minute) for minute in (5, 10, 15, 20, 25)), good(30), good(35)]
@@ -163,7 +163,7 @@ def test_calls_at_the_same_time_send_one_message(path: Path, receiver: Receiver)
 
 
 def test_an_undelivered_message_is_sent_by_the_next_call(
-    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """A refusal is one sentence and exit status 1; alert and recovery both arrive later."""
     receiver.status = 503
@@ -184,7 +184,7 @@ def test_an_undelivered_message_is_sent_by_the_next_call(
 
 
 def test_a_destination_gets_a_message_once(
-    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """Of two services one is down: the other gets no duplicate, and no token is printed."""
     with closing(socket.socket()) as unused:
@@ -281,7 +281,7 @@ def test_an_old_report_sends_no_reminder(path: Path, receiver: Receiver) -> None
 
 
 def test_a_broken_maintenance_window_silences_nothing(
-    path: Path, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    path: Path, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """The broken line is reported, and the message is sent."""
     file = tmp_path / "quiet.txt"
@@ -331,8 +331,8 @@ def test_a_heartbeat_has_the_form_of_its_service(
 
 def authorization(got: ReceivedRequest) -> str:
     """The request's authorization; of Basic only the word."""
-    given = got.headers["Authorization"]
-    return "Basic" if given.startswith("Basic ") else given
+    value = got.headers["Authorization"]
+    return "Basic" if value.startswith("Basic ") else value
 
 
 def test_an_old_report_sends_no_heartbeat(path: Path, receiver: Receiver) -> None:
@@ -345,7 +345,7 @@ def test_an_old_report_sends_no_heartbeat(path: Path, receiver: Receiver) -> Non
 
 
 def test_a_failed_heartbeat_is_one_sentence_and_is_sent_again(
-    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """A service that refuses, hangs or is down costs one sentence, without the address's secret."""
     save(path, good(0))
@@ -362,15 +362,15 @@ def test_a_failed_heartbeat_is_one_sentence_and_is_sent_again(
     monkeypatch.setenv("BEAT", "http://127.0.0.1:1/hushhush")
     save(path, good(5))
     assert main(command) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert [line.partition(": ")[0] for line in said] == ["the heartbeat was not delivered"] * 3
-    for line, why in zip(said, ("it answered 404", "no answer within", "refused"), strict=True):
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["the heartbeat was not delivered"] * 3
+    for line, why in zip(lines, ("it answered 404", "no answer within", "refused"), strict=True):
         assert why in line
         assert "hushhush" not in line
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         ((), "no destination"),
         (("--to", "json://me:hunter22@host/"), "write env:NAME or file:PATH"),
@@ -379,12 +379,12 @@ def test_a_failed_heartbeat_is_one_sentence_and_is_sent_again(
     ],
 )
 def test_a_missing_address_is_one_sentence(
-    path: Path, capsys: Says, arguments: tuple[str, ...], said: str
+    path: Path, capsys: Capture, arguments: tuple[str, ...], sentence: str
 ) -> None:
     """A wrong command line ends with 2 and shows no secret."""
     assert main(["notify", str(save(path, bad(0))), *arguments]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert sentence in err
     assert "hunter22" not in err
     assert err.count("\n") == 1
 

@@ -17,37 +17,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Says = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def gateway() -> Iterator[Receiver]:
-    """What metrics are put to."""
+    """A server that takes metrics."""
     with Receiver() as listening:
         yield listening
 
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    """The saved report of an incident."""
+    """The path of an incident's saved report."""
     path = tmp_path / "report.json"
     path.write_text(to_json(made.incident()), encoding="utf-8")
     return path
 
 
 def test_the_metrics_replace_the_target_s_group(report: Path, gateway: Receiver) -> None:
-    """One PUT to the group of job and target, with metrics that Prometheus can read."""
+    """One PUT to the group of job and target, with metrics that Prometheus can parse."""
     assert main(["push", str(report), "--to", f"http://{gateway.address}/prefix/"]) == 0
-    (request,) = gateway.requests
-    assert (request.method, request.path) == ("PUT", "/prefix/metrics/job/veza_checks/target/live")
-    names = {family.name for family in text_string_to_metric_families(request.body)}
+    (got,) = gateway.requests
+    assert (got.method, got.path) == ("PUT", "/prefix/metrics/job/veza_checks/target/live")
+    names = {family.name for family in text_string_to_metric_families(got.body)}
     assert "veza_checks_run_state" in names
 
 
-def test_the_name_of_a_target_stays_one_part_of_the_path(
+def test_the_name_of_a_target_is_quoted_in_the_path(
     tmp_path: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name with spaces and signs is quoted; a password goes as a header."""
+    """A password goes into a header."""
     path = tmp_path / "report.json"
     path.write_text(to_json(made.incident()).replace('"name": "live"', '"name": "a b?c"', 1))
     monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{gateway.address}")
@@ -56,10 +56,10 @@ def test_the_name_of_a_target_stays_one_part_of_the_path(
     assert gateway.requests[0].headers["Authorization"].startswith("Basic ")
 
 
-def test_a_gateway_that_does_not_take_it_is_one_sentence(
-    report: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Says
+def test_a_failed_push_is_one_sentence(
+    report: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """Refused, silent or away: exit status 1 in time, and one sentence."""
+    """A gateway that refuses, hangs or is down: exit status 1."""
     gateway.status = 400
     command = ["push", str(report), "--to", f"http://{gateway.address}"]
     assert main(command) == 1
@@ -67,8 +67,8 @@ def test_a_gateway_that_does_not_take_it_is_one_sentence(
     gateway.hang = True
     monkeypatch.setattr(http_call, "SECONDS_MAX", 0.3)
     assert main(command) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
         f"not delivered: {gateway.address}: it answered 400",
         "not delivered: 127.0.0.1:1: connection refused",
         f"not delivered: {gateway.address}: no answer within 0.3 s",
@@ -76,7 +76,7 @@ def test_a_gateway_that_does_not_take_it_is_one_sentence(
 
 
 @pytest.mark.parametrize("to", ["gateway:9091", "ftp://gateway", "http://", "http://a:b@gateway"])
-def test_an_address_that_is_none_is_refused(report: Path, capsys: Says, to: str) -> None:
-    """A slip in the address ends with 2; a password on the command line is refused."""
+def test_an_invalid_address_is_refused(report: Path, capsys: Capture, to: str) -> None:
+    """It ends with 2; a password on the command line is refused too."""
     assert main(["push", str(report), "--to", to]) == 2
     assert capsys.readouterr().err.startswith("--to")

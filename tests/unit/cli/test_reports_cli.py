@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reports.model.report import Report
 
-Says = pytest.CaptureFixture[str]
+Capture = pytest.CaptureFixture[str]
 
 EVIDENCE = made.ROOT / "runbooks/upload_stuck/evidence.toml"
 
@@ -52,13 +52,13 @@ FIRST = {
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_saved_report_is_shown_in_each_format(report: Path, form: str, capsys: Says) -> None:
+def test_a_saved_report_is_shown_in_each_format(report: Path, form: str, capsys: Capture) -> None:
     """Every format needs the file alone."""
     assert main(["render", "--format", form, str(report)]) == 0
     assert capsys.readouterr().out.startswith(FIRST[form])
 
 
-def test_a_replay_is_the_same_byte_for_byte(report: Path, capsys: Says) -> None:
+def test_a_replay_is_the_same_byte_for_byte(report: Path, capsys: Capture) -> None:
     """With the same evidence the same outcomes give the same bytes, and the command says so."""
     assert main(["replay", str(report)]) == 0
     out, err = capsys.readouterr()
@@ -67,7 +67,7 @@ def test_a_replay_is_the_same_byte_for_byte(report: Path, capsys: Says) -> None:
 
 
 def test_a_replay_with_edited_evidence_compares_the_headlines(
-    report: Path, tmp_path: Path, capsys: Says
+    report: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     """Another evidence table gives another diagnosis of the same outcomes."""
     edited = tmp_path / "evidence.toml"
@@ -82,14 +82,14 @@ def test_a_replay_with_edited_evidence_compares_the_headlines(
     assert "Now: " in err
 
 
-def test_a_replay_may_be_shown_in_another_format(report: Path, capsys: Says) -> None:
+def test_a_replay_may_be_shown_in_another_format(report: Path, capsys: Capture) -> None:
     """The new diagnosis can be read on the terminal."""
     assert main(["replay", "--format", "terminal", str(report)]) == 0
     assert "Why Job worker down" in capsys.readouterr().out
 
 
 def test_evidence_that_cannot_be_used_is_one_sentence(
-    report: Path, tmp_path: Path, capsys: Says
+    report: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     """An error in the edited evidence is reported with its file and place."""
     broken = tmp_path / "evidence.toml"
@@ -100,7 +100,7 @@ def test_evidence_that_cannot_be_used_is_one_sentence(
     assert "evidence.toml: [hypotheses]: must be a table" in err
 
 
-def test_a_truncated_report_is_one_sentence(tmp_path: Path, capsys: Says) -> None:
+def test_a_truncated_report_is_one_sentence(tmp_path: Path, capsys: Capture) -> None:
     """Each command reports it without a traceback."""
     path = tmp_path / "report.json"
     path.write_text(to_json(made.incident())[:5000])
@@ -112,7 +112,7 @@ def test_a_truncated_report_is_one_sentence(tmp_path: Path, capsys: Says) -> Non
         assert err.count("\n") == 1
 
 
-def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Says) -> None:
+def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Capture) -> None:
     """The process ends with the monitor's exit status, and prints one line."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     cases = [
@@ -132,7 +132,7 @@ def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Says) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"schema": 9}'])
 def test_nagios_prints_unknown_for_an_unreadable_report(
-    tmp_path: Path, content: str | None, capsys: Says
+    tmp_path: Path, content: str | None, capsys: Capture
 ) -> None:
     """A missing or broken report is UNKNOWN on standard output, with exit status 3."""
     path = tmp_path / "report.json"
@@ -145,7 +145,9 @@ def test_nagios_prints_unknown_for_an_unreadable_report(
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--max-age", "soon"], ["x", "--mx-age", "1h"]])
-def test_nagios_prints_unknown_for_a_wrong_command_line(arguments: list[str], capsys: Says) -> None:
+def test_nagios_prints_unknown_for_a_wrong_command_line(
+    arguments: list[str], capsys: Capture
+) -> None:
     """An error in the monitor's configuration is UNKNOWN, never WARNING or CRITICAL."""
     with pytest.raises(SystemExit) as left:
         main(["nagios", *arguments])
@@ -153,7 +155,7 @@ def test_nagios_prints_unknown_for_a_wrong_command_line(arguments: list[str], ca
     assert capsys.readouterr().out.startswith("UNKNOWN: ")
 
 
-def test_a_post_mortem_can_be_written_after_the_incident(tmp_path: Path, capsys: Says) -> None:
+def test_a_post_mortem_can_be_written_after_the_incident(tmp_path: Path, capsys: Capture) -> None:
     """For a healthy report, the history beside it has the last incident with its evidence."""
     path = tmp_path / history.NAME
     after = "2026-03-02T10:30:00+00:00"
@@ -166,13 +168,13 @@ def test_a_post_mortem_can_be_written_after_the_incident(tmp_path: Path, capsys:
     assert "**Job worker down**, probability" in out
 
 
-def test_without_an_incident_there_is_no_post_mortem(tmp_path: Path, capsys: Says) -> None:
+def test_without_an_incident_there_is_no_post_mortem(tmp_path: Path, capsys: Capture) -> None:
     """A healthy report without a history gets one sentence."""
     assert main(["postmortem", str(save_report(tmp_path, made.recovered()))]) == 2
     assert "report.json nor a history beside it has an incident" in capsys.readouterr().err
 
 
-def test_an_incident_of_another_day_is_not_mixed_in(report: Path, capsys: Says) -> None:
+def test_an_incident_of_another_day_is_not_mixed_in(report: Path, capsys: Capture) -> None:
     """An incident that the history does not have is described by its report alone."""
     history.record(
         report.with_name(history.NAME), made.incident(started="2020-01-01T00:00:00+00:00")
@@ -183,7 +185,7 @@ def test_an_incident_of_another_day_is_not_mixed_in(report: Path, capsys: Says) 
     assert f"**Began**: {made.STARTED} or earlier" in out
 
 
-def test_a_post_mortem_is_written_without_a_corrupt_history(report: Path, capsys: Says) -> None:
+def test_a_post_mortem_is_written_without_a_corrupt_history(report: Path, capsys: Capture) -> None:
     """Standard error says why the history is left out."""
     report.with_name(history.NAME).write_bytes(b"nonsense" * 500)
     assert main(["postmortem", str(report)]) == 0
@@ -193,7 +195,7 @@ def test_a_post_mortem_is_written_without_a_corrupt_history(report: Path, capsys
     assert "is corrupt" in err
 
 
-def test_the_history_is_printed(tmp_path: Path, capsys: Says) -> None:
+def test_the_history_is_printed(tmp_path: Path, capsys: Capture) -> None:
     """The last runs are printed oldest first, as many as asked for."""
     for minute in range(4):
         started = f"2026-03-02T10:0{minute}:00+00:00"
@@ -206,8 +208,25 @@ def test_the_history_is_printed(tmp_path: Path, capsys: Says) -> None:
     assert "Job worker down (" in lines[1]
 
 
+def test_the_history_reports_the_metrics_to_watch(tmp_path: Path, capsys: Capture) -> None:
+    """The last report names them; without one, standard error says so."""
+    after = made.recovered(started="2026-03-02T10:30:00+00:00")
+    for report in (made.incident(), after):
+        history.record(tmp_path / history.NAME, report)
+    command = ["history", "--target-dir", str(tmp_path)]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith("is over after 30 min.\n")
+    assert err.startswith("The metrics to watch are left out: ")
+    save_report(tmp_path, after)
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "\n  ✓ The queue's ready messages: 10 at worst, 0 now, falling\n" in out
+    assert err == ""
+
+
 def test_the_history_of_the_only_target_needs_no_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Says
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """The only target in out/ is the default; with two or none it must be named."""
     monkeypatch.chdir(tmp_path)

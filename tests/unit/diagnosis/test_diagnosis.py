@@ -1,4 +1,4 @@
-"""The noisy-OR network: what is a theorem, what is computed by hand, and how it speaks."""
+"""The noisy-OR diagnosis: its theorems, results computed by hand, and its certainty."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SILENT = ("unreachable", "skipped", "error", "missing")
 
 @dataclass(frozen=True)
 class Result:
-    """As much of an outcome as the diagnosis reads."""
+    """The part of an outcome that the diagnosis reads."""
 
     check: str
     status: str
@@ -43,7 +43,7 @@ def model(
     moot: dict[str, str] | None = None,
     outside: tuple[str, ...] = (),
 ) -> Evidence:
-    """A model of {cause: prior} and {check: ({cause: weight}, leak)}."""
+    """Return a model of {cause: prior} and {check: ({cause: weight}, leak)}."""
     causes = [Cause(name, name, prior, name in outside, "x") for name, prior in priors.items()]
     return Evidence(
         "test",
@@ -61,13 +61,15 @@ def run(evidence: Evidence, **statuses: str) -> Diagnosis:
     return diagnose(evidence, [Result(k.replace("_", "/", 1), v) for k, v in statuses.items()])
 
 
-def probabilities(found: Diagnosis) -> dict[str, float]:
-    """The probability of every cause."""
-    return {finding.id: finding.probability for finding in (*found.hypotheses, *found.outside)}
+def probabilities(diagnosis: Diagnosis) -> dict[str, float]:
+    """Return the probability of every cause."""
+    return {
+        finding.id: finding.probability for finding in (*diagnosis.hypotheses, *diagnosis.outside)
+    }
 
 
 def brute_force(evidence: Evidence, statuses: dict[str, str]) -> dict[str, float]:
-    """The textbook's sum over all sets of causes, written as plainly as possible."""
+    """Return the sum over all sets of causes, written as plainly as possible."""
     mass = dict.fromkeys((cause.id for cause in evidence.causes), 0.0)
     total = 0.0
     for truth in itertools.product((False, True), repeat=len(evidence.causes)):
@@ -97,7 +99,7 @@ weight = st.floats(0.01, 0.99)
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Evidence, dict[str, str]]:
-    """A small model, and what became of its checks."""
+    """Draw a small model, and outcomes of its checks."""
     names = [f"h{n}" for n in range(draw(st.integers(1, 4)))]
     priors = {name: draw(st.floats(0.01, 0.6)) for name in names}
     rows = {
@@ -111,7 +113,7 @@ def worlds(draw: st.DrawFn) -> tuple[Evidence, dict[str, str]]:
     return model(priors, rows), statuses
 
 
-def judged(evidence: Evidence, statuses: dict[str, str]) -> Diagnosis:
+def diagnose_all(evidence: Evidence, statuses: dict[str, str]) -> Diagnosis:
     """Diagnose a mapping of check to status."""
     return diagnose(evidence, [Result(check, status) for check, status in statuses.items()])
 
@@ -119,10 +121,10 @@ def judged(evidence: Evidence, statuses: dict[str, str]) -> Diagnosis:
 @QUIET
 @given(worlds())
 def test_it_agrees_with_brute_force(world: tuple[Evidence, dict[str, str]]) -> None:
-    """The fast sums give what plain enumeration gives, and every probability is one."""
+    """The fast sums equal plain enumeration, and every probability is from 0 to 1."""
     evidence, statuses = world
     expected = brute_force(evidence, statuses)
-    for name, probability in probabilities(judged(evidence, statuses)).items():
+    for name, probability in probabilities(diagnose_all(evidence, statuses)).items():
         assert 0.0 <= probability <= 1.0
         assert probability == pytest.approx(expected[name], abs=1e-9)
 
@@ -136,45 +138,47 @@ def test_the_order_of_outcomes_does_not_matter(
     evidence, statuses = world
     shuffled = list(statuses.items())
     rng.shuffle(shuffled)
-    assert repr(judged(evidence, statuses)) == repr(judged(evidence, dict(shuffled)))
+    assert repr(diagnose_all(evidence, statuses)) == repr(diagnose_all(evidence, dict(shuffled)))
 
 
 @QUIET
 @given(worlds())
 def test_an_unobserved_check_changes_nothing(world: tuple[Evidence, dict[str, str]]) -> None:
-    """What was not seen pulls neither way: leaving it out gives the same probabilities."""
+    """Leaving an unobserved check out gives the same probabilities."""
     evidence, statuses = world
     seen = {check: status for check, status in statuses.items() if status not in SILENT}
-    assert probabilities(judged(evidence, statuses)) == probabilities(judged(evidence, seen))
+    assert probabilities(diagnose_all(evidence, statuses)) == probabilities(
+        diagnose_all(evidence, seen)
+    )
 
 
 @QUIET
 @given(worlds())
-def test_a_failure_never_lowers_its_explainer_while_all_other_causes_stay(
+def test_a_failure_never_lowers_its_cause_while_the_others_are_known(
     world: tuple[Evidence, dict[str, str]],
 ) -> None:
     """With every other cause known, a failure raises a cause that explains it, a pass lowers it.
 
-    The others are settled by a prior next to 0 or 1: this is what "nothing else changes" means.
+    They are known by a prior next to 0 or 1.
     """
     evidence, statuses = world
     row = evidence.checks[0]
     assume(row.explained_by)
     name = row.explained_by[0][0]
-    for settled in (1e-9, 1 - 1e-9):
+    for known in (1e-9, 1 - 1e-9):
         fixed = replace(
             evidence,
             hypotheses=tuple(
-                cause if cause.id == name else replace(cause, prior=settled)
+                cause if cause.id == name else replace(cause, prior=known)
                 for cause in evidence.hypotheses
             ),
         )
-        given = {
-            status: probabilities(judged(fixed, {**statuses, row.id: status}))[name]
+        p = {
+            status: probabilities(diagnose_all(fixed, {**statuses, row.id: status}))[name]
             for status in ("passed", "missing", "failed")
         }
-        assert given["passed"] <= given["missing"] + 1e-6
-        assert given["missing"] <= given["failed"] + 1e-6
+        assert p["passed"] <= p["missing"] + 1e-6
+        assert p["missing"] <= p["failed"] + 1e-6
 
 
 @QUIET
@@ -182,36 +186,36 @@ def test_a_failure_never_lowers_its_explainer_while_all_other_causes_stay(
 def test_a_first_failure_never_lowers_a_cause_that_explains_it(
     world: tuple[Evidence, dict[str, str]],
 ) -> None:
-    """Where all else passed, causes are independent, and a failure only raises its explainers."""
+    """Where all else passed, causes are independent, and a failure only raises its causes."""
     evidence, statuses = world
     passed = {c: s if s in SILENT else "passed" for c, s in statuses.items()}
     row = evidence.checks[0]
-    before = probabilities(judged(evidence, {**passed, row.id: "missing"}))
-    after = probabilities(judged(evidence, {**passed, row.id: "failed"}))
+    before = probabilities(diagnose_all(evidence, {**passed, row.id: "missing"}))
+    after = probabilities(diagnose_all(evidence, {**passed, row.id: "failed"}))
     for name, _ in row.explained_by:
         assert after[name] >= before[name] - 1e-9
 
 
 @QUIET
 @given(worlds())
-def test_a_failure_with_one_explainer_never_lowers_it(
+def test_a_failure_with_one_cause_never_lowers_it(
     world: tuple[Evidence, dict[str, str]],
 ) -> None:
     """Whatever else failed, a failure that one cause alone explains raises that cause."""
     evidence, statuses = world
     extra = CheckRow("m/only", 1, "cause", "part", (("h0", 0.5),), 0.01)
     larger = replace(evidence, checks=(*evidence.checks, extra))
-    before = probabilities(judged(larger, statuses))["h0"]
-    after = probabilities(judged(larger, {**statuses, "m/only": "failed"}))["h0"]
+    before = probabilities(diagnose_all(larger, statuses))["h0"]
+    after = probabilities(diagnose_all(larger, {**statuses, "m/only": "failed"}))["h0"]
     assert after >= before - 1e-9
 
 
 @QUIET
 @given(worlds())
-def test_a_failure_never_lowers_that_some_explainer_is_true(
+def test_a_failure_never_lowers_the_probability_that_any_of_its_causes_is_true(
     world: tuple[Evidence, dict[str, str]],
 ) -> None:
-    """Whatever else failed, a failure makes no less likely that one of its explainers is true."""
+    """Whatever else failed."""
     evidence, statuses = world
     row = evidence.checks[0]
     names = [name for name, _ in row.explained_by]
@@ -228,15 +232,17 @@ def test_a_failure_never_lowers_that_some_explainer_is_true(
 
     def any_true(status: str) -> float:
         # With q = P(some explainer), the marker's odds are (q + (1 - q) / 2) : q.
-        found = probabilities(judged(larger, {**statuses, row.id: status, "m/any": "failed"}))
-        odds = found["marker"] / (1 - found["marker"])
+        p = probabilities(diagnose_all(larger, {**statuses, row.id: status, "m/any": "failed"}))[
+            "marker"
+        ]
+        odds = p / (1 - p)
         return 1 / (2 * odds - 1)
 
     assert any_true("failed") >= any_true("missing") - 1e-6
 
 
-def test_a_failure_may_lower_a_weak_explainer_by_explaining_it_away() -> None:
-    """What is no theorem: a failure that a rival explains far better lowers the weak explainer."""
+def test_a_failure_may_explain_a_weak_cause_away() -> None:
+    """A failure that another cause explains far better lowers the weak cause."""
     evidence = model(
         {"weak": 0.1, "strong": 0.1},
         {
@@ -250,7 +256,7 @@ def test_a_failure_may_lower_a_weak_explainer_by_explaining_it_away() -> None:
 
 
 def test_one_cause_and_one_check_by_hand() -> None:
-    """Prior 0.1, weight 0.8, leak 0.05: Bayes' rule on paper gives 0.6429 and 0.0229."""
+    """Prior 0.1, weight 0.8, leak 0.05: Bayes' rule gives 0.6429 and 0.0217."""
     evidence = model({"h": 0.1}, {"m/c": ({"h": 0.8}, 0.05)})
     failed = 0.1 * (1 - 0.95 * 0.2)
     assert failed / (failed + 0.9 * 0.05) == pytest.approx(0.642857, abs=1e-6)
@@ -269,16 +275,16 @@ def test_a_contribution_is_the_log_likelihood_ratio_where_there_is_one_check() -
     assert (shift.check, shift.status) == ("m/c", "passed")
 
 
-def test_two_causes_at_once_can_both_stand() -> None:
-    """Each with a failure that only it explains, both are true and the set is exactly the two."""
+def test_two_causes_can_be_true_at_once() -> None:
+    """Each has a failure that only it explains, so the set is exactly the two."""
     evidence = model(
         {"a": 0.05, "b": 0.05, "c": 0.05},
         {f"m/{n}": ({n: 0.9}, 0.001) for n in "abc"},
     )
-    found = run(evidence, m_a="failed", m_b="failed", m_c="passed")
-    assert found.most_likely_set == ("a", "b")
-    assert found.certainty == "certain"
-    assert found.unexplained == ()
+    diagnosis = run(evidence, m_a="failed", m_b="failed", m_c="passed")
+    assert diagnosis.most_likely_set == ("a", "b")
+    assert diagnosis.certainty == "certain"
+    assert diagnosis.unexplained == ()
 
 
 def test_a_shared_failure_is_explained_away() -> None:
@@ -297,8 +303,8 @@ def test_a_shared_failure_is_explained_away() -> None:
     assert both["queue"] < 0.1
 
 
-def test_rivals_that_nothing_tells_apart_are_unclear_and_the_best_check_is_named() -> None:
-    """Two equal hypotheses give "unclear", and the check that separates them, not a vague one."""
+def test_equal_hypotheses_are_unclear_and_the_best_check_is_named() -> None:
+    """The check that separates them is proposed, not a vague one."""
     evidence = model(
         {"a": 0.05, "b": 0.05},
         {
@@ -307,17 +313,17 @@ def test_rivals_that_nothing_tells_apart_are_unclear_and_the_best_check_is_named
             "m/sharp": ({"a": 0.9}, 0.001),
         },
     )
-    found = run(evidence, m_both="failed", m_vague="missing")
-    assert found.certainty == "unclear"
-    assert found.next_check is not None
-    assert found.next_check.check == "m/sharp"
-    assert set(found.next_check.between) == {"a", "b"}
-    assert 0 < found.next_check.bits < 1
+    diagnosis = run(evidence, m_both="failed", m_vague="missing")
+    assert diagnosis.certainty == "unclear"
+    assert diagnosis.next_check is not None
+    assert diagnosis.next_check.check == "m/sharp"
+    assert set(diagnosis.next_check.between) == {"a", "b"}
+    assert 0 < diagnosis.next_check.bits < 1
     assert run(evidence, m_both="failed", m_sharp="failed").next_check is None
 
 
-def test_information_agrees_with_enumeration() -> None:
-    """One true cause out of two and a perfect check: very nearly the one bit that there is."""
+def test_a_perfect_check_has_one_bit_of_information() -> None:
+    """One true cause out of two: the check tells which."""
     evidence = model(
         {"a": 0.01, "b": 0.01},
         {
@@ -325,13 +331,13 @@ def test_information_agrees_with_enumeration() -> None:
             "m/sharp": ({"a": 0.999999}, 1e-6),
         },
     )
-    found = run(evidence, m_both="failed")
-    assert found.next_check is not None
-    assert found.next_check.bits == pytest.approx(1.0, abs=0.05)
+    diagnosis = run(evidence, m_both="failed")
+    assert diagnosis.next_check is not None
+    assert diagnosis.next_check.bits == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_cause_outside_the_runbook_absorbs_its_failures() -> None:
-    """A locked table explains what a dead worker would: none is accused, the place is named."""
+def test_a_cause_outside_the_runbook_explains_its_failures() -> None:
+    """A locked table explains what a dead worker would; the worker is not accused."""
     evidence = model(
         {"worker": 0.05, "lock": 0.02},
         {
@@ -341,37 +347,39 @@ def test_a_cause_outside_the_runbook_absorbs_its_failures() -> None:
         },
         outside=("lock",),
     )
-    found = run(evidence, m_stuck="failed", m_lock="failed", m_process="passed")
-    assert found.certainty == "outside"
-    assert found.most_likely_set == ()
-    assert found.most_likely_outside == ("lock",)
-    assert [(item.check, item.outside) for item in found.unexplained] == [
+    diagnosis = run(evidence, m_stuck="failed", m_lock="failed", m_process="passed")
+    assert diagnosis.certainty == "outside"
+    assert diagnosis.most_likely_set == ()
+    assert diagnosis.most_likely_outside == ("lock",)
+    assert [(item.check, item.outside) for item in diagnosis.unexplained] == [
         ("m/stuck", ("lock",)),
         ("m/lock", ("lock",)),
     ]
 
 
 def test_a_failure_without_a_row_is_unexplained() -> None:
-    """A check that the evidence does not know accuses nobody and is not forgotten."""
+    """A check that the evidence table lacks accuses no cause, and is listed."""
     evidence = model({"h": 0.1}, {"m/c": ({"h": 0.8}, 0.05)})
-    found = run(evidence, m_new="failed")
-    assert [(item.check, item.component) for item in found.unexplained] == [("m/new", "unknown")]
-    assert found.certainty == "outside"
-    assert probabilities(found)["h"] == pytest.approx(0.1)
+    diagnosis = run(evidence, m_new="failed")
+    assert [(item.check, item.component) for item in diagnosis.unexplained] == [
+        ("m/new", "unknown")
+    ]
+    assert diagnosis.certainty == "outside"
+    assert probabilities(diagnosis)["h"] == pytest.approx(0.1)
 
 
 def test_the_cases_of_one_check_count_once() -> None:
-    """Of three hosts one failed: one failure, named by its case, not two passes against it."""
+    """Of three hosts one failed: one failure, named by its case, and no pass."""
     evidence = model({"h": 0.1}, {"m/c": ({"h": 0.8}, 0.05)})
     results = [Result(f"m/c[{n}]", "failed" if n == "b" else "passed") for n in "abc"]
-    found = diagnose(evidence, results)
-    assert probabilities(found)["h"] == pytest.approx(0.642857, abs=1e-6)
-    assert found.hypotheses[0].supporting[0].check == "m/c[b]"
-    assert (found.coverage.observed, found.coverage.configured) == (3, 3)
+    diagnosis = diagnose(evidence, results)
+    assert probabilities(diagnosis)["h"] == pytest.approx(0.642857, abs=1e-6)
+    assert diagnosis.hypotheses[0].supporting[0].check == "m/c[b]"
+    assert (diagnosis.coverage.observed, diagnosis.coverage.configured) == (3, 3)
 
 
-def test_a_moot_pass_says_nothing() -> None:
-    """With nothing stuck, a check over stuck uploads saw nothing: only its failure counts."""
+def test_a_moot_pass_is_no_evidence() -> None:
+    """With no stuck upload, a check of stuck uploads counts only if it fails."""
     evidence = model(
         {"h": 0.1},
         {"m/stuck": ({"h": 0.5}, 0.01), "m/files": ({"h": 0.5}, 0.01)},
@@ -385,39 +393,39 @@ def test_a_moot_pass_says_nothing() -> None:
 
 
 def test_nothing_observed_leaves_the_priors() -> None:
-    """A run that saw nothing accuses nobody and says what it did not see."""
-    found = diagnose(SHIPPED, [Result(row.id, "unreachable") for row in SHIPPED.checks])
-    assert found.certainty == "none"
-    assert found.most_likely_set == ()
-    assert found.coverage.observed == 0
-    for finding in (*found.hypotheses, *found.outside):
+    """A run without observations accuses no cause and lists every check as not observed."""
+    diagnosis = diagnose(SHIPPED, [Result(row.id, "unreachable") for row in SHIPPED.checks])
+    assert diagnosis.certainty == "none"
+    assert diagnosis.most_likely_set == ()
+    assert diagnosis.coverage.observed == 0
+    for finding in (*diagnosis.hypotheses, *diagnosis.outside):
         prior = {cause.id: cause.prior for cause in SHIPPED.causes}[finding.id]
         assert finding.probability == pytest.approx(prior)
         assert {item.status for item in finding.not_observed} == {"unreachable"}
 
 
-def test_what_was_not_seen_is_told_with_its_reason() -> None:
-    """A hypothesis names the checks that bear on it and were silent; skipped is not configured."""
+def test_unobserved_checks_are_listed_with_their_status() -> None:
+    """A hypothesis lists the checks that would be evidence on it; skipped is not configured."""
     evidence = model({"h": 0.1}, {f"m/{n}": ({"h": 0.5}, 0.01) for n in "abcd"})
-    found = run(evidence, m_a="failed", m_b="unreachable", m_c="skipped")
-    assert [(item.check, item.status) for item in found.hypotheses[0].not_observed] == [
+    diagnosis = run(evidence, m_a="failed", m_b="unreachable", m_c="skipped")
+    assert [(item.check, item.status) for item in diagnosis.hypotheses[0].not_observed] == [
         ("m/b", "unreachable"),
         ("m/c", "skipped"),
         ("m/d", "absent"),
     ]
-    assert (found.coverage.observed, found.coverage.configured) == (1, 2)
+    assert (diagnosis.coverage.observed, diagnosis.coverage.configured) == (1, 2)
 
 
 def test_equals_are_ranked_in_the_order_of_the_runbook() -> None:
-    """A tie is settled by the runbook's order, and by the smallest set."""
+    """A tie is decided by the runbook's order, and by the smallest set."""
     evidence = model(dict.fromkeys("abc", 0.05), {"m/x": (dict.fromkeys("abc", 0.5), 0.01)})
-    found = run(evidence, m_x="failed")
-    assert [finding.id for finding in found.hypotheses] == ["a", "b", "c"]
-    assert len(found.most_likely_set) <= 1
+    diagnosis = run(evidence, m_x="failed")
+    assert [finding.id for finding in diagnosis.hypotheses] == ["a", "b", "c"]
+    assert len(diagnosis.most_likely_set) <= 1
 
 
-def test_sixteen_causes_are_taken_and_seventeen_refused() -> None:
-    """The sets double with each cause, so their number has a limit."""
+def test_sixteen_causes_are_allowed_and_seventeen_refused() -> None:
+    """The number of sets doubles with each cause."""
     names = [f"h{n}" for n in range(17)]
     rows = {"m/c": ({"h0": 0.5}, 0.01)}
     with pytest.raises(ModelTooLargeError, match="17 causes; more than 16"):
@@ -426,24 +434,24 @@ def test_sixteen_causes_are_taken_and_seventeen_refused() -> None:
 
 
 def test_sixty_extreme_checks_do_not_overflow() -> None:
-    """Evidence piled up beyond the range of a float still gives finite numbers."""
+    """Evidence beyond the range of a float still gives finite numbers."""
     rows = {f"m/c{n}": ({"a": 1 - 1e-6}, 1e-6) for n in range(60)}
-    found = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "failed") for c in rows])
-    assert found.hypotheses[0].probability == pytest.approx(1.0)
-    assert all(math.isfinite(shift.log_odds) for shift in found.hypotheses[0].supporting)
-    found = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "passed") for c in rows])
-    assert found.hypotheses[-1].probability == pytest.approx(0.0)
+    diagnosis = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "failed") for c in rows])
+    assert diagnosis.hypotheses[0].probability == pytest.approx(1.0)
+    assert all(math.isfinite(shift.log_odds) for shift in diagnosis.hypotheses[0].supporting)
+    diagnosis = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "passed") for c in rows])
+    assert diagnosis.hypotheses[-1].probability == pytest.approx(0.0)
 
 
 def test_of_equally_likely_sets_the_smallest_is_taken() -> None:
-    """With nothing to choose by, no cause is held to be true."""
-    found = run(model({"a": 0.5, "b": 0.5}, {"m/x": ({"a": 0.5}, 0.01)}))
-    assert found.most_likely_set == ()
-    assert found.set_probability == pytest.approx(0.25)
+    """Where nothing decides, no cause is accepted."""
+    diagnosis = run(model({"a": 0.5, "b": 0.5}, {"m/x": ({"a": 0.5}, 0.01)}))
+    assert diagnosis.most_likely_set == ()
+    assert diagnosis.set_probability == pytest.approx(0.25)
 
 
 def test_a_check_that_would_be_moot_is_not_proposed() -> None:
-    """What looks only at stuck uploads cannot help while none is stuck."""
+    """A check of stuck uploads is no help while none is stuck."""
     evidence = model(
         {"a": 0.05, "b": 0.05},
         {

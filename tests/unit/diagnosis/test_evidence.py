@@ -1,4 +1,4 @@
-"""The evidence file: what it refuses, and that runbook, evidence, checks and page hold together."""
+"""The evidence table: it is validated, and agrees with the runbook, the checks and the page."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ PAGE = ROOT / "docs/diagnosis.md"
 
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
-    """The model as shipped."""
+    """The shipped model."""
     return load_evidence(FOLDER / "evidence.toml")
 
 
 @pytest.fixture(scope="module")
 def runbook() -> Runbook:
-    """The runbook as shipped."""
+    """The shipped runbook."""
     return load_runbook(FOLDER / "runbook.md")
 
 
 def check_ids() -> set[str]:
-    """The ids of the checks in checks/upload_stuck, read from their source."""
+    """Return the ids of the checks in checks/upload_stuck, read from their source."""
     found = set()
     for file in sorted(CHECKS.glob("test_*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -54,29 +54,27 @@ def check_ids() -> set[str]:
     return found
 
 
-# --- Runbook, evidence and checks hold together
+# --- Runbook, evidence table and checks agree
 
 
 def test_every_check_has_a_row_and_every_row_a_check(evidence: Evidence) -> None:
-    """A check without a row would say nothing to the diagnosis, a row without a check is a typo."""
+    """A check without a row is no evidence, and a row without a check is a typo."""
     assert check_ids() == {row.id for row in evidence.checks}
 
 
-def test_every_hypothesis_of_the_evidence_is_the_runbook_s(
-    evidence: Evidence, runbook: Runbook
-) -> None:
-    """Both name the same hypotheses in the same order, with the same titles."""
+def test_the_evidence_has_the_runbook_s_hypotheses(evidence: Evidence, runbook: Runbook) -> None:
+    """Both have the same hypotheses in the same order, with the same titles."""
     assert [c.title for c in evidence.hypotheses] == list(runbook.hypotheses)
 
 
 def test_every_verification_has_a_check(evidence: Evidence, runbook: Runbook) -> None:
-    """Each section of the runbook is automated by some check, and the signal too."""
+    """Each section of the runbook is automated by some check, and so is the signal."""
     numbers = {verification.number for verification in runbook.verifications}
     assert {row.verification for row in evidence.checks} == {0, *numbers}
 
 
 def test_every_command_is_covered_by_a_named_check(evidence: Evidence, runbook: Runbook) -> None:
-    """No command of a verification is left to a person alone, and the names are real."""
+    """Each command of a verification is automated, and the named checks exist."""
     for verification in runbook.verifications:
         for command in verification.commands:
             assert command.checks, f"runbook.md:{command.line}: {command.text} names no check"
@@ -89,7 +87,7 @@ def test_every_command_is_covered_by_a_named_check(evidence: Evidence, runbook: 
 def test_every_check_is_named_by_a_command_of_its_verification(
     evidence: Evidence, runbook: Runbook
 ) -> None:
-    """A person can do by hand, from the runbook, whatever the suite does."""
+    """A person can do by hand, from the runbook, everything that the suite does."""
     named = {
         (name, verification.number)
         for verification in runbook.verifications
@@ -103,35 +101,35 @@ def test_every_check_is_named_by_a_command_of_its_verification(
 
 
 def separation(evidence: Evidence, one: str, two: str) -> float:
-    """How many times likelier the most telling check fails under cause `one` than under `two`."""
+    """Return how many times likelier some check fails under cause `one` than under `two`."""
     return max(
         (1 - (1 - row.leak) * (1 - row.weight(one))) / (1 - (1 - row.leak) * (1 - row.weight(two)))
         for row in evidence.checks
     )
 
 
-def test_every_hypothesis_can_be_told_from_every_other(evidence: Evidence) -> None:
-    """Of each two there is a check for the one and another for the other, ten times likelier."""
+def test_every_two_hypotheses_can_be_told_apart(evidence: Evidence) -> None:
+    """Each has a check that is ten times likelier to fail under it than under the other."""
     for one, two in itertools.permutations([cause.id for cause in evidence.hypotheses], 2):
         assert separation(evidence, one, two) >= 10, (one, two)
 
 
-def test_every_cause_outside_can_be_told_from_every_other_cause(evidence: Evidence) -> None:
-    """Of each two causes some check tells them apart, one way at least."""
+def test_every_two_causes_can_be_told_apart(evidence: Evidence) -> None:
+    """One of the two has such a check, at least."""
     for one, two in itertools.combinations([cause.id for cause in evidence.causes], 2):
         ratios = separation(evidence, one, two), separation(evidence, two, one)
         assert max(ratios) >= 10, (one, two)
 
 
-def test_a_weight_says_more_than_the_leak(evidence: Evidence) -> None:
-    """A cause that explains a failure less well than nothing at all does not belong in its row."""
+def test_no_weight_is_smaller_than_the_leak(evidence: Evidence) -> None:
+    """A cause that explains a failure less well than no cause does not belong in its row."""
     for row in evidence.checks:
         for cause, weight in row.explained_by:
             assert weight >= row.leak, (row.id, cause)
 
 
-def test_symptoms_are_the_signal_and_what_users_feel(evidence: Evidence) -> None:
-    """An incident is uploads that do not get through, or an API or database out of reach."""
+def test_symptoms_are_what_users_notice(evidence: Evidence) -> None:
+    """Uploads that do not complete, and an API or a database that is unreachable."""
     symptoms = {row.id for row in evidence.checks if row.role == "symptom"}
     assert symptoms == {row.id for row in evidence.checks if row.verification == 0} | {
         "upload_status/uploads_have_left_uploading",
@@ -144,16 +142,16 @@ def test_symptoms_are_the_signal_and_what_users_feel(evidence: Evidence) -> None
     }
 
 
-def test_no_single_symptom_decides_between_hypotheses(evidence: Evidence) -> None:
-    """What all causes bring about cannot accuse one: under each it is nearly as likely."""
+def test_the_signal_does_not_decide_between_hypotheses(evidence: Evidence) -> None:
+    """Every hypothesis makes it nearly equally likely."""
     row = evidence.row("signal/no_upload_is_stuck")
     assert row
     weights = [row.weight(cause.id) for cause in evidence.hypotheses]
     assert max(weights) / min(weights) < 3
 
 
-def test_only_checks_over_stuck_uploads_are_moot_without_one(evidence: Evidence) -> None:
-    """A pass is moot only by the check that finds the uploads to look at, and that one never is."""
+def test_only_checks_of_stuck_uploads_can_be_moot(evidence: Evidence) -> None:
+    """The check that finds the stuck uploads decides it, and is never moot itself."""
     gates = {row.moot_when for row in evidence.checks if row.moot_when}
     assert gates == {"signal/no_upload_is_stuck"}
     assert all(evidence.row(gate).moot_when is None for gate in gates)  # type: ignore[union-attr]
@@ -167,8 +165,8 @@ def test_a_parameter_is_a_case_of_its_row(evidence: Evidence) -> None:
     assert evidence.row("hosts/no_such_check") is None
 
 
-def test_the_page_shows_the_matrix_of_the_evidence(evidence: Evidence) -> None:
-    """The table in docs/diagnosis.md is the model that is used, to the last figure."""
+def test_the_page_shows_the_evidence_table(evidence: Evidence) -> None:
+    """The table in docs/diagnosis.md has the numbers of evidence.toml."""
     text = PAGE.read_text(encoding="utf-8")
     shown = re.search(r"<!-- matrix: begin[^>]*-->\n(.*?)\n<!-- matrix: end -->", text, re.DOTALL)
     assert shown, "docs/diagnosis.md has lost its matrix markers"
@@ -178,7 +176,7 @@ def test_the_page_shows_the_matrix_of_the_evidence(evidence: Evidence) -> None:
     )
 
 
-# --- What is refused
+# --- Invalid files
 
 GOOD: dict[str, Any] = tomllib.loads(
     """
@@ -206,13 +204,13 @@ GOOD: dict[str, Any] = tomllib.loads(
 )
 
 
-def test_a_good_document_becomes_frozen_values() -> None:
-    """Rows carry their weights in the order of the causes, and cannot be changed."""
-    found = parse_evidence(GOOD)
-    row = found.row("a/b")
+def test_a_valid_file_becomes_frozen_values() -> None:
+    """Rows have their weights in the order of the causes, and cannot be changed."""
+    parsed = parse_evidence(GOOD)
+    row = parsed.row("a/b")
     assert row
     assert row.explained_by == (("worker", 0.5), ("lock", 0.1))
-    assert [cause.id for cause in found.causes] == ["worker", "lock"]
+    assert [cause.id for cause in parsed.causes] == ["worker", "lock"]
     with pytest.raises(AttributeError):
         row.leak = 0.5  # type: ignore[misc]
 
@@ -263,10 +261,8 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
 
 
 @pytest.mark.parametrize(("place", "value", "message"), REFUSED)
-def test_a_document_that_does_not_fit_is_refused(
-    place: tuple[str, ...], value: Any, message: str
-) -> None:
-    """One sentence names the file, the table, the key, and what is wanted."""
+def test_an_invalid_file_is_refused(place: tuple[str, ...], value: Any, message: str) -> None:
+    """One sentence names the file, the table, the key, and what is expected."""
     document = copy.deepcopy(GOOD)
     table = document
     for key in place[:-1]:
@@ -300,7 +296,7 @@ def test_a_file_that_cannot_be_used_is_refused(
     assert str(file) in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A missing file and a directory are refused with the path and the reason."""
     with pytest.raises(EvidenceError, match=r"none\.toml cannot be read"):
         load_evidence(tmp_path / "none.toml")

@@ -1,8 +1,8 @@
-"""Each fault of the lab, as a person who knows its mechanism expects the checks to come out.
+"""Each fault of the lab, with the outcomes that its mechanism should cause.
 
-These are expectations on paper: which checks fail, which cannot look, while all others pass. They
-hold the weights together when someone edits them. They prove nothing about a real system; the fault
-bench on the lab is the judge.
+These are expectations on paper: which checks fail and which are unreachable, while all others pass.
+They guard the weights when someone edits them. They prove nothing about a real system; the fault
+bench on the lab does that.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ F, T = "processing_failed_silently", "processing_timeout"
 
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
-    """The model as shipped."""
+    """The shipped model."""
     return load_evidence(ROOT / "runbooks/upload_stuck/evidence.toml")
 
 
 @dataclass(frozen=True)
 class Result:
-    """As much of an outcome as the diagnosis reads."""
+    """The part of an outcome that the diagnosis reads."""
 
     check: str
     status: str
 
 
-def words(text: str) -> frozenset[str]:
-    """The check ids in a text; a bare word continues the module of the id before it."""
-    found: list[str] = []
+def check_ids(text: str) -> frozenset[str]:
+    """Return the check ids in a text; a bare word continues the module of the id before it."""
+    checks: list[str] = []
     for word in text.split():
-        found.append(word if "/" in word else f"{found[-1].partition('/')[0]}/{word}")
-    return frozenset(found)
+        checks.append(word if "/" in word else f"{checks[-1].partition('/')[0]}/{word}")
+    return frozenset(checks)
 
 
-# An upload stays `uploading`, and everything that tells it says so.
+# An upload stays `uploading`, and every check that observes it fails.
 STUCK = """
     signal/no_upload_is_stuck
     upload_status/uploads_have_left_uploading progress_agrees_with_status
@@ -91,7 +91,7 @@ NO_QUEUE = """
 NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
 ERRORS = "logs/no_recent_processing_errors"
 
-# name: (what is true, what fails, what cannot look)
+# name: (the true cause, the checks that fail, the checks that are unreachable)
 SINGLES: dict[str, tuple[str, str, str]] = {
     "worker-killed": (
         W,
@@ -117,7 +117,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "worker-frozen, with a job in hand": (
+    "worker-frozen, with a job in progress": (
         W,
         (
             f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
@@ -128,7 +128,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "worker-frozen, holding a message not yet begun": (
+    "worker-frozen, with a message that it has not started": (
         W,
         (
             f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
@@ -385,7 +385,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "database-locked, with a message in the worker's hand": (
+    "database-locked, with a message that the worker has not started": (
         "database",
         (
             f"{STUCK} {NOT_STARTING} database/no_lock_blocks_uploads queue/queue_is_draining"
@@ -430,18 +430,22 @@ PAIRS = (
 
 
 def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
-    """Diagnose a run in which `failing` failed, `blind` could not look, and all else passed."""
-    failed, unseen = words(failing), words(blind)
+    """Diagnose a run in which `failing` failed, `blind` was unreachable, and all else passed."""
+    failed, unreachable = check_ids(failing), check_ids(blind)
     known = {row.id for row in evidence.checks}
-    assert failed | unseen <= known, sorted((failed | unseen) - known)
-    # The canary is sent where it is asked for: a run has all of its checks, or none.
-    sent = any(name.startswith("canary/") for name in failed | unseen)
+    assert failed | unreachable <= known, sorted((failed | unreachable) - known)
+    # The canary runs on request: a run has all of its checks, or none.
+    sent = any(name.startswith("canary/") for name in failed | unreachable)
     return diagnose(
         evidence,
         [
             Result(
                 row.id,
-                "unreachable" if row.id in unseen else "failed" if row.id in failed else "passed",
+                "unreachable"
+                if row.id in unreachable
+                else "failed"
+                if row.id in failed
+                else "passed",
             )
             for row in evidence.checks
             if sent or not row.id.startswith("canary/")
@@ -450,83 +454,83 @@ def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
 
 
 @pytest.mark.parametrize("name", SINGLES)
-def test_a_single_fault_is_named_first_and_alone(evidence: Evidence, name: str) -> None:
-    """The truth is ranked first, at 0.8 or more, and stands alone in the likeliest set."""
+def test_a_single_fault_is_ranked_first_and_alone(evidence: Evidence, name: str) -> None:
+    """The true cause has 0.8 or more, and is alone in the likeliest set."""
     truth, failing, blind = SINGLES[name]
-    found = run(evidence, failing, blind)
-    ranking = {finding.id: round(finding.probability, 3) for finding in found.hypotheses}
-    assert found.most_likely_set == (truth,), ranking
-    assert found.hypotheses[0].id == truth, ranking
-    assert found.hypotheses[0].probability >= 0.8, ranking
-    assert found.hypotheses[1].probability < 0.5, ranking
-    assert found.certainty in ("certain", "likely"), ranking
+    diagnosis = run(evidence, failing, blind)
+    ranking = {finding.id: round(finding.probability, 3) for finding in diagnosis.hypotheses}
+    assert diagnosis.most_likely_set == (truth,), ranking
+    assert diagnosis.hypotheses[0].id == truth, ranking
+    assert diagnosis.hypotheses[0].probability >= 0.8, ranking
+    assert diagnosis.hypotheses[1].probability < 0.5, ranking
+    assert diagnosis.certainty in ("certain", "likely"), ranking
 
 
-def test_the_truth_is_given_nine_tenths_on_average(evidence: Evidence) -> None:
-    """Over all single faults, the mean probability of what is true is at least 0.9."""
-    given = []
+def test_the_true_cause_has_nine_tenths_on_average(evidence: Evidence) -> None:
+    """Over all single faults, its mean probability is at least 0.9."""
+    probabilities = []
     for truth, failing, blind in SINGLES.values():
-        found = run(evidence, failing, blind)
-        given += [finding.probability for finding in found.hypotheses if finding.id == truth]
-    assert sum(given) / len(given) >= 0.9
+        diagnosis = run(evidence, failing, blind)
+        probabilities += [
+            finding.probability for finding in diagnosis.hypotheses if finding.id == truth
+        ]
+    assert sum(probabilities) / len(probabilities) >= 0.9
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
-def test_two_faults_are_both_named(evidence: Evidence, pair: tuple[str, str]) -> None:
-    """The likeliest set is exactly the two that are true, each at 0.5 or more."""
+def test_two_faults_are_both_accepted(evidence: Evidence, pair: tuple[str, str]) -> None:
+    """The likeliest set is exactly the two true causes, each at 0.5 or more."""
     (first, *sides_a), (second, *sides_b) = SINGLES[pair[0]], SINGLES[pair[1]]
-    found = run(evidence, f"{sides_a[0]} {sides_b[0]}", f"{sides_a[1]} {sides_b[1]}")
-    ranking = {finding.id: round(finding.probability, 3) for finding in found.hypotheses}
-    assert set(found.most_likely_set) == {first, second}, ranking
-    assert {finding.id for finding in found.hypotheses[:2]} == {first, second}, ranking
-    assert found.hypotheses[1].probability >= 0.5, ranking
-    assert found.hypotheses[2].probability < 0.5, ranking
+    diagnosis = run(evidence, f"{sides_a[0]} {sides_b[0]}", f"{sides_a[1]} {sides_b[1]}")
+    ranking = {finding.id: round(finding.probability, 3) for finding in diagnosis.hypotheses}
+    assert set(diagnosis.most_likely_set) == {first, second}, ranking
+    assert {finding.id for finding in diagnosis.hypotheses[:2]} == {first, second}, ranking
+    assert diagnosis.hypotheses[1].probability >= 0.5, ranking
+    assert diagnosis.hypotheses[2].probability < 0.5, ranking
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_a_fault_outside_the_runbook_accuses_none_of_its_hypotheses(
-    evidence: Evidence, name: str
-) -> None:
+def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, name: str) -> None:
     """No hypothesis reaches one half, and the component that failed is named."""
     component, failing, blind = OUTSIDE[name]
-    found = run(evidence, failing, blind)
-    ranking = {f.id: round(f.probability, 3) for f in (*found.outside, *found.hypotheses)}
-    assert found.hypotheses[0].probability < 0.5, ranking
-    assert found.most_likely_set == (), ranking
-    assert found.certainty == "outside", ranking
-    assert found.outside[0].component == component, ranking
-    assert found.unexplained, ranking
+    diagnosis = run(evidence, failing, blind)
+    ranking = {f.id: round(f.probability, 3) for f in (*diagnosis.outside, *diagnosis.hypotheses)}
+    assert diagnosis.hypotheses[0].probability < 0.5, ranking
+    assert diagnosis.most_likely_set == (), ranking
+    assert diagnosis.certainty == "outside", ranking
+    assert diagnosis.outside[0].component == component, ranking
+    assert diagnosis.unexplained, ranking
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_a_system_without_a_fault_accuses_nobody(evidence: Evidence, name: str) -> None:
-    """What also happens in health raises no hypothesis to one half."""
-    found = run(evidence, CONTROLS[name])
-    ranking = {finding.id: round(finding.probability, 3) for finding in found.hypotheses}
-    assert found.hypotheses[0].probability < 0.5, ranking
-    assert found.most_likely_set == (), ranking
-    assert found.certainty in ("none", "unclear"), ranking
+def test_a_system_without_a_fault_accuses_no_hypothesis(evidence: Evidence, name: str) -> None:
+    """Failures that also occur in a healthy system raise no hypothesis to one half."""
+    diagnosis = run(evidence, CONTROLS[name])
+    ranking = {finding.id: round(finding.probability, 3) for finding in diagnosis.hypotheses}
+    assert diagnosis.hypotheses[0].probability < 0.5, ranking
+    assert diagnosis.most_likely_set == (), ranking
+    assert diagnosis.certainty in ("none", "unclear"), ranking
 
 
-def test_a_host_out_of_reach_accuses_nobody(evidence: Evidence) -> None:
-    """A host that does not answer is named as a component, and no hypothesis moves."""
-    found = run(evidence, "hosts/host_is_reachable")
-    assert found.certainty == "outside"
-    assert [item.component for item in found.unexplained] == ["host"]
-    assert found.hypotheses[0].probability < 0.05
+def test_an_unreachable_host_accuses_no_hypothesis(evidence: Evidence) -> None:
+    """The host is named as a component, and no hypothesis moves."""
+    diagnosis = run(evidence, "hosts/host_is_reachable")
+    assert diagnosis.certainty == "outside"
+    assert [item.component for item in diagnosis.unexplained] == ["host"]
+    assert diagnosis.hypotheses[0].probability < 0.05
 
 
-def test_a_canary_that_stays_accuses_nobody(evidence: Evidence) -> None:
-    """A canary that could not be deleted is the API's matter, and moves no hypothesis."""
-    found = run(evidence, "canary/canary_is_removed")
-    assert found.certainty == "outside"
-    assert [item.component for item in found.unexplained] == ["api"]
-    assert found.hypotheses[0].probability < 0.05
+def test_a_canary_that_is_not_removed_accuses_no_hypothesis(evidence: Evidence) -> None:
+    """The component is the API."""
+    diagnosis = run(evidence, "canary/canary_is_removed")
+    assert diagnosis.certainty == "outside"
+    assert [item.component for item in diagnosis.unexplained] == ["api"]
+    assert diagnosis.hypotheses[0].probability < 0.05
 
 
-def test_without_a_queue_the_worker_is_still_found(evidence: Evidence) -> None:
-    """A Veza that runs from its job table alone skips the queue; a dead worker is named still."""
-    failing = words(SINGLES["worker-killed"][1])
+def test_without_a_queue_a_dead_worker_is_still_found(evidence: Evidence) -> None:
+    """A Veza that works from its job table alone skips the queue's checks."""
+    failing = check_ids(SINGLES["worker-killed"][1])
     results = [
         Result(
             row.id,
@@ -538,6 +542,6 @@ def test_without_a_queue_the_worker_is_still_found(evidence: Evidence) -> None:
         )
         for row in evidence.checks
     ]
-    found = diagnose(evidence, results)
-    assert found.most_likely_set == (W,)
-    assert found.hypotheses[0].probability >= 0.9
+    diagnosis = diagnose(evidence, results)
+    assert diagnosis.most_likely_set == (W,)
+    assert diagnosis.hypotheses[0].probability >= 0.9

@@ -18,6 +18,7 @@ from reports.history import file as history_file
 from reports.history import store as history
 from reports.history.incidents import flapping, last_incident, recovery
 from reports.history.store import History, HistoryError, Retention, record
+from reports.model.watch import WatchedMetric
 from reports.render import history as history_text
 from tests import made
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
+
+
+METRICS = made.incident().watch
 
 
 @pytest.fixture
@@ -118,7 +122,7 @@ def test_a_clock_that_was_years_ahead_does_not_cost_the_history(path: Path) -> N
     )
     assert [run.number for run in runs] == [1, 2, 3]
     assert runs[-1].started == at(-60)
-    assert history_text.render(runs, 10).count("\n") >= 3
+    assert history_text.render(runs, 10, METRICS).count("\n") >= 3
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_duration(path: Path) -> None:
@@ -280,18 +284,18 @@ def test_a_folder_that_cannot_be_created_is_one_sentence(tmp_path: Path) -> None
         record(tmp_path / "live" / "deeper" / history.NAME, made.recovered())
 
 
-def read_and_write_as_another_user(path: Path, said: Connection) -> None:
+def read_and_write_as_another_user(path: Path, sender: Connection) -> None:
     """Read a history and try to write it, as a user without rights; send the results."""
     if os.geteuid() == 0:
         os.setuid(65534)
     with History.to_read(path) as opened:
-        said.send(len(opened.runs(10)))
+        sender.send(len(opened.runs(10)))
     try:
         record(path, made.recovered())
     except HistoryError as exc:
-        said.send(str(exc))
+        sender.send(str(exc))
     else:
-        said.send("written")
+        sender.send("written")
 
 
 def test_a_read_only_history_can_be_read() -> None:
@@ -304,13 +308,13 @@ def test_a_read_only_history_can_be_read() -> None:
         record(path, report)
         path.chmod(0o444)
         path.parent.chmod(0o555)
-        hears, says = forked.Pipe(duplex=False)
-        process = forked.Process(target=read_and_write_as_another_user, args=(path, says))
+        receiver, sender = forked.Pipe(duplex=False)
+        process = forked.Process(target=read_and_write_as_another_user, args=(path, sender))
         process.start()
-        says.close()
-        assert hears.poll(20), "the other user's process says nothing"
-        assert hears.recv() == 1
-        assert "cannot be written: it is read-only" in hears.recv()
+        sender.close()
+        assert receiver.poll(20), "the other user's process sends nothing"
+        assert receiver.recv() == 1
+        assert "cannot be written: it is read-only" in receiver.recv()
         process.join(20)
         path.parent.chmod(0o755)
 
@@ -378,7 +382,7 @@ def test_a_run_without_the_symptoms_does_not_end_an_incident(path: Path, way: st
     assert incident is not None
     assert incident.symptoms == ("signal/no_upload_is_stuck",)
     assert (incident.after, incident.seconds) == (None, None)
-    (line,) = history_text.afterwards(runs)
+    (line,) = history_text.afterwards(runs, METRICS)
     assert line == (
         f"The incident since {made.STARTED} may go on: "
         "this run did not observe signal/no_upload_is_stuck."
@@ -395,7 +399,7 @@ def test_a_narrowed_run_that_observed_the_symptoms_ends_an_incident(path: Path) 
     incident = last_incident(runs)
     assert incident is not None
     assert incident.after == runs[1]
-    assert "is over after 5 min" in history_text.afterwards(runs)[0]
+    assert "is over after 5 min" in history_text.afterwards(runs, METRICS)[0]
 
 
 def test_every_symptom_of_an_incident_must_be_observed_again(path: Path) -> None:
@@ -407,7 +411,10 @@ def test_every_symptom_of_an_incident_must_be_observed_again(path: Path) -> None
     assert incident is not None
     assert incident.symptoms == tuple(two)
     assert incident.after is None
-    assert "did not observe signal/uploads_are_completing." in history_text.afterwards(runs)[0]
+    assert (
+        "did not observe signal/uploads_are_completing."
+        in history_text.afterwards(runs, METRICS)[0]
+    )
 
 
 def test_the_run_before_an_incident_observed_its_symptoms(path: Path) -> None:
@@ -434,45 +441,59 @@ def test_in_an_older_history_any_failed_check_may_be_a_symptom(path: Path) -> No
 def test_the_metrics_to_watch_recover_after_an_incident(path: Path) -> None:
     """When the worker runs again: stuck uploads fall, completed ones rise, processing is fast."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
-    assert {metric.name: metric.recovers for metric in recovery(runs)} == {
-        "uploads stuck": True,
-        "uploads in uploading": True,
-        "uploads completed": True,
-        "processing time": True,
-        "messages waiting": True,
-    }
-    shown = history_text.render(runs, 10)
+    assert [metric.recovers for metric in recovery(runs, METRICS)] == [True] * 4
+    shown = history_text.render(runs, 10, METRICS)
     assert f"The incident since {made.STARTED} is over after 10 min. Metrics to watch:" in shown
-    assert "✓ uploads stuck: 2 at worst, 0 now: falling" in shown
+    assert '✓ veza_file_uploads_total{status="uploading"}: 2 at worst, 0 now, falling' in shown
+    assert '✓ veza_file_uploads_total{status="completed"}: 12 recently, rising' in shown
+    assert "✓ veza_upload_processing_duration_seconds: 4.5 s, within the limit of 5 min" in shown
+    assert "✓ The queue's ready messages: 10 at worst, 0 now, falling" in shown
 
 
 def test_an_incident_that_goes_on_does_not_recover(path: Path) -> None:
     """Each metric says so, and one that was not observed says that."""
     runs = record_all(path, [made.incident(), made.incident(started=at(10))])
-    assert [metric.recovers for metric in recovery(runs)] == [False, False, False, None, False]
-    assert "goes on. Metrics to watch:" in history_text.render(runs, 10)
-    assert "processing time: not observed by the last run" in history_text.render(runs, 10)
+    assert [metric.recovers for metric in recovery(runs, METRICS)] == [False, False, None, False]
+    assert "goes on. Metrics to watch:" in history_text.render(runs, 10, METRICS)
+    assert "_duration_seconds: not observed by the last run" in history_text.render(
+        runs, 10, METRICS
+    )
 
 
 def test_slow_processing_after_an_incident_is_no_recovery(path: Path) -> None:
     """Processing that takes longer than its limit on average has not recovered."""
     slow = made.recovered(figures={"processing_seconds": 480.0}, started=at(10))
-    metrics = {m.name: m for m in recovery(record_all(path, [made.incident(), slow]))}
-    assert metrics["processing time"].recovers is False
-    assert metrics["processing time"].text.endswith(": 8 min on average, above 5 min")
+    processing = recovery(record_all(path, [made.incident(), slow]), METRICS)[2]
+    assert processing.recovers is False
+    assert processing.text.endswith(": 8 min, above the limit of 5 min")
+
+
+def test_a_metric_that_no_check_observes_says_so(path: Path) -> None:
+    """It is listed, and neither recovers nor does not."""
+    runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
+    (metric,) = recovery(runs, [WatchedMetric("node_load1")])
+    assert (metric.recovers, metric.text) == (None, "node_load1: not observed by the checks")
+
+
+def test_the_end_of_an_incident_is_reported_without_metrics(path: Path) -> None:
+    """A runbook need not name any."""
+    runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
+    assert history_text.afterwards(runs, ()) == [
+        f"The incident since {made.STARTED} is over after 10 min."
+    ]
 
 
 def test_without_an_incident_there_is_no_recovery(path: Path) -> None:
     """Neither a healthy run nor the first run of an incident has a recovery."""
     runs = record_all(path, [made.recovered(), made.recovered(started=at(5))])
-    assert recovery(runs) == ()
-    assert recovery(record_all(path, [made.incident(started=at(10))])) == ()
+    assert recovery(runs, METRICS) == ()
+    assert recovery(record_all(path, [made.incident(started=at(10))]), METRICS) == ()
 
 
 def test_recovery_is_reported_for_twelve_runs(path: Path) -> None:
     """Later the incident is old news."""
     late = [made.recovered(started=at(n)) for n in range(1, 15)]
-    assert recovery(record_all(path, [made.incident(), *late])) == ()
+    assert recovery(record_all(path, [made.incident(), *late]), METRICS) == ()
 
 
 def test_an_empty_history_is_one_line() -> None:

@@ -26,7 +26,7 @@ def headline(checks: list[str], skipped: int = 0) -> str:
 
 
 @pytest.mark.parametrize(
-    ("checks", "skipped", "said"),
+    ("checks", "skipped", "sentence"),
     [
         (PLAIN, 0, "Healthy: all 53 checks passed."),
         (ALL, 0, "Healthy: all 58 checks passed."),
@@ -56,9 +56,11 @@ def headline(checks: list[str], skipped: int = 0) -> str:
         (PLAIN[:1], 1, "Unknown: the only check was skipped."),
     ],
 )
-def test_a_healthy_headline_counts_the_checks(checks: list[str], skipped: int, said: str) -> None:
+def test_a_healthy_headline_counts_the_checks(
+    checks: list[str], skipped: int, sentence: str
+) -> None:
     """A selection says so; the canary, which runs only on request, is not missed."""
-    assert headline(checks, skipped) == said
+    assert headline(checks, skipped) == sentence
 
 
 def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
@@ -79,7 +81,7 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failed", "said"),
+    ("failed", "sentence"),
     [
         (
             ["signal/no_upload_is_stuck"],
@@ -89,11 +91,11 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
         ([], "Interrupted after 37 of 58 checks; so far: Unknown: no check has failed."),
     ],
 )
-def test_an_interrupted_run_says_so_first(failed: list[str], said: str) -> None:
+def test_an_interrupted_run_says_so_first(failed: list[str], sentence: str) -> None:
     """The number of checks that ran comes first, and the state is not changed."""
     missing = dict.fromkeys(ALL[37:], "missing")
     report = made.report(failed, statuses=missing, problems=INTERRUPTION)  # type: ignore[arg-type]
-    assert report.headline.startswith(said)
+    assert report.headline.startswith(sentence)
     assert report.problems == tuple(INTERRUPTION)
 
 

@@ -82,7 +82,7 @@ def nested() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         (b"", "it is empty"),
         (b"\xff\xfe{}", "it is not a report: byte 0 is not UTF-8"),
@@ -98,11 +98,11 @@ def nested() -> bytes:
         (nested(), "nested too deeply"),
     ],
 )
-def test_a_file_that_is_not_a_report_is_refused(content: bytes, said: str) -> None:
+def test_a_file_that_is_not_a_report_is_refused(content: bytes, sentence: str) -> None:
     """Each kind of file gets its own sentence of one line."""
     with pytest.raises(LoadError) as refused:
         parse_report(content, "it")
-    assert said in str(refused.value)
+    assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -115,7 +115,7 @@ def test_a_truncated_report_is_said_to_be_cut_short(part: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "sentence"),
     [
         ({"state": "splendid"}, "state must be 'healthy', 'at risk', 'incident' or 'unknown'"),
         ({"seconds": "long"}, "seconds must be a number"),
@@ -143,11 +143,11 @@ def test_a_truncated_report_is_said_to_be_cut_short(part: float) -> None:
         ({"figures": [{"id": "x", "value": 1, "unit": "", "meaning": ""}] * 2}, "name x once"),
     ],
 )
-def test_a_wrong_value_is_named(changes: dict[str, Any], said: str) -> None:
+def test_a_wrong_value_is_named(changes: dict[str, Any], sentence: str) -> None:
     """A report with one wrong value is refused with the place of that value."""
     with pytest.raises(LoadError) as refused:
         parse_report(raw(document(**changes)), "it")
-    assert said in str(refused.value)
+    assert sentence in str(refused.value)
 
 
 def test_a_diagnosis_that_contradicts_itself_is_refused() -> None:
