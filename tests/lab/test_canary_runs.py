@@ -55,6 +55,14 @@ def run_lab(lab: Lab, out: Path, *arguments: str) -> Run:
     return run_suite("--target", "lab", "-W", "error", *arguments, out=out, environ=environ)
 
 
+def waiting(lab: Lab, folder: Path, deadline: str) -> str:
+    """The option that names a targets file by which a canary has so long to complete."""
+    file = folder / "targets.toml"
+    canary = f'\n[targets.lab.canary]\ndeadline = "{deadline}"\n'
+    file.write_text((lab.directory / "targets.toml").read_text() + canary)
+    return f"--targets-file={file}"
+
+
 @contextmanager
 def broken(lab: Lab, fault: str) -> Iterator[None]:
     """The lab with this fault, healed afterwards."""
@@ -118,7 +126,8 @@ def test_a_fault_is_felt_by_the_canary_and_named(
     if lacking:
         pytest.skip(f"{fault} needs {lacking}")
     with broken(lab, fault):
-        run = run_lab(lab, tmp_path, "--canary")
+        # It would not be done after the default 15 s either.
+        run = run_lab(lab, tmp_path, "--canary", waiting(lab, tmp_path, "4 s"))
         assert left_in(lab) == []
     assert run.report
     assert run.report["diagnosis"]["most_likely_set"] == [truth], run.text
@@ -192,11 +201,8 @@ def test_an_upload_of_somebody_else_is_never_deleted(lab: Lab, tmp_path: Path) -
 @contextmanager
 def started(lab: Lab, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A run with a canary that waits as good as for ever; killed at the end, if it still runs."""
-    file = folder / "patient.toml"
-    patient = '\n[targets.lab.canary]\ndeadline = "10 min"\n'
-    file.write_text((lab.directory / "targets.toml").read_text() + patient)
-    arguments = (f"--targets-file={file}", "--target", "lab", "--canary", "--budget", "15 min")
-    with started_suite(*arguments, out=folder) as process:
+    arguments = (waiting(lab, folder, "10 min"), "--target", "lab", "--canary")
+    with started_suite(*arguments, "--budget", "15 min", out=folder) as process:
         yield process
 
 
