@@ -172,7 +172,7 @@ def _findings(
         for row in evidence.checks
         if not statuses.get(row.id, set()) & set(OBSERVED)
     ]
-    failed_rows = [row for one in observed if one.failed and (row := evidence.row(one.check))]
+    failures = [evidence.row(one.check) for one in observed if one.failed]
     rivals = {
         cause.id
         for node, cause in enumerate(evidence.causes)
@@ -190,7 +190,9 @@ def _findings(
             not_observed=tuple(
                 NotObserved(row.id, status) for row, status in unobserved if row.weight(cause.id)
             ),
-            own_evidence=any(_is_own(row, cause.id, rivals, evidence) for row in failed_rows),
+            own_evidence=any(
+                row is not None and _is_own(row, cause.id, rivals, evidence) for row in failures
+            ),
         )
         for node, cause in enumerate(evidence.causes)
     ]

@@ -55,6 +55,14 @@ def run_lab(lab: Lab, out: Path, *arguments: str) -> Run:
     return run_suite("--target", "lab", "-W", "error", *arguments, out=out, environ=environ)
 
 
+def waiting(lab: Lab, folder: Path, deadline: str) -> str:
+    """Return the option for a targets file whose canary has this deadline."""
+    file = folder / "targets.toml"
+    canary = f'\n[targets.lab.canary]\ndeadline = "{deadline}"\n'
+    file.write_text((lab.directory / "targets.toml").read_text() + canary)
+    return f"--targets-file={file}"
+
+
 @contextmanager
 def broken(lab: Lab, fault: str) -> Iterator[None]:
     """Break the lab with this fault, and heal it afterwards."""
@@ -118,7 +126,8 @@ def test_a_fault_fails_the_canary_and_is_diagnosed(
     if missing:
         pytest.skip(f"{fault} needs {missing}")
     with broken(lab, fault):
-        run = run_lab(lab, tmp_path, "--canary")
+        # It would not be done after the default 15 s either.
+        run = run_lab(lab, tmp_path, "--canary", waiting(lab, tmp_path, "4 s"))
         assert left_in(lab) == []
     assert run.report
     assert run.report["diagnosis"]["most_likely_set"] == [truth], run.text
@@ -192,11 +201,8 @@ def test_another_user_s_upload_is_never_deleted(lab: Lab, tmp_path: Path) -> Non
 @contextmanager
 def started(lab: Lab, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a run whose canary has ten minutes; kill it at the end, if it still runs."""
-    file = folder / "targets.toml"
-    deadline = '\n[targets.lab.canary]\ndeadline = "10 min"\n'
-    file.write_text((lab.directory / "targets.toml").read_text() + deadline)
-    arguments = (f"--targets-file={file}", "--target", "lab", "--canary", "--budget", "15 min")
-    with started_suite(*arguments, out=folder) as process:
+    arguments = (waiting(lab, folder, "10 min"), "--target", "lab", "--canary")
+    with started_suite(*arguments, "--budget", "15 min", out=folder) as process:
         yield process
 
 
