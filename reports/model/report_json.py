@@ -49,7 +49,8 @@ class _InvalidError(ValueError):
 
 def to_json(report: Report) -> str:
     """Return the report as indented JSON; equal reports give equal bytes."""
-    return json.dumps(asdict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    document = _with_whole_numbers(asdict(report))
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def json_schema() -> dict[str, Any]:
@@ -99,6 +100,17 @@ def _adapter() -> TypeAdapter[Report]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Report)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Return a value with 100 in place of 100.0: for a reader of JSON they are the same number."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < INTEGER_MAX:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_whole_numbers(item) for item in value]
+    return value
 
 
 def _parse(raw: bytes, name: str) -> Any:

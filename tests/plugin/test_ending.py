@@ -86,7 +86,7 @@ def test_a_signal_ends_with_a_verdict(
     assert report["state"] == "unknown"
     assert report["headline"].startswith("Interrupted after ")
     assert report["headline"].partition(" of ")[2].startswith(f"{len(report['results'])} checks; ")
-    assert report["problems"] == ["the run was interrupted; what is below is a part of it"]
+    assert report["problems"] == ["the run was interrupted; the report is incomplete"]
     assert "Traceback" not in text
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from core.outcome import Affected
 from reports.model.report import SCHEMA
 from reports.model.report_json import LoadError, json_schema, load_report, parse_report, to_json
 from reports.render.terminal import render as render_terminal
@@ -42,6 +43,14 @@ def raw(value: Any) -> bytes:
 def test_a_report_read_back_is_the_same(state: str) -> None:
     """A report is read and written again byte for byte."""
     text = to_json(MADE[state]())
+    assert to_json(parse_report(text.encode(), "it")) == text
+
+
+def test_whole_numbers_are_written_in_one_way() -> None:
+    """A probe may measure 100 where the report has a float, which is read back as 100.0."""
+    upload = Affected("upload-1", progress=100, age_seconds=900)
+    text = to_json(made.incident(stuck=[upload]))
+    assert '"progress": 100,' in text
     assert to_json(parse_report(text.encode(), "it")) == text
 
 
