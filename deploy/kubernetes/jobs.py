@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Print Kubernetes manifests for a targets file: a CronJob and a volume claim for each target.
 
-    python deploy/kubernetes/jobs.py targets.toml --image registry.example/veza-checks:0.1.0
+    python deploy/kubernetes/jobs.py targets.toml --image registry.example/veza-checks:X.Y.Z
 
 Prints YAML for `kubectl apply -f -`. Needs only the standard library and connects to nothing.
 Each job gets only the secrets that its own target names, from the Secret veza-checks-TARGET:

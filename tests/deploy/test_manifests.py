@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JOBS = DEPLOY / "kubernetes/jobs.py"
-IMAGE = "registry.example/veza-checks:0.1.0"
+IMAGE = "registry.example/veza-checks:X.Y.Z"
 EXPOSURE_MAX = 20
 """systemd's exposure score, 0 to 100; below 20 it is "OK" or "SAFE"."""
 
