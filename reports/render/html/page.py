@@ -37,7 +37,7 @@ BYTES_MAX = 1_000_000
 
 
 @dataclass(frozen=True)
-class Amount:
+class PageLimits:
     """How much of a report is shown: characters of a sentence and of a command, and counts."""
 
     sentence: int
@@ -49,11 +49,11 @@ class Amount:
     problems: int
 
 
-AMOUNTS = (
-    Amount(2000, 4000, 400, 6, 12, 60, 50),
-    Amount(600, 2000, 300, 3, 8, 40, 20),
-    Amount(200, 1000, 200, 2, 5, 25, 10),
-    Amount(80, 400, 100, 1, 3, 10, 5),
+PAGE_LIMITS = (
+    PageLimits(2000, 4000, 400, 6, 12, 60, 50),
+    PageLimits(600, 2000, 300, 3, 8, 40, 20),
+    PageLimits(200, 1000, 200, 2, 5, 25, 10),
+    PageLimits(80, 400, 100, 1, 3, 10, 5),
 )
 """The first is shown unless the file would grow too large; the last always fits."""
 
@@ -79,7 +79,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         "titles": {f.id: f.title for f in diagnosis.causes},
     }
     page = ""
-    for amount in AMOUNTS:
+    for amount in PAGE_LIMITS:
         page = _page(shown, report, amount)
         if len(page.encode()) <= BYTES_MAX:
             break
@@ -103,7 +103,7 @@ def _ranked(diagnosis: Diagnosis) -> list[Finding]:
     return sorted((*diagnosis.hypotheses, *worth), key=lambda one: -one.probability)
 
 
-def _page(shown: dict[str, Any], report: Report, amount: Amount) -> str:
+def _page(shown: dict[str, Any], report: Report, amount: PageLimits) -> str:
     environment, policy = _environment()
     text = environment.get_template("report.html").render(
         shown, amount=amount, groups=groups_of(report, amount.checks), policy=policy
