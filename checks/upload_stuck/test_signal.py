@@ -2,7 +2,7 @@
 
 
 def test_no_upload_is_stuck(database, limits):
-    """No upload stays in `uploading` longer than `stuck_after`."""
+    """No upload stays in `uploading` or `pending` longer than `stuck_after`."""
     stuck = database.stuck_uploads(limits.stuck_after)
     assert stuck.total == 0, stuck
 

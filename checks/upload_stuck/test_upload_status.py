@@ -26,13 +26,13 @@ def test_worker_health_is_ok(api):
 
 
 def test_uploads_have_left_uploading(api, subjects, limits):
-    """The API reports none of the sampled uploads as still `uploading`."""
+    """The API reports none of the sampled uploads as still `uploading` or `pending`."""
     statuses = api.statuses(subjects, limits.stuck_after)
     assert not statuses.stuck, statuses
 
 
 def test_progress_agrees_with_status(api, subjects, limits):
-    """The API reports no sampled upload at 100 % progress as still `uploading`."""
+    """The API reports no sampled upload at 100 % progress as still `uploading` or `pending`."""
     statuses = api.statuses(subjects, limits.stuck_after)
     assert not statuses.stuck_at_full_progress, statuses
 

@@ -33,7 +33,7 @@ class Figure:
 
 
 FIGURES: tuple[tuple[str, str, str], ...] = (
-    ("uploads_stuck", "", "uploads stuck in uploading"),
+    ("uploads_stuck", "", "stuck uploads"),
     ("oldest_stuck_seconds", "seconds", "age of the oldest stuck upload"),
     ("users_affected", "", "users whose uploads are stuck"),
     ("uploads_uploading", "", "uploads in uploading, by the API"),

@@ -65,7 +65,7 @@ def test_stuck_upload_is_named(
     statuses = probe.statuses((Subject(upload),), 600.0)
     assert len(statuses.stuck) == len(statuses.stuck_at_full_progress) == 1
     assert (
-        f"reports 1 of 1 sampled upload as still uploading after 10 min, 1 at 100 %: {upload}"
+        f"reports 1 of 1 sampled upload as still waiting after 10 min, 1 at 100 %: {upload}"
         in str(statuses)
     )
     assert "47 min old" in str(statuses)

@@ -98,14 +98,15 @@ def test_primary_is_found_in_a_read_only_session(
 def test_stuck_uploads_are_counted_and_named(
     probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
-    """Stuck uploads are counted with their users, the oldest first, without young ones."""
-    older, old = aged_upload(minutes=60, job="pending"), aged_upload(minutes=47)
+    """Uploads that are uploading or pending for long are counted with their users, oldest first."""
+    older = aged_upload("pending", minutes=60, job="pending")
+    old = aged_upload(minutes=47)
     aged_upload(minutes=3)
     stuck = probe.stuck_uploads(600.0)
     assert (stuck.total, stuck.users, [upload.id for upload in stuck.shown]) == (2, 2, [older, old])
     assert 3600 <= stuck.oldest_seconds < 3660
     assert (
-        f"2 uploads of 2 users uploading longer than 10 min, the oldest for 60 min: {older}"
+        f"2 uploads of 2 users stuck for longer than 10 min, the oldest for 60 min: {older}"
         in str(stuck)
     )
     assert [subject.id for subject in probe.subjects(None, 600.0, 1)] == [older]
