@@ -53,5 +53,5 @@ def test_metrics_are_served(metrics):
 def test_completed_track_is_served(api, database):
     """The API serves the track of the newest completed upload."""
     newest = database.newest_completed()
-    track = api.track(newest.track_id)
+    track = api.track(newest.id, newest.track_id)
     assert track.served, track

@@ -249,8 +249,25 @@ def test_token_that_cannot_be_sent_stays_secret(
 def test_track_is_served_with_200_and_json(probe_of: Make, reply_server: ReplyServer) -> None:
     """A track counts as served with HTTP 200 and JSON only."""
     probe = probe_of(reply_server.url)
-    assert probe.track("x").served
+    assert probe.track("x", "t").served
     reply_server.reply = Reply(500)
-    assert not probe.track("x").served
+    assert not probe.track("x", "t").served
+    reply_server.reply = Reply(404)
+    assert not probe.track("x", "t").served
     reply_server.reply = Reply(body=b"not json")
-    assert not probe.track("x").served
+    assert not probe.track("x", "t").served
+
+
+def test_track_id_comes_from_the_status_answer(probe_of: Make, reply_server: ReplyServer) -> None:
+    """Where no column has it, the status answer's track_id is requested."""
+    reply_server.reply = Reply(body=b'{"data": {"status": "completed", "track_id": 17}}')
+    track = probe_of(reply_server.url).track("x")
+    assert (track.id, track.served) == ("17", True)
+    assert reply_server.requests[-1][1] == "/api/v1/tracks/17"
+
+
+def test_unknown_track_id_proves_nothing(probe_of: Make, reply_server: ReplyServer) -> None:
+    """A 404 for a track by its upload's id is unreachable, not a failure."""
+    reply_server.reply = Reply(404, b'{"error": "not found"}')
+    with pytest.raises(Unreachable, match="neither the uploads table nor the status answer has a"):
+        probe_of(reply_server.url).track("x")

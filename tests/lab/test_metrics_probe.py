@@ -62,6 +62,18 @@ def test_absent_series_is_not_zero(reply_server: ReplyServer, probe_of: Make) ->
         probe.processing_time()
 
 
+def test_an_api_without_metrics_is_skipped(reply_server: ReplyServer, probe_of: Make) -> None:
+    """HTTP 404 names the key, and a target that says `metrics_path = false` asks for nothing."""
+    reply_server.reply = Reply(404)
+    with pytest.raises(NotOffered, match=r"set api\.metrics_path, to false"):
+        probe_of(reply_server.url).served()
+    requests = len(reply_server.requests)
+    client = HttpClient(reply_server.url, PATIENCE, "the API")
+    with pytest.raises(NotOffered, match=r"has no metrics, by api\.metrics_path"):
+        MetricsProbe(client, False).uploading()
+    assert len(reply_server.requests) == requests
+
+
 def test_counter_is_not_read_as_a_gauge(reply_server: ReplyServer, probe_of: Make) -> None:
     """A counter never falls, so it does not count the uploads that are uploading now."""
     body = (GAUGE % (b"uploading", b"12345")).replace(b"gauge", b"counter")

@@ -74,6 +74,7 @@ EDITS = {
     "a service user with a space": ('service_user = "veza"', 'service_user = "the veza"'),
     "a host without a transport": ('"ssh://monitor@web-2"', '"web-2"'),
     "hosts that are one text": ('["ssh://monitor@web-1"]', '"ssh://monitor@web-1"'),
+    "a deployment as a host": ('["ssh://monitor@web-1"]', '["kubectl://deploy/api?namespace=x"]'),
     "an empty list of hosts": ('["ssh://monitor@web-1"]', "[]"),
     "too many hosts": ('["ssh://monitor@web-1"]', str(["local://"] * 33)),
     "an invalid regular expression": ('"job.*worker"', '"job.*(worker"'),
