@@ -242,6 +242,9 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
         if path.with_name(f"{path.name}-wal").exists():
             raise
         return sqlite3.connect(f"{address}?immutable=1", uri=True, timeout=WAIT)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
