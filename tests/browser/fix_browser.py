@@ -10,6 +10,7 @@ import pytest
 
 from reports.history.trend import Point
 from reports.render.html.page import render
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
         file.write_text(render(report, HISTORY), encoding="utf-8")
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.on("request", lambda request: asked.append(request.url))
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text))

@@ -15,6 +15,7 @@ import pytest
 from reports.diagnosis.evidence import load_evidence
 from tests.plugin.conftest import CONFTEST, PYPROJECT
 from tests.suite import ROOT
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,9 +54,6 @@ def test_{name}():
 
 COMMAND_MAX = 120.0
 """Seconds that a run, or Allure, may take."""
-
-PATIENCE = 10_000.0
-"""Milliseconds that the page may take to show something."""
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +154,7 @@ def visit(browser: Browser) -> Iterator[Callable[[str], Page]]:
     context = browser.new_context(
         viewport={"width": 1400, "height": 1100}, locale="en-US", timezone_id="UTC"
     )
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE * 1000)
 
     def open_page(address: str) -> Page:
         page = context.new_page()

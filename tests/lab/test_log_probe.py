@@ -20,6 +20,7 @@ from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.subjects import Subject
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,7 +137,7 @@ def unprivileged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
             wrapper.write_text(f'#!/bin/sh\nexec {drop} /bin/sh "$@"\n')
             wrapper.chmod(0o755)
             monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-        yield Shell("local://")
+        yield Shell("local://", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("closed", ["logs", "logs/api"])
@@ -392,7 +393,9 @@ def test_a_log_without_its_tool_is_unreachable(
     for tool in ("sh", "env", "timeout", "date", "stat", "sort", "tail", "head", "grep", "awk"):
         (tools / tool).symlink_to(shutil.which(tool) or tool)
     # Here, since an ssh server's PATH is its own.
-    logs = LogProbe(LogSource((Shell("local://"),), (f"{log_dir}/*.log",)), None, 900.0, 2**20)
+    logs = LogProbe(
+        LogSource((Shell("local://", timeout=PATIENCE),), (f"{log_dir}/*.log",)), None, 900.0, 2**20
+    )
     monkeypatch.setenv("PATH", str(tools))
     with pytest.raises(Unreachable, match="not every log file can be read on local: no gzip"):
         logs.errors()

@@ -16,7 +16,7 @@ from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
 from lab.processes import process_state
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        return Shell("local://")
+        return Shell("local://", timeout=PATIENCE)
 
     return host
 
@@ -142,7 +142,7 @@ def test_processes_are_found_without_ps(
     process, pattern = worker
     process.send_signal(signal.SIGSTOP)
     eventually(lambda: process_state(process.pid) == "T", "the worker to stop")
-    shell = Shell("local://")
+    shell = Shell("local://", timeout=PATIENCE)
     (before,) = ProcessProbe([shell], pattern).running().processes
     for tool in ("sh", "env", "timeout", "tr", "head", "getconf"):
         (tmp_path / tool).symlink_to(shutil.which(tool) or tool)

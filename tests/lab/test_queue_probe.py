@@ -153,6 +153,7 @@ def test_acknowledgements_reset_the_time(probe_of: Make, channel: Any) -> None:
         channel.basic_publish("", NAME, str(number).encode())
     tags = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
     probe = probe_of()
+    eventually(lambda: probe.figures(3.0).unacknowledged == 6, "figures of six deliveries")
     eventually(lambda: probe.deliveries(50, 3.0).too_long, "stalled deliveries")
     channel.basic_ack(tags[0])
     eventually(lambda: not probe.deliveries(50, 3.0).too_long, "the acknowledgement to count")
@@ -315,7 +316,7 @@ def test_jobs_without_messages_are_named(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Pending jobs without a message are named; those with a ready message pass."""
-    database = DatabaseProbe(services.dsn)
+    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     upload = aged_upload(job="pending")
     channel.basic_publish("", NAME, b"1")
     consistency = JobConsistency(database, probe_of())
@@ -331,7 +332,7 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """A consumer that acknowledges automatically may have a job's message; none is lost yet."""
-    database = DatabaseProbe(services.dsn)
+    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     channel.basic_publish("", NAME, b"1")
@@ -362,7 +363,7 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
     details: dict[str, Any],
 ) -> None:
     """Management lists a consumer before it knows its connection; every sentence says so."""
-    database = DatabaseProbe(services.dsn)
+    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     consumer = {"consumer_tag": "ctag1", "prefetch_count": 0, "ack_required": False, **details}
@@ -381,7 +382,7 @@ def test_unprocessed_deliveries_name_their_consumer(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Messages held while jobs wait and none runs are unprocessed, and name their consumer."""
-    database = DatabaseProbe(services.dsn)
+    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def test_a_host_is_reached(shell: Shell) -> None:
 def test_a_port_without_a_server_is_unreachable_at_once() -> None:
     """A refused connection is one sentence, and is not tried again."""
     port = free_port()
-    shell = Shell(f"ssh://nobody@127.0.0.1:{port}")
+    shell = Shell(f"ssh://nobody@127.0.0.1:{port}", timeout=PATIENCE)
     assert "cannot be reached: connect to host 127.0.0.1" in shell.reach().reason
     with socket.create_server(("127.0.0.1", port)) as late:
         assert "Connection refused" in shell.reach().reason
@@ -75,7 +76,8 @@ def test_a_server_without_response_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         shell = Shell(f"ssh://nobody@127.0.0.1:{silent.getsockname()[1]}", timeout=1)
         reach = shell.reach()
-        assert "within 1 s" in reach.reason
+        # Whose deadline passes first, ours or the one of ssh itself, is a race.
+        assert re.search(r"within 1 s|timed out", reach.reason, re.IGNORECASE)
         assert callers(silent) == 1
         assert shell.reach().reason == reach.reason
         assert callers(silent) == 0
@@ -97,7 +99,9 @@ def callers(server: socket.socket) -> int:
 def test_an_unknown_key_is_refused(ssh_server: SshServer) -> None:
     """A server with an unknown host key is not used, and the sentence has the remedy."""
     config = ssh_server.config("unknown", known_hosts="nothing")
-    shell = Shell(ssh_server.spec, ssh_config=config, ssh_identity=ssh_server.identity)
+    shell = Shell(
+        ssh_server.spec, timeout=PATIENCE, ssh_config=config, ssh_identity=ssh_server.identity
+    )
     assert "Host key verification failed. Add its key to known_hosts" in shell.reach().reason
     shell.close()
 
@@ -105,7 +109,9 @@ def test_an_unknown_key_is_refused(ssh_server: SshServer) -> None:
 def test_a_wrong_key_is_denied(ssh_server: SshServer) -> None:
     """A key that the server does not accept is one sentence with the remedy."""
     stranger = str(ssh_server.folder / "stranger")
-    shell = Shell(ssh_server.spec, ssh_config=ssh_server.config(), ssh_identity=stranger)
+    shell = Shell(
+        ssh_server.spec, timeout=PATIENCE, ssh_config=ssh_server.config(), ssh_identity=stranger
+    )
     assert "Permission denied (publickey). Name a key" in shell.reach().reason
     shell.close()
 
@@ -126,7 +132,8 @@ def test_a_killed_run_leaves_no_connection(ssh_server: SshServer) -> None:
     """The ssh connection of a killed run ends by itself."""
     code = (
         "import sys\nfrom fixtures.probes.host.shell import Shell\n"
-        "shell = Shell(sys.argv[1], ssh_config=sys.argv[2], ssh_identity=sys.argv[3])\n"
+        "shell = Shell(sys.argv[1], ssh_config=sys.argv[2], ssh_identity=sys.argv[3],"
+        f" timeout={PATIENCE})\n"
         "print(shell.reach().ok, shell._master._process.pid, shell._master._folder, flush=True)\n"
         "sys.stdin.read()\n"
     )

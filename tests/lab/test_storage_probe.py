@@ -13,6 +13,7 @@ from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.subjects import Subject
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,7 @@ def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
 @pytest.mark.parametrize("upload", ["../x", "a b", "-rf", "a\nb", "", "a" * 65, "$(id)"])
 def test_an_invalid_upload_id_is_refused(upload: str, uploads: Path) -> None:
     """An invalid id never reaches a shell."""
-    storage = StorageProbe([Shell("local://")], str(uploads), "root")
+    storage = StorageProbe([Shell("local://", timeout=PATIENCE)], str(uploads), "root")
     with pytest.raises(Unreachable, match="is not a valid upload id"):
         storage.files((Subject(upload),))
 

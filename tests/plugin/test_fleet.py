@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.run.several_targets import REPORT_MAX, headline_of
-from tests.suite import ROOT, run_suite
+from tests.suite import run_suite, started_suite
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -96,15 +94,8 @@ def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
         file.write_text(
             "".join(SILENT.format(name=name, port=port) for name in ("first", "second"))
         )
-        options = (f"--targets-file={file}", f"--out={out}", "--target", "first,second", "-n1")
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options],
-            cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "VEZA_"))},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
+        options = (f"--targets-file={file}", "--target", "first,second", "-n1")
+        with started_suite(*options, out=out) as process:
             # The first run waits for the answer to its first request.
             connection, _ = server.accept()
             process.terminate()

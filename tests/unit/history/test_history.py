@@ -21,6 +21,7 @@ from reports.history.store import History, HistoryError, Retention, record
 from reports.model.watch import WatchedMetric
 from reports.render import history as history_text
 from tests import made
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,7 +163,7 @@ def test_writers_at_the_same_time_lose_no_run(path: Path) -> None:
     gate = threading.Barrier(4)
 
     def write(number: int) -> None:
-        gate.wait(10)
+        gate.wait(PATIENCE)
         try:
             for turn in range(5):
                 record(path, made.recovered(started=at(number * 10 + turn)))
@@ -173,7 +174,7 @@ def test_writers_at_the_same_time_lose_no_run(path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert errors == []
     with History.to_read(path) as opened:
         assert len(opened.runs(100)) == 20
@@ -312,10 +313,10 @@ def test_a_read_only_history_can_be_read() -> None:
         process = forked.Process(target=read_and_write_as_another_user, args=(path, sender))
         process.start()
         sender.close()
-        assert receiver.poll(20), "the other user's process sends nothing"
+        assert receiver.poll(PATIENCE), "the other user's process sends nothing"
         assert receiver.recv() == 1
         assert "cannot be written: it is read-only" in receiver.recv()
-        process.join(20)
+        process.join(PATIENCE)
         path.parent.chmod(0o755)
 
 

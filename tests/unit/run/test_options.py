@@ -12,7 +12,9 @@ from fixtures.run.options import upload_id
 )
 def test_what_cannot_be_an_upload_id_is_refused(text: str) -> None:
     """One short line repeats it in ASCII and says what an id is made of."""
-    with pytest.raises(pytest.UsageError, match="is not an upload ID: write 1 to 64 letters") as refused:
+    with pytest.raises(
+        pytest.UsageError, match="is not an upload ID: write 1 to 64 letters"
+    ) as refused:
         upload_id(text)
     said = str(refused.value)
     assert len(said) < 220
