@@ -1,4 +1,4 @@
-"""Command line of the lab: setup, up, status, faults, inject, heal, bench, down."""
+"""Command line of the lab: setup, up, status, variants, faults, inject, heal, bench, down."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lab import lifecycle
 from lab.errors import LabError
 from lab.install import COMMAND, setup
 from lab.state import default_directory
+from lab.variants import VARIANTS, get_variant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="start no RabbitMQ; the worker polls the job_queue table",
     )
+    command.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="the platform to start (default: standard); see: python -m lab variants",
+    )
     command.set_defaults(act=_up)
+
+    command = commands.add_parser("variants", help="list the platforms that a lab can be")
+    command.set_defaults(act=_variants)
 
     command = commands.add_parser("status", help="print URLs, paths and process ids")
     _add_directory(command)
@@ -122,15 +131,22 @@ def _setup(_: argparse.Namespace) -> int:
 def _up(parsed: argparse.Namespace) -> int:
     started_at = time.monotonic()
     was_running = lifecycle.is_running(parsed.dir)
-    lab = lifecycle.up(parsed.dir, owner=parsed.owner, broker=not parsed.no_broker)
+    variant = get_variant(parsed.variant) if parsed.variant else None
+    lab = lifecycle.up(parsed.dir, variant=variant, owner=parsed.owner, broker=not parsed.no_broker)
     if was_running:
         print("The lab was up already.")
     else:
         print(f"The lab is up after {_since(started_at)}.")
-    if not lab.broker:
+    if not lab.broker and lab.variant.broker:
         reason = "--no-broker" if parsed.no_broker else f"install it with: {COMMAND}"
         print(f"It runs without RabbitMQ, from the job_queue table ({reason}).")
     print(lifecycle.as_text(lifecycle.describe(parsed.dir)))
+    return 0
+
+
+def _variants(_: argparse.Namespace) -> int:
+    for variant in VARIANTS.values():
+        print(f"{variant.name:<10} {variant.description}")
     return 0
 
 

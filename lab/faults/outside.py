@@ -23,7 +23,8 @@ def api_down(tools: FaultTools) -> None:
 @FAMILY.fault("api-5xx", "the API answers every request under /api/v1 with 500")
 def api_5xx(tools: FaultTools) -> None:
     tools.turn_on(api_panics=True)
-    tools.wait_for_http_status("/api/v1/uploads/any/status", 500)
+    path = tools.lab.variant.routes.status.format(upload_id="any")
+    tools.wait_for_http_status(path, 500)
 
 
 @FAMILY.fault("token-expired", "the operations token was revoked")
@@ -45,8 +46,9 @@ def database_locked(tools: FaultTools) -> None:
         lambda: bool(
             tools.query(
                 "SELECT 1 FROM pg_locks w JOIN pg_stat_activity a USING (pid)"
-                " WHERE NOT w.granted AND w.relation = 'uploads'::regclass"
-                " AND now() - a.query_start > interval '3 seconds' LIMIT 1"
+                " WHERE NOT w.granted AND w.relation = to_regclass(%s)"
+                " AND now() - a.query_start > interval '3 seconds' LIMIT 1",
+                tools.lab.variant.locked_table,
             )
         ),
         30,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lab import broker
 from lab.faults.model import Family, Kind, Need
-from lab.state import QUEUE
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
@@ -29,7 +28,7 @@ def down(tools: FaultTools) -> None:
     tools.stop("rabbitmq")
     _make_stuck_uploads(tools)
     tools.wait_for_http_status("/readyz", 503)
-    tools.wait_for_http_status("/health/worker", 503)
+    tools.wait_for_workers(healthy=False)
 
 
 @FAMILY.fault("broker-memory-alarm", "RabbitMQ's memory alarm blocks publishers", Need.BROKER)
@@ -58,9 +57,10 @@ def _wait_for_alarm(tools: FaultTools, alarm: str) -> None:
 
 @FAMILY.fault("queue-deleted", "the queue was deleted", Need.BROKER)
 def deleted(tools: FaultTools) -> None:
-    broker.manage(tools.lab, "DELETE", f"/api/queues/%2F/{QUEUE}")
+    path = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.queue)
+    broker.manage(tools.lab, "DELETE", path)
     _make_stuck_uploads(tools)
-    tools.wait_for_http_status("/health/worker", 503)
+    tools.wait_for_workers(healthy=False)
 
 
 @FAMILY.fault(
@@ -77,7 +77,8 @@ def saturated(tools: FaultTools) -> None:
 )
 def stuck(tools: FaultTools) -> None:
     tools.start_helper("unacking_consumer")
-    tools.wait_for_queue(consumers=(2, 2))
+    consumers = len(tools.lab.workers) + 1
+    tools.wait_for_queue(consumers=(consumers, consumers))
     _make_stuck_uploads(tools)
     # The traffic of the last minutes: its messages go to the same consumer.
     tools.backdate(tools.upload(70), newest=0.2, oldest=9)

@@ -31,17 +31,18 @@ def slow(tools: FaultTools) -> None:
         took = timedelta(minutes=7 + number * 0.7)
         tools.query(
             "UPDATE job_queue SET created_at = now() - %s, started_at = now() - %s,"
-            " completed_at = now() - %s WHERE payload ->> 'upload_id' = %s",
-            *(took * 2.5, took * (1.1 + number * 0.05), took * (0.1 + number * 0.05), str(upload)),
+            " completed_at = now() - %s WHERE payload::jsonb ->> 'upload_id' = %s",
+            *(took * 2.5, took * (1.1 + number * 0.05), took * (0.1 + number * 0.05), upload),
         )
         tools.query(
             "UPDATE uploads SET created_at = now() - %s, updated_at = now() - %s WHERE id = %s",
             *(took * 2.5, took * (0.1 + number * 0.05), upload),
         )
     # Then, uploads that occupy every thread of the worker, and more that wait behind them.
-    waiting = tools.upload()
+    threads = CONCURRENCY * len(tools.lab.workers)
+    waiting = tools.upload(2 * threads)
     tools.wait(
-        lambda: _jobs(tools, "processing") == CONCURRENCY, 20, "a job in every thread of the worker"
+        lambda: _jobs(tools, "processing") == threads, 20, "a job in every thread of the workers"
     )
     tools.backdate(waiting)
     tools.query(
@@ -58,7 +59,7 @@ def slow(tools: FaultTools) -> None:
 
 def _jobs(tools: FaultTools, *statuses: str) -> int:
     """Return how many jobs have one of these statuses."""
-    statement = "SELECT count(*) FROM job_queue WHERE status = ANY(%s)"
+    statement = "SELECT count(*) FROM job_queue WHERE status::text = ANY(%s)"
     return int(tools.query(statement, list(statuses))[0][0])
 
 
