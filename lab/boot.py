@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
+from psycopg.rows import dict_row
 
-from lab import broker, postgres, seed_data, storage, targets
+from lab import broker, database, postgres, seed_data, storage, targets
 from lab.errors import LabError
 from lab.processes import environment_with_lab, run, spawn, uptime, wait_until
 from lab.state import LOAD_GENERATOR, WORKER, Lab, load, new_lab
@@ -141,11 +142,8 @@ def _is_ready(lab: Lab) -> bool:
 
 
 def _consumes(lab: Lab, worker: str) -> bool:
-    with psycopg.connect(lab.owner_dsn) as session:
-        row = session.execute(
-            "SELECT 1 FROM worker_heartbeats WHERE worker = %s AND consuming", (worker,)
-        ).fetchone()
-    return row is not None
+    with psycopg.connect(lab.owner_dsn, row_factory=dict_row) as session:
+        return worker in database.consuming_workers(session)
 
 
 def _issue_tokens(lab: Lab) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import urllib.request
@@ -196,6 +197,18 @@ def control(lab: Lab, *arguments: str) -> str:
     if done.returncode != 0:
         raise LabError(f"rabbitmqctl {arguments[0]} failed: {(done.stderr or done.stdout)[:300]}")
     return done.stdout
+
+
+def set_message_ttl(lab: Lab, milliseconds: int) -> None:
+    """Set a policy that lets the messages of the upload queue expire; 0 deletes it."""
+    path = path_of(lab, "policies", "message-ttl")
+    if milliseconds:
+        pattern = f"^{re.escape(lab.rabbitmq.queue)}$"
+        definition = {"message-ttl": milliseconds}
+        body = {"pattern": pattern, "definition": definition, "apply-to": "queues"}
+        manage(lab, "PUT", path, body)
+    elif manage(lab, "GET", path_of(lab, "policies")):
+        manage(lab, "DELETE", path)
 
 
 def reports_acknowledgements(lab: Lab) -> bool:

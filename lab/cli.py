@@ -98,12 +98,27 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME",
-        help="inject only these; a+b injects two at once (default: all faults, controls and pairs)",
+        help="inject only these; a+b injects two at once (default: all faults, controls, pairs and "
+        "triples)",
     )
     command.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="repeat all trials N times (default: 1)"
     )
+    command.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="start a lab of this variant for the bench; can be given again, `all` means each "
+        "(default: the running lab, else the standard variant)",
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the trials to this file")
+    command.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep each trial's report as DIR/VARIANT/FAULTS/ROUND/report.json",
+    )
     command.set_defaults(act=_bench)
 
     command = commands.add_parser("down", help="end the lab and delete its files")
@@ -159,24 +174,25 @@ def _status(parsed: argparse.Namespace) -> int:
 
 def _faults(parsed: argparse.Namespace) -> int:
     # Imported here, so that `status` and `down` start quickly.
-    from lab.faults import FAULTS, PAIRS
+    from lab.faults import FAULTS, PAIRS, TRIPLES
 
     rows = [
         {
             "name": fault.name,
             "kind": fault.kind.value,
             "truth": sorted(fault.truth),
+            "outside_cause": fault.cause,
             "description": fault.description,
             "needs": sorted(need.value for need in fault.needs),
         }
         for fault in FAULTS.values()
     ]
     if parsed.json:
-        print(json.dumps({"faults": rows, "pairs": PAIRS}, indent=2))
+        print(json.dumps({"faults": rows, "pairs": PAIRS, "triples": TRIPLES}, indent=2))
         return 0
     for row in rows:
-        truth = ", ".join(row["truth"]) or str(row["kind"])
-        print(f"{row['name']:<24} {truth:<28} {row['description']}")
+        truth = ", ".join(row["truth"]) or f"{row['kind']} {row['outside_cause']}"
+        print(f"{row['name']:<26} {truth:<30} {row['description']}")
     return 0
 
 
@@ -201,8 +217,13 @@ def _heal(parsed: argparse.Namespace) -> int:
 def _bench(parsed: argparse.Namespace) -> int:
     from lab.bench import bench
 
-    bench(parsed.dir, parsed.fault, parsed.repeat, parsed.json)
-    return 0
+    variants = (
+        list(VARIANTS.values())
+        if "all" in parsed.variant
+        else [get_variant(name) for name in parsed.variant]
+    )
+    runs = bench(parsed.dir, parsed.fault, parsed.repeat, parsed.json, variants, parsed.keep)
+    return 1 if runs.failures else 0
 
 
 def _down(parsed: argparse.Namespace) -> int:

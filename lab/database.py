@@ -240,6 +240,16 @@ def heartbeat(session: Connection, worker: str, consuming: bool) -> None:
     )
 
 
+def consuming_workers(session: Connection) -> set[str]:
+    """Return the names of the workers that are alive and consume jobs."""
+    rows = session.execute(
+        "SELECT worker FROM worker_heartbeats"
+        " WHERE consuming AND now() - seen_at < make_interval(secs => %s)",
+        (HEARTBEAT_MAX_SECONDS,),
+    )
+    return {row["worker"] for row in rows}
+
+
 def worker_state(session: Connection) -> str:
     """Return "ok" while any worker is alive and consumes jobs, or else the reason."""
     row = session.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,20 @@ def disk_85_percent(tools: FaultTools) -> None:
     fill(tools.lab.storage_root, 0.85)
 
 
+@FAMILY.fault(
+    "one-worker-dead",
+    "one of two workers was killed, and the other does the work",
+    Need.TWO_WORKERS,
+)
+def one_worker_dead(tools: FaultTools) -> None:
+    """Kill the last worker; no target says how many workers there should be."""
+    tools.signal(tools.lab.workers[-1], signal.SIGKILL)
+    if tools.lab.broker:
+        consumers = len(tools.lab.workers) - 1
+        tools.wait_for_queue(consumers=(consumers, consumers))
+    tools.wait_for_uploads(tools.upload(), "completed", "completed")
+
+
 @FAMILY.fault("broker-absent", "Veza runs without RabbitMQ, from the job_queue table")
 def broker_absent(tools: FaultTools) -> None:
     if not tools.lab.broker:
@@ -95,7 +110,7 @@ def broker_absent(tools: FaultTools) -> None:
     targets.write(tools.lab)
     for name in ("api", *tools.lab.workers):
         tools.start(name)
-    tools.wait_for_workers(healthy=True)
+    tools.wait_for_all_workers()
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
     # The logs must not show the change: in this control it was made long ago.
     delete_logs(tools)

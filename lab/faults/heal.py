@@ -25,7 +25,13 @@ from lab.storage import is_mounted
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
-HELPERS = ("queue_flood", "unacking_consumer", "table_lock")
+HELPERS = (
+    "queue_flood",
+    "unacking_consumer",
+    "partial_consumer",
+    "table_lock",
+    "worker_limiter",
+)
 # The node's own settings, see lab.broker.CONFIGURATION.
 MEMORY_WATERMARK, DISK_FREE_LIMIT = "0.4", "50MB"
 
@@ -48,7 +54,7 @@ def heal(tools: FaultTools) -> None:
     _requeue_uploads(tools)
     for worker in tools.lab.workers:
         tools.start(worker)
-    tools.wait_for_workers(healthy=True, seconds=30)
+    tools.wait_for_all_workers()
     _wait_for_requeued_uploads(tools)
     _delete_recorded_uploads(tools)
     tools.start(LOAD_GENERATOR)
@@ -81,6 +87,10 @@ def _repair_storage(tools: FaultTools) -> None:
 def _repair_database(tools: FaultTools) -> None:
     tools.start("postgres")
     tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
+    if tools.is_read_only():
+        tools.set_read_only(on=False)
+    # Those of the stopped workers, which would pass for those of new ones.
+    tools.query("DELETE FROM worker_heartbeats")
     tools.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
 
 
@@ -102,6 +112,9 @@ def _repair_broker(tools: FaultTools) -> None:
         broker.control(lab, "set_vm_memory_high_watermark", MEMORY_WATERMARK)
         broker.control(lab, "set_disk_free_limit", DISK_FREE_LIMIT)
         tools.wait(lambda: not _has_alarm(tools), 20, "the end of the broker's alarms")
+    permission = broker.path_of(lab, "permissions", broker.APPLICATION)
+    broker.manage(lab, "PUT", permission, broker.rights(".*"))
+    broker.set_message_ttl(lab, 0)
     for name, arguments in broker.queues(lab).items():
         path = broker.path_of(lab, "queues", name)
         broker.manage(lab, "PUT", path, {"durable": True, "arguments": arguments})

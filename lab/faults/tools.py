@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
+# For sessions that must write while the database is read-only for the application.
+WRITABLE = "-c default_transaction_read_only=off"
 HISTORY_MINUTES = 50
 STUCK_UPLOADS = 8
 OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5
@@ -98,7 +100,7 @@ class FaultTools:
     # The program's bugs
 
     def turn_on(self, **bugs: bool | float) -> None:
-        """Turn on bugs of the lab's program; those that are on already stay on."""
+        """Turn on bugs of the lab's program, or off by False; the others stay as they are."""
         current = read_bugs(self.directory)
         write_bugs(self.directory, dataclasses.replace(current, **bugs))  # type: ignore[arg-type]
 
@@ -111,10 +113,25 @@ class FaultTools:
             return cursor.fetchall() if cursor.description else []
 
     def _owner_session(self) -> psycopg.Connection[tuple[Any, ...]]:
-        # Its own setting, so that it can write while the database is read-only for others.
-        return psycopg.connect(
-            self.lab.owner_dsn, connect_timeout=5, options="-c default_transaction_read_only=off"
-        )
+        return psycopg.connect(self.lab.owner_dsn, connect_timeout=5, options=WRITABLE)
+
+    def is_read_only(self) -> bool:
+        """Return whether the application's new sessions are read-only by default."""
+        with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
+            return session.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+
+    def set_read_only(self, *, on: bool) -> None:
+        """Make the database read-only by default, or not, and end the application's sessions."""
+        dsn = self.lab.superuser_dsn
+        with psycopg.connect(dsn, connect_timeout=5, options=WRITABLE) as session:
+            if on:
+                session.execute("ALTER DATABASE veza SET default_transaction_read_only = on")
+            else:
+                session.execute("ALTER DATABASE veza RESET default_transaction_read_only")
+            session.commit()
+            session.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'veza'"
+            )
 
     def uploads_with(
         self, uploads: Sequence[str], status: str, job_status: str | None
@@ -133,15 +150,42 @@ class FaultTools:
 
     def worker_state(self) -> str:
         """Return "ok" while a worker is alive and consumes jobs, or else the reason."""
-        with psycopg.connect(
-            self.lab.owner_dsn, connect_timeout=5, row_factory=dict_row
-        ) as session:
+        with self._dict_session() as session:
             return database.worker_state(session)
 
-    def wait_for_workers(self, *, healthy: bool, seconds: float = 20) -> None:
-        """Wait until a worker consumes jobs, or until none does."""
-        what = "a worker that consumes" if healthy else "no worker that consumes"
-        self.wait(lambda: (self.worker_state() == "ok") is healthy, seconds, what)
+    def _dict_session(self) -> database.Connection:
+        return psycopg.connect(self.lab.owner_dsn, connect_timeout=5, row_factory=dict_row)
+
+    def wait_for_all_workers(self) -> None:
+        """Wait until every worker consumes jobs."""
+
+        def consume() -> bool:
+            with self._dict_session() as session:
+                return database.consuming_workers(session) == set(self.lab.workers)
+
+        self.wait(consume, 30, "workers that consume")
+
+    def wait_for_no_worker(self) -> None:
+        """Wait until no worker consumes jobs."""
+        self.wait(lambda: self.worker_state() != "ok", 20, "no worker that consumes")
+
+    # Messages
+
+    @contextmanager
+    def workers_paused(self) -> Iterator[None]:
+        """Have the workers consume nothing for a while, as during a deploy."""
+        self.turn_on(stops_consuming=True)
+        self.wait_for_no_worker()
+        try:
+            yield
+        finally:
+            self.turn_on(stops_consuming=False)
+        self.wait_for_all_workers()
+
+    def purge_queue(self) -> None:
+        """Delete the messages of the upload queue that wait for a consumer."""
+        path = broker.path_of(self.lab, "queues", self.lab.rabbitmq.queue, "contents")
+        broker.manage(self.lab, "DELETE", path)
 
     # Uploads
 

@@ -17,7 +17,7 @@ def _make_stuck_uploads(tools: FaultTools) -> None:
     """Upload files that no worker takes, and make them old."""
     tools.backdate_history()
     tools.backdate(tools.upload())
-    tools.wait_for_workers(healthy=False)
+    tools.wait_for_no_worker()
     if tools.lab.broker:
         # The broker drops a consumer that missed two heartbeats.
         tools.wait_for_queue(consumers=(0, 0))
@@ -53,6 +53,6 @@ def crash_loop(tools: FaultTools) -> None:
 @FAMILY.fault("worker-not-consuming", "the worker runs but has cancelled its consumer")
 def not_consuming(tools: FaultTools) -> None:
     tools.turn_on(stops_consuming=True)
-    tools.wait_for_workers(healthy=False)
+    tools.wait_for_no_worker()
     _make_stuck_uploads(tools)
     tools.wait_for_worker_log()

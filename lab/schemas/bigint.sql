@@ -12,7 +12,7 @@ CREATE TABLE media.file_uploads (
     user_id bigint NOT NULL,
     original_filename text NOT NULL,
     status media.file_status NOT NULL,
-    progress numeric(5, 2) NOT NULL DEFAULT 0,
+    progress real NOT NULL DEFAULT 0,
     file_size bigint,
     created_at timestamp NOT NULL DEFAULT now(),
     updated_at timestamp NOT NULL DEFAULT now(),

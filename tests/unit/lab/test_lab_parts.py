@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lab import broker, bugs, clean_up, install, variants, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
-from lab.faults import FAULTS, PAIRS, Kind
+from lab.faults import FAULTS, PAIRS, TRIPLES, Kind
 from lab.form_file import FormFile, NoFileError
 from lab.log_formats import SLOG, ZAP_CONSOLE, ZAP_JSON, LogFormat
 from lab.messages import FRENCH
@@ -237,14 +237,20 @@ def test_claim_refuses_a_directory_with_other_files(tmp_path: Path) -> None:
 
 
 def test_single_faults_have_one_true_hypothesis() -> None:
-    """A single fault makes one hypothesis of the runbook true; each hypothesis has a fault."""
+    """A single fault makes one hypothesis true, an outside fault one cause; each hypothesis has a
+    fault.
+    """
     for fault in FAULTS.values():
         assert fault.truth <= HYPOTHESES
+        assert bool(fault.cause) == (fault.kind is Kind.OUTSIDE), fault.name
         assert len(fault.truth) == (fault.kind is Kind.SINGLE), fault.name
     assert {truth for fault in FAULTS.values() for truth in fault.truth} == HYPOTHESES
 
 
-def test_pairs_cross_hypotheses() -> None:
-    """Each pair makes two different hypotheses true, and there are at least eight pairs."""
+def test_pairs_and_triples_cross_hypotheses() -> None:
+    """Each fault of a pair or a triple makes another hypothesis true."""
     assert len(PAIRS) >= 8
-    assert all(len(FAULTS[first].truth | FAULTS[second].truth) == 2 for first, second in PAIRS)
+    assert len(TRIPLES) >= 5
+    for names in (*PAIRS, *TRIPLES):
+        truth = frozenset().union(*(FAULTS[name].truth for name in names))
+        assert len(truth) == len(names), names
