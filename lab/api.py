@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import uvicorn
@@ -18,17 +19,20 @@ from lab import database
 from lab.bugs import read_bugs
 from lab.metrics import UploadCollector
 from lab.publisher import Publisher
-from lab.routes import MAX_BYTES, TOO_LARGE, RefusedError, Uploads, envelope
+from lab.routes import MAX_BYTES, TOO_LARGE, RefusedError, Uploads
 from lab.state import Lab, load
 from lab.zaplog import ZapLog
 
-HEARTBEAT_MAX_SECONDS = 6
+if TYPE_CHECKING:
+    from lab.variants import Variant
+
 BODY_MAX = MAX_BYTES + 4096
 
 
 def build(lab: Lab) -> FastAPI:
     """Return the application and start its publisher thread."""
-    zap = ZapLog(lab.app_logs / "api.log")
+    variant = lab.variant
+    zap = ZapLog(variant, lab.api_log)
     pool = database.Pool(lab.owner_dsn, "veza-api")
     publisher = Publisher(lab, zap) if lab.broker else None
     if publisher:
@@ -39,29 +43,32 @@ def build(lab: Lab) -> FastAPI:
     app.include_router(Uploads(lab, pool, publisher, zap).router())
     _add_error_handlers(app, lab, zap)
 
-    @app.get("/metrics")
     def metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/readyz")
     def ready() -> JSONResponse:
         checks = {"database": _database_state(pool)}
         if publisher:
             checks["broker"] = publisher.state
-        return _health(checks)
+        return _health(variant, checks)
 
-    @app.get("/health/worker")
     def worker() -> JSONResponse:
-        return _health({"worker": _worker_state(pool)})
+        return _health(variant, {"worker": _worker_state(pool)})
 
+    app.add_api_route("/readyz", ready)
+    if variant.routes.metrics:
+        app.add_api_route(variant.routes.metrics, metrics)
+    if variant.routes.worker_health:
+        app.add_api_route(variant.routes.worker_health, worker)
     zap.info("cmd/api/main.go:74", "API listening", port=lab.ports.api)
     return app
 
 
-def _health(checks: dict[str, str]) -> JSONResponse:
+def _health(variant: Variant, checks: dict[str, str]) -> JSONResponse:
     healthy = all(state == "ok" for state in checks.values())
     data = {"status": "ok" if healthy else "unavailable", "checks": checks}
-    return JSONResponse({"success": healthy, "data": data}, 200 if healthy else 503)
+    body = {"success": healthy, "data": data} if variant.has_envelope else data
+    return JSONResponse(body, 200 if healthy else 503)
 
 
 def _database_state(pool: database.Pool) -> str:
@@ -76,26 +83,24 @@ def _database_state(pool: database.Pool) -> str:
 def _worker_state(pool: database.Pool) -> str:
     try:
         with pool.connection() as session:
-            row = session.execute(
-                "SELECT consuming, extract(epoch FROM now() - seen_at)::float AS age"
-                " FROM worker_heartbeats ORDER BY seen_at DESC LIMIT 1"
-            ).fetchone()
+            return database.worker_state(session)
     except psycopg.Error as exc:
         return database.reason(exc)
-    if row is None:
-        return "no worker has sent a heartbeat yet"
-    if row["age"] > HEARTBEAT_MAX_SECONDS:
-        return f"last heartbeat {row['age']:.0f} s ago"
-    return "ok" if row["consuming"] else "running but not consuming"
 
 
 def _add_error_handlers(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
-    """Answer errors under /api/v1 with Veza's envelope, and apply the `api_panics` bug."""
+    """Answer errors as the variant does, and apply the `api_panics` bug."""
+
+    def failure(status: int, code: str, message: str) -> JSONResponse:
+        return JSONResponse(lab.variant.failure(code, message), status)
+
+    # All of its routes that are about uploads, and none about health.
+    prefix = os.path.commonpath([lab.variant.routes.upload, lab.variant.routes.track])
 
     @app.exception_handler(RefusedError)
     def refused(_: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RefusedError)
-        return envelope(exc.status, exc.code, exc.message)
+        return failure(exc.status, exc.code, exc.message)
 
     @app.exception_handler(psycopg.Error)
     def database_down(request: Request, exc: Exception) -> JSONResponse:
@@ -105,25 +110,25 @@ def _add_error_handlers(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
             path=request.url.path,
             reason=database.reason(exc),
         )
-        return envelope(503, "DATABASE_UNAVAILABLE", "the database does not answer")
+        return failure(503, "DATABASE_UNAVAILABLE", "the database does not answer")
 
     @app.exception_handler(404)
     def not_found(request: Request, _: Exception) -> JSONResponse:
-        return envelope(404, "NOT_FOUND", f"no such route: {request.url.path[:200]}")
+        return failure(404, "NOT_FOUND", f"no such route: {request.url.path[:200]}")
 
     @app.middleware("http")
     async def check_request(request: Request, call_next: Any) -> Any:
         # Refused before the body is read: a size that is too large, or not given.
         length = request.headers.get("content-length", "")
         if request.method == "POST" and not (length.isdecimal() and int(length) <= BODY_MAX):
-            return envelope(413 if length else 411, "TOO_LARGE", TOO_LARGE)
-        if request.url.path.startswith("/api/v1") and read_bugs(lab.directory).api_panics:
+            return failure(413 if length else 411, "TOO_LARGE", TOO_LARGE)
+        if request.url.path.startswith(prefix) and read_bugs(lab.directory).api_panics:
             zap.error(
                 "middleware/recovery.go:41",
                 "panic recovered: nil pointer dereference",
                 path=request.url.path,
             )
-            return envelope(500, "INTERNAL_ERROR", "internal server error")
+            return failure(500, "INTERNAL_ERROR", "internal server error")
         return await call_next(request)
 
 

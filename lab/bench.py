@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lab import faults, lifecycle
 from lab.errors import LabError
 from lab.score import (
+    COMBINED,
     Trial,
     always_blame,
     confusion,
@@ -24,11 +25,14 @@ from lab.score import (
     random_first_place,
     score,
 )
+from lab.state import load
+from lab.variants import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lab.score import Score
+    from lab.variants import Variant
 
 ROOT = Path(__file__).parents[1]
 EVIDENCE = ROOT / "runbooks" / "upload_stuck" / "evidence.toml"
@@ -38,64 +42,125 @@ WORKER = "job_worker_down"
 
 
 def parse_fault_sets(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the fault sets written as "a" or "a+b"; without any, all faults and all pairs.
+    """Return the fault sets written as "a" or "a+b"; without any, all faults, pairs and triples.
 
     Raises LabError for an unknown fault.
     """
     for name in {part for text in texts for part in text.split("+")}:
         faults.get_fault(name)
     singles = [(name,) for name in faults.FAULTS]
-    return [tuple(text.split("+")) for text in texts] or [*singles, *faults.PAIRS]
+    combined = [*faults.PAIRS, *faults.TRIPLES]
+    return [tuple(text.split("+")) for text in texts] or [*singles, *combined]
 
 
-def bench(directory: Path, names: Sequence[str], repeat: int, file: Path | None) -> list[Trial]:
-    """Run the trials and print their score; `file` gets them as JSON after each trial.
+class Bench:
+    """Runs trials, one after the other, and keeps what came out.
 
-    Uses the lab of `directory` if it runs, or else starts one for the bench. Raises LabError when a
-    fault does not take effect or the suite writes no report.
+    `file` gets the trials as JSON after each trial. `keep` gets each trial's report, as
+    <variant>/<faults>/<round>/report.json.
     """
-    trials = []
-    with _running_lab(directory) as lab_directory:
+
+    def __init__(self, file: Path | None = None, keep: Path | None = None) -> None:
+        self.trials: list[Trial] = []
+        self.failures: list[str] = []
+        """Trials that could not be run, each with the reason."""
+        self._file = file
+        self._keep = keep
+
+    def run(self, directory: Path, fault_sets: Sequence[tuple[str, ...]], repeat: int) -> None:
+        """Run each fault set `repeat` times in the lab of `directory`.
+
+        A fault that does not take effect is a failure, and the next trial follows. Raises LabError
+        when the lab cannot be healed.
+        """
+        variant = load(directory).variant.name
         for round_number in range(1, repeat + 1):
-            for fault_set in parse_fault_sets(names):
-                missing = faults.missing_needs(lab_directory, fault_set)
+            for fault_set in fault_sets:
+                names = f"{variant}: {'+'.join(fault_set)}"
+                missing = faults.missing_needs(directory, fault_set)
                 if missing:
-                    print(f"{'+'.join(fault_set)}: skipped, needs {missing}", file=sys.stderr)
+                    print(f"{names}: skipped, needs {missing}", file=sys.stderr)
                     continue
-                trial = run_trial(lab_directory, fault_set)
-                trials.append(trial)
-                print(_line(trial, round_number), file=sys.stderr, flush=True)
-                if file:
-                    file.write_text(json.dumps(as_json(trials), indent=1) + "\n")
-    print(summary(trials, read_weights(EVIDENCE)))
-    return trials
+                try:
+                    trial, report = run_trial(directory, fault_set, round_number)
+                except TrialError as exc:
+                    self.failures.append(f"{names}: {exc}")
+                    print(self.failures[-1], file=sys.stderr, flush=True)
+                    continue
+                print(_line(trial), file=sys.stderr, flush=True)
+                self._add(trial, report)
+
+    def _add(self, trial: Trial, report: str) -> None:
+        self.trials.append(trial)
+        if self._keep:
+            folder = self._keep / trial.variant / "+".join(trial.names) / str(trial.round)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "report.json").write_text(report, encoding="utf-8")
+        if self._file:
+            self._file.write_text(json.dumps(as_json(self.trials), indent=1) + "\n")
+
+
+class TrialError(LabError):
+    """A trial could not be run: its fault did not take effect, or the suite wrote no report."""
+
+
+def bench(
+    directory: Path,
+    names: Sequence[str],
+    repeat: int,
+    file: Path | None,
+    variants: Sequence[Variant] = (),
+    keep: Path | None = None,
+) -> Bench:
+    """Run the trials and print their score: a table for each variant, and one for all.
+
+    Without `variants`, uses the lab of `directory` if it runs, or else starts a standard one for
+    the bench. Raises LabError when a lab cannot be started or healed.
+    """
+    fault_sets = parse_fault_sets(names)
+    runs = Bench(file, keep)
+    if variants or not lifecycle.is_running(directory):
+        for variant in variants or (STANDARD,):
+            with _own_lab(variant) as own_directory:
+                runs.run(own_directory, fault_sets, repeat)
+    else:
+        runs.run(directory, fault_sets, repeat)
+    print(summary(runs.trials, read_weights(EVIDENCE)))
+    for failure in runs.failures:
+        print(f"could not be run: {failure}")
+    return runs
 
 
 @contextmanager
-def _running_lab(directory: Path) -> Iterator[Path]:
-    if lifecycle.is_running(directory):
-        yield directory
-        return
+def _own_lab(variant: Variant) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="veza-bench-") as folder:
-        lifecycle.up(Path(folder), owner=os.getpid(), broker=True)
+        lifecycle.up(Path(folder), variant=variant, owner=os.getpid())
         try:
             yield Path(folder)
         finally:
             lifecycle.down(Path(folder))
 
 
-def run_trial(directory: Path, fault_set: tuple[str, ...]) -> Trial:
-    """Inject faults, run the suite as a user does, heal, and return the trial; raises LabError."""
-    faults.inject(directory, fault_set)
+def run_trial(
+    directory: Path, fault_set: tuple[str, ...], round_number: int = 1
+) -> tuple[Trial, str]:
+    """Inject faults, run the suite as a user does, heal, and return the trial and its report.
+
+    Raises TrialError, and LabError when the lab cannot be healed.
+    """
     try:
-        report, seconds = run_suite(directory)
+        faults.inject(directory, fault_set)
+        text, seconds = run_suite(directory)
+    except LabError as exc:
+        raise TrialError(str(exc)) from exc
     finally:
         faults.heal(directory)
+    report = json.loads(text)
     injected = [faults.FAULTS[name] for name in fault_set]
     diagnosis = report["diagnosis"]
-    return Trial(
+    trial = Trial(
         names=fault_set,
-        kind="pair" if len(injected) > 1 else str(injected[0].kind),
+        kind=str(injected[0].kind) if len(injected) == 1 else COMBINED[len(injected) - 2],
         truth=frozenset().union(*(fault.truth for fault in injected)),
         state=report["state"],
         certainty=diagnosis["certainty"],
@@ -103,11 +168,16 @@ def run_trial(directory: Path, fault_set: tuple[str, ...]) -> Trial:
         most_likely_set=frozenset(diagnosis["most_likely_set"]),
         statuses={r["outcome"]["check"]: r["outcome"]["status"] for r in report["results"]},
         seconds=seconds,
+        variant=load(directory).variant.name,
+        round=round_number,
+        cause="".join(fault.cause for fault in injected),
+        most_likely_outside=frozenset(diagnosis["most_likely_outside"]),
     )
+    return trial, text
 
 
-def run_suite(directory: Path, *arguments: str) -> tuple[dict[str, Any], float]:
-    """Run the suite in a process of its own; return its report and its wall time in seconds.
+def run_suite(directory: Path, *arguments: str) -> tuple[str, float]:
+    """Run the suite in a process of its own; return its report.json and its wall time in seconds.
 
     Raises LabError when it writes no report.
     """
@@ -115,15 +185,18 @@ def run_suite(directory: Path, *arguments: str) -> tuple[dict[str, Any], float]:
         command = [sys.executable, "-m", "pytest", "--target", "lab", f"--out={out}", *arguments]
         environment = os.environ | {"VEZA_LAB_DIR": str(directory)}
         started_at = time.monotonic()
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=RUN_MAX,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=RUN_MAX,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"the run did not end within {RUN_MAX:g} s") from None
         seconds = time.monotonic() - started_at
         try:
             text = (Path(out) / "lab" / "report.json").read_text(encoding="utf-8")
@@ -131,7 +204,7 @@ def run_suite(directory: Path, *arguments: str) -> tuple[dict[str, Any], float]:
             raise LabError(
                 f"the run wrote no report: {(done.stdout + done.stderr)[-800:]}"
             ) from None
-    return json.loads(text), seconds
+    return text, seconds
 
 
 def read_weights(path: Path) -> dict[tuple[str, str], float]:
@@ -147,29 +220,35 @@ def as_json(trials: Sequence[Trial]) -> list[dict[str, Any]]:
         | {
             "truth": sorted(trial.truth),
             "most_likely_set": sorted(trial.most_likely_set),
+            "most_likely_outside": sorted(trial.most_likely_outside),
             "right": trial.is_right,
         }
         for trial in trials
     ]
 
 
-def _line(trial: Trial, round_number: int) -> str:
+def _line(trial: Trial) -> str:
     first, probability = trial.ranking[0]
     result = "right" if trial.is_right else "WRONG"
     failed = sum(status == "failed" for status in trial.statuses.values())
-    answer = "+".join(sorted(trial.most_likely_set)) if trial.kind == "pair" else trial.answer
+    answer = "+".join(sorted(trial.most_likely_set)) if trial.kind in COMBINED else trial.answer
+    if trial.answer == "outside":
+        answer = "+".join(sorted(trial.most_likely_outside)) or "outside"
     return (
-        f"{round_number} {result} {'+'.join(trial.names):<38} {trial.state:<8} {answer} "
-        f"({first} {probability:.3f}), {failed} failed, {trial.seconds:.1f} s"
+        f"{trial.variant} {trial.round} {result} {'+'.join(trial.names):<38} {trial.state:<8} "
+        f"{answer} ({first} {probability:.3f}), {failed} failed, {trial.seconds:.1f} s"
     )
 
 
 def summary(trials: Sequence[Trial], weights: dict[tuple[str, str], float]) -> str:
-    """Return the score as text, beside two baselines: always the worker, and a random ranking."""
-    lines = [
-        f"{'':<24}{'this suite':>14}{'always worker':>16}{'random':>10}",
-        *_rows(score(trials), score(always_blame(trials, WORKER)), random_first_place(trials)),
-        "",
+    """Return the score of each variant and of all trials as text."""
+    variants = list(dict.fromkeys(trial.variant for trial in trials))
+    lines = []
+    for variant in variants:
+        lines += [f"variant {variant}:", *_score([t for t in trials if t.variant == variant]), ""]
+    if len(variants) != 1:
+        lines += ["all variants:", *_score(trials), ""]
+    lines += [
         "confusion matrix, answers (columns) by true cause (rows):",
         *_matrix(trials),
     ]
@@ -178,15 +257,24 @@ def summary(trials: Sequence[Trial], weights: dict[tuple[str, str], float]) -> s
         f"failed in {weight.failed} of {weight.runs} runs"
         for weight in contradictions(trials, weights)
     ]
-    wrong = sorted({"+".join(trial.names) for trial in trials if not trial.is_right})
-    lines.append(f"wrong: {', '.join(wrong) or 'none'}")
     lines.append("These figures detect regressions. They measure this lab, not a live Veza.")
     return "\n".join(lines)
 
 
+def _score(trials: Sequence[Trial]) -> list[str]:
+    """Return the score beside two baselines: always the worker, and a random ranking."""
+    wrong = sorted({"+".join(trial.names) for trial in trials if not trial.is_right})
+    return [
+        f"{'':<24}{'this suite':>14}{'always worker':>16}{'random':>10}",
+        *_rows(score(trials), score(always_blame(trials, WORKER)), random_first_place(trials)),
+        f"wrong: {', '.join(wrong) or 'none'}",
+    ]
+
+
 def _rows(suite: Score, worker: Score, random_rate: float | None) -> list[str]:
     rows = []
-    for name in ("first_place", "exact_pairs", "false_alarms", "outside_recognised"):
+    rates = ("first_place", "exact_pairs", "exact_triples", "false_alarms")
+    for name in (*rates, "outside_recognised", "outside_named"):
         (count, total), (worker_count, worker_total) = getattr(suite, name), getattr(worker, name)
         random = f"{random_rate:.2f}" if name == "first_place" and random_rate is not None else "-"
         rows.append(_row(name, f"{count} of {total}", f"{worker_count} of {worker_total}", random))

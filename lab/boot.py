@@ -6,30 +6,34 @@ import hashlib
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
+from psycopg.rows import dict_row
 
-from lab import broker, postgres, seed_data, storage, targets
+from lab import broker, database, postgres, seed_data, storage, targets
 from lab.errors import LabError
 from lab.processes import environment_with_lab, run, spawn, uptime, wait_until
-from lab.state import LOAD_GENERATOR, LOAD_GENERATOR_USER, Lab, load, new_lab
+from lab.state import LOAD_GENERATOR, WORKER, Lab, load, new_lab
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.children import Children, Start
+    from lab.variants import Variant
 
 
-def boot(directory: Path, children: Children, *, with_broker: bool) -> None:
+def boot(directory: Path, children: Children, variant: Variant, *, with_broker: bool) -> None:
     """Start a lab in an empty directory and wait until an upload completes; raises LabError."""
     for name in ("log", "log/veza-backend-api", "log/veza-worker"):
         (directory / name).mkdir()
     kind = storage.prepare(directory / "storage")
     lab = new_lab(
         directory,
+        variant=variant,
         broker=with_broker and broker.is_installed(),
         storage_kind=kind,
         drops_capabilities=_may_drop_capabilities(),
@@ -48,14 +52,15 @@ def boot(directory: Path, children: Children, *, with_broker: bool) -> None:
     seed_data.seed(lab)
     if lab.broker:
         _wait(children, "rabbitmq", lambda: broker.is_ready(lab), 60)
-    for name in ("api", "worker"):
+    for name in ("api", *lab.workers):
         children.start(name, service(name))
-    _wait(children, "api", lambda: _is_healthy(lab, "/readyz"), 20)
-    _wait(children, "worker", lambda: _is_healthy(lab, "/health/worker"), 20)
+    _wait(children, "api", lambda: _is_ready(lab), 20)
+    for name in lab.workers:
+        _wait(children, name, partial(_consumes, lab, name), 20)
     children.start(LOAD_GENERATOR, service(LOAD_GENERATOR))
     _wait(children, LOAD_GENERATOR, lambda: _has_completed_an_upload(lab), 20)
-    worker = children.pids()["worker"]
-    _wait(children, "worker", lambda: uptime(worker) > targets.SETTLED_SECONDS, 20)
+    for name in lab.workers:
+        _wait(children, name, partial(_is_settled, children.pids()[name]), 20)
     if lab.broker:
         _wait(children, "rabbitmq", lambda: broker.reports_acknowledgements(lab), 20)
     targets.write(lab)
@@ -68,13 +73,14 @@ def services(lab: Lab) -> Callable[[str], Start]:
     """
 
     def program(name: str) -> Start:
-        module = {
-            "api": "lab.api",
-            "worker": "lab.job_worker",
-            LOAD_GENERATOR: "lab.load_generator",
-        }[name]
+        modules = {"api": ["lab.api"], LOAD_GENERATOR: ["lab.load_generator"]}
+        for worker in lab.workers:
+            # The first has its name by default.
+            named = [] if worker == WORKER else ["--name", worker]
+            modules[worker] = ["lab.job_worker", *named]
+        argv = [sys.executable, "-m", *modules[name], "--dir", str(lab.directory)]
         return lambda: spawn(
-            [sys.executable, "-m", module, "--dir", str(lab.directory)],
+            argv,
             log=lab.directory / "log" / f"{name}.out",
             env=environment_with_lab(),
             obey_modes=lab.drops_capabilities,
@@ -124,18 +130,27 @@ def _wait(children: Children, name: str, condition: Callable[[], bool], seconds:
     wait_until(is_ready, seconds, f"{name} is ready")
 
 
-def _is_healthy(lab: Lab, path: str) -> bool:
+def _is_settled(pid: int) -> bool:
+    return uptime(pid) > targets.SETTLED_SECONDS
+
+
+def _is_ready(lab: Lab) -> bool:
     try:
-        return httpx.get(lab.api_url + path, timeout=3).status_code == 200
+        return httpx.get(lab.api_url + "/readyz", timeout=3).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _consumes(lab: Lab, worker: str) -> bool:
+    with psycopg.connect(lab.owner_dsn, row_factory=dict_row) as session:
+        return worker in database.consuming_workers(session)
 
 
 def _issue_tokens(lab: Lab) -> None:
     with psycopg.connect(lab.owner_dsn) as session:
         for token, user in (
             (lab.passwords.token, None),
-            (lab.passwords.user_token, LOAD_GENERATOR_USER),
+            (lab.passwords.user_token, lab.variant.ids.load_generator),
         ):
             session.execute(
                 "INSERT INTO api_tokens (token_sha256, user_id) VALUES (%s, %s)",
@@ -147,6 +162,6 @@ def _has_completed_an_upload(lab: Lab) -> bool:
     with psycopg.connect(lab.owner_dsn) as session:
         row = session.execute(
             "SELECT count(*) FROM uploads WHERE user_id = %s AND status = 'completed'",
-            (LOAD_GENERATOR_USER,),
+            (lab.variant.ids.load_generator,),
         ).fetchone()
     return row is not None and row[0] > 0

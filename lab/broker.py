@@ -6,15 +6,19 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from lab.errors import LabError
 from lab.processes import spawn
-from lab.state import DEAD_LETTER, QUEUE, Lab
+
+if TYPE_CHECKING:
+    from lab.state import Lab
 
 # Debian's wrapper in /usr/sbin runs as root or rabbitmq only; its script here runs as any user.
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")
@@ -35,7 +39,9 @@ log.file.rotation.count = 1
 vm_memory_high_watermark.relative = 0.4
 disk_free_limit.absolute = 50MB
 """
-QUEUE_ARGUMENTS = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD_LETTER}
+APPLICATION = "veza"
+ADMINISTRATOR = "veza_lab"
+"""The lab's own user: it must keep its rights when the application loses them."""
 
 
 def is_installed() -> bool:
@@ -62,20 +68,21 @@ def prepare(lab: Lab) -> None:
 
 
 def _definitions(lab: Lab) -> dict[str, Any]:
-    def permission(user: str, configure: str, write: str, read: str) -> dict[str, str]:
-        return {
-            "user": user,
-            "vhost": "/",
-            "configure": configure,
-            "write": write,
-            "read": read,
-        }
+    names = lab.rabbitmq
+
+    def permission(user: str, pattern: str) -> dict[str, str]:
+        return {"user": user, "vhost": names.vhost} | rights(pattern)
 
     return {
-        "vhosts": [{"name": "/"}],
+        "vhosts": [{"name": names.vhost}],
         "users": [
             {
-                "name": "veza",
+                "name": ADMINISTRATOR,
+                "password_hash": _hash(lab.passwords.superuser),
+                "tags": "administrator",
+            },
+            {
+                "name": APPLICATION,
                 "password_hash": _hash(lab.passwords.owner),
                 "tags": "administrator",
             },
@@ -86,25 +93,33 @@ def _definitions(lab: Lab) -> dict[str, Any]:
             },
         ],
         "permissions": [
-            permission("veza", ".*", ".*", ".*"),
+            permission(ADMINISTRATOR, ".*"),
+            permission(APPLICATION, ".*"),
             # A passive declaration needs no permission but access to the virtual host.
-            permission("veza_checks", "^$", "^$", "^$"),
+            permission("veza_checks", "^$"),
         ],
         "queues": [
-            _queue(QUEUE, QUEUE_ARGUMENTS),
-            _queue(DEAD_LETTER, {}),
+            {
+                "name": name,
+                "vhost": names.vhost,
+                "durable": True,
+                "auto_delete": False,
+                "arguments": arguments,
+            }
+            for name, arguments in queues(lab).items()
         ],
     }
 
 
-def _queue(name: str, arguments: dict[str, str]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "vhost": "/",
-        "durable": True,
-        "auto_delete": False,
-        "arguments": arguments,
-    }
+def rights(pattern: str) -> dict[str, str]:
+    """Return the rights on all resources that a pattern matches."""
+    return {"configure": pattern, "write": pattern, "read": pattern}
+
+
+def queues(lab: Lab) -> dict[str, dict[str, str]]:
+    """Return the queues of the application, each with the arguments of its declaration."""
+    names = lab.rabbitmq
+    return {names.queue: names.queue_arguments, names.dead_letter: names.type_argument}
 
 
 def _hash(password: str) -> str:
@@ -156,10 +171,16 @@ def start(lab: Lab) -> subprocess.Popen[bytes]:
 def is_ready(lab: Lab) -> bool:
     """Return whether the management API answers and both queues exist."""
     try:
-        names = {queue["name"] for queue in manage(lab, "GET", "/api/queues/%2F")}
+        names = {queue["name"] for queue in manage(lab, "GET", path_of(lab, "queues"))}
     except LabError:
         return False
-    return {QUEUE, DEAD_LETTER} <= names
+    return set(queues(lab)) <= names
+
+
+def path_of(lab: Lab, kind: str, *names: str) -> str:
+    """Return the management API's path of the resources of a kind, or of one, in the vhost."""
+    parts = [quote(name, safe="") for name in (lab.rabbitmq.vhost, *names)]
+    return "/".join(["/api", kind, *parts])
 
 
 def control(lab: Lab, *arguments: str) -> str:
@@ -178,9 +199,21 @@ def control(lab: Lab, *arguments: str) -> str:
     return done.stdout
 
 
+def set_message_ttl(lab: Lab, milliseconds: int) -> None:
+    """Set a policy that lets the messages of the upload queue expire; 0 deletes it."""
+    path = path_of(lab, "policies", "message-ttl")
+    if milliseconds:
+        pattern = f"^{re.escape(lab.rabbitmq.queue)}$"
+        definition = {"message-ttl": milliseconds}
+        body = {"pattern": pattern, "definition": definition, "apply-to": "queues"}
+        manage(lab, "PUT", path, body)
+    elif manage(lab, "GET", path_of(lab, "policies")):
+        manage(lab, "DELETE", path)
+
+
 def reports_acknowledgements(lab: Lab) -> bool:
     """Return whether the management API, whose figures lag, counts an acknowledged upload job."""
-    queue = manage(lab, "GET", f"/api/queues/%2F/{QUEUE}")
+    queue = manage(lab, "GET", path_of(lab, "queues", lab.rabbitmq.queue))
     return bool(queue.get("message_stats", {}).get("ack"))
 
 
@@ -189,7 +222,8 @@ def manage(lab: Lab, method: str, path: str, body: object = None) -> Any:
 
     Raises LabError.
     """
-    credentials = base64.b64encode(f"veza:{lab.passwords.owner}".encode()).decode()
+    login = f"{ADMINISTRATOR}:{lab.passwords.superuser}"
+    credentials = base64.b64encode(login.encode()).decode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{lab.ports.management}{path}",
         method=method,

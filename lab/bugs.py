@@ -22,6 +22,8 @@ class Bugs:
 
     api_panics: bool = False
     """The API answers 500 on every route under /api/v1."""
+    caches_statuses: bool = False
+    """The API answers with each upload's first status, whatever became of it."""
     drops_jobs: bool = False
     """Unusual names: the API accepts the upload and never creates its job."""
     swallows_errors: bool = False

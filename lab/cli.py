@@ -1,4 +1,4 @@
-"""Command line of the lab: setup, up, status, faults, inject, heal, bench, down."""
+"""Command line of the lab: setup, up, status, variants, faults, inject, heal, bench, down."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lab import lifecycle
 from lab.errors import LabError
 from lab.install import COMMAND, setup
 from lab.state import default_directory
+from lab.variants import VARIANTS, get_variant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="start no RabbitMQ; the worker polls the job_queue table",
     )
+    command.add_argument(
+        "--variant",
+        metavar="NAME",
+        help="the platform to start (default: standard); see: python -m lab variants",
+    )
     command.set_defaults(act=_up)
+
+    command = commands.add_parser("variants", help="list the platforms that a lab can be")
+    command.set_defaults(act=_variants)
 
     command = commands.add_parser("status", help="print URLs, paths and process ids")
     _add_directory(command)
@@ -89,12 +98,27 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME",
-        help="inject only these; a+b injects two at once (default: all faults, controls and pairs)",
+        help="inject only these; a+b injects two at once (default: all faults, controls, pairs and "
+        "triples)",
     )
     command.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="repeat all trials N times (default: 1)"
     )
+    command.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="start a lab of this variant for the bench; can be given again, `all` means each "
+        "(default: the running lab, else the standard variant)",
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the trials to this file")
+    command.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep each trial's report as DIR/VARIANT/FAULTS/ROUND/report.json",
+    )
     command.set_defaults(act=_bench)
 
     command = commands.add_parser("down", help="end the lab and delete its files")
@@ -122,15 +146,22 @@ def _setup(_: argparse.Namespace) -> int:
 def _up(parsed: argparse.Namespace) -> int:
     started_at = time.monotonic()
     was_running = lifecycle.is_running(parsed.dir)
-    lab = lifecycle.up(parsed.dir, owner=parsed.owner, broker=not parsed.no_broker)
+    variant = get_variant(parsed.variant) if parsed.variant else None
+    lab = lifecycle.up(parsed.dir, variant=variant, owner=parsed.owner, broker=not parsed.no_broker)
     if was_running:
         print("The lab was up already.")
     else:
         print(f"The lab is up after {_since(started_at)}.")
-    if not lab.broker:
+    if not lab.broker and lab.variant.broker:
         reason = "--no-broker" if parsed.no_broker else f"install it with: {COMMAND}"
         print(f"It runs without RabbitMQ, from the job_queue table ({reason}).")
     print(lifecycle.as_text(lifecycle.describe(parsed.dir)))
+    return 0
+
+
+def _variants(_: argparse.Namespace) -> int:
+    for variant in VARIANTS.values():
+        print(f"{variant.name:<10} {variant.description}")
     return 0
 
 
@@ -143,24 +174,25 @@ def _status(parsed: argparse.Namespace) -> int:
 
 def _faults(parsed: argparse.Namespace) -> int:
     # Imported here, so that `status` and `down` start quickly.
-    from lab.faults import FAULTS, PAIRS
+    from lab.faults import FAULTS, PAIRS, TRIPLES
 
     rows = [
         {
             "name": fault.name,
             "kind": fault.kind.value,
             "truth": sorted(fault.truth),
+            "outside_cause": fault.cause,
             "description": fault.description,
             "needs": sorted(need.value for need in fault.needs),
         }
         for fault in FAULTS.values()
     ]
     if parsed.json:
-        print(json.dumps({"faults": rows, "pairs": PAIRS}, indent=2))
+        print(json.dumps({"faults": rows, "pairs": PAIRS, "triples": TRIPLES}, indent=2))
         return 0
     for row in rows:
-        truth = ", ".join(row["truth"]) or str(row["kind"])
-        print(f"{row['name']:<24} {truth:<28} {row['description']}")
+        truth = ", ".join(row["truth"]) or f"{row['kind']} {row['outside_cause']}"
+        print(f"{row['name']:<26} {truth:<30} {row['description']}")
     return 0
 
 
@@ -185,8 +217,13 @@ def _heal(parsed: argparse.Namespace) -> int:
 def _bench(parsed: argparse.Namespace) -> int:
     from lab.bench import bench
 
-    bench(parsed.dir, parsed.fault, parsed.repeat, parsed.json)
-    return 0
+    variants = (
+        list(VARIANTS.values())
+        if "all" in parsed.variant
+        else [get_variant(name) for name in parsed.variant]
+    )
+    runs = bench(parsed.dir, parsed.fault, parsed.repeat, parsed.json, variants, parsed.keep)
+    return 1 if runs.failures else 0
 
 
 def _down(parsed: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
-from uuid import UUID
 
 import pika
 import psycopg
@@ -14,7 +13,6 @@ from pika.exceptions import AMQPError
 from lab import database
 from lab.bugs import read_bugs
 from lab.processing import Processor, Verdict
-from lab.state import QUEUE, Lab
 
 if TYPE_CHECKING:
     import threading
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
     from pika.spec import Basic, BasicProperties
 
+    from lab.state import Lab
     from lab.zaplog import ZapLog
 
 CONCURRENCY = 4
@@ -44,6 +43,7 @@ class BrokerConsumer:
     def __init__(self, lab: Lab, processor: Processor, zap: ZapLog, stop: threading.Event) -> None:
         self.consuming = False
         self._lab = lab
+        self._queue = lab.rabbitmq.queue
         self._processor = processor
         self._zap = zap
         self._stop = stop
@@ -72,13 +72,13 @@ class BrokerConsumer:
             channel.add_on_cancel_callback(self._on_cancel)
             # The worker does not declare the queue: a deleted queue is for an operator to restore.
             tag = channel.basic_consume(
-                QUEUE,
+                self._queue,
                 lambda _, method, properties, body: self._on_message(
                     connection, channel, method, properties, body
                 ),
             )
             self.consuming = True
-            self._zap.info("jobs/consumer.go:61", "job worker consuming", queue=QUEUE)
+            self._zap.info("jobs/consumer.go:61", "job worker consuming", queue=self._queue)
             while not self._stop.is_set() and channel.is_open:
                 connection.process_data_events(0.25)
                 if self.consuming and read_bugs(self._lab.directory).stops_consuming:
@@ -92,7 +92,7 @@ class BrokerConsumer:
 
     def _on_cancel(self, _: object) -> None:
         self.consuming = False
-        self._zap.warn("jobs/consumer.go:74", "consumer cancelled by the broker", queue=QUEUE)
+        self._zap.warn("jobs/consumer.go:74", "consumer cancelled by the broker", queue=self._queue)
 
     def _on_message(
         self,
@@ -126,9 +126,8 @@ class BrokerConsumer:
         self._pool.submit(work)
 
     def _process(self, body: bytes) -> Verdict:
-        try:
-            job = UUID(body.decode("ascii"))
-        except ValueError:
+        job = body.decode("ascii", errors="replace")
+        if not self._lab.variant.ids.pattern.fullmatch(job):
             # A message of other work in the same queue. It takes a while, as the call of a service.
             self._stop.wait(OTHER_WORK_SECONDS)
             return Verdict.DONE
@@ -153,7 +152,7 @@ class TableConsumer:
         self._zap = zap
         self._stop = stop
         self._threads = ThreadPoolExecutor(CONCURRENCY, "job")
-        self._running: set[UUID] = set()
+        self._running: set[str] = set()
 
     def run(self) -> None:
         self._zap.info("jobs/poller.go:33", "job worker polling the job_queue table")
@@ -175,15 +174,15 @@ class TableConsumer:
             return
         with self._database.connection() as session:
             rows = session.execute(
-                "SELECT id FROM job_queue WHERE type = %s AND status = 'pending'"
-                " AND NOT id = ANY(%s) ORDER BY created_at LIMIT %s",
-                (QUEUE, list(self._running), free),
+                "SELECT id::text FROM job_queue WHERE type = %s AND status = 'pending'"
+                " AND NOT id::text = ANY(%s) ORDER BY created_at LIMIT %s",
+                (self._lab.variant.job_type, list(self._running), free),
             ).fetchall()
         for row in rows:
             self._running.add(row["id"])
             self._threads.submit(self._work, row["id"])
 
-    def _work(self, job: UUID) -> None:
+    def _work(self, job: str) -> None:
         try:
             if self._processor.process(job) is Verdict.RETRY:
                 time.sleep(RETRY_SECONDS)

@@ -1,21 +1,27 @@
-"""SQL of API and worker, and a small connection pool."""
+"""SQL of API and worker, and a small connection pool.
+
+Ids are text: the database casts them to its own type. What the statements call `uploads` and
+`job_queue` are tables or views, see lab.variants.
+"""
 
 from __future__ import annotations
 
+import json
 import queue
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
-from lab.state import QUEUE
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from lab.variants import Variant
 
 Connection = psycopg.Connection[DictRow]
+HEARTBEAT_MAX_SECONDS = 6
 STATUSES = ("uploading", "pending", "processing", "completed", "failed", "quarantined")
 
 
@@ -80,18 +86,36 @@ class Pool:
             connection.close()
 
 
-def create_upload(session: Connection, upload: UUID, user: UUID, filename: str) -> None:
-    """Insert an upload with status `uploading`."""
-    session.execute(
-        "INSERT INTO uploads (id, user_id, filename, status, progress)"
-        " VALUES (%s, %s, %s, 'uploading', 0)",
-        (upload, user, filename),
-    )
+UPLOAD = sql.SQL(
+    "SELECT id::text, {track_column}::text AS track_id, user_id::text, filename,"
+    " status::text, progress, size, created_at, updated_at, error_message"
+    " FROM uploads WHERE {key} = %s"
+)
 
 
-def find_upload(session: Connection, upload: UUID) -> DictRow | None:
-    """Return the row of an upload, None when there is none."""
-    return session.execute("SELECT * FROM uploads WHERE id = %s", (upload,)).fetchone()
+def create_upload(session: Connection, user: str, filename: str) -> str:
+    """Insert an upload with status `uploading` and return its id."""
+    row = session.execute(
+        "INSERT INTO uploads (user_id, filename, status, progress)"
+        " VALUES (%s, %s, 'uploading', 0) RETURNING id::text",
+        (user, filename),
+    ).fetchone()
+    return _id_of(row)
+
+
+def _id_of(row: DictRow | None) -> str:
+    """Return the id of a row that an INSERT has returned."""
+    assert row is not None
+    return str(row["id"])
+
+
+def find_upload(
+    session: Connection, value: str, track_column: str, *, by_track: bool = False
+) -> DictRow | None:
+    """Return the row of an upload by its own id or its track's, None when there is none."""
+    key = track_column if by_track else "id"
+    statement = UPLOAD.format(track_column=sql.Identifier(track_column), key=sql.Identifier(key))
+    return session.execute(statement, (value,)).fetchone()
 
 
 def find_token(session: Connection, digest: str) -> DictRow | None:
@@ -101,29 +125,40 @@ def find_token(session: Connection, digest: str) -> DictRow | None:
     ).fetchone()
 
 
-def delete_upload(session: Connection, upload: UUID) -> None:
+def delete_upload(session: Connection, upload: str) -> None:
     """Delete an upload and its jobs."""
     delete_jobs(session, upload)
     session.execute("DELETE FROM uploads WHERE id = %s", (upload,))
 
 
-def delete_jobs(session: Connection, upload: UUID) -> None:
+def delete_jobs(session: Connection, upload: str) -> None:
     """Delete the jobs of an upload."""
-    session.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", (str(upload),))
+    session.execute("DELETE FROM job_queue WHERE payload::jsonb ->> 'upload_id' = %s", (upload,))
 
 
-def create_job(session: Connection, upload: UUID) -> UUID:
+def create_job(session: Connection, variant: Variant, upload: str) -> str:
     """Insert a pending job for an upload and return its id."""
-    job = uuid4()
+    row = session.execute(
+        "INSERT INTO job_queue (type, payload, status) VALUES (%s, %s, 'pending')"
+        " RETURNING id::text",
+        (variant.job_type, payload_of(variant, upload)),
+    ).fetchone()
+    return _id_of(row)
+
+
+def payload_of(variant: Variant, upload: str) -> str:
+    """Return the payload of an upload's job."""
+    return json.dumps({"upload_id": variant.ids.in_json(upload)})
+
+
+def set_progress(session: Connection, upload: str, progress: int) -> None:
+    """Record how many percent of an upload have arrived."""
     session.execute(
-        "INSERT INTO job_queue (id, type, payload, status)"
-        " VALUES (%s, %s, jsonb_build_object('upload_id', %s::text), 'pending')",
-        (job, QUEUE, str(upload)),
+        "UPDATE uploads SET progress = %s, updated_at = now() WHERE id = %s", (progress, upload)
     )
-    return job
 
 
-def set_received(session: Connection, upload: UUID, size: int) -> None:
+def set_received(session: Connection, upload: str, size: int) -> None:
     """Record that all of an upload has arrived, with its size in bytes."""
     session.execute(
         "UPDATE uploads SET progress = 100, size = %s, updated_at = now() WHERE id = %s",
@@ -131,7 +166,7 @@ def set_received(session: Connection, upload: UUID, size: int) -> None:
     )
 
 
-def set_status(session: Connection, upload: UUID, status: str, progress: int) -> None:
+def set_status(session: Connection, upload: str, status: str, progress: int) -> None:
     """Set an upload's status and progress in percent; a completed one loses its error."""
     session.execute(
         "UPDATE uploads SET status = %s, progress = %s, updated_at = now(),"
@@ -141,35 +176,36 @@ def set_status(session: Connection, upload: UUID, status: str, progress: int) ->
     )
 
 
-def start_job(session: Connection, job: UUID) -> dict[str, Any] | None:
-    """Mark a job as `processing` and return its upload's row; None when the job has ended.
+def start_job(session: Connection, job: str, statuses: Sequence[str]) -> dict[str, Any] | None:
+    """Mark a job as `processing` and return its upload's row.
 
-    A message can be delivered twice, so an ended job must not start again.
+    Returns None when the job has none of these statuses: a message can be delivered twice, and an
+    ended job must not start again.
     """
     return session.execute(
         "UPDATE job_queue j SET status = 'processing', started_at = now(), error = NULL"
-        " FROM uploads u WHERE j.id = %s AND j.status IN ('pending', 'processing')"
-        " AND u.id = (j.payload ->> 'upload_id')::uuid"
-        " RETURNING u.id, u.filename, u.size",
-        (job,),
+        " FROM uploads u WHERE j.id = %s AND j.status::text = ANY(%s)"
+        " AND u.id::text = j.payload::jsonb ->> 'upload_id'"
+        " RETURNING u.id::text, u.filename, u.size",
+        (job, list(statuses)),
     ).fetchone()
 
 
-def complete_job(session: Connection, job: UUID) -> None:
+def complete_job(session: Connection, job: str) -> None:
     """Mark a job as completed."""
     session.execute(
         "UPDATE job_queue SET status = 'completed', completed_at = now() WHERE id = %s", (job,)
     )
 
 
-def retry_job(session: Connection, job: UUID) -> None:
+def retry_job(session: Connection, job: str) -> None:
     """Mark a job as pending again."""
     session.execute(
         "UPDATE job_queue SET status = 'pending', started_at = NULL WHERE id = %s", (job,)
     )
 
 
-def fail_job(session: Connection, job: UUID, error: str | None) -> None:
+def fail_job(session: Connection, job: str, error: str | None) -> None:
     """Mark a job as failed, with its error."""
     session.execute(
         "UPDATE job_queue SET status = 'failed', completed_at = now(), error = %s WHERE id = %s",
@@ -177,7 +213,7 @@ def fail_job(session: Connection, job: UUID, error: str | None) -> None:
     )
 
 
-def fail_upload(session: Connection, upload: UUID, message: str) -> None:
+def fail_upload(session: Connection, upload: str, message: str) -> None:
     """Mark an upload as failed, with the message that its user sees."""
     session.execute(
         "UPDATE uploads SET status = 'failed', error_message = %s, updated_at = now()"
@@ -186,7 +222,7 @@ def fail_upload(session: Connection, upload: UUID, message: str) -> None:
     )
 
 
-def keep_for_operator(session: Connection, upload: UUID, message: str) -> None:
+def keep_for_operator(session: Connection, upload: str, message: str) -> None:
     """Set an upload back to `uploading` with an error: an operator can have it processed again."""
     session.execute(
         "UPDATE uploads SET status = 'uploading', error_message = %s, updated_at = now()"
@@ -202,3 +238,29 @@ def heartbeat(session: Connection, worker: str, consuming: bool) -> None:
         " ON CONFLICT (worker) DO UPDATE SET seen_at = now(), consuming = excluded.consuming",
         (worker, consuming),
     )
+
+
+def consuming_workers(session: Connection) -> set[str]:
+    """Return the names of the workers that are alive and consume jobs."""
+    rows = session.execute(
+        "SELECT worker FROM worker_heartbeats"
+        " WHERE consuming AND now() - seen_at < make_interval(secs => %s)",
+        (HEARTBEAT_MAX_SECONDS,),
+    )
+    return {row["worker"] for row in rows}
+
+
+def worker_state(session: Connection) -> str:
+    """Return "ok" while any worker is alive and consumes jobs, or else the reason."""
+    row = session.execute(
+        "SELECT consuming, extract(epoch FROM now() - seen_at)::float AS age"
+        " FROM worker_heartbeats"
+        " ORDER BY (now() - seen_at < make_interval(secs => %s) AND consuming) DESC, seen_at DESC"
+        " LIMIT 1",
+        (HEARTBEAT_MAX_SECONDS,),
+    ).fetchone()
+    if row is None:
+        return "no worker has sent a heartbeat yet"
+    if row["age"] > HEARTBEAT_MAX_SECONDS:
+        return f"last heartbeat {row['age']:.0f} s ago"
+    return "ok" if row["consuming"] else "running but not consuming"

@@ -15,7 +15,7 @@ from lab import database
 from lab.bugs import read_bugs
 from lab.consumers import BrokerConsumer, Consumer, TableConsumer
 from lab.processing import Processor
-from lab.state import load
+from lab.state import WORKER, load
 from lab.zaplog import ZapLog
 
 HEARTBEAT_SECONDS = 2.0
@@ -25,10 +25,11 @@ def main() -> None:
     """Process jobs until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m lab.job_worker", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    directory = parser.parse_args().dir
+    parser.add_argument("--name", default=WORKER, help="its name, of several on this host")
+    arguments = parser.parse_args()
+    directory = arguments.dir
     lab = load(directory)
-    # The worker writes to the application's log, where the runbook looks, and to its own log.
-    zap = ZapLog(lab.app_logs / "jobs.log", lab.worker_logs / "worker.log")
+    zap = ZapLog(lab.variant, *lab.worker_log_files(arguments.name))
     zap.info("jobs/worker.go:41", "Job Worker démarré", pid=os.getpid(), broker=lab.broker)
     if read_bugs(directory).dies_at_start:
         time.sleep(1.0)
@@ -43,7 +44,10 @@ def main() -> None:
     else:
         consumer = TableConsumer(lab, processor, pool, zap, stop)
     threading.Thread(
-        target=_send_heartbeats, args=(pool, zap, consumer, stop), name="heartbeat", daemon=True
+        target=_send_heartbeats,
+        args=(arguments.name, pool, zap, consumer, stop),
+        name="heartbeat",
+        daemon=True,
     ).start()
     consumer.run()
     zap.info("jobs/worker.go:97", "job worker stopped", pid=os.getpid())
@@ -52,12 +56,12 @@ def main() -> None:
 
 
 def _send_heartbeats(
-    pool: database.Pool, zap: ZapLog, consumer: Consumer, stop: threading.Event
+    worker: str, pool: database.Pool, zap: ZapLog, consumer: Consumer, stop: threading.Event
 ) -> None:
     while not stop.wait(HEARTBEAT_SECONDS):
         try:
             with pool.connection() as session:
-                database.heartbeat(session, "worker-1", consumer.consuming)
+                database.heartbeat(session, worker, consumer.consuming)
         except psycopg.Error as exc:
             zap.warn("jobs/worker.go:70", "heartbeat not stored", reason=database.reason(exc))
         # Also written by an idle worker: so a silent log means that no worker runs.

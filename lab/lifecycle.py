@@ -12,10 +12,13 @@ from lab import clean_up, control, targets
 from lab.errors import LabError
 from lab.install import COMMAND
 from lab.processes import environment_with_lab
-from lab.state import DEAD_LETTER, QUEUE, Lab, load
+from lab.state import Lab, load
+from lab.variants import STANDARD
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lab.variants import Variant
 
 UP_SECONDS = 90.0
 DOWN_SECONDS = 40.0
@@ -27,20 +30,34 @@ def is_running(directory: Path) -> bool:
     return any(process.is_alive() for process in clean_up.load_processes(directory, "supervisor"))
 
 
-def up(directory: Path, *, owner: int | None = None, broker: bool = True) -> Lab:
-    """Start a lab, unless it runs, and return it when an upload has completed; raises LabError.
+def up(
+    directory: Path,
+    *,
+    variant: Variant | None = None,
+    owner: int | None = None,
+    broker: bool = True,
+) -> Lab:
+    """Start a lab, unless it runs, and return it when an upload has completed.
 
-    `owner` is the id of a process: the lab ends when that process ends.
+    Without a `variant`, a running lab of any variant will do, and the standard one is started.
+    `owner` is the id of a process: the lab ends when that process ends. Raises LabError, also when
+    a lab of another variant runs.
     """
     clean_up.claim(directory)
     if not is_running(directory):
         (directory / "phase").unlink(missing_ok=True)
-        _start(directory, owner, broker)
+        _start(directory, variant or STANDARD, owner, broker)
     deadline = time.monotonic() + UP_SECONDS
     while time.monotonic() < deadline:
         phase = _read(directory / "phase")
         if phase == "ready":
-            return load(directory)
+            lab = load(directory)
+            if variant not in (None, lab.variant):
+                raise LabError(
+                    f"a lab of the variant {lab.variant.name} runs in {directory}; "
+                    "end it first: python -m lab down"
+                )
+            return lab
         if phase.startswith("failed: "):
             raise LabError(f"the lab did not start: {phase.removeprefix('failed: ')}")
         if not is_running(directory) and _read(directory / "phase") == phase:
@@ -50,8 +67,9 @@ def up(directory: Path, *, owner: int | None = None, broker: bool = True) -> Lab
     raise LabError(f"the lab did not start within {UP_SECONDS:g} s; see {directory}/supervisor.log")
 
 
-def _start(directory: Path, owner: int | None, broker: bool) -> None:
+def _start(directory: Path, variant: Variant, owner: int | None, broker: bool) -> None:
     argv = [sys.executable, "-m", "lab.supervisor", "--dir", str(directory)]
+    argv += ["--variant", variant.name]
     argv += [] if owner is None else ["--owner", str(owner)]
     argv += [] if broker else ["--no-broker"]
     with (directory / "supervisor.log").open("wb") as log:
@@ -104,10 +122,11 @@ def describe(directory: Path) -> dict[str, Any]:
     if lab.broker:
         broker = {
             "amqp_url": lab.amqp_url,
-            "management_url": lab.management_url,
+            "management_url": lab.management_url if lab.rabbitmq.management else None,
             "app_amqp_url": lab.app_amqp_url,
-            "queue": QUEUE,
-            "dead_letter": DEAD_LETTER,
+            "vhost": lab.rabbitmq.vhost,
+            "queue": lab.rabbitmq.queue,
+            "dead_letter": lab.rabbitmq.dead_letter,
             "node": "veza@localhost",
             "epmd_port": lab.ports.epmd,
             "home": str(directory / "rabbitmq"),
@@ -115,6 +134,7 @@ def describe(directory: Path) -> dict[str, Any]:
     return {
         "directory": str(directory),
         "phase": _read(directory / "phase"),
+        "variant": lab.variant.name,
         "targets": str(targets.path(lab)),
         "api": {
             "url": lab.api_url,
@@ -127,7 +147,7 @@ def describe(directory: Path) -> dict[str, Any]:
             "superuser_dsn": lab.superuser_dsn,
         },
         "broker": broker,
-        "broker_hint": None if broker else f"no RabbitMQ; install it with: {COMMAND}",
+        "broker_hint": None if broker else f"no RabbitMQ; {_broker_hint(lab)}",
         "storage": {
             "path": str(lab.uploads),
             "root": str(lab.storage_root),
@@ -136,7 +156,7 @@ def describe(directory: Path) -> dict[str, Any]:
         },
         "logs": {
             "application": f"{lab.app_logs}/*.log",
-            "worker": f"{lab.worker_logs}/*.log",
+            "worker": f"{lab.worker_logs}/*.log" if lab.has_worker_log else None,
             "output": f"{directory}/log/*.out",
         },
         "worker_pattern": lab.worker_pattern,
@@ -145,20 +165,27 @@ def describe(directory: Path) -> dict[str, Any]:
     }
 
 
+def _broker_hint(lab: Lab) -> str:
+    if lab.variant.broker is None:
+        return f"the variant {lab.variant.name} has none"
+    return f"install it with: {COMMAND}"
+
+
 def as_text(description: dict[str, Any]) -> str:
     """Return the description as lines for a person."""
     broker = description["broker"]
     storage = description["storage"]
     processes = {"supervisor": {"pid": description["supervisor"]}} | description["processes"]
     lines = {
+        "variant": description["variant"],
         "API": description["api"]["url"],
         "token": description["api"]["token"],
         "PostgreSQL": description["database"]["dsn"],
         "RabbitMQ": broker["amqp_url"] if broker else description["broker_hint"],
-        "management": broker["management_url"] if broker else "-",
+        "management": (broker and broker["management_url"]) or "-",
         "uploads": f"{storage['path']} ({storage['kind']})",
         "logs": description["logs"]["application"],
-        "worker log": description["logs"]["worker"],
+        "worker log": description["logs"]["worker"] or "-",
         "targets": description["targets"],
         "processes": ", ".join(f"{name} {process['pid']}" for name, process in processes.items()),
     }

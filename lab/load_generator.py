@@ -14,9 +14,10 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from psycopg import sql
 
 from lab.audio import tone
-from lab.state import LOAD_GENERATOR_USER, Lab, load
+from lab.state import Lab, load
 
 INTERVAL_SECONDS = 2.5
 TRACKS_KEPT = 60
@@ -44,24 +45,26 @@ def main() -> None:
 
 
 def _upload(lab: Lab, client: httpx.Client, number: int) -> None:
+    routes = lab.variant.routes
+    statement = sql.SQL(
+        "SELECT id::text, {track}::text, status::text FROM uploads"
+        " WHERE user_id = %s AND filename LIKE 'track-%%' ORDER BY created_at DESC LIMIT 1000"
+    ).format(track=sql.Identifier(lab.variant.track_column))
     with psycopg.connect(
         lab.owner_dsn, connect_timeout=3, options="-c statement_timeout=5000"
     ) as db:
-        rows = db.execute(
-            "SELECT id, status FROM uploads WHERE user_id = %s AND filename LIKE 'track-%%'"
-            " ORDER BY created_at DESC LIMIT 1000",
-            (LOAD_GENERATOR_USER,),
-        ).fetchall()
-    ended = [row[0] for row in rows if row[1] in ("completed", "failed")]
+        rows = db.execute(statement, (lab.variant.ids.load_generator,)).fetchall()
+    ended = [row[:2] for row in rows if row[2] in ("completed", "failed")]
     if len(rows) - len(ended) >= WAITING_MAX:
         return
     audio = tone(0.5, pitch=220 + number % 12 * 20)
     answer = client.post(
-        "/api/v1/upload", files={"file": (f"track-{number}.wav", audio, "audio/wav")}
+        routes.upload,
+        files={lab.variant.file_field: (f"track-{number}.wav", audio, "audio/wav")},
     )
     # Only after a successful upload: deletions must not free a disk that a fault has filled.
-    for track in ended[TRACKS_KEPT:] if answer.is_success else ():
-        client.delete(f"/api/v1/tracks/{track}")
+    for upload, track in ended[TRACKS_KEPT:] if answer.is_success else ():
+        client.delete(routes.delete.format(upload_id=upload, track_id=track))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class UploadCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; raises psycopg.Error when the database does not answer."""
         with self._pool.connection() as session:
-            rows = session.execute("SELECT status, count(*) AS n FROM uploads GROUP BY status")
+            rows = session.execute("SELECT status::text, count(*) AS n FROM uploads GROUP BY 1")
             counts = {row["status"]: row["n"] for row in rows}
             seconds = [
                 float(row["seconds"])

@@ -17,7 +17,6 @@ from lab.bugs import Bugs, is_unusual, read_bugs
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from uuid import UUID
 
     from lab.state import Lab
     from lab.zaplog import ZapLog
@@ -45,15 +44,18 @@ class Processor:
         self._lab = lab
         self._pool = pool
         self._zap = zap
-        self._attempts: dict[UUID, int] = {}
+        # A message may come twice: from a worker that died, or from a broker that lost its
+        # acknowledgement. A row of the table is one worker's alone.
+        self._startable = ("pending", "processing") if lab.broker else ("pending",)
+        self._attempts: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def process(self, job: UUID) -> Verdict:
+    def process(self, job: str) -> Verdict:
         """Process a job and record its errors in the log and the database; raises nothing."""
         bugs = read_bugs(self._lab.directory)
         try:
             with self._pool.connection() as session:
-                row = database.start_job(session, job)
+                row = database.start_job(session, job, self._startable)
             if row is None:
                 return Verdict.DONE
             return self._attempt(job, row, bugs)
@@ -64,14 +66,14 @@ class Processor:
             )
             return Verdict.RETRY
 
-    def _attempt(self, job: UUID, row: dict[str, Any], bugs: Bugs) -> Verdict:
-        upload: UUID = row["id"]
+    def _attempt(self, job: str, row: dict[str, Any], bugs: Bugs) -> Verdict:
+        upload: str = row["id"]
         name: str = row["filename"]
         # The bug `loses_updates`: the job's id in the place of the upload's.
         status_id = job if bugs.loses_updates and is_unusual(name) else upload
         deadline = time.monotonic() + bugs.processing_timeout
         try:
-            path = self._lab.uploads / str(upload) / stored_name(name)
+            path = self._lab.stored_file(upload, stored_name(name))
             _check_size(path, row["size"])
             with Track(path) as track:
                 self._change_status(job, upload, status_id, "uploading", "processing", 10)
@@ -86,20 +88,22 @@ class Processor:
         return Verdict.DONE
 
     def _change_status(
-        self, job: UUID, upload: UUID, status_id: UUID, before: str, after: str, progress: int
+        self, job: str, upload: str, status_id: str, before: str, after: str, progress: int
     ) -> None:
         with self._pool.connection() as session:
             database.set_status(session, status_id, after, progress)
         self._zap.info(
             f"{CALLER}:78",
-            f"process_upload: {before} -> {after}",
-            id=str(upload),
-            job_id=str(job),
+            "process_upload: %s -> %s",
+            before,
+            after,
+            id=upload,
+            job_id=job,
             status=after,
         )
 
     def _progress_callback(
-        self, status_id: UUID, name: str, deadline: float, bugs: Bugs
+        self, status_id: str, name: str, deadline: float, bugs: Bugs
     ) -> Callable[[float], None]:
         """Return a callback for each chunk that saves the progress and enforces the deadline."""
         saved = 10
@@ -120,11 +124,11 @@ class Processor:
 
         return on_progress
 
-    def _record_error(self, job: UUID, upload: UUID, exc: Exception, bugs: Bugs) -> Verdict:
+    def _record_error(self, job: str, upload: str, exc: Exception, bugs: Bugs) -> Verdict:
         message = f"{exc.strerror}: {exc.filename}" if isinstance(exc, OSError) else str(exc)
         if isinstance(exc, NotAudioError):
             return self._reject(job, upload, message, bugs)
-        self._zap.error(f"{CALLER}:139", "upload processing failed", id=str(upload), error=message)
+        self._zap.error(f"{CALLER}:139", "upload processing failed", id=upload, error=message)
         if isinstance(exc, OSError):
             # No retry: an operator must repair the storage first.
             with self._pool.connection() as session:
@@ -140,12 +144,12 @@ class Processor:
                 database.retry_job(session, job)
                 return Verdict.RETRY
             database.fail_job(session, job, message)
-        self._zap.error(f"{CALLER}:158", "job failed", job_id=str(job), attempts=attempt)
+        self._zap.error(f"{CALLER}:158", "job failed", job_id=job, attempts=attempt)
         with self._lock:
             self._attempts.pop(job, None)
         return Verdict.DEAD
 
-    def _reject(self, job: UUID, upload: UUID, message: str, bugs: Bugs) -> Verdict:
+    def _reject(self, job: str, upload: str, message: str, bugs: Bugs) -> Verdict:
         """Record that a file is not audio; without a bug, its user sees the message."""
         with self._pool.connection() as session:
             if bugs.swallows_errors:
@@ -155,7 +159,7 @@ class Processor:
             else:
                 database.fail_job(session, job, message)
                 database.fail_upload(session, upload, message)
-                self._zap.warn(f"{CALLER}:171", "upload rejected", id=str(upload), reason=message)
+                self._zap.warn(f"{CALLER}:171", "upload rejected", id=upload, reason=message)
         return Verdict.DONE
 
 

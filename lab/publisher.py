@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 import pika
 from pika.exceptions import AMQPError, ConnectionBlockedTimeout
 
-from lab.state import QUEUE, Lab
-
 if TYPE_CHECKING:
-    from uuid import UUID
-
+    from lab.state import Lab
     from lab.zaplog import ZapLog
 
 CALLER = "queue/publisher.go"
@@ -28,14 +25,14 @@ class Publisher:
         self._lab = lab
         self._zap = zap
         # When it is full, the oldest job is dropped; its row stays pending in job_queue.
-        self._waiting: deque[UUID] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[str] = deque(maxlen=WAITING_MAX)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
-    def publish(self, job: UUID) -> None:
+    def publish(self, job: str) -> None:
         """Have a job published as soon as possible; returns at once."""
         self._waiting.append(job)
 
@@ -58,6 +55,7 @@ class Publisher:
         parameters.blocked_connection_timeout = 4
         parameters.client_properties = {"connection_name": "veza-api"}
         connection = pika.BlockingConnection(parameters)
+        queue = self._lab.rabbitmq.queue
         try:
             channel = connection.channel()
             channel.confirm_delivery()
@@ -67,7 +65,7 @@ class Publisher:
                 while self._waiting:
                     job = self._waiting[0]
                     # Mandatory: a deleted queue is an error, or the job would vanish.
-                    channel.basic_publish("", QUEUE, str(job).encode(), properties, mandatory=True)
+                    channel.basic_publish("", queue, job.encode(), properties, mandatory=True)
                     self._waiting.popleft()
                 # Not before: on a connection that opens, publishing may still be blocked.
                 self._set_state("ok")
@@ -79,7 +77,7 @@ class Publisher:
         if state != self.state:
             self.state = state
             if state == "ok":
-                self._zap.info(f"{CALLER}:40", "broker connected", queue=QUEUE)
+                self._zap.info(f"{CALLER}:40", "broker connected", queue=self._lab.rabbitmq.queue)
             else:
                 self._zap.warn(
                     f"{CALLER}:44", "broker unavailable, new jobs stay in job_queue", reason=state

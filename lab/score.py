@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ACCUSED_MIN = 0.5
 """Probability above which a hypothesis of the runbook counts as accused."""
 
+COMBINED = ("pair", "triple")
+"""Kinds of trials with several faults."""
+
 SIGNIFICANCE = 0.01
 """Two-sided binomial probability below which the counts contradict a declared weight."""
 
@@ -22,9 +25,10 @@ SIGNIFICANCE = 0.01
 class Trial:
     """One run of the suite under known faults.
 
-    `kind` is single, pair, outside or control. `truth` has the hypotheses that were true. `ranking`
-    has (hypothesis, probability), the likeliest first. `most_likely_set` and `certainty` are those
-    of the report, `statuses` those of its checks, `seconds` the run's wall time.
+    `kind` is single, pair, triple, outside or control. `truth` has the hypotheses that were true,
+    `cause` the id of the cause outside the runbook that was, "" if none. `ranking` has (hypothesis,
+    probability), the likeliest first. `most_likely_set`, `most_likely_outside` and `certainty` are
+    those of the report, `statuses` those of its checks, `seconds` the run's wall time.
     """
 
     names: tuple[str, ...]
@@ -36,6 +40,10 @@ class Trial:
     most_likely_set: frozenset[str]
     statuses: Mapping[str, str]
     seconds: float
+    variant: str = "standard"
+    round: int = 1
+    cause: str = ""
+    most_likely_outside: frozenset[str] = frozenset()
 
     @property
     def answer(self) -> str:
@@ -51,9 +59,14 @@ class Trial:
             return self.state == "healthy"
         if self.kind == "outside":
             return self.certainty == "outside" and self.ranking[0][1] <= ACCUSED_MIN
-        if self.kind == "pair":
+        if self.kind in COMBINED:
             return self.most_likely_set == self.truth
         return self.answer in self.truth
+
+    @property
+    def names_cause(self) -> bool:
+        """True when the report names the cause outside the runbook, and no other."""
+        return self.most_likely_outside == {self.cause}
 
     @property
     def probability_of_truth(self) -> float:
@@ -67,8 +80,10 @@ class Score:
 
     first_place: tuple[int, int]
     exact_pairs: tuple[int, int]
+    exact_triples: tuple[int, int]
     false_alarms: tuple[int, int]
     outside_recognised: tuple[int, int]
+    outside_named: tuple[int, int]
     mean_probability: float | None
     brier: float | None
     median_seconds: float | None
@@ -96,8 +111,13 @@ def score(trials: Sequence[Trial]) -> Score:
     return Score(
         first_place=_rate(trials, "single"),
         exact_pairs=_rate(trials, "pair"),
+        exact_triples=_rate(trials, "triple"),
         false_alarms=(sum(not trial.is_right for trial in controls), len(controls)),
         outside_recognised=_rate(trials, "outside"),
+        outside_named=(
+            sum(trial.names_cause for trial in trials if trial.kind == "outside"),
+            sum(trial.kind == "outside" for trial in trials),
+        ),
         mean_probability=(
             fmean(trial.probability_of_truth for trial in with_truth) if with_truth else None
         ),
@@ -119,6 +139,7 @@ def always_blame(trials: Sequence[Trial], cause: str) -> list[Trial]:
             state="incident",
             certainty="certain",
             most_likely_set=frozenset({cause}),
+            most_likely_outside=frozenset(),
             ranking=tuple(
                 sorted(((c, float(c == cause)) for c, _ in trial.ranking), key=lambda e: -e[1])
             ),
@@ -136,11 +157,12 @@ def random_first_place(trials: Sequence[Trial]) -> float | None:
 def confusion(trials: Sequence[Trial]) -> dict[str, Counter[str]]:
     """Return the confusion matrix: for each truth, the count of each answer.
 
-    A truth is a hypothesis, "outside" or "nothing". Pairs have two truths and are left out.
+    A truth is a hypothesis, "outside" or "nothing". Pairs and triples have several truths and are
+    left out.
     """
     matrix: dict[str, Counter[str]] = {}
     for trial in trials:
-        if trial.kind != "pair":
+        if trial.kind not in COMBINED:
             truth = next(iter(trial.truth), "outside" if trial.kind == "outside" else "nothing")
             matrix.setdefault(truth, Counter())[trial.answer] += 1
     return matrix

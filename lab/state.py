@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote
-from uuid import UUID
 
 from core.files import write_file
 from lab.errors import LabError
+from lab.variants import Broker, Variant, get_variant
 
-QUEUE = "process_upload"
-DEAD_LETTER = "process_upload.dead"
+QUEUE = Broker().queue
+"""The upload queue of the standard variant."""
 
 LOAD_GENERATOR = "trickle"
 """The load generator's name in `status --json`, which other programs read."""
-LOAD_GENERATOR_USER = UUID("7e2a0c1c-0000-4000-8000-000000000001")
+WORKER = "worker"
+"""The name of the first worker process; further ones are "worker-2" and so on."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Lab:
     directory: Path
     ports: Ports
     passwords: Passwords = field(repr=False)
+    variant: Variant
     broker: bool
     """True: jobs go through RabbitMQ; False: the worker polls the job_queue table."""
     storage_kind: str
@@ -70,6 +73,18 @@ class Lab:
     def uploads(self) -> Path:
         return self.storage_root / "uploads"
 
+    def stored_file(self, upload: str, name: str) -> Path:
+        """Return the path of an upload's file; `name` is safe (see lab.processing.stored_name)."""
+        return self.uploads / self.variant.stored_name.format(upload=upload, name=name)
+
+    def delete_stored_file(self, upload: str, name: str) -> None:
+        """Delete an upload's file, and its directory where it has one of its own."""
+        path = self.stored_file(upload, name)
+        if path.parent == self.uploads:
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
     @property
     def app_logs(self) -> Path:
         return self.directory / "log" / "veza-backend-api"
@@ -77,6 +92,33 @@ class Lab:
     @property
     def worker_logs(self) -> Path:
         return self.directory / "log" / "veza-worker"
+
+    @property
+    def api_log(self) -> Path:
+        return self.app_logs / "api.log"
+
+    def worker_log_files(self, worker: str) -> tuple[Path, ...]:
+        """Return the files that a worker logs to."""
+        suffix = worker.removeprefix(WORKER)
+        names = (name.format(suffix=suffix) for name in self.variant.worker_logs)
+        return tuple(self.directory / "log" / name for name in names)
+
+    @property
+    def has_worker_log(self) -> bool:
+        """True where workers have a log of their own."""
+        return any(path.parent == self.worker_logs for path in self.worker_log_files(WORKER))
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The names of the worker processes: "worker", "worker-2"."""
+        return (WORKER, *(f"{WORKER}-{number}" for number in range(2, self.variant.workers + 1)))
+
+    @property
+    def rabbitmq(self) -> Broker:
+        """The names in RabbitMQ; raises LabError where the variant has no broker."""
+        if self.variant.broker is None:
+            raise LabError(f"the variant {self.variant.name} has no broker")
+        return self.variant.broker
 
     @property
     def api_url(self) -> str:
@@ -97,7 +139,7 @@ class Lab:
     @property
     def dsn(self) -> str:
         """Connection string of the monitor's read-only role."""
-        return self.dsn_as("veza_checks", self.passwords.checks)
+        return self.dsn_as("veza_checks", self.passwords.checks) + self.variant.dsn_options
 
     @property
     def owner_dsn(self) -> str:
@@ -109,21 +151,31 @@ class Lab:
 
     @property
     def worker_pattern(self) -> str:
-        """Extended regular expression that matches this lab's worker and no other process."""
-        return f"lab[.]job_worker --dir {escape_ere(str(self.directory))}$"
+        """Extended regular expression that matches this lab's workers and no other process."""
+        name = f"( --name {WORKER}-[0-9]+)?" if len(self.workers) > 1 else ""
+        return f"lab[.]job_worker{name} --dir {escape_ere(str(self.directory))}$"
 
     def dsn_as(self, user: str, password: str, database: str = "veza") -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.ports.postgres}/{database}"
 
     def amqp_url_as(self, user: str, password: str) -> str:
-        return f"amqp://{user}:{password}@127.0.0.1:{self.ports.amqp}/{quote('/', safe='')}"
+        vhost = quote(self.rabbitmq.vhost, safe="")
+        return f"amqp://{user}:{password}@127.0.0.1:{self.ports.amqp}/{vhost}"
 
     def management_url_as(self, user: str, password: str) -> str:
         return f"http://{user}:{password}@127.0.0.1:{self.ports.management}"
 
     def save(self) -> None:
         """Write lab.json atomically, readable by the owner only."""
-        values = asdict(self) | {"directory": str(self.directory)}
+        values = {
+            "directory": str(self.directory),
+            "ports": asdict(self.ports),
+            "passwords": asdict(self.passwords),
+            "variant": self.variant.name,
+            "broker": self.broker,
+            "storage_kind": self.storage_kind,
+            "drops_capabilities": self.drops_capabilities,
+        }
         write_file(self.directory / "lab.json", json.dumps(values, indent=1), 0o600)
 
 
@@ -151,6 +203,7 @@ def load(directory: Path) -> Lab:
                 "directory": Path(values["directory"]),
                 "ports": Ports(**values["ports"]),
                 "passwords": Passwords(**values["passwords"]),
+                "variant": get_variant(values["variant"]),
             }
         )
     except FileNotFoundError:
@@ -161,13 +214,21 @@ def load(directory: Path) -> Lab:
         raise LabError(f"{directory}/lab.json is damaged ({exc}); run: python -m lab down") from exc
 
 
-def new_lab(directory: Path, *, broker: bool, storage_kind: str, drops_capabilities: bool) -> Lab:
+def new_lab(
+    directory: Path,
+    *,
+    variant: Variant,
+    broker: bool,
+    storage_kind: str,
+    drops_capabilities: bool,
+) -> Lab:
     """Return a lab with free ports and new passwords; starts and writes nothing."""
     return Lab(
         directory=directory,
         ports=Ports(*_free_ports(6)),
         passwords=Passwords(*(secrets.token_hex(12) for _ in range(6))),
-        broker=broker,
+        variant=variant,
+        broker=broker and variant.broker is not None,
         storage_kind=storage_kind,
         drops_capabilities=drops_capabilities,
     )

@@ -23,6 +23,7 @@ from lab.children import Children
 from lab.errors import LabError
 from lab.processes import process_state
 from lab.state import load
+from lab.variants import STANDARD, get_variant
 
 if TYPE_CHECKING:
     import socket
@@ -87,6 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.supervisor", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     parser.add_argument("--owner", type=int, metavar="PID", help="end when this process ends")
+    parser.add_argument("--variant", default=STANDARD.name, help="the platform to start")
     parser.add_argument("--no-broker", action="store_true", help="start no RabbitMQ")
     arguments = parser.parse_args()
     directory: Path = arguments.dir
@@ -111,7 +113,12 @@ def main() -> int:
         clean_up.clear(directory)
         clean_up.save_supervisor(directory)
         server = control.listen(directory)
-        boot.boot(directory, supervisor.children, with_broker=not arguments.no_broker)
+        boot.boot(
+            directory,
+            supervisor.children,
+            get_variant(arguments.variant),
+            with_broker=not arguments.no_broker,
+        )
         _write_phase(directory, "ready")
         supervisor.serve(server)
     except Stop:

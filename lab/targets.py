@@ -8,14 +8,17 @@ import pwd
 from typing import TYPE_CHECKING
 
 from core.files import write_file
-from lab.state import DEAD_LETTER, QUEUE, Lab
+from lab.variants import STANDARD
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lab.state import Lab
+    from lab.variants import Variant
+
 # The lab's processes log every few seconds, so these limits are shorter than a live system's. The
 # limits on the age of an upload are the runbook's.
-THRESHOLDS = {
+THRESHOLDS: dict[str, object] = {
     "log_silence_max": "10 s",
     "worker_settle": "2 s",
     "lock_wait_max": "2 s",
@@ -32,38 +35,69 @@ def path(lab: Lab) -> Path:
 
 
 def write(lab: Lab) -> None:
-    """Write targets.toml, readable by the owner only; without a broker it has no queue."""
+    """Write targets.toml as an operator of the variant would; readable by the owner only."""
+    names = _different_names(lab.variant)
+    worker_log = {"log_files": [f"{lab.worker_logs}/*.log"]} if lab.has_worker_log else {}
     tables: dict[str, dict[str, object]] = {
         "": {"environment": "lab", "allow_writes": True},
-        "api": {"url": lab.api_url, "token": lab.passwords.token},
-        "database": {"dsn": lab.dsn},
-        "queue": {
-            "url": lab.amqp_url,
-            "management_url": lab.management_url,
-            "name": QUEUE,
-            "dead_letter": DEAD_LETTER,
-        },
+        "api": {"url": lab.api_url, "token": lab.passwords.token, **names["api"]},
+        "database": {"dsn": lab.dsn, **names["database"]},
+        **({"queue": _queue(lab)} if lab.broker else {}),
         "storage": {
             "hosts": ["local://"],
             "path": str(lab.uploads),
             "service_user": _service_user(),
         },
         "logs": {"hosts": ["local://"], "files": [f"{lab.app_logs}/*.log"]},
-        "worker": {
-            "hosts": ["local://"],
-            "pattern": lab.worker_pattern,
-            "log_files": [f"{lab.worker_logs}/*.log"],
-        },
-        "thresholds": dict(THRESHOLDS),
+        "worker": {"hosts": ["local://"], "pattern": lab.worker_pattern, **worker_log},
+        "canary": names["canary"],
+        "thresholds": THRESHOLDS | names["thresholds"],
     }
-    if not lab.broker:
-        del tables["queue"]
     text = "# Written by `python -m lab up`; `python -m lab down` deletes it.\n"
     for name, values in tables.items():
+        if not values:
+            continue
         text += f"\n[targets.lab{'.' + name if name else ''}]\n"
         # TOML writes strings, lists and booleans as JSON does.
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
     write_file(path(lab), text, 0o600)
+
+
+def _different_names(variant: Variant) -> dict[str, dict[str, object]]:
+    """Return the values that an operator has to write: those that are not the default."""
+    standard = _names(STANDARD)
+    return {
+        table: {key: value for key, value in values.items() if value != standard[table][key]}
+        for table, values in _names(variant).items()
+    }
+
+
+def _names(variant: Variant) -> dict[str, dict[str, object]]:
+    routes = variant.routes
+    return {
+        "api": {"status_path": routes.status, "track_path": routes.track},
+        "database": {
+            "uploads_table": variant.uploads_table,
+            "jobs_table": variant.jobs_table,
+            "job_type": variant.job_type,
+        },
+        "canary": {
+            "upload_path": routes.upload,
+            "delete_path": routes.delete,
+            "file_field": variant.file_field,
+        },
+        "thresholds": {"worker_starts_max": variant.workers},
+    }
+
+
+def _queue(lab: Lab) -> dict[str, object]:
+    management = {"management_url": lab.management_url} if lab.rabbitmq.management else {}
+    return {
+        "url": lab.amqp_url,
+        **management,
+        "name": lab.rabbitmq.queue,
+        "dead_letter": lab.rabbitmq.dead_letter,
+    }
 
 
 def _service_user() -> str:

@@ -1,8 +1,7 @@
-"""Logs in the format of zap's production encoder: one JSON object per line, limited in size."""
+"""Logs in the format and the language of a variant, limited in size."""
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lab.variants import Variant
 
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -20,24 +21,35 @@ class ZapLog:
     A file that grows past MAX_BYTES is renamed to `<name>.1`, so a log takes at most twice that.
     """
 
-    def __init__(self, *paths: Path) -> None:
+    def __init__(self, variant: Variant, *paths: Path) -> None:
+        self._variant = variant
         self._paths = paths
         self._lock = threading.Lock()
 
-    def info(self, caller: str, msg: str, **fields: object) -> None:
-        """Write a line of level info; `caller` is the Go source line that it imitates."""
-        self._write("info", caller, msg, fields)
+    def info(self, caller: str, msg: str, *values: object, **fields: object) -> None:
+        """Write a line of level info; `caller` is the Go source line that it imitates.
+
+        `values` are those of the %s in the message.
+        """
+        self._write("info", caller, msg, values, fields)
 
     def warn(self, caller: str, msg: str, **fields: object) -> None:
         """Write a line of level warn."""
-        self._write("warn", caller, msg, fields)
+        self._write("warn", caller, msg, (), fields)
 
     def error(self, caller: str, msg: str, **fields: object) -> None:
         """Write a line of level error."""
-        self._write("error", caller, msg, fields)
+        self._write("error", caller, msg, (), fields)
 
-    def _write(self, level: str, caller: str, msg: str, fields: dict[str, object]) -> None:
-        line = zap_line(level, time.time(), caller, msg, **fields).encode()
+    def _write(
+        self,
+        level: str,
+        caller: str,
+        msg: str,
+        values: tuple[object, ...],
+        fields: dict[str, object],
+    ) -> None:
+        line = log_line(self._variant, level, time.time(), caller, msg, *values, **fields).encode()
         with self._lock:
             for path in self._paths:
                 # Opened for each line, so that a log that was moved or deleted starts again.
@@ -51,7 +63,15 @@ class ZapLog:
                     path.replace(path.with_name(path.name + ".1"))
 
 
-def zap_line(level: str, ts: float, caller: str, msg: str, **fields: object) -> str:
+def log_line(
+    variant: Variant,
+    level: str,
+    ts: float,
+    caller: str,
+    msg: str,
+    *values: object,
+    **fields: object,
+) -> str:
     """Return one log line with its newline; `ts` is in seconds since 1970."""
-    values = {"level": level, "ts": round(ts, 6), "caller": caller, "msg": msg, **fields}
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+    text = variant.messages.get(msg, msg) % values
+    return variant.log_format.encode(level, ts, caller, text, fields)

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+import httpx
+import psycopg
+
 from lab.errors import LabError
 from lab.faults import controls, outside, queue, silent, storage, timeout, worker
+from lab.faults.combinations import PAIRS, TRIPLES
 from lab.faults.heal import heal as _heal
 from lab.faults.model import Fault, Kind, Need
-from lab.faults.pairs import PAIRS
 from lab.faults.tools import FaultTools
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = [
     "FAULTS",
     "PAIRS",
+    "TRIPLES",
     "Fault",
     "Kind",
     "Need",
@@ -58,7 +63,18 @@ def inject(directory: Path, names: Sequence[str]) -> None:
         _save_active(directory, names)
         for name in FAULTS:
             if name in names:
-                FAULTS[name].inject(tools)
+                with _lab_errors(f"{name} did not take effect"):
+                    FAULTS[name].inject(tools)
+
+
+@contextmanager
+def _lab_errors(what: str) -> Iterator[None]:
+    """Turn the errors of the lab's services into LabError."""
+    try:
+        yield
+    except (psycopg.Error, httpx.HTTPError) as exc:
+        reason = str(exc).partition("\n")[0]
+        raise LabError(f"{what}: {type(exc).__name__}: {reason}") from exc
 
 
 def get_fault(name: str) -> Fault:
@@ -79,7 +95,7 @@ def missing_needs(directory: Path, names: Sequence[str]) -> str:
 
 def heal(directory: Path) -> None:
     """Make a running lab healthy again, also after an injection that failed half-way."""
-    with FaultTools(directory) as tools:
+    with FaultTools(directory) as tools, _lab_errors("the lab could not be healed"):
         _heal(tools)
     _save_active(directory, ())
 
@@ -88,6 +104,7 @@ def _missing_needs(fault: Fault, tools: FaultTools) -> list[str]:
     is_met = {
         Need.FILE_SYSTEM: tools.lab.storage_kind == "tmpfs" and os.geteuid() == 0,
         Need.BROKER: tools.lab.broker,
+        Need.TWO_WORKERS: len(tools.lab.workers) > 1,
     }
     return sorted(need.value for need in fault.needs if not is_met[need])
 

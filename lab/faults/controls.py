@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from lab.faults.model import Family, Kind, Need
 from lab.faults.storage import fill
 from lab.faults.tools import NOT_AUDIO
 from lab.state import LOAD_GENERATOR
-from lab.zaplog import zap_line
+from lab.zaplog import log_line
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
@@ -56,18 +57,19 @@ def idle(tools: FaultTools) -> None:
 def old_errors(tools: FaultTools) -> None:
     now = time.time()
     lines = "".join(
-        zap_line(
+        log_line(
+            tools.lab.variant,
             "error",
             now - hours * 3600 + number,
             "jobs/upload_processor.go:139",
             "upload processing failed",
-            id=f"00000000-0000-4000-8000-{number:012d}",
+            id=f"{number:026d}",
             error="context deadline exceeded",
         )
         for hours in (7, 5, 3)
         for number in range(20)
     )
-    path = tools.lab.app_logs / "jobs.log"
+    path = tools.worker_log()
     # Before today's lines, in the same file: the file's modification time does not help.
     write_file(path, lines + path.read_text(encoding="utf-8"))
 
@@ -83,18 +85,32 @@ def disk_85_percent(tools: FaultTools) -> None:
     fill(tools.lab.storage_root, 0.85)
 
 
+@FAMILY.fault(
+    "one-worker-dead",
+    "one of two workers was killed, and the other does the work",
+    Need.TWO_WORKERS,
+)
+def one_worker_dead(tools: FaultTools) -> None:
+    """Kill the last worker; no target says how many workers there should be."""
+    tools.signal(tools.lab.workers[-1], signal.SIGKILL)
+    if tools.lab.broker:
+        consumers = len(tools.lab.workers) - 1
+        tools.wait_for_queue(consumers=(consumers, consumers))
+    tools.wait_for_uploads(tools.upload(), "completed", "completed")
+
+
 @FAMILY.fault("broker-absent", "Veza runs without RabbitMQ, from the job_queue table")
 def broker_absent(tools: FaultTools) -> None:
     if not tools.lab.broker:
         return
     dataclasses.replace(tools.lab, broker=False).save()
-    for name in ("worker", "api", "rabbitmq", "epmd"):
+    for name in (*tools.lab.workers, "api", "rabbitmq", "epmd"):
         tools.stop(name)
     tools.lab = dataclasses.replace(tools.lab, broker=False)
     targets.write(tools.lab)
-    for name in ("api", "worker"):
+    for name in ("api", *tools.lab.workers):
         tools.start(name)
-    tools.wait_for_http_status("/health/worker", 200)
+    tools.wait_for_all_workers()
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
     # The logs must not show the change: in this control it was made long ago.
     delete_logs(tools)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import uuid4
 
 import pika
 import psycopg
 from pika.exceptions import AMQPError
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from lab import broker, database, postgres, storage, targets
@@ -18,13 +19,19 @@ from lab.bugs import Bugs, write_bugs
 from lab.errors import LabError
 from lab.faults.storage import BALLAST, MOVED_AWAY
 from lab.processing import stored_name
-from lab.state import DEAD_LETTER, LOAD_GENERATOR, QUEUE
+from lab.state import LOAD_GENERATOR
 from lab.storage import is_mounted
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
-HELPERS = ("queue_flood", "unacking_consumer", "table_lock")
+HELPERS = (
+    "queue_flood",
+    "unacking_consumer",
+    "partial_consumer",
+    "table_lock",
+    "worker_limiter",
+)
 # The node's own settings, see lab.broker.CONFIGURATION.
 MEMORY_WATERMARK, DISK_FREE_LIMIT = "0.4", "50MB"
 
@@ -36,7 +43,8 @@ def heal(tools: FaultTools) -> None:
     # The worker stops first: a failing one would damage what is repaired below, and only a new
     # process gets rid of a job that never returns.
     tools.stop(LOAD_GENERATOR)
-    tools.stop("worker")
+    for worker in tools.lab.workers:
+        tools.stop(worker)
     write_bugs(tools.directory, Bugs())
     _repair_storage(tools)
     _repair_database(tools)
@@ -44,8 +52,9 @@ def heal(tools: FaultTools) -> None:
     tools.start("api")
     tools.wait_for_http_status("/readyz", 200, 30)
     _requeue_uploads(tools)
-    tools.start("worker")
-    tools.wait_for_http_status("/health/worker", 200, 30)
+    for worker in tools.lab.workers:
+        tools.start(worker)
+    tools.wait_for_all_workers()
     _wait_for_requeued_uploads(tools)
     _delete_recorded_uploads(tools)
     tools.start(LOAD_GENERATOR)
@@ -69,15 +78,19 @@ def _repair_storage(tools: FaultTools) -> None:
     lab.uploads.chmod(0o755)
     if (lab.storage_root / BALLAST).is_dir():
         shutil.rmtree(lab.storage_root / BALLAST)
-    for directory in lab.uploads.iterdir():
-        directory.chmod(0o755)
-        for path in directory.iterdir():
-            path.chmod(0o644)
+    for path in lab.uploads.iterdir():
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        for file in path.iterdir() if path.is_dir() else ():
+            file.chmod(0o644)
 
 
 def _repair_database(tools: FaultTools) -> None:
     tools.start("postgres")
     tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
+    if tools.is_read_only():
+        tools.set_read_only(on=False)
+    # Those of the stopped workers, which would pass for those of new ones.
+    tools.query("DELETE FROM worker_heartbeats")
     tools.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
 
 
@@ -99,8 +112,11 @@ def _repair_broker(tools: FaultTools) -> None:
         broker.control(lab, "set_vm_memory_high_watermark", MEMORY_WATERMARK)
         broker.control(lab, "set_disk_free_limit", DISK_FREE_LIMIT)
         tools.wait(lambda: not _has_alarm(tools), 20, "the end of the broker's alarms")
-    for name, arguments in ((QUEUE, broker.QUEUE_ARGUMENTS), (DEAD_LETTER, {})):
-        path = f"/api/queues/%2F/{name}"
+    permission = broker.path_of(lab, "permissions", broker.APPLICATION)
+    broker.manage(lab, "PUT", permission, broker.rights(".*"))
+    broker.set_message_ttl(lab, 0)
+    for name, arguments in broker.queues(lab).items():
+        path = broker.path_of(lab, "queues", name)
         broker.manage(lab, "PUT", path, {"durable": True, "arguments": arguments})
         # No job is lost: each is in job_queue, and _requeue_uploads publishes it again.
         broker.manage(lab, "DELETE", f"{path}/contents")
@@ -109,7 +125,7 @@ def _repair_broker(tools: FaultTools) -> None:
 def _management_answers(tools: FaultTools) -> bool:
     try:
         nodes = broker.manage(tools.lab, "GET", "/api/nodes")
-        broker.manage(tools.lab, "GET", "/api/queues/%2F")
+        broker.manage(tools.lab, "GET", broker.path_of(tools.lab, "queues"))
     except LabError:
         return False
     return bool(nodes) and "mem_alarm" in nodes[0]
@@ -123,11 +139,11 @@ def _has_alarm(tools: FaultTools) -> bool:
 def _requeue_uploads(tools: FaultTools) -> None:
     """Give each unfinished upload a new job, or mark it as failed when its file is lost."""
     rows = tools.query(
-        "SELECT id, filename, size FROM uploads WHERE status NOT IN ('completed', 'failed')"
+        "SELECT id::text, filename, size FROM uploads WHERE status NOT IN ('completed', 'failed')"
     )
-    jobs: list[UUID] = []
+    jobs: list[str] = []
     for upload, filename, size in rows:
-        path = tools.lab.uploads / str(upload) / stored_name(filename)
+        path = tools.lab.stored_file(upload, stored_name(filename))
         if path.is_file() and path.stat().st_size == size:
             jobs.append(_replace_job(tools, upload))
         else:
@@ -136,14 +152,14 @@ def _requeue_uploads(tools: FaultTools) -> None:
         _publish(tools, jobs)
 
 
-def _replace_job(tools: FaultTools, upload: UUID) -> UUID:
+def _replace_job(tools: FaultTools, upload: str) -> str:
     """Delete the jobs of an upload, insert a pending one, and return its id."""
     with psycopg.connect(tools.lab.owner_dsn, connect_timeout=5, row_factory=dict_row) as session:
         database.delete_jobs(session, upload)
-        return database.create_job(session, upload)
+        return database.create_job(session, tools.lab.variant, upload)
 
 
-def _mark_as_lost(tools: FaultTools, upload: UUID) -> None:
+def _mark_as_lost(tools: FaultTools, upload: str) -> None:
     """Mark an upload and its jobs as failed, as an operator does when the file is lost."""
     tools.query(
         "UPDATE uploads SET status = 'failed', updated_at = now(),"
@@ -152,12 +168,13 @@ def _mark_as_lost(tools: FaultTools, upload: UUID) -> None:
     )
     tools.query(
         "UPDATE job_queue SET status = 'failed', completed_at = now(), error = 'file lost'"
-        " WHERE payload ->> 'upload_id' = %s AND status <> 'completed'",
-        str(upload),
+        " WHERE payload::jsonb ->> 'upload_id' = %s AND status <> 'completed'",
+        upload,
     )
 
 
-def _publish(tools: FaultTools, jobs: list[UUID]) -> None:
+def _publish(tools: FaultTools, jobs: list[str]) -> None:
+    queue = tools.lab.rabbitmq.queue
     try:
         connection = pika.BlockingConnection(pika.URLParameters(tools.lab.app_amqp_url))
         try:
@@ -165,7 +182,7 @@ def _publish(tools: FaultTools, jobs: list[UUID]) -> None:
             channel.confirm_delivery()
             persistent = pika.BasicProperties(delivery_mode=2)
             for job in jobs:
-                channel.basic_publish("", QUEUE, str(job).encode(), persistent, mandatory=True)
+                channel.basic_publish("", queue, job.encode(), persistent, mandatory=True)
         finally:
             connection.close()
     except AMQPError as exc:
@@ -188,8 +205,13 @@ def _wait_for_requeued_uploads(tools: FaultTools) -> None:
 
 def _delete_recorded_uploads(tools: FaultTools) -> None:
     """Delete the uploads that the faults made, through the API."""
-    for upload in tools.recorded_uploads():
-        answer = tools.client.delete(f"/api/v1/tracks/{upload}")
+    track = sql.Identifier(tools.lab.variant.track_column)
+    statement = sql.SQL("SELECT id::text, {}::text FROM uploads WHERE id::text = ANY(%s)")
+    with psycopg.connect(tools.lab.owner_dsn, connect_timeout=5) as session:
+        rows = session.execute(statement.format(track), (tools.recorded_uploads(),)).fetchall()
+    for upload, track_id in rows:
+        path = tools.lab.variant.routes.delete.format(upload_id=upload, track_id=track_id)
+        answer = tools.client.delete(path)
         # 404: the load generator has deleted it already.
         if answer.status_code not in (200, 404):
             raise LabError(f"upload {upload} could not be deleted: {answer.text[:200]}")
@@ -205,16 +227,17 @@ def delete_logs(tools: FaultTools) -> None:
 
 def _verify(tools: FaultTools) -> None:
     """Wait until a new upload completes and every figure is that of a healthy lab."""
-    answer = tools.client.post(
-        "/api/v1/upload", files={"file": ("healed.wav", tone(0.2), "audio/wav")}
-    )
-    upload = UUID(answer.json()["data"]["upload_id"])
-    tools.wait_for_uploads([upload], "completed", "completed")
-    for log in ("api.log", "jobs.log"):
-        tools.wait((tools.lab.app_logs / log).exists, 10, f"the first line in {log}")
+    name = f"healed-{uuid4().hex[:12]}.wav"
+    tools.send(name, tone(0.2))
+    rows = tools.query("SELECT id::text FROM uploads WHERE filename = %s", name)
+    tools.wait_for_uploads([row[0] for row in rows], "completed", "completed")
+    logs = [log for worker in tools.lab.workers for log in tools.lab.worker_log_files(worker)]
+    for log in (tools.lab.api_log, *logs):
+        tools.wait(log.exists, 10, f"the first line in {log.name}")
     tools.wait_for_settled_worker()
     if tools.lab.broker:
+        workers = len(tools.lab.workers)
         # The management API's figures lag. Two messages may be new uploads.
         tools.wait_for_queue(
-            messages_ready=(0, 2), messages_unacknowledged=(0, 2), consumers=(1, 1)
+            messages_ready=(0, 2), messages_unacknowledged=(0, 2), consumers=(workers, workers)
         )

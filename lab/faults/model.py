@@ -18,7 +18,7 @@ class Kind(StrEnum):
     SINGLE = "single"
     """One hypothesis of the runbook is true."""
     OUTSIDE = "outside"
-    """Something is broken that no hypothesis of the runbook covers."""
+    """A cause outside the runbook is true: no hypothesis covers it."""
     CONTROL = "control"
     """Nothing is broken."""
 
@@ -28,6 +28,7 @@ class Need(StrEnum):
 
     FILE_SYSTEM = "a file system of its own (root)"
     BROKER = "RabbitMQ"
+    TWO_WORKERS = "two workers"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Fault:
     inject: Callable[[FaultTools], None]
     """Injects the fault and returns when it has taken effect; raises LabError when it does not."""
     needs: frozenset[Need]
+    cause: str = ""
+    """The id of the cause outside the runbook that is true; empty for the other kinds."""
 
 
 class Family:
@@ -53,13 +56,13 @@ class Family:
         self._truth = frozenset(truth)
 
     def fault(
-        self, name: str, description: str, *needs: Need
+        self, name: str, description: str, *needs: Need, cause: str = ""
     ) -> Callable[[Callable[[FaultTools], None]], Callable[[FaultTools], None]]:
         """Register the decorated function as the injection of the fault `name`."""
 
         def register(inject: Callable[[FaultTools], None]) -> Callable[[FaultTools], None]:
             self.faults.append(
-                Fault(name, description, self._truth, self._kind, inject, frozenset(needs))
+                Fault(name, description, self._truth, self._kind, inject, frozenset(needs), cause)
             )
             return inject
 

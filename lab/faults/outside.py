@@ -5,50 +5,146 @@ from __future__ import annotations
 import hashlib
 import signal
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from lab.faults.model import Family, Kind
+import httpx
+
+from lab import broker
+from lab.audio import tone
+from lab.faults.model import Family, Kind, Need
+from lab.faults.tools import STUCK_UPLOADS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.OUTSIDE)
 
 
-@FAMILY.fault("api-down", "the API's process was killed")
+@FAMILY.fault("api-down", "the API's process was killed", cause="api_failing")
 def api_down(tools: FaultTools) -> None:
     tools.signal("api", signal.SIGKILL)
     tools.wait_for_http_status("/readyz", 0)
 
 
-@FAMILY.fault("api-5xx", "the API answers every request under /api/v1 with 500")
+@FAMILY.fault(
+    "api-5xx", "the API answers every request about uploads with 500", cause="api_failing"
+)
 def api_5xx(tools: FaultTools) -> None:
     tools.turn_on(api_panics=True)
-    tools.wait_for_http_status("/api/v1/uploads/any/status", 500)
+    path = tools.lab.variant.routes.status.format(upload_id="any")
+    tools.wait_for_http_status(path, 500)
 
 
-@FAMILY.fault("token-expired", "the operations token was revoked")
+@FAMILY.fault("token-expired", "the operations token was revoked", cause="access_refused")
 def token_expired(tools: FaultTools) -> None:
     digest = hashlib.sha256(tools.lab.passwords.token.encode()).hexdigest()
     tools.query("UPDATE api_tokens SET revoked_at = now() WHERE token_sha256 = %s", digest)
 
 
-@FAMILY.fault("database-down", "PostgreSQL is not running")
+@FAMILY.fault("database-down", "PostgreSQL is not running", cause="database_down")
 def database_down(tools: FaultTools) -> None:
     tools.stop("postgres")
     tools.wait_for_http_status("/readyz", 503)
 
 
-@FAMILY.fault("database-locked", "a session holds an exclusive lock on uploads")
+@FAMILY.fault(
+    "database-locked", "a session holds an exclusive lock on uploads", cause="database_locked"
+)
 def database_locked(tools: FaultTools) -> None:
     tools.start_helper("table_lock")
     tools.wait(
         lambda: bool(
             tools.query(
                 "SELECT 1 FROM pg_locks w JOIN pg_stat_activity a USING (pid)"
-                " WHERE NOT w.granted AND w.relation = 'uploads'::regclass"
-                " AND now() - a.query_start > interval '3 seconds' LIMIT 1"
+                " WHERE NOT w.granted AND w.relation = to_regclass(%s)"
+                " AND now() - a.query_start > interval '3 seconds' LIMIT 1",
+                tools.lab.variant.locked_table,
             )
         ),
         30,
         "a session that waits for the lock",
     )
+
+
+@FAMILY.fault(
+    "database-readonly",
+    "the database takes no writes from the application",
+    cause="database_readonly",
+)
+def database_readonly(tools: FaultTools) -> None:
+    """Make the database read-only by default, and have the application connect again.
+
+    An operator does so before a migration, and a failover to a replica has the same effect.
+    """
+    # Stopped for a moment, so that these uploads wait when the writes end.
+    tools.signal_workers(signal.SIGSTOP, until="T")
+    try:
+        tools.backdate_history()
+        tools.backdate(tools.upload())
+        tools.set_read_only(on=True)
+    finally:
+        for worker in tools.lab.workers:
+            tools.ask("signal", name=worker, number=signal.SIGCONT)
+    tools.wait(lambda: tools.send("refused.wav", tone(0.1)).status_code == 503, 20, "HTTP 503")
+    tools.wait_for_no_worker()
+    tools.wait_for_worker_log()
+
+
+@FAMILY.fault(
+    "broker-permission-revoked",
+    "the application's user has lost its rights in RabbitMQ",
+    Need.BROKER,
+    cause="broker_access_refused",
+)
+def broker_permission_revoked(tools: FaultTools) -> None:
+    user = broker.APPLICATION
+    broker.manage(tools.lab, "DELETE", broker.path_of(tools.lab, "permissions", user))
+    # The broker checks some rights at login only, so a rotation of accounts closes connections.
+    broker.control(tools.lab, "close_all_user_connections", user, "permissions changed")
+    tools.wait_for_queue(consumers=(0, 0))
+    tools.backdate_history()
+    uploads = tools.upload()
+    tools.backdate(uploads)
+    tools.wait_for_uploads(uploads, "uploading", "pending")
+    tools.wait_for_http_status("/readyz", 503)
+    tools.wait_for_no_worker()
+    tools.wait_for_worker_log()
+
+
+class GaveUpError(Exception):
+    """The user closed the browser."""
+
+
+@FAMILY.fault("given-up", "users send half of a file and go away", cause="given_up")
+def given_up(tools: FaultTools) -> None:
+    names = [f"session-{uuid4().hex[:12]}.wav" for _ in range(STUCK_UPLOADS)]
+    for name in names:
+        _send_half(tools, name)
+    uploads = tools.record_uploads(names)
+    tools.wait_for_uploads(uploads, "uploading", None)
+    tools.backdate(uploads)
+
+
+def _send_half(tools: FaultTools, name: str) -> None:
+    """Upload half of a file, and close the connection when the API has stored a part of it."""
+    variant = tools.lab.variant
+    url = tools.lab.api_url + variant.routes.upload
+    whole = tools.client.build_request(
+        "POST", url, files={variant.file_field: (name, tone(30), "audio/wav")}
+    )
+    body = whole.read()
+    statement = "SELECT 1 FROM uploads WHERE filename = %s AND progress BETWEEN 20 AND 60"
+
+    def half() -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        tools.wait(lambda: bool(tools.query(statement, name)), 20, f"a part of {name}")
+        raise GaveUpError
+
+    with httpx.Client(timeout=20) as client:
+        try:
+            client.post(url, headers=whole.headers, content=half())
+        except GaveUpError:
+            # Its connection closes with the client.
+            return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab import broker
+from lab.consumers import CONCURRENCY
 from lab.faults.model import Family, Kind, Need
-from lab.state import QUEUE
+from lab.faults.tools import STUCK_UPLOADS
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
@@ -29,7 +30,7 @@ def down(tools: FaultTools) -> None:
     tools.stop("rabbitmq")
     _make_stuck_uploads(tools)
     tools.wait_for_http_status("/readyz", 503)
-    tools.wait_for_http_status("/health/worker", 503)
+    tools.wait_for_no_worker()
 
 
 @FAMILY.fault("broker-memory-alarm", "RabbitMQ's memory alarm blocks publishers", Need.BROKER)
@@ -58,9 +59,10 @@ def _wait_for_alarm(tools: FaultTools, alarm: str) -> None:
 
 @FAMILY.fault("queue-deleted", "the queue was deleted", Need.BROKER)
 def deleted(tools: FaultTools) -> None:
-    broker.manage(tools.lab, "DELETE", f"/api/queues/%2F/{QUEUE}")
+    path = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.queue)
+    broker.manage(tools.lab, "DELETE", path)
     _make_stuck_uploads(tools)
-    tools.wait_for_http_status("/health/worker", 503)
+    tools.wait_for_no_worker()
 
 
 @FAMILY.fault(
@@ -77,8 +79,67 @@ def saturated(tools: FaultTools) -> None:
 )
 def stuck(tools: FaultTools) -> None:
     tools.start_helper("unacking_consumer")
-    tools.wait_for_queue(consumers=(2, 2))
+    consumers = len(tools.lab.workers) + 1
+    tools.wait_for_queue(consumers=(consumers, consumers))
     _make_stuck_uploads(tools)
     # The traffic of the last minutes: its messages go to the same consumer.
     tools.backdate(tools.upload(70), newest=0.2, oldest=9)
     tools.wait_for_queue(messages_unacknowledged=(60, UNLIMITED))
+
+
+@FAMILY.fault(
+    "partial-consumer",
+    "another consumer takes its share of the messages and acknowledges none",
+    Need.BROKER,
+)
+def partial(tools: FaultTools) -> None:
+    """Start a consumer that the broker serves in turn with the workers: theirs are processed."""
+    tools.start_helper("partial_consumer")
+    consumers = len(tools.lab.workers) + 1
+    tools.wait_for_queue(consumers=(consumers, consumers))
+    uploads = tools.upload(consumers * STUCK_UPLOADS)
+
+    def are_divided() -> bool:
+        held = tools.uploads_with(uploads, "uploading", "pending")
+        completed = tools.uploads_with(uploads, "completed", "completed")
+        return len(held) + len(completed) == len(uploads) and len(held) >= STUCK_UPLOADS - 2
+
+    tools.wait(are_divided, 40, "the end of the uploads that a worker got")
+    held = tools.uploads_with(uploads, "uploading", "pending")
+    tools.wait_for_queue(messages_unacknowledged=(len(held), UNLIMITED))
+    tools.backdate(held)
+
+
+@FAMILY.fault(
+    "dead-letters-ttl",
+    "a policy lets messages expire before a worker takes them: they become dead letters",
+    Need.BROKER,
+)
+def expired(tools: FaultTools) -> None:
+    """Set a message TTL that is fine until a rush: what waits for longer is dead-lettered."""
+    lab = tools.lab
+    broker.set_message_ttl(lab, milliseconds=300)
+    # The rush: every thread of the workers is busy for seconds.
+    tools.turn_on(seconds_per_chunk=1.5)
+    uploads = tools.upload(CONCURRENCY * len(lab.workers) + STUCK_UPLOADS)
+    dead_letters = broker.path_of(lab, "queues", lab.rabbitmq.dead_letter)
+    tools.wait(
+        lambda: broker.manage(lab, "GET", dead_letters).get("messages", 0) >= STUCK_UPLOADS - 2,
+        30,
+        "dead letters",
+    )
+    tools.turn_on(seconds_per_chunk=0.0)
+    tools.wait_for_queue(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
+    tools.backdate(tools.uploads_with(uploads, "uploading", "pending"))
+
+
+@FAMILY.fault("messages-purged", "somebody purged the queue while jobs waited", Need.BROKER)
+def purged(tools: FaultTools) -> None:
+    """Purge the queue while the workers are paused; later uploads complete."""
+    with tools.workers_paused():
+        uploads = tools.upload()
+        tools.wait_for_queue(messages_ready=(len(uploads), UNLIMITED))
+        tools.purge_queue()
+    tools.wait_for_uploads(tools.upload(1), "completed", "completed")
+    tools.wait_for_uploads(uploads, "uploading", "pending")
+    tools.backdate(uploads)

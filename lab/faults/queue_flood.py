@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pika
 
-from lab.state import QUEUE, load
+from lab.state import load
 
 FIRST_MESSAGES = 3000
 MESSAGES_PER_SECOND = 10
@@ -20,14 +20,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.faults.queue_flood", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)
+    queue = lab.rabbitmq.queue
     channel = pika.BlockingConnection(pika.URLParameters(lab.app_amqp_url)).channel()
     for _ in range(FIRST_MESSAGES):
-        channel.basic_publish("", QUEUE, b"notify")
+        channel.basic_publish("", queue, b"notify")
     pause = threading.Event()
     for _ in range((MESSAGES_MAX - FIRST_MESSAGES) // MESSAGES_PER_SECOND):
         channel.connection.process_data_events(0)
         for _ in range(MESSAGES_PER_SECOND):
-            channel.basic_publish("", QUEUE, b"notify")
+            channel.basic_publish("", queue, b"notify")
         pause.wait(1.0)
 
 

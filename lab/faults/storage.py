@@ -14,7 +14,6 @@ from lab.faults.model import Family, Kind, Need
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from uuid import UUID
 
     from lab.faults.tools import FaultTools
 
@@ -30,7 +29,7 @@ def _make_refused_uploads(tools: FaultTools) -> None:
     uploads = tools.upload()
     tools.wait_for_uploads(uploads, "uploading", "failed")
     tools.backdate(uploads)
-    if tools.http_status("/health/worker") == 200:
+    if tools.worker_state() == "ok":
         tools.wait_for_worker_log()
 
 
@@ -119,18 +118,19 @@ def _require_file_modes(tools: FaultTools) -> None:
 
 def _damage_uploads(tools: FaultTools, damage: Callable[[Path], None]) -> None:
     """Upload files and damage each before the worker reads it."""
-    worker_is_healthy = tools.http_status("/health/worker") == 200
+    worker_is_healthy = tools.worker_state() == "ok"
     if worker_is_healthy:
         # Stopped for a moment, so that the damage comes before the processing.
-        tools.signal("worker", signal.SIGSTOP, until="T")
-    uploads: Sequence[UUID] = []
+        tools.signal_workers(signal.SIGSTOP, until="T")
+    uploads: Sequence[str] = []
     try:
         uploads = tools.upload()
         for upload in uploads:
             damage(tools.stored_file(upload))
     finally:
         if worker_is_healthy:
-            tools.ask("signal", name="worker", number=signal.SIGCONT)
+            for worker in tools.lab.workers:
+                tools.ask("signal", name=worker, number=signal.SIGCONT)
     if worker_is_healthy:
         tools.wait_for_uploads(uploads, "uploading", "failed")
     tools.backdate(uploads)

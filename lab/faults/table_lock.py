@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from lab.state import load
 
@@ -17,7 +18,8 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
     lab = load(parser.parse_args().dir)
     with psycopg.connect(lab.owner_dsn, application_name="migration") as session:
-        session.execute("LOCK TABLE uploads IN ACCESS EXCLUSIVE MODE")
+        table = sql.Identifier(*lab.variant.locked_table.split("."))
+        session.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
         signal.pause()
 
 

@@ -9,23 +9,27 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import psycopg
+from psycopg.rows import dict_row
 
-from lab import broker, control, targets
+from lab import broker, control, database, targets
 from lab.audio import tone
 from lab.bugs import read_bugs, write_bugs
 from lab.errors import LabError
 from lab.processes import process_state, uptime, wait_until
-from lab.state import LOAD_GENERATOR, QUEUE, load
+from lab.processing import stored_name
+from lab.state import LOAD_GENERATOR, WORKER, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
+# For sessions that must write while the database is read-only for the application.
+WRITABLE = "-c default_transaction_read_only=off"
 HISTORY_MINUTES = 50
 STUCK_UPLOADS = 8
 OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5
@@ -74,6 +78,11 @@ class FaultTools:
         states = (None, "Z") if until is None else (until,)
         self.wait(lambda: process_state(pid) in states, 10, f"signal {number} for {name}")
 
+    def signal_workers(self, number: int, until: str | None = None) -> None:
+        """Send a signal to each worker and wait as `signal` does."""
+        for worker in self.lab.workers:
+            self.signal(worker, number, until)
+
     def start_helper(self, name: str) -> None:
         """Start the module `name` of this package as a process of the supervisor."""
         module = f"lab.faults.{name}"
@@ -91,7 +100,7 @@ class FaultTools:
     # The program's bugs
 
     def turn_on(self, **bugs: bool | float) -> None:
-        """Turn on bugs of the lab's program; those that are on already stay on."""
+        """Turn on bugs of the lab's program, or off by False; the others stay as they are."""
         current = read_bugs(self.directory)
         write_bugs(self.directory, dataclasses.replace(current, **bugs))  # type: ignore[arg-type]
 
@@ -99,21 +108,84 @@ class FaultTools:
 
     def query(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement as the owner of the tables and return its rows."""
-        with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
+        with self._owner_session() as session:
             cursor = session.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
-    def _count(self, uploads: Sequence[UUID], status: str, job_status: str | None) -> int:
-        """Return how many of `uploads` have this status and this job status (None: no job)."""
+    def _owner_session(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.lab.owner_dsn, connect_timeout=5, options=WRITABLE)
+
+    def is_read_only(self) -> bool:
+        """Return whether the application's new sessions are read-only by default."""
+        with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
+            return session.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+
+    def set_read_only(self, *, on: bool) -> None:
+        """Make the database read-only by default, or not, and end the application's sessions."""
+        dsn = self.lab.superuser_dsn
+        with psycopg.connect(dsn, connect_timeout=5, options=WRITABLE) as session:
+            if on:
+                session.execute("ALTER DATABASE veza SET default_transaction_read_only = on")
+            else:
+                session.execute("ALTER DATABASE veza RESET default_transaction_read_only")
+            session.commit()
+            session.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'veza'"
+            )
+
+    def uploads_with(
+        self, uploads: Sequence[str], status: str, job_status: str | None
+    ) -> list[str]:
+        """Return those of `uploads` with this status and this job status (None: no job)."""
         rows = self.query(
-            "SELECT count(*) FROM uploads u LEFT JOIN job_queue j"
-            " ON j.payload ->> 'upload_id' = u.id::text"
-            " WHERE u.id = ANY(%s) AND u.status = %s AND j.status IS NOT DISTINCT FROM %s",
+            "SELECT u.id::text FROM uploads u LEFT JOIN job_queue j"
+            " ON j.payload::jsonb ->> 'upload_id' = u.id::text"
+            " WHERE u.id::text = ANY(%s) AND u.status = %s"
+            " AND j.status::text IS NOT DISTINCT FROM %s ORDER BY u.created_at",
             list(uploads),
             status,
             job_status,
         )
-        return int(rows[0][0])
+        return [row[0] for row in rows]
+
+    def worker_state(self) -> str:
+        """Return "ok" while a worker is alive and consumes jobs, or else the reason."""
+        with self._dict_session() as session:
+            return database.worker_state(session)
+
+    def _dict_session(self) -> database.Connection:
+        return psycopg.connect(self.lab.owner_dsn, connect_timeout=5, row_factory=dict_row)
+
+    def wait_for_all_workers(self) -> None:
+        """Wait until every worker consumes jobs."""
+
+        def consume() -> bool:
+            with self._dict_session() as session:
+                return database.consuming_workers(session) == set(self.lab.workers)
+
+        self.wait(consume, 30, "workers that consume")
+
+    def wait_for_no_worker(self) -> None:
+        """Wait until no worker consumes jobs."""
+        self.wait(lambda: self.worker_state() != "ok", 20, "no worker that consumes")
+
+    # Messages
+
+    @contextmanager
+    def workers_paused(self) -> Iterator[None]:
+        """Have the workers consume nothing for a while, as during a deploy."""
+        self.turn_on(stops_consuming=True)
+        self.wait_for_no_worker()
+        try:
+            yield
+        finally:
+            self.turn_on(stops_consuming=False)
+        self.wait_for_all_workers()
+
+    def purge_queue(self) -> None:
+        """Delete the messages of the upload queue that wait for a consumer."""
+        path = broker.path_of(self.lab, "queues", self.lab.rabbitmq.queue, "contents")
+        broker.manage(self.lab, "DELETE", path)
 
     # Uploads
 
@@ -127,7 +199,7 @@ class FaultTools:
 
     def upload(
         self, count: int = STUCK_UPLOADS, *, stem: str = "session", content: bytes | None = None
-    ) -> list[UUID]:
+    ) -> list[str]:
         """Upload `count` files through the API and return the ids of the rows in `uploads`.
 
         An upload that the API refuses counts too: it leaves a row. Raises LabError when the API
@@ -138,25 +210,35 @@ class FaultTools:
         audio = content if content is not None else tone(0.5)
         for name in names:
             try:
-                self.client.post("/api/v1/upload", files={"file": (name, audio, "audio/wav")})
+                self.send(name, audio)
             except httpx.TransportError as exc:
                 raise LabError(f"the lab's API does not answer: {exc}") from exc
-        rows = self.query("SELECT id FROM uploads WHERE filename = ANY(%s)", names)
-        if len(rows) != count:
-            raise LabError(f"{count} uploads were sent, {len(rows)} are in the database")
+        return self.record_uploads(names)
+
+    def send(self, name: str, audio: bytes) -> httpx.Response:
+        """Upload one file through the API and return its answer; raises httpx.TransportError."""
+        variant = self.lab.variant
+        return self.client.post(
+            variant.routes.upload, files={variant.file_field: (name, audio, "audio/wav")}
+        )
+
+    def record_uploads(self, names: Sequence[str]) -> list[str]:
+        """Record the uploads with these file names, and return their ids.
+
+        Raises LabError when a row is missing.
+        """
+        rows = self.query("SELECT id::text FROM uploads WHERE filename = ANY(%s)", list(names))
+        if len(rows) != len(names):
+            raise LabError(f"{len(names)} uploads were sent, {len(rows)} are in the database")
         uploads = [row[0] for row in rows]
-        self._record(uploads)
+        self._record_file.write_text(json.dumps([*self.recorded_uploads(), *uploads]))
         return uploads
 
-    def _record(self, uploads: Sequence[UUID]) -> None:
-        recorded = [*self.recorded_uploads(), *uploads]
-        self._record_file.write_text(json.dumps([str(upload) for upload in recorded]))
-
-    def recorded_uploads(self) -> list[UUID]:
+    def recorded_uploads(self) -> list[str]:
         """Return the uploads that faults made; healing deletes them."""
         if not self._record_file.exists():
             return []
-        return [UUID(text) for text in json.loads(self._record_file.read_text())]
+        return list(json.loads(self._record_file.read_text()))
 
     def forget_recorded_uploads(self) -> None:
         """Empty the record, once the uploads are deleted."""
@@ -166,23 +248,22 @@ class FaultTools:
     def _record_file(self) -> Path:
         return self.directory / "fault-uploads.json"
 
-    def stored_file(self, upload: UUID) -> Path:
-        """Return the path of an upload's file; raises LabError when there is none."""
-        for path in (self.lab.uploads / str(upload)).iterdir():
-            return path
-        raise LabError(f"upload {upload} has no file")
+    def stored_file(self, upload: str) -> Path:
+        """Return the path of an upload's file, which may be missing."""
+        rows = self.query("SELECT filename FROM uploads WHERE id = %s", upload)
+        return self.lab.stored_file(upload, stored_name(rows[0][0]))
 
     # Time. Waiting ten minutes is too slow, so rows, files and logs are made older instead.
 
     def backdate(
         self,
-        uploads: Sequence[UUID],
+        uploads: Sequence[str],
         newest: float = NEWEST_MINUTES,
         oldest: float = OLDEST_MINUTES,
     ) -> None:
         """Make uploads, their jobs and files `newest` to `oldest` minutes older, spread evenly."""
         step = (oldest - newest) / max(len(uploads) - 1, 1)
-        with psycopg.connect(self.lab.owner_dsn, connect_timeout=5) as session:
+        with self._owner_session() as session:
             for number, upload in enumerate(uploads):
                 age = timedelta(minutes=newest + number * step)
                 session.execute(
@@ -193,19 +274,20 @@ class FaultTools:
                 session.execute(
                     "UPDATE job_queue SET created_at = created_at - %s,"
                     " started_at = started_at - %s, completed_at = completed_at - %s"
-                    " WHERE payload ->> 'upload_id' = %s",
-                    (age, age, age, str(upload)),
+                    " WHERE payload::jsonb ->> 'upload_id' = %s",
+                    (age, age, age, upload),
                 )
                 self._backdate_files(upload, age.total_seconds())
 
-    def _backdate_files(self, upload: UUID, seconds: float) -> None:
-        directory = self.lab.uploads / str(upload)
-        if not directory.is_dir() or not os.access(directory, os.R_OK | os.X_OK):
-            return
-        for path in [*directory.iterdir(), directory]:
-            modified = path.stat().st_mtime - seconds
+    def _backdate_files(self, upload: str, seconds: float) -> None:
+        path = self.stored_file(upload)
+        own_directory = [path.parent] if path.parent != self.lab.uploads else []
+        for entry in [path, *own_directory]:
+            if not entry.exists():
+                continue
+            modified = entry.stat().st_mtime - seconds
             try:
-                os.utime(path, (modified, modified))
+                os.utime(entry, (modified, modified))
             except OSError:
                 # The fault made the file system read-only: its times cannot change.
                 return
@@ -222,7 +304,8 @@ class FaultTools:
             " updated_at = updated_at - %s WHERE updated_at > %s"
             " AND status IN ('completed', 'failed') RETURNING id::text)"
             " UPDATE job_queue SET created_at = created_at - %s, started_at = started_at - %s,"
-            " completed_at = completed_at - %s WHERE payload ->> 'upload_id' IN (TABLE ended)",
+            " completed_at = completed_at - %s"
+            " WHERE payload::jsonb ->> 'upload_id' IN (TABLE ended)",
             *(age, age, since, age, age, age),
         )
         for directory in (self.lab.app_logs, self.lab.worker_logs):
@@ -234,12 +317,9 @@ class FaultTools:
         """Rename a log to a rotated one in which every line is `seconds` older."""
         moved = path.with_suffix(".moved")
         path.rename(moved)
-        lines = []
-        for text in moved.read_text(encoding="utf-8").splitlines():
-            values = json.loads(text)
-            values["ts"] = round(values["ts"] - seconds, 6)
-            lines.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n")
-        moved.write_text("".join(lines), encoding="utf-8")
+        make_older = self.lab.variant.log_format.make_older
+        lines = moved.read_text(encoding="utf-8").splitlines()
+        moved.write_text("".join(make_older(line, seconds) for line in lines), encoding="utf-8")
         modified = time.time() - seconds
         os.utime(moved, (modified, modified))
         stamp = datetime.fromtimestamp(modified, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")[:-3]
@@ -252,27 +332,32 @@ class FaultTools:
         wait_until(condition, seconds, what)
 
     def wait_for_uploads(
-        self, uploads: Sequence[UUID], status: str, job_status: str | None, seconds: float = 20
+        self, uploads: Sequence[str], status: str, job_status: str | None, seconds: float = 20
     ) -> None:
         """Wait until all uploads have this status and this job status (None: no job)."""
         self.wait(
-            lambda: self._count(uploads, status, job_status) == len(uploads),
+            lambda: len(self.uploads_with(uploads, status, job_status)) == len(uploads),
             seconds,
             f"{len(uploads)} uploads {status} with {job_status or 'no'} job",
         )
 
     def wait_for_worker_log(self) -> None:
-        """Wait until the worker writes to the new log that `backdate_history` left to it."""
-        log = self.lab.worker_logs / "worker.log"
-        self.wait(log.exists, 10, "the next line in the worker's log")
+        """Wait until the workers write to the new logs that `backdate_history` left to them."""
+        for worker in self.lab.workers:
+            log = self.worker_log(worker)
+            self.wait(log.exists, 10, f"the next line in the log of {worker}")
+
+    def worker_log(self, worker: str = WORKER) -> Path:
+        """Return one of the files that a worker logs to."""
+        return self.lab.worker_log_files(worker)[-1]
 
     def wait_for_settled_worker(self) -> None:
-        """Wait until the worker is older than the target's `worker_settle`."""
-        pid = self.pid("worker")
+        """Wait until each worker is older than the target's `worker_settle`."""
+        pids = [self.pid(worker) for worker in self.lab.workers]
         self.wait(
-            lambda: pid is not None and uptime(pid) > targets.SETTLED_SECONDS,
+            lambda: all(pid and uptime(pid) > targets.SETTLED_SECONDS for pid in pids),
             20,
-            "a worker that has run for a few seconds",
+            "workers that have run for a few seconds",
         )
 
     def http_status(self, path: str) -> int:
@@ -288,7 +373,8 @@ class FaultTools:
 
     def queue_figures(self) -> dict[str, int]:
         """Return the upload queue's messages and consumers; a figure may be missing for a while."""
-        queue = broker.manage(self.lab, "GET", f"/api/queues/%2F/{QUEUE}")
+        path = broker.path_of(self.lab, "queues", self.lab.rabbitmq.queue)
+        queue = broker.manage(self.lab, "GET", path)
         keys = ("messages_ready", "messages_unacknowledged", "consumers")
         return {key: queue[key] for key in keys if key in queue}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pika
 
-from lab.state import QUEUE, load
+from lab.state import load
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     parameters.client_properties = {"connection_name": "migration-script"}
     channel = pika.BlockingConnection(parameters).channel()
     # Its priority is above the worker's, and it has no prefetch limit: it gets everything.
-    channel.basic_consume(QUEUE, lambda *_: None, arguments={"x-priority": 10})
+    channel.basic_consume(lab.rabbitmq.queue, lambda *_: None, arguments={"x-priority": 10})
     channel.start_consuming()
 
 

@@ -17,7 +17,7 @@ def _make_stuck_uploads(tools: FaultTools) -> None:
     """Upload files that no worker takes, and make them old."""
     tools.backdate_history()
     tools.backdate(tools.upload())
-    tools.wait_for_http_status("/health/worker", 503)
+    tools.wait_for_no_worker()
     if tools.lab.broker:
         # The broker drops a consumer that missed two heartbeats.
         tools.wait_for_queue(consumers=(0, 0))
@@ -25,23 +25,24 @@ def _make_stuck_uploads(tools: FaultTools) -> None:
 
 @FAMILY.fault("worker-killed", "the worker's process was killed")
 def killed(tools: FaultTools) -> None:
-    tools.signal("worker", signal.SIGKILL)
+    tools.signal_workers(signal.SIGKILL)
     _make_stuck_uploads(tools)
 
 
 @FAMILY.fault("worker-frozen", "the worker's process is stopped (SIGSTOP)")
 def frozen(tools: FaultTools) -> None:
-    tools.signal("worker", signal.SIGSTOP, until="T")
+    tools.signal_workers(signal.SIGSTOP, until="T")
     _make_stuck_uploads(tools)
 
 
 @FAMILY.fault("worker-crash-loop", "the worker crashes after each start and is started again")
 def crash_loop(tools: FaultTools) -> None:
     tools.turn_on(dies_at_start=True)
-    tools.ask("restart_loop", name="worker", on=True)
-    tools.signal("worker", signal.SIGKILL)
+    for worker in tools.lab.workers:
+        tools.ask("restart_loop", name=worker, on=True)
+    tools.signal_workers(signal.SIGKILL)
     _make_stuck_uploads(tools)
-    log = tools.lab.worker_logs / "worker.log"
+    log = tools.worker_log()
     tools.wait(
         lambda: log.exists() and log.read_text().count("Job Worker démarré") >= 3,
         20,
@@ -52,6 +53,6 @@ def crash_loop(tools: FaultTools) -> None:
 @FAMILY.fault("worker-not-consuming", "the worker runs but has cancelled its consumer")
 def not_consuming(tools: FaultTools) -> None:
     tools.turn_on(stops_consuming=True)
-    tools.wait_for_http_status("/health/worker", 503)
+    tools.wait_for_no_worker()
     _make_stuck_uploads(tools)
     tools.wait_for_worker_log()

@@ -21,7 +21,7 @@ def test_the_truth_is_named(lab: Lab, name: str) -> None:
     missing = faults.missing_needs(lab.directory, [name])
     if missing:
         pytest.skip(f"{name} needs {missing}")
-    trial = run_trial(lab.directory, (name,))
+    trial, _ = run_trial(lab.directory, (name,))
     seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
     assert trial.is_right, (trial.answer, trial.ranking, seen)
 
@@ -29,6 +29,6 @@ def test_the_truth_is_named(lab: Lab, name: str) -> None:
 @pytest.mark.parametrize("name", ["healthy-busy", "old-errors", "user-errors"])
 def test_a_control_raises_no_alarm(lab: Lab, name: str) -> None:
     """What is only busy, long over, or a user's own mistake leaves the verdict healthy."""
-    trial = run_trial(lab.directory, (name,))
+    trial, _ = run_trial(lab.directory, (name,))
     seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
     assert trial.is_right, seen

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pika
+import psycopg
 import pytest
+from pika.exceptions import ProbableAccessDeniedError
 
-from lab import faults
+from lab import broker, faults
 from lab.errors import LabError
 from lab.faults.tools import FaultTools
+from lab.processes import process_state, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +105,121 @@ def test_slow_processing_keeps_jobs_processing(tools: FaultTools) -> None:
     )
     assert len(rows) == 4
     assert tools.http_status("/health/worker") == 200
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_starved_workers_still_work(tools: FaultTools) -> None:
+    """Every thread has a job for more than five minutes, and the worker still sends heartbeats."""
+    inject(tools, "worker-starved")
+    rows = tools.query(
+        "SELECT 1 FROM job_queue WHERE status = 'processing'"
+        " AND started_at < now() - interval '5 minutes'"
+    )
+    assert len(rows) == 4
+    assert tools.worker_state() == "ok"
+    pid = tools.pid("worker")
+    assert pid is not None
+    heartbeat = "SELECT seen_at FROM worker_heartbeats"
+    before = tools.query(heartbeat)
+    wait_until(lambda: process_state(pid) == "T", 5, "a stopped worker")
+    wait_until(lambda: tools.query(heartbeat) != before, 10, "the worker's next heartbeat")
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_another_consumer_keeps_a_share(tools: FaultTools) -> None:
+    """Some uploads complete, the jobs of the others are pending and their messages held."""
+    inject(tools, "partial-consumer")
+    held = stuck_uploads(tools)
+    assert held >= 5
+    assert tools.queue_figures()["messages_unacknowledged"] >= held
+    uploads = tools.recorded_uploads()
+    assert len(tools.uploads_with(uploads, "completed", "completed")) >= 5
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_expired_messages_are_dead_letters(tools: FaultTools) -> None:
+    """The jobs stay pending, their messages are in the dead-letter queue, the queue is empty."""
+    inject(tools, "dead-letters-ttl")
+    assert stuck_uploads(tools) >= 5
+    dead_letters = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.dead_letter)
+    assert broker.manage(tools.lab, "GET", dead_letters)["messages"] >= 5
+    assert tools.queue_figures()["messages_ready"] <= 1
+    faults.heal(tools.directory)
+    assert broker.manage(tools.lab, "GET", broker.path_of(tools.lab, "policies")) == []
+    assert_healthy(tools)
+
+
+def test_purged_messages_leave_jobs_pending(tools: FaultTools) -> None:
+    """The jobs stay pending without a message, while a healthy worker waits."""
+    inject(tools, "messages-purged")
+    assert stuck_uploads(tools) == 8
+    assert len(tools.uploads_with(tools.recorded_uploads(), "uploading", "pending")) == 8
+    assert tools.queue_figures()["messages_ready"] <= 1
+    assert tools.worker_state() == "ok"
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_deleted_jobs_leave_uploads_alone(tools: FaultTools) -> None:
+    """The uploads wait without a job, and a later one has completed."""
+    inject(tools, "job-rows-deleted")
+    assert stuck_uploads(tools) == 8
+    assert len(tools.uploads_with(tools.recorded_uploads(), "uploading", None)) == 8
+    assert len(tools.uploads_with(tools.recorded_uploads(), "completed", "completed")) == 1
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_a_stale_cache_hides_completed_uploads(tools: FaultTools) -> None:
+    """The API reports uploads as `uploading` that the database has as completed."""
+    inject(tools, "stale-cache")
+    uploads = tools.recorded_uploads()
+    assert len(tools.uploads_with(uploads, "completed", "completed")) == 8
+    answers = [tools.client.get(f"/api/v1/uploads/{upload}/status").json() for upload in uploads]
+    assert {answer["data"]["status"] for answer in answers} == {"uploading"}
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_a_read_only_database_refuses_writes(tools: FaultTools) -> None:
+    """The application's sessions can read and not write; healing lets them write again."""
+    inject(tools, "database-readonly")
+    assert stuck_uploads(tools) == 8
+    with (
+        psycopg.connect(tools.lab.owner_dsn) as session,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        session.execute("UPDATE uploads SET progress = 0 WHERE false")
+    assert tools.http_status("/readyz") == 200
+    assert tools.http_status("/health/worker") == 503
+    faults.heal(tools.directory)
+    assert not tools.is_read_only()
+    assert_healthy(tools)
+
+
+def test_a_user_without_rights_cannot_use_the_broker(tools: FaultTools) -> None:
+    """The broker refuses the application's login and accepts the monitor's."""
+    inject(tools, "broker-permission-revoked")
+    assert stuck_uploads(tools) == 8
+    with pytest.raises(ProbableAccessDeniedError):
+        pika.BlockingConnection(pika.URLParameters(tools.lab.app_amqp_url))
+    pika.BlockingConnection(pika.URLParameters(tools.lab.amqp_url)).close()
+    faults.heal(tools.directory)
+    assert_healthy(tools)
+
+
+def test_users_who_give_up_leave_half_a_file(tools: FaultTools) -> None:
+    """Each upload has a part of its file, a progress below 100 and no job."""
+    inject(tools, "given-up")
+    uploads = tools.recorded_uploads()
+    assert set(tools.uploads_with(uploads, "uploading", None)) == set(uploads)
+    progress = tools.query("SELECT progress FROM uploads WHERE id::text = ANY(%s)", uploads)
+    assert all(20 <= percent <= 60 for (percent,) in progress)
+    assert all(0 < tools.stored_file(upload).stat().st_size < 400_000 for upload in uploads)
+    assert "upload abandoned by its client" in tools.lab.api_log.read_text()
     faults.heal(tools.directory)
     assert_healthy(tools)
 

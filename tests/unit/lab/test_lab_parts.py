@@ -7,24 +7,29 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import broker, bugs, clean_up, install, zaplog
+from lab import broker, bugs, clean_up, install, variants, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
-from lab.faults import FAULTS, PAIRS, Kind
+from lab.faults import FAULTS, PAIRS, TRIPLES, Kind
+from lab.form_file import FormFile, NoFileError
+from lab.log_formats import SLOG, ZAP_CONSOLE, ZAP_JSON, LogFormat
+from lab.messages import FRENCH
 from lab.processes import Identity, identify
 from lab.processing import stored_name
 from lab.state import escape_ere
-from lab.zaplog import ZapLog, zap_line
+from lab.variants import STANDARD, VARIANTS, get_variant
+from lab.zaplog import ZapLog, log_line
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 HYPOTHESES = {
     "job_worker_down",
@@ -69,15 +74,101 @@ def test_escaped_text_matches_itself(text: str) -> None:
 
 def test_log_lines_have_the_format_of_zap() -> None:
     """A line is one JSON object that begins with level, ts, caller and msg."""
-    line = zap_line("info", 1765792800.123, "handlers/upload.go:88", "é\n", id="x")
+    line = log_line(STANDARD, "info", 1765792800.123, "handlers/upload.go:88", "é\n", id="x")
     assert line.count("\n") == 1
     assert list(json.loads(line)) == ["level", "ts", "caller", "msg", "id"]
+
+
+@pytest.mark.parametrize(
+    ("log_format", "line"),
+    [
+        (
+            ZAP_CONSOLE,
+            '2025-12-15T11:00:00.123+0100\tERROR\tx:9\tà refaire\t{"reason":"a b"}\n',
+        ),
+        (
+            SLOG,
+            'time=2025-12-15T10:00:00.123Z level=ERROR source=x:9 msg="à refaire" reason="a b"\n',
+        ),
+    ],
+)
+def test_log_formats(log_format: LogFormat, line: str) -> None:
+    """A line has the form that zap's console encoder and slog's text handler give it."""
+    fields = {"reason": "a b"}
+    assert log_format.encode("error", 1765792800.123, "x:9", "à refaire", fields) == line
+
+
+@pytest.mark.parametrize("log_format", [ZAP_JSON, ZAP_CONSOLE, SLOG])
+def test_log_lines_can_be_made_older(log_format: LogFormat) -> None:
+    """An older line is the line that would have been written then."""
+    now, then = (
+        log_format.encode("info", ts, "x.go:1", "a b", {"id": "x"}) for ts in (9e8, 9e8 - 61.5)
+    )
+    assert log_format.make_older(now.rstrip("\n"), 61.5) == then
+
+
+def test_every_message_of_the_program_has_a_translation() -> None:
+    """The French messages are those of the program: none is left over."""
+    code = "".join(path.read_text() for path in Path(variants.__file__).parent.glob("*.py"))
+    assert all(code.count(f'"{message}"') >= 2 for message in FRENCH)
+
+
+def test_variants_have_a_schema_and_names_of_their_own() -> None:
+    """Each variant's schema and description exist, and an unknown name suggests the closest."""
+    assert all(variant.schema for variant in VARIANTS.values())
+    assert len({variant.description for variant in VARIANTS.values()}) == len(VARIANTS)
+    with pytest.raises(LabError, match="did you mean bigint"):
+        get_variant("bigints")
+
+
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nother\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+    b"Content-Type: audio/wav\r\n\r\nRIFF\r\n-- 1234567890\r\n--x--\r\n"
+)
+
+
+@given(st.integers(1, len(FORM)))
+def test_a_form_file_is_read_in_pieces(size: int) -> None:
+    """However the body is cut, the file of the right field comes out whole."""
+    pieces = (FORM[start : start + size] for start in range(0, len(FORM), size))
+    form_file = FormFile("multipart/form-data; boundary=x", pieces, "file")
+    assert form_file.filename == "a.wav"
+    assert b"".join(form_file) == b"RIFF\r\n-- 1234567890"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("multipart/form-data; boundary=x", "audio"),
+        ("multipart/form-data", "file"),
+        ("text/plain", "file"),
+        ("multipart/form-data; boundary=y", "file"),
+    ],
+)
+def test_a_form_without_the_file_is_refused(kind: str, field: str) -> None:
+    """Another field, another kind of body and a wrong boundary raise NoFileError."""
+    with pytest.raises(NoFileError):
+        FormFile(kind, iter([FORM]), field)
+
+
+def test_a_form_file_shows_what_has_arrived() -> None:
+    """The file's name and its first part can be read before the rest has arrived."""
+
+    def body() -> Iterator[bytes]:
+        yield FORM[:-20]
+        raise ConnectionError
+
+    form_file = FormFile("multipart/form-data; boundary=x", body(), "file")
+    assert next(iter(form_file)).startswith(b"RIFF")
+    with pytest.raises(ConnectionError):
+        list(form_file)
 
 
 def test_log_size_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that grows past its limit is renamed and replaces the one renamed before."""
     monkeypatch.setattr(zaplog, "MAX_BYTES", 200)
-    zap = ZapLog(tmp_path / "api.log")
+    zap = ZapLog(STANDARD, tmp_path / "api.log")
     for number in range(20):
         zap.info("x.go:1", "line", number=number)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 600
@@ -147,14 +238,20 @@ def test_claim_refuses_a_directory_with_other_files(tmp_path: Path) -> None:
 
 
 def test_single_faults_have_one_true_hypothesis() -> None:
-    """A single fault makes one hypothesis of the runbook true; each hypothesis has a fault."""
+    """A single fault makes one hypothesis true, an outside fault one cause; each hypothesis has a
+    fault.
+    """
     for fault in FAULTS.values():
         assert fault.truth <= HYPOTHESES
+        assert bool(fault.cause) == (fault.kind is Kind.OUTSIDE), fault.name
         assert len(fault.truth) == (fault.kind is Kind.SINGLE), fault.name
     assert {truth for fault in FAULTS.values() for truth in fault.truth} == HYPOTHESES
 
 
-def test_pairs_cross_hypotheses() -> None:
-    """Each pair makes two different hypotheses true, and there are at least eight pairs."""
+def test_pairs_and_triples_cross_hypotheses() -> None:
+    """Each fault of a pair or a triple makes another hypothesis true."""
     assert len(PAIRS) >= 8
-    assert all(len(FAULTS[first].truth | FAULTS[second].truth) == 2 for first, second in PAIRS)
+    assert len(TRIPLES) >= 5
+    for names in (*PAIRS, *TRIPLES):
+        truth = frozenset().union(*(FAULTS[name].truth for name in names))
+        assert len(truth) == len(names), names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.bench import summary
 from lab.score import (
     Trial,
     always_blame,
@@ -24,8 +25,13 @@ def trial(
     certainty: str = "certain",
     *,
     check_failed: bool = False,
+    outside: str = "",
+    variant: str = "standard",
 ) -> Trial:
-    """Return a trial whose report ranks `blamed` first; several causes are joined by "+"."""
+    """Return a trial whose report ranks `blamed` first; several causes are joined by "+".
+
+    The report names the cause `outside`; a true one is always the database.
+    """
     first = [name for name in blamed.split("+") if name]
     rest = [name for name in CAUSES if name not in first]
     return Trial(
@@ -38,6 +44,9 @@ def trial(
         most_likely_set=frozenset(first),
         statuses={"a/b": "failed" if check_failed else "passed"},
         seconds=2.0,
+        cause="database" if kind == "outside" else "",
+        most_likely_outside=frozenset(filter(None, [outside])),
+        variant=variant,
     )
 
 
@@ -49,16 +58,20 @@ def test_each_kind_of_fault_has_its_own_rule() -> None:
             trial("single", "worker", "queue"),
             trial("pair", "worker+queue", "queue+worker"),
             trial("pair", "worker+queue", "worker"),
+            trial("triple", "worker+queue+storage", "queue+worker+storage"),
+            trial("triple", "worker+queue+storage", "queue+worker"),
             trial("control"),
             trial("control", check_failed=True),
-            trial("outside", "", "worker", 0.2, "outside"),
-            trial("outside", "", "worker", 0.6, "outside"),
+            trial("outside", "", "worker", 0.2, "outside", outside="database"),
+            trial("outside", "", "worker", 0.6, "outside", outside="network"),
         ]
     )
     assert figures.first_place == (1, 2)
     assert figures.exact_pairs == (1, 2)
+    assert figures.exact_triples == (1, 2)
     assert figures.false_alarms == (1, 2)
     assert figures.outside_recognised == (1, 2)
+    assert figures.outside_named == (1, 2)
     assert figures.median_seconds == 2.0
 
 
@@ -112,3 +125,17 @@ def test_a_contradicted_weight_is_reported(failed: int, reported: bool) -> None:
     assert [(item.check, item.cause, item.failed, item.runs) for item in contradicted] == (
         [("a/b", "worker", 0, 12)] if reported else []
     )
+
+
+def test_each_variant_has_a_table_and_all_have_one() -> None:
+    """The summary scores each variant alone and all trials together."""
+    trials = [
+        trial("single", "worker", "worker"),
+        trial("single", "worker", "queue", variant="bigint"),
+    ]
+    lines = summary(trials, {}).splitlines()
+    tables = {line for line in lines if line.endswith(":") and "matrix" not in line}
+    assert tables == {"variant standard:", "variant bigint:", "all variants:"}
+    rates = [line.split()[2:5] for line in lines if line.startswith("first place")]
+    assert rates == [["1", "of", "1"], ["0", "of", "1"], ["1", "of", "2"]]
+    assert summary(trials[:1], {}).count("first place") == 1

@@ -1,5 +1,5 @@
 CREATE TABLE uploads (
-    id uuid PRIMARY KEY,
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid NOT NULL,
     filename text NOT NULL,
     status text NOT NULL CHECK (
@@ -14,7 +14,7 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_status_created_at ON uploads (status, created_at);
 
 CREATE TABLE job_queue (
-    id uuid PRIMARY KEY,
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     type text NOT NULL,
     payload jsonb NOT NULL,
     status text NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
@@ -25,18 +25,5 @@ CREATE TABLE job_queue (
 );
 CREATE INDEX job_queue_status_created_at ON job_queue (status, created_at);
 CREATE INDEX job_queue_upload_id ON job_queue ((payload ->> 'upload_id'));
-
-CREATE TABLE worker_heartbeats (
-    worker text PRIMARY KEY,
-    seen_at timestamptz NOT NULL,
-    consuming boolean NOT NULL
-);
-
-CREATE TABLE api_tokens (
-    token_sha256 text PRIMARY KEY,
-    user_id uuid,
-    revoked_at timestamptz
-);
-COMMENT ON COLUMN api_tokens.user_id IS 'null: operations, may read every upload';
 
 GRANT SELECT ON uploads, job_queue TO veza_checks;

@@ -1,4 +1,4 @@
-"""Pairs of faults that make two different hypotheses true at once."""
+"""Pairs and triples of faults, each of which makes another hypothesis true."""
 
 from __future__ import annotations
 
@@ -13,4 +13,13 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("file-empty", "job-hung"),
     ("error-swallowed", "file-missing"),
     ("file-missing", "deadline-exceeded"),
+)
+
+TRIPLES: tuple[tuple[str, str, str], ...] = (
+    ("error-swallowed", "file-missing", "worker-killed"),
+    ("error-not-recorded", "file-empty", "broker-memory-alarm"),
+    ("error-swallowed", "file-missing", "job-hung"),
+    ("error-not-recorded", "job-hung", "worker-frozen"),
+    ("error-swallowed", "deadline-exceeded", "queue-deleted"),
+    ("file-unreadable", "job-hung", "broker-down"),
 )
