@@ -123,6 +123,8 @@ def bench(
         for variant in variants or (STANDARD,):
             with _own_lab(variant) as own_directory:
                 runs.run(own_directory, fault_sets, repeat)
+    elif faults.active(directory):
+        raise LabError("the lab is broken already; heal it first: python -m lab heal")
     else:
         runs.run(directory, fault_sets, repeat)
     print(summary(runs.trials, read_weights(EVIDENCE)))
@@ -160,7 +162,7 @@ def run_trial(
     diagnosis = report["diagnosis"]
     trial = Trial(
         names=fault_set,
-        kind=str(injected[0].kind) if len(injected) == 1 else COMBINED[len(injected) - 2],
+        kind=str(injected[0].kind) if len(injected) == 1 else COMBINED[min(len(injected), 3) - 2],
         truth=frozenset().union(*(fault.truth for fault in injected)),
         state=report["state"],
         certainty=diagnosis["certainty"],

@@ -110,6 +110,7 @@ def broker_absent(tools: FaultTools) -> None:
     targets.write(tools.lab)
     for name in ("api", *tools.lab.workers):
         tools.start(name)
+    tools.wait_for_http_status("/readyz", 200)
     tools.wait_for_all_workers()
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
     # The logs must not show the change: in this control it was made long ago.
