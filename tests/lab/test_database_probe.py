@@ -299,23 +299,27 @@ def test_text_payloads_and_zoneless_times_are_read(
     odd.execute("SET TimeZone TO 'UTC'")
     odd.execute(
         "INSERT INTO odd.uploads SELECT n, 'uploading', 99.5, now() - interval '1 hour',"
-        " now() - interval '1 hour', NULL FROM generate_series(1, 2) AS n"
+        " now() - interval '1 hour', NULL FROM generate_series(1, 3) AS n"
     )
     odd.execute(
         "INSERT INTO odd.jobs SELECT n, 'process_upload', payload, 'completed',"
         " now() - interval '1 hour', now() - interval '59 min', now() - interval '58 min'"
-        ' FROM (VALUES (1, \'{"a": 1, "upload_id": "1"}\'), (2, \'{broken\'), (3, NULL))'
+        ' FROM (VALUES (1, \'{"a": 1, "upload_id": "1"}\'), (2, \'{broken\'), (3, NULL),'
+        " (4, '{\"upload_id\":3}'), (5, '{\"upload_id\": null}'))"
         " AS v(n, payload)"
     )
     odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
     probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
     stuck = probe.stuck_uploads(600.0)
-    assert (stuck.total, stuck.users, stuck.shown[0].size) == (2, None, None)
+    assert (stuck.total, stuck.users, stuck.shown[0].size) == (3, None, None)
     assert 3600 <= stuck.oldest_seconds < 3700
-    assert probe.ended_jobs().unnoticed_uploads == ("1",)
+    assert probe.ended_jobs().unnoticed_uploads == ("1", "3")
     assert probe.jobs_of(probe.subjects(None, 600.0, 5), 600.0).without == ("2",)
     with pytest.raises(NotOffered, match="no upload has ever completed"):
         probe.newest_completed()
+    odd.execute("DELETE FROM odd.jobs WHERE id IN (1, 4)")
+    with pytest.raises(Unreachable, match="name no upload: `payload` has no `upload_id`"):
+        probe.jobs_of(probe.subjects(None, 600.0, 5), 600.0)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Paris"])
