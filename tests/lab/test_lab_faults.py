@@ -12,7 +12,8 @@ from pika.exceptions import ProbableAccessDeniedError
 from lab import broker, faults
 from lab.errors import LabError
 from lab.faults.tools import FaultTools
-from lab.processes import process_state, wait_until
+from lab.processes import process_state
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,8 +123,8 @@ def test_starved_workers_still_work(tools: FaultTools) -> None:
     assert pid is not None
     heartbeat = "SELECT seen_at FROM worker_heartbeats"
     before = tools.query(heartbeat)
-    wait_until(lambda: process_state(pid) == "T", 5, "a stopped worker")
-    wait_until(lambda: tools.query(heartbeat) != before, 10, "the worker's next heartbeat")
+    eventually(lambda: process_state(pid) == "T", "a stopped worker")
+    eventually(lambda: tools.query(heartbeat) != before, "the worker's next heartbeat")
     faults.heal(tools.directory)
     assert_healthy(tools)
 
