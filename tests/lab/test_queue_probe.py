@@ -151,6 +151,7 @@ def test_acknowledged_deliveries_are_not_held(probe_of: Make, channel: Any) -> N
         channel.basic_publish("", NAME, str(number).encode())
     taken = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
     probe = probe_of()
+    eventually(lambda: probe.figures(3.0).unacknowledged == 6, "figures of six deliveries")
     eventually(lambda: probe.deliveries(50, 3.0).too_long, "deliveries held for too long")
     channel.basic_ack(taken[0])
     eventually(lambda: not probe.deliveries(50, 3.0).too_long, "the acknowledgement to count")
