@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from lab.state import Lab
 
-# The accounts and the proxy are made once.
-pytestmark = pytest.mark.xdist_group("accounts")
-
 USER, PASSWORD = "veza_reader", "can only read"
 ACCOUNTS = DEPLOY / "accounts"
 

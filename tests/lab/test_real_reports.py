@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from lab.state import Lab
 
-# The runs are made once.
-pytestmark = pytest.mark.xdist_group("real reports")
-
 STATES = {"healthy": 0, "incident": 2, "unknown": 3}
 """The states that are made here, and what Nagios is told of them."""
 

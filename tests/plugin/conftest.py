@@ -59,14 +59,6 @@ filterwarnings = ["error"]
 """
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, which share their runs, in one process: --dist loadgroup."""
-    for item in items:
-        if "run_checks" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-
-
 _RUNS: dict[tuple[str, ...], Run] = {}
 """Runs by what was run: several tests look at the same one, and none changes it."""
 
