@@ -68,8 +68,8 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
     logs = logs_of()
     errors = logs.errors()
     assert (errors.counts, errors.undated, errors.none) == ((2,), 1, False), errors
-    # The stamp and the host's clock are whole seconds, and the way to the host takes its time.
-    assert errors.newest == pytest.approx(30, abs=4)
+    # The stamp and the host's clock are whole seconds, and the way to a busy host takes its time.
+    assert errors.newest == pytest.approx(30, abs=20)
     assert ", the newest " in str(errors)
     assert "1 more without a time" in str(errors)
     assert logs.timeouts().counts == (1,), logs.timeouts()
@@ -348,7 +348,7 @@ def test_many_arrivals_do_not_displace_errors(log_dir: Path, logs_of: Make) -> N
     os.utime(quiet, (time.time() - 30,) * 2)
     logs = logs_of()
     assert logs.errors().counts == (1,), logs.errors()
-    assert logs.worker_lines().newest == pytest.approx(40, abs=4), logs.worker_lines()
+    assert logs.worker_lines().newest == pytest.approx(40, abs=9), logs.worker_lines()
 
 
 def test_a_cut_answer_is_unreachable(

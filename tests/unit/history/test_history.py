@@ -157,8 +157,9 @@ def test_a_size_that_is_too_small_keeps_the_newest_run(path: Path) -> None:
         assert [run.started for run in opened.runs(100)] == [at(2)]
 
 
-def test_writers_at_the_same_time_lose_no_run(path: Path) -> None:
+def test_writers_at_the_same_time_lose_no_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All runs are kept, also when several processes create the history together."""
+    monkeypatch.setattr(history_file, "WAIT", PATIENCE)
     errors: list[Exception] = []
     gate = threading.Barrier(4)
 
