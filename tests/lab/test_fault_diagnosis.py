@@ -12,9 +12,25 @@ from lab.bench import run_trial
 if TYPE_CHECKING:
     from lab.state import Lab
 
+NOT_TOLD_YET = {
+    "stale-cache": "no check compares the API's answer with a database that is right",
+    "partial-consumer": "unclear: no check counts the messages that another consumer takes",
+    "dead-letters-ttl": "unclear: no check reads why a message was dead-lettered",
+    "database-readonly": "unclear: no cause of the model is a database that refuses writes",
+    "broker-permission-revoked": "accuses the queue: no cause is a broker user who is refused",
+}
+"""Faults that the suite does not tell yet, each with what is missing. Strict: a fix shows here."""
+
+
+def _with_what_is_missing(name: str) -> object:
+    missing = NOT_TOLD_YET.get(name)
+    marks = [pytest.mark.xfail(reason=missing, strict=True)] if missing else []
+    return pytest.param(name, marks=marks)
+
 
 @pytest.mark.parametrize(
-    "name", [n for n, fault in faults.FAULTS.items() if fault.kind != "control"]
+    "name",
+    [_with_what_is_missing(n) for n, fault in faults.FAULTS.items() if fault.kind != "control"],
 )
 def test_the_truth_is_named(lab: Lab, name: str) -> None:
     """The true hypothesis comes first; a fault outside the runbook accuses none of them."""
