@@ -162,7 +162,9 @@ class Uploads:
         path = self._lab.stored_file(upload, stored_name(filename))
         size, saved = 0, 0
         try:
-            path.parent.mkdir(mode=0o755, exist_ok=path.parent == self._lab.uploads)
+            # The upload directory itself is never made: a missing one is for an operator to repair.
+            if path.parent != self._lab.uploads:
+                path.parent.mkdir(mode=0o755)
             with path.open("wb") as target:
                 for chunk in form_file:
                     size += len(chunk)

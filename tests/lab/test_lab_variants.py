@@ -163,6 +163,14 @@ def test_killed_workers_leave_uploads_stuck(tools: FaultTools) -> None:
     assert tools.worker_state() == "ok"
 
 
+def test_a_missing_upload_directory_stays_missing(tools: FaultTools) -> None:
+    """Without the upload directory, uploads are refused, and the API does not make it again."""
+    faults.inject(tools.directory, ["directory-missing"])
+    assert not tools.lab.uploads.exists()
+    faults.heal(tools.directory)
+    assert tools.lab.uploads.is_dir()
+
+
 def test_one_of_two_workers_does_the_work(tools: FaultTools) -> None:
     """When one of two workers is dead, uploads complete and the worker's health is ok."""
     if len(tools.lab.workers) == 1:
