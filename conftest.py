@@ -7,6 +7,7 @@ pytest_plugins = (
     "fixtures.run.termination",
     "fixtures.run.run_lock",
     "fixtures.run.recorder",
+    "fixtures.run.second_look",
     "fixtures.run.lab",
     "fixtures.subjects",
     "fixtures.host",

@@ -119,6 +119,19 @@ def _observation(fields: dict[str, Any]) -> Observation:
     return Observation(**fields, affected=affected)
 
 
+ATTRIBUTE = "check_outcome"
+"""The attribute of a pytest report that carries an outcome: a JSON string, fit for xdist.
+
+Not a user property: those end up in JUnit's XML.
+"""
+
+
+def read_outcome(report: object) -> Outcome | None:
+    """Return the outcome that a pytest report settles, or None if it settles none."""
+    text = getattr(report, ATTRIBUTE, None)
+    return Outcome.from_json(text) if text else None
+
+
 def check_id(nodeid: str) -> str:
     """Return the id of the check with this pytest node id.
 

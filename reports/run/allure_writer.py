@@ -25,13 +25,12 @@ from allure_commons.types import AttachmentType
 from allure_commons.utils import now, uuid4
 
 from core.files import FileError, write_file
-from core.outcome import check_id
+from core.outcome import check_id, read_outcome
 from core.secrets import Redactor
 from reports.model.report import place_results
 from reports.model.report_json import to_json
 from reports.render.allure import STATUSES, describe, explain, files_of, source_address, unreported
 from reports.render.terminal import render
-from reports.run.call_outcome import read_outcome
 from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:

@@ -14,18 +14,6 @@ from reports.run.collector import sentence_of
 if TYPE_CHECKING:
     from core.secrets import Redactor
 
-ATTRIBUTE = "check_outcome"
-"""The attribute of a pytest report that carries an outcome: a JSON string, fit for xdist.
-
-Not a user property: those end up in JUnit's XML.
-"""
-
-
-def read_outcome(report: pytest.TestReport) -> Outcome | None:
-    """Return the outcome that a pytest report settles, or None if it settles none."""
-    text = getattr(report, ATTRIBUTE, None)
-    return Outcome.from_json(text) if text else None
-
 
 def outcome_of(
     item: pytest.Item,

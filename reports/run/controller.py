@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.files import FileError, write_file
+from core.outcome import read_outcome
 from core.secrets import Redactor
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report_json import to_json
 from reports.run.artifacts import write_artifacts
-from reports.run.call_outcome import read_outcome, redacted
+from reports.run.call_outcome import redacted
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import bundle_for

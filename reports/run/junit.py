@@ -11,10 +11,9 @@ import pytest
 # under xdist, finds the writer in the same way.
 from _pytest.junitxml import xml_key
 
-from core.outcome import Outcome, check_id
+from core.outcome import Outcome, check_id, read_outcome
 from reports.model.attribution import attribute
 from reports.model.report import place_results, titles_of
-from reports.run.call_outcome import read_outcome
 from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.outcome import check_id
+from core.outcome import ATTRIBUTE, check_id
 from core.secrets import Redactor
 from reports.run import hooks
-from reports.run.call_outcome import ATTRIBUTE, outcome_of
+from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
 from reports.run.runbook_choice import evidence_for
 

@@ -1,0 +1,95 @@
+"""A failure counts only if a second reading agrees, in one process and in several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.suite import Run
+
+CHECKS = '''
+import pytest
+
+READINGS = []
+
+def test_queue_exists():
+    """The queue exists."""
+    READINGS.append("exists")
+    assert READINGS.count("exists") > 1, "the queue is missing"
+
+def test_queue_is_draining():
+    """It drains."""
+    READINGS.append("drains")
+    if READINGS.count("drains") > 1:
+        pytest.skip("nothing waits")
+    assert False, "it stands still"
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    READINGS.append("consumed")
+    assert False, f"0 consumers, reading {READINGS.count('consumed')}"
+
+def test_backlog_is_bounded():
+    """The backlog is bounded."""
+    READINGS.append("bounded")
+    assert READINGS.count("bounded") == 1, "a check that passed was repeated"
+'''
+
+PLUGIN = ("-p", "fixtures.run.second_look")
+
+processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
+
+
+@processes
+def test_a_failure_that_does_not_last_says_nothing(
+    run_checks: Callable[..., Run], processes: str
+) -> None:
+    """A check that failed and then passed, or was skipped, is unreachable, with both readings."""
+    run = run_checks(CHECKS, *PLUGIN, processes)
+    for check in ("queue/queue_exists", "queue/queue_is_draining"):
+        assert run.statuses[check] == "unreachable"
+    seen = run.outcome("queue/queue_exists")["seen"]
+    assert seen.startswith("two readings, ")
+    assert seen.endswith("disagree: the second passed, and the first was: the queue is missing")
+
+
+@processes
+def test_a_failure_that_lasts_is_reported_once(
+    run_checks: Callable[..., Run], processes: str
+) -> None:
+    """Of two readings that agree, the second is reported; a pass is not repeated."""
+    run = run_checks(CHECKS, *PLUGIN, processes)
+    assert run.statuses["queue/queue_has_a_consumer"] == "failed"
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 2"
+    assert run.statuses["queue/backlog_is_bounded"] == "passed"
+    assert "1 failed, 1 passed, 2 errors" in run.text
+
+
+INTERRUPTED = (
+    CHECKS
+    + '''
+def test_dead_letters_are_empty():
+    """Nothing is dead."""
+    raise KeyboardInterrupt
+'''
+)
+
+
+def test_an_interrupted_run_keeps_its_first_readings(run_checks: Callable[..., Run]) -> None:
+    """A failure is reported also where the run ends before the second look."""
+    run = run_checks(INTERRUPTED, *PLUGIN, "-n0")
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 1"
+    assert run.statuses["queue/queue_exists"] == "failed"
+
+
+def test_the_first_failure_ends_a_run_that_stops_at_failures(
+    run_checks: Callable[..., Run],
+) -> None:
+    """With -x nothing runs after the first failure, a second look neither."""
+    run = run_checks(CHECKS, *PLUGIN, "-n0", "-x")
+    assert run.statuses["queue/queue_exists"] == "failed"
+    assert run.statuses["queue/queue_is_draining"] == "missing"
