@@ -30,6 +30,7 @@ from reports.diagnosis.result import (
     Finding,
     NotObserved,
     Unexplained,
+    UnseenComponent,
 )
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
         coverage=_coverage(evidence, results),
         next_check=choose_next_check(evidence, network, masses, hypotheses, results, certainty),
         certainty=certainty,
+        unseen=_unseen(evidence, results, {*hypotheses, *outside}),
     )
 
 
@@ -209,6 +211,28 @@ def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> 
     weight = row.weight(cause)
     others = max((row.weight(other) for other in rivals - {cause}), default=0.0)
     return weight >= max(OWN_FACTOR * others, BEYOND_CHANCE * row.leak) > 0
+
+
+def _unseen(
+    evidence: Evidence, results: list[tuple[str, str]], findings: set[Finding]
+) -> tuple[UnseenComponent, ...]:
+    """Return the components without an observed check that hide evidence of a possible cause."""
+    possible = {finding.id for finding in findings if finding.probability >= RULED_OUT}
+    statuses: dict[str, set[str]] = {}
+    for check, status in results:
+        row = evidence.row(check)
+        if row:
+            statuses.setdefault(row.component, set()).add(status)
+    telling = dict.fromkeys(
+        row.component
+        for row in evidence.checks
+        if any(_is_own(row, cause, possible, evidence) for cause in possible)
+    )
+    return tuple(
+        UnseenComponent(component, _status_of_unobserved(statuses.get(component, set())))
+        for component in telling
+        if not statuses.get(component, set()) & set(OBSERVED)
+    )
 
 
 def _status_of_unobserved(statuses: set[str]) -> str:

@@ -80,6 +80,17 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class UnseenComponent:
+    """A component of which no check was observed, although one could tell a possible cause.
+
+    `status` is the status of its checks: unreachable, skipped, error, missing or absent.
+    """
+
+    component: str
+    status: str
+
+
+@dataclass(frozen=True)
 class NextCheck:
     """The unobserved check that best tells two hypotheses apart, and its information in bits."""
 
@@ -94,7 +105,7 @@ class Diagnosis:
 
     `most_likely_set` and `most_likely_outside` are the parts, within and outside the runbook, of
     the one set of causes that is likeliest as a whole; `set_probability` is that set's.
-    `certainty` is:
+    `unseen` has the components that hide a possible cause. `certainty` is:
 
     none     nothing failed
     outside  something failed, no hypothesis is accepted, and a cause outside the runbook is, or
@@ -118,6 +129,7 @@ class Diagnosis:
     coverage: Coverage
     next_check: NextCheck | None
     certainty: Certainty
+    unseen: tuple[UnseenComponent, ...] = ()
 
     @property
     def causes(self) -> tuple[Finding, ...]:

@@ -26,6 +26,9 @@ REASON_MAX = 200
 STATUS_WORDS = {"unreachable": "unreachable", "error": "in error", "missing": "not run"}
 """The statuses of a check without a result, as a sentence says them."""
 
+NOT_SELECTED = {"skipped": "skipped", "absent": "not selected"}
+"""The statuses of a check that was left out, as a sentence says them."""
+
 
 def headline_of(
     state: State,
@@ -75,7 +78,7 @@ def cause_sentence(diagnosis: Diagnosis) -> str:
         named = [_with_probability(finding) for finding in suspects(diagnosis)]
         if not named:
             return "No hypothesis of the runbook explains it."
-        return f"The cause is not clear: {listed(named, 'or')}."
+        return f"The cause is not clear: {listed(named, 'or')}.{_unseen(diagnosis)}"
     named = [_with_probability(finding) for finding in diagnosis.accepted if not finding.outside]
     beside = f" {_outside(outside)}." if outside else ""
     return f"Most likely: {listed(named)}{_also(diagnosis)}.{beside}"
@@ -89,6 +92,17 @@ def _also(diagnosis: Diagnosis) -> str:
     """Return "; also possible: ..." where another cause is worth naming."""
     names = [_with_probability(finding) for finding in diagnosis.also_possible]
     return f"; also possible: {listed(names, 'or')}" if names else ""
+
+
+def _unseen(diagnosis: Diagnosis) -> str:
+    """Return " Not seen: queue (unreachable)." where components hide the cause."""
+    reasons: dict[str, list[str]] = {}
+    for unseen in diagnosis.unseen:
+        reasons.setdefault((STATUS_WORDS | NOT_SELECTED)[unseen.status], []).append(
+            unseen.component
+        )
+    parts = [f"{listed(components)} ({reason})" for reason, components in reasons.items()]
+    return f" Not seen: {'; '.join(parts)}." if parts else ""
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:

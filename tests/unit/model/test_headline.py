@@ -114,3 +114,14 @@ def test_a_run_that_was_interrupted_before_its_first_check_has_one_reason() -> N
     """Where no check was selected there is nothing to count."""
     report = made.report(none=True, problems=INTERRUPTION)
     assert report.headline == f"Unknown: {INTERRUPTION[0]}."
+
+
+def test_an_unclear_cause_names_the_components_that_hide_it() -> None:
+    """Where the symptoms alone are known, the reader learns which components were not seen."""
+    unseen = {"worker": "unreachable", "queue": "skipped"}
+    rows = made.bundle().evidence.checks
+    hidden = {row.id: unseen[row.component] for row in rows if row.component in unseen}
+    failed = ["signal/no_upload_is_stuck", "database/jobs_start_promptly"]
+    report = made.report(failed, statuses=hidden)  # type: ignore[arg-type]
+    assert report.diagnosis.certainty == "unclear"
+    assert report.headline.endswith(" Not seen: worker (unreachable); queue (skipped).")
