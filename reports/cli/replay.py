@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.cli.command import add_command, add_text_options, write
 from reports.cli.render import FORMATS, render
+from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
 from reports.model.report_json import load_report
@@ -30,13 +31,23 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--evidence", type=Path, metavar="FILE", help="the evidence table (default: the runbook's)"
     )
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="print instead what would be named with a component hidden or a reading flipped",
+    )
     parser.add_argument("--format", choices=FORMATS, default="json", help="default: %(default)s")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the new report, and print to standard error how it differs."""
     saved = load_report(options.report)
-    replayed = replay(saved, bundle_of(saved, options.evidence, options.runbook_doc))
+    bundle = bundle_of(saved, options.evidence, options.runbook_doc)
+    if options.robustness:
+        outcomes = [result.outcome for result in saved.results]
+        write(explain_robustness(bundle.evidence, outcomes), options.output)
+        return 0
+    replayed = replay(saved, bundle)
     write(render(replayed, options.format, options.report, options.runbook_doc), options.output)
     if replayed == saved:
         print("The same report.", file=sys.stderr)

@@ -1,0 +1,139 @@
+"""How robust the diagnosis is, on the trials of the fault bench.
+
+    python -m lab bench --json trials.json
+    python -m bench.robustness trials.json [...]
+
+For each condition, prints in how many cases a wrong cause is named, and in how many all true causes
+are, and no other. Random choices have a fixed seed: the same trials give the same table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.robustness import (
+    Reading,
+    by_first_failure,
+    by_naive_bayes,
+    flipped,
+    named,
+    observed_components,
+    perturbed,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reports.diagnosis.evidence import Evidence
+
+SHIPPED = Path(__file__).resolve().parents[1] / "runbooks/upload_stuck/evidence.toml"
+
+HIDDEN_MAX = 12
+"""Choices of hidden components per trial and number of them; more are drawn by chance."""
+
+FLIP_RATE = 0.05
+"""Share of the readings that are wrong."""
+
+FACTORS = (1.5, 2.0, 3.0)
+"""Largest factors by which the odds of a weight are off."""
+
+REPEATS = 5
+"""Random draws per trial and condition."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """The readings of one trial, and the causes that were true."""
+
+    readings: tuple[Reading, ...]
+    truth: frozenset[str]
+
+
+def read_cases(paths: Iterable[Path]) -> list[Case]:
+    """Read the trials that `python -m lab bench --json` wrote."""
+    return [
+        Case(
+            tuple(Reading(check, status) for check, status in trial["statuses"].items()),
+            frozenset({*trial["truth"], *([trial["cause"]] if trial["cause"] else [])}),
+        )
+        for path in paths
+        for trial in json.loads(path.read_text(encoding="utf-8"))
+    ]
+
+
+def hidden(evidence: Evidence, case: Case, number: int, random: Random) -> Iterator[list[Reading]]:
+    """Yield the readings with so many components hidden."""
+    choices = list(combinations(observed_components(evidence, case.readings), number))
+    for components in random.sample(choices, min(HIDDEN_MAX, len(choices))):
+        yield without(evidence, case.readings, components)
+
+
+def misread(case: Case, random: Random, *, again: bool) -> list[Reading]:
+    """Return the readings with some wrong; read `again`, a failure counts only if both agree."""
+    wrong = {r.check for r in case.readings if random.random() < FLIP_RATE}
+    first = flipped(case.readings, wrong)
+    if not again:
+        return first
+    second = flipped(case.readings, {r.check for r in case.readings if random.random() < FLIP_RATE})
+    return [
+        Reading(one.check, "unreachable")
+        if one.status == "failed" and other.status != "failed"
+        else one
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
+def row(condition: str, results: Iterable[tuple[frozenset[str], frozenset[str]]]) -> str:
+    """Return a line of the table from (named, true) causes."""
+    pairs = list(results)
+    wrong = sum(bool(causes - truth) for causes, truth in pairs)
+    right = sum(causes == truth for causes, truth in pairs)
+    return f"| {condition} | {len(pairs)} | {wrong} | {right} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="How robust the diagnosis is.")
+    parser.add_argument("trials", nargs="+", type=Path, metavar="FILE")
+    cases = read_cases(parser.parse_args().trials)
+    evidence = load_evidence(SHIPPED)
+    random = Random(1)  # noqa: S311 (reproducible on purpose)
+    print("| condition | cases | wrong cause named | exactly the true ones |")
+    print("| --- | ---: | ---: | ---: |")
+    print(row("everything seen", ((named(evidence, c.readings), c.truth) for c in cases)))
+    for number in (1, 2, 3):
+        results = (
+            (named(evidence, readings), case.truth)
+            for case in cases
+            for readings in hidden(evidence, case, number, random)
+        )
+        print(row(f"{number} components hidden" if number > 1 else "1 component hidden", results))
+    for again, words in ((False, "5 % of readings wrong"), (True, "the same, failures read twice")):
+        results = (
+            (named(evidence, misread(case, random, again=again)), case.truth)
+            for case in cases
+            for _ in range(REPEATS)
+        )
+        print(row(words, results))
+    for factor in FACTORS:
+        models = [perturbed(evidence, factor, random) for _ in range(REPEATS)]
+        results = ((named(m, case.readings), case.truth) for case in cases for m in models)
+        print(row(f"weights' odds off by up to {factor:g}", results))
+    for guess, words in ((by_naive_bayes, "naive Bayes"), (by_first_failure, "first failure")):
+        print(
+            row(
+                f"{words}, everything seen", ((guess(evidence, c.readings), c.truth) for c in cases)
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

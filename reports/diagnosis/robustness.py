@@ -1,0 +1,136 @@
+"""What becomes of a diagnosis when less is seen, a reading is wrong, or the weights are off."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from core.outcome import OBSERVED, base_id
+from reports.diagnosis.diagnose import diagnose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from random import Random
+
+    from reports.diagnosis.diagnose import CheckResult
+    from reports.diagnosis.evidence import Evidence
+
+FLIPPED = {"passed": "failed", "failed": "passed"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The part of an outcome that the diagnosis reads."""
+
+    check: str
+    status: str
+
+
+def named(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
+    """Return the ids of the causes that a report on these readings names."""
+    return frozenset(cause.id for cause in diagnose(evidence, readings).accepted)
+
+
+def observed_components(evidence: Evidence, readings: Iterable[CheckResult]) -> tuple[str, ...]:
+    """Return the components with at least one observed check, in the evidence table's order."""
+    seen = {base_id(reading.check) for reading in readings if reading.status in OBSERVED}
+    return tuple(dict.fromkeys(row.component for row in evidence.checks if row.id in seen))
+
+
+def without(
+    evidence: Evidence, readings: Iterable[CheckResult], components: Collection[str]
+) -> list[Reading]:
+    """Return the readings with the checks of these components unreachable."""
+    rows = [(r, evidence.row(r.check)) for r in readings]
+    return [
+        Reading(
+            reading.check, "unreachable" if row and row.component in components else reading.status
+        )
+        for reading, row in rows
+    ]
+
+
+def flipped(readings: Iterable[CheckResult], checks: Collection[str]) -> list[Reading]:
+    """Return the readings with a pass of these checks turned into a failure, and the reverse."""
+    return [
+        Reading(
+            reading.check,
+            FLIPPED.get(reading.status, reading.status)
+            if reading.check in checks
+            else reading.status,
+        )
+        for reading in readings
+    ]
+
+
+def perturbed(evidence: Evidence, factor: float, random: Random) -> Evidence:
+    """Return the model with the odds of each weight multiplied or divided by at most `factor`."""
+
+    def changed(weight: float) -> float:
+        odds = weight / (1 - weight) * math.exp(math.log(factor) * random.uniform(-1, 1))
+        return odds / (1 + odds)
+
+    return replace(
+        evidence,
+        checks=tuple(
+            replace(
+                row,
+                explained_by=tuple((cause, changed(weight)) for cause, weight in row.explained_by),
+            )
+            for row in evidence.checks
+        ),
+    )
+
+
+def by_naive_bayes(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
+    """Return the one cause, or none, that is likeliest if at most one is true."""
+    statuses = {base_id(r.check): r.status for r in readings if r.status in OBSERVED}
+    observed = [(row, statuses[row.id]) for row in evidence.checks if row.id in statuses]
+
+    def weigh(cause: str, prior: float) -> float:
+        total = math.log(prior)
+        for row, status in observed:
+            passes = (1 - row.leak) * (1 - row.weight(cause))
+            total += math.log(max(1 - passes if status == "failed" else passes, 1e-9))
+        return total
+
+    weights = {cause.id: weigh(cause.id, cause.prior) for cause in evidence.causes}
+    best = max(weights, key=lambda cause: weights[cause])
+    return frozenset({best} if weights[best] > weigh("", 1.0) else ())
+
+
+def by_first_failure(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
+    """Return what a person blames who stops at the first verification that fails.
+
+    That is the cause which explains its first failed check best. Symptoms are passed over.
+    """
+    failed = {base_id(reading.check) for reading in readings if reading.status == "failed"}
+    for row in sorted(evidence.checks, key=lambda row: row.verification):
+        if row.id in failed and row.role == "cause" and row.explained_by:
+            return frozenset({max(row.explained_by, key=lambda entry: entry[1])[0]})
+    return frozenset()
+
+
+def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> str:
+    """Return a text: what would be named without each component, and with one reading flipped."""
+    titles = {cause.id: cause.title for cause in evidence.causes}
+
+    def words(causes: frozenset[str]) -> str:
+        return " and ".join(titles[cause] for cause in titles if cause in causes) or "no cause"
+
+    usual = named(evidence, readings)
+    lines = [f"Named: {words(usual)}.", "", "With one component hidden:"]
+    for component in observed_components(evidence, readings):
+        causes = named(evidence, without(evidence, readings, {component}))
+        lines.append(f"  {component:<10} {'the same' if causes == usual else words(causes)}")
+    observed = [reading.check for reading in readings if reading.status in OBSERVED]
+    changes = [
+        (check, causes)
+        for check in observed
+        if (causes := named(evidence, flipped(readings, {check}))) != usual
+    ]
+    same = len(observed) - len(changes)
+    lines += ["", f"With one reading flipped: the same for {same} of {len(observed)} checks."]
+    lines += [f"  {check}: {words(causes)}" for check, causes in changes]
+    return "\n".join([*lines, ""])
