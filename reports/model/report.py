@@ -110,9 +110,14 @@ class Report:
         sentences = (r.outcome.expected for r in self.results if r.outcome.check == check)
         return next(sentences, "") or check
 
-    def seen(self, check: str) -> str:
-        """Return what a check observed; empty where it passed or was not selected."""
-        return next((r.outcome.seen for r in self.results if r.outcome.check == check), "")
+    def evidence(self, check: str) -> str:
+        """Return what a check saw, or its sentence where it recorded nothing."""
+        for result in self.results:
+            outcome = result.outcome
+            if outcome.check == check:
+                observed = outcome.observations[-1].seen if outcome.observations else ""
+                return outcome.seen or observed or outcome.expected or check
+        return check
 
 
 def place_results(outcomes: Sequence[Outcome], evidence: Evidence) -> tuple[Result, ...]:

@@ -102,9 +102,9 @@ def causes(report: Report) -> Iterator[str]:
 
 
 def _evidence(report: Report, one: Contribution, side: str) -> str:
-    passed = one.status == "passed"
-    text = f"passed: {report.expected(one.check)}" if passed else report.seen(one.check)
-    return f"- {side} ({one.log_odds:+.1f}): {escaped(text)} {coded(one.check)}"
+    return (
+        f"- {side} ({one.log_odds:+.1f}): {escaped(report.evidence(one.check))} {coded(one.check)}"
+    )
 
 
 def failures(report: Report) -> Iterator[str]:

@@ -63,14 +63,8 @@ def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
 def _evidence(
     console: Console, report: Report, contribution: Contribution, side: str, style: str
 ) -> None:
-    passed = contribution.status == "passed"
-    text = (
-        f"passed: {report.expected(contribution.check)}"
-        if passed
-        else report.seen(contribution.check)
-    )
     line = Text(f"{side}: ", style)
-    line.append(text, "")
+    line.append(report.evidence(contribution.check), "")
     line.append(f" [{contribution.check}, {contribution.log_odds:+.1f}]", "dim")
     console.print(Padding(line, (0, 0, 0, 2)))
 
@@ -83,7 +77,7 @@ def _rival(console: Console, report: Report) -> None:
         text = f"Next likely: {second.title} ({second.probability:.2f})"
         if second.against:
             against = second.against[0]
-            text += f"; against it: {report.expected(against.check)} [{against.check}]"
+            text += f"; against it: {report.evidence(against.check)} [{against.check}]"
         console.print()
         console.print(Text(text, "dim"))
     proposed = next_check_of(diagnosis)
