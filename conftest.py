@@ -6,6 +6,8 @@ pytest_plugins = (
     "fixtures.run.budget",
     "fixtures.run.termination",
     "fixtures.run.run_lock",
+    "fixtures.run.watchdog",
+    "fixtures.run.host_names",
     "fixtures.run.recorder",
     "fixtures.run.second_look",
     "fixtures.run.lab",

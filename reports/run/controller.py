@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from reports.model.report import Report
 
+BUDGET_USED = "the run's budget is used up"
+HANGS = "the check hangs: it had not ended when the run's budget was used up"
+
 
 class Controller:
     """Collects the outcomes of a run, makes the report, writes and prints it."""
@@ -42,6 +46,8 @@ class Controller:
         self._path = config.rootpath
         self._unwritten = ""
         self._below: tuple[str, ...] = ()
+        self._claim = threading.Lock()
+        self._begun: dict[str, None] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -98,16 +104,43 @@ class Controller:
         why = str(excinfo.value) or "the run was interrupted"
         self._collector.problem(f"{why}{INTERRUPTED}")
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._begun[nodeid] = None
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._begun.pop(nodeid, None)
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if session.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
             # A usage error is not a run: it gets its sentence, and the last report stays.
             return
+        # Never released: there is one report. A thread that came first ends the process.
+        self._claim.acquire()
         reason = session.shouldstop or session.shouldfail or "the run ended before this check"
-        report = self._build_report(str(reason))
+        session.exitstatus = self._write_report(str(reason), int(exitstatus))
+
+    def pytest_check_verdict_now(self, config: pytest.Config) -> int | None:
+        """Write and print the report in another thread than pytest's, which hangs."""
+        if not self._claim.acquire(blocking=False):
+            return None
+        self._collector.problem(f"{BUDGET_USED}{INTERRUPTED}")
+        for nodeid in self._begun:
+            self._collector.crash(nodeid, HANGS)
+        status = self._write_report(BUDGET_USED, int(pytest.ExitCode.INTERRUPTED))
+        config.hook.pytest_check_write_now()
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            self.pytest_terminal_summary(reporter)
+        return status
+
+    def _write_report(self, reason: str, exitstatus: int) -> int:
+        """Write the files; returns the run's exit status."""
+        report = self._build_report(reason)
         self._report = report
-        session.exitstatus, self._decision = verdict(
-            int(exitstatus),
+        status, self._decision = verdict(
+            exitstatus,
             report,
             gate=is_gate(self._config.option.markexpr),
             baseline=self._baseline,
@@ -117,11 +150,14 @@ class Controller:
             write_file(self._path / "report.json", to_json(report))
         except FileError as exc:
             self._unwritten = str(exc)
+            # The report of an earlier run stays, and who reads it must not take it for this one.
+            status = status or int(pytest.ExitCode.TESTS_FAILED)
         artifacts = write_artifacts(self._path, report, bundle_for(self._config, None))
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self._collector.selected
         )
         self._below = (*artifacts.afterwards, *artifacts.notes, *lines)
+        return status
 
     def _build_report(self, reason: str) -> Report:
         hook, bundle = self._config.hook, bundle_for(self._config, None)

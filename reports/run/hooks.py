@@ -41,3 +41,18 @@ def pytest_check_report(
     `nodeids` are the selected checks.
     """
     raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_check_verdict_now(config: pytest.Config) -> int | None:
+    """Write and print the verdict on what has been seen, because the run hangs and is to end.
+
+    Return its exit status, or None where the report is being written already.
+    """
+    raise NotImplementedError
+
+
+@pytest.hookspec
+def pytest_check_write_now() -> None:
+    """Write a file that is otherwise written when the session ends."""
+    raise NotImplementedError

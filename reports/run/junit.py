@@ -90,10 +90,15 @@ class JUnit:
             return (yield)
         finally:
             self._log.logfile = path
-            try:
-                self._log.pytest_sessionfinish()
-            except OSError as exc:
-                self._failure = f"The JUnit file was not written: {path}: {exc.strerror or exc}"
+            self.pytest_check_write_now()
+
+    def pytest_check_write_now(self) -> None:
+        """Write the file."""
+        try:
+            self._log.pytest_sessionfinish()
+        except OSError as exc:
+            reason = exc.strerror or exc
+            self._failure = f"The JUnit file was not written: {self._log.logfile}: {reason}"
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

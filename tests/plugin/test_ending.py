@@ -62,6 +62,41 @@ def test_the_verdict_is_there_before_the_budget_ends(
     assert run.status != 0
 
 
+HANGING = """
+import signal, threading
+
+def pytest_runtest_call(item):
+    if item.name == "test_token_is_accepted":
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n1"])
+def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path, processes: str) -> None:
+    """A check that hangs beyond every signal is not run; what was seen before is in the verdict."""
+    (tmp_path / "hanging.py").write_text(HANGING)
+    file = tmp_path / "targets.toml"
+    file.write_text(
+        '[targets.hung]\nenvironment = "staging"\n[targets.hung.api]\n'
+        'url = "http://127.0.0.1:1"\ntoken = "swordfish"\n'
+    )
+    run = run_suite(
+        f"--targets-file={file}", "--target", "hung", "--budget", "15 s", processes,
+        "-p", "hanging", "-k", "upload_status", f"--junitxml={tmp_path}/junit.xml",
+        out=tmp_path / "out",
+        environ={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert run.status == 2
+    assert run.outcome("upload_status/api_is_reachable")["status"] == "failed"
+    hung = run.outcome("upload_status/token_is_accepted")
+    assert (hung["status"], hung["seen"].partition(":")[0]) == ("missing", "the check hangs")
+    assert run.state == "incident"
+    assert "The API" in run.text
+    assert "Traceback" not in run.text + run.errors
+    assert "token_is_accepted" in (tmp_path / "junit.xml").read_text()
+
+
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_with_a_verdict(
