@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,12 +16,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from lab import database
 from lab.bugs import read_bugs
 from lab.metrics import UploadCollector
+from lab.program import load_lab
 from lab.publisher import Publisher
 from lab.routes import MAX_BYTES, TOO_LARGE, RefusedError, Uploads
-from lab.state import Lab, load
 from lab.zaplog import ZapLog
 
 if TYPE_CHECKING:
+    from lab.state import Lab
     from lab.variants import Variant
 
 BODY_MAX = MAX_BYTES + 4096
@@ -134,9 +133,7 @@ def _add_error_handlers(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
 
 def main() -> None:
     """Serve the API until this process is stopped."""
-    parser = argparse.ArgumentParser(prog="python -m lab.api", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    lab = load(parser.parse_args().dir)
+    lab = load_lab("lab.api", __doc__)
     uvicorn.run(
         build(lab), host="127.0.0.1", port=lab.ports.api, access_log=False, log_level="warning"
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 
@@ -15,6 +13,7 @@ from lab import database
 from lab.bugs import read_bugs
 from lab.consumers import BrokerConsumer, Consumer, TableConsumer
 from lab.processing import Processor
+from lab.program import argument_parser
 from lab.state import WORKER, load
 from lab.zaplog import ZapLog
 
@@ -23,8 +22,7 @@ HEARTBEAT_SECONDS = 2.0
 
 def main() -> None:
     """Process jobs until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m lab.job_worker", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
+    parser = argument_parser("lab.job_worker", __doc__)
     parser.add_argument("--name", default=WORKER, help="its name, of several on this host")
     arguments = parser.parse_args()
     directory = arguments.dir

@@ -5,19 +5,21 @@ It uses the API as a user does. It deletes its oldest tracks, so that a lab can 
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import signal
 import sys
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
 from psycopg import sql
 
 from lab.audio import tone
-from lab.state import Lab, load
+from lab.program import load_lab
+
+if TYPE_CHECKING:
+    from lab.state import Lab
 
 INTERVAL_SECONDS = 2.5
 TRACKS_KEPT = 60
@@ -27,9 +29,7 @@ WAITING_MAX = 250
 
 def main() -> None:
     """Upload until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m lab.load_generator", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    lab = load(parser.parse_args().dir)
+    lab = load_lab("lab.load_generator", __doc__)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     headers = {"Authorization": f"Bearer {lab.passwords.user_token}"}

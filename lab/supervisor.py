@@ -5,7 +5,6 @@ When it ends, even by SIGKILL, all its children end: each has a parent-death sig
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import json
 import os
@@ -14,7 +13,6 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.files import write_file
@@ -22,12 +20,14 @@ from lab import boot, clean_up, control
 from lab.children import Children
 from lab.errors import LabError
 from lab.processes import process_state
+from lab.program import argument_parser
 from lab.state import load
 from lab.variants import STANDARD, get_variant
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Stop(BaseException):
@@ -85,8 +85,7 @@ class Supervisor:
 
 def main() -> int:
     """Run a lab; return 0 after an orderly end, 1 when the lab did not start."""
-    parser = argparse.ArgumentParser(prog="python -m lab.supervisor", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
+    parser = argument_parser("lab.supervisor", __doc__)
     parser.add_argument("--owner", type=int, metavar="PID", help="end when this process ends")
     parser.add_argument("--variant", default=STANDARD.name, help="the platform to start")
     parser.add_argument("--no-broker", action="store_true", help="start no RabbitMQ")

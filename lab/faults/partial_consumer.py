@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import pika
 
-from lab.state import load
+from lab.program import load_lab
 
 
 def main() -> None:
     """Consume until the supervisor stops this process."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.faults.partial_consumer", description=__doc__
-    )
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    lab = load(parser.parse_args().dir)
+    lab = load_lab("lab.faults.partial_consumer", __doc__)
     parameters = pika.URLParameters(lab.app_amqp_url)
     parameters.client_properties = {"connection_name": "statistics-export"}
     channel = pika.BlockingConnection(parameters).channel()

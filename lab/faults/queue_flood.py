@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import threading
-from pathlib import Path
 
 import pika
 
-from lab.state import load
+from lab.program import load_lab
 
 FIRST_MESSAGES = 3000
 MESSAGES_PER_SECOND = 10
@@ -17,9 +15,7 @@ MESSAGES_MAX = 20_000
 
 def main() -> None:
     """Publish until the limit, or until the supervisor stops this process."""
-    parser = argparse.ArgumentParser(prog="python -m lab.faults.queue_flood", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    lab = load(parser.parse_args().dir)
+    lab = load_lab("lab.faults.queue_flood", __doc__)
     queue = lab.rabbitmq.queue
     channel = pika.BlockingConnection(pika.URLParameters(lab.app_amqp_url)).channel()
     for _ in range(FIRST_MESSAGES):

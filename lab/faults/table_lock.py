@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
-from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from lab.state import load
+from lab.program import load_lab
 
 
 def main() -> None:
     """Hold the lock until the supervisor stops this process."""
-    parser = argparse.ArgumentParser(prog="python -m lab.faults.table_lock", description=__doc__)
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    lab = load(parser.parse_args().dir)
+    lab = load_lab("lab.faults.table_lock", __doc__)
     with psycopg.connect(lab.owner_dsn, application_name="migration") as session:
         table = sql.Identifier(*lab.variant.locked_table.split("."))
         session.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))

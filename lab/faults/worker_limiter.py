@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import time
-from pathlib import Path
 
 from lab import control
-from lab.state import load
+from lab.program import load_lab
 
 RUN_SECONDS = 0.005
 STOP_SECONDS = 0.495
@@ -17,11 +15,7 @@ STOP_SECONDS = 0.495
 
 def main() -> None:
     """Limit the workers until the supervisor stops this process."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.faults.worker_limiter", description=__doc__
-    )
-    parser.add_argument("--dir", type=Path, required=True, help="the lab's directory")
-    lab = load(parser.parse_args().dir)
+    lab = load_lab("lab.faults.worker_limiter", __doc__)
     processes = control.ask(lab.directory, "status")["processes"]
     pids = [processes[worker]["pid"] for worker in lab.workers]
     while True:
