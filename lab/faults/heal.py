@@ -25,13 +25,7 @@ from lab.storage import is_mounted
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
-HELPERS = (
-    "queue_flood",
-    "unacking_consumer",
-    "partial_consumer",
-    "table_lock",
-    "worker_limiter",
-)
+HELPERS = ("queue_flood", "unacking_consumer", "table_lock", "worker_limiter")
 # The node's own settings, see lab.broker.CONFIGURATION.
 MEMORY_WATERMARK, DISK_FREE_LIMIT = "0.4", "50MB"
 

@@ -74,13 +74,19 @@ def saturated(tools: FaultTools) -> None:
     _make_stuck_uploads(tools)
 
 
+def _start_consumer(tools: FaultTools, name: str, *arguments: str) -> int:
+    """Start a consumer that acknowledges nothing; return the number of the queue's consumers."""
+    tools.start_helper("unacking_consumer", "--name", name, *arguments)
+    consumers = len(tools.lab.workers) + 1
+    tools.wait_for_queue(consumers=(consumers, consumers))
+    return consumers
+
+
 @FAMILY.fault(
     "deliveries-stuck", "another consumer takes every message and acknowledges none", Need.BROKER
 )
 def stuck(tools: FaultTools) -> None:
-    tools.start_helper("unacking_consumer")
-    consumers = len(tools.lab.workers) + 1
-    tools.wait_for_queue(consumers=(consumers, consumers))
+    _start_consumer(tools, "migration-script", "--priority", "10")
     _make_stuck_uploads(tools)
     # The traffic of the last minutes: its messages go to the same consumer.
     tools.backdate(tools.upload(70), newest=0.2, oldest=9)
@@ -94,9 +100,7 @@ def stuck(tools: FaultTools) -> None:
 )
 def partial(tools: FaultTools) -> None:
     """Start a consumer that the broker serves in turn with the workers: theirs are processed."""
-    tools.start_helper("partial_consumer")
-    consumers = len(tools.lab.workers) + 1
-    tools.wait_for_queue(consumers=(consumers, consumers))
+    consumers = _start_consumer(tools, "statistics-export")
     uploads = tools.upload(consumers * STUCK_UPLOADS)
 
     def are_divided() -> bool:

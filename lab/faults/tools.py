@@ -83,10 +83,10 @@ class FaultTools:
         for worker in self.lab.workers:
             self.signal(worker, number, until)
 
-    def start_helper(self, name: str) -> None:
+    def start_helper(self, name: str, *arguments: str) -> None:
         """Start the module `name` of this package as a process of the supervisor."""
-        module = f"lab.faults.{name}"
-        self.ask("helper", name=name, argv=[module, "--dir", str(self.directory)])
+        argv = [f"lab.faults.{name}", "--dir", str(self.directory), *arguments]
+        self.ask("helper", name=name, argv=argv)
 
     @contextmanager
     def load_generator_stopped(self) -> Iterator[None]:

@@ -1,20 +1,28 @@
-"""Consume every message of the upload queue and acknowledge none."""
+"""Consume messages of the upload queue and acknowledge none."""
 
 from __future__ import annotations
 
 import pika
 
-from lab.program import load_lab
+from lab.program import argument_parser
+from lab.state import load
 
 
 def main() -> None:
     """Consume until the supervisor stops this process."""
-    lab = load_lab("lab.faults.unacking_consumer", __doc__)
+    parser = argument_parser("lab.faults.unacking_consumer", __doc__)
+    parser.add_argument("--name", required=True, help="the name of its connection")
+    parser.add_argument("--priority", type=int, default=0, help="that of a worker is 0")
+    arguments = parser.parse_args()
+    lab = load(arguments.dir)
     parameters = pika.URLParameters(lab.app_amqp_url)
-    parameters.client_properties = {"connection_name": "migration-script"}
+    parameters.client_properties = {"connection_name": arguments.name}
     channel = pika.BlockingConnection(parameters).channel()
-    # Its priority is above the worker's, and it has no prefetch limit: it gets everything.
-    channel.basic_consume(lab.rabbitmq.queue, lambda *_: None, arguments={"x-priority": 10})
+    # It has no prefetch limit: with a higher priority than the workers it gets everything. With
+    # the same, the broker serves the consumers in turn.
+    channel.basic_consume(
+        lab.rabbitmq.queue, lambda *_: None, arguments={"x-priority": arguments.priority}
+    )
     channel.start_consuming()
 
 
