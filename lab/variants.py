@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError
+from lab.errors import find
 from lab.log_formats import SLOG, ZAP_CONSOLE, ZAP_JSON, LogFormat
 from lab.messages import FRENCH
 
@@ -222,8 +221,4 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
 
 def get_variant(name: str) -> Variant:
     """Return a variant by name; raises LabError that suggests the closest name."""
-    if name in VARIANTS:
-        return VARIANTS[name]
-    closest = get_close_matches(name, VARIANTS, 1)
-    hint = f"did you mean {closest[0]}?" if closest else "list them with: python -m lab variants"
-    raise LabError(f"there is no variant {name!r}; {hint}")
+    return find("variant", name, VARIANTS)

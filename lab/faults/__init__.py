@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
 
-from lab.errors import LabError
+from lab.errors import LabError, find
 from lab.faults import controls, outside, queue, silent, storage, timeout, worker
 from lab.faults.combinations import PAIRS, TRIPLES
 from lab.faults.heal import heal as _heal
@@ -79,11 +78,7 @@ def _lab_errors(what: str) -> Iterator[None]:
 
 def get_fault(name: str) -> Fault:
     """Return a fault by name; raises LabError that suggests the closest name."""
-    if name in FAULTS:
-        return FAULTS[name]
-    closest = get_close_matches(name, FAULTS, 1)
-    hint = f"did you mean {closest[0]}?" if closest else "list them with: python -m lab faults"
-    raise LabError(f"there is no fault {name!r}; {hint}")
+    return find("fault", name, FAULTS)
 
 
 def missing_needs(directory: Path, names: Sequence[str]) -> str:
