@@ -17,33 +17,25 @@ FAMILY = Family(Kind.SINGLE, "processing_failed_silently")
 @FAMILY.fault("error-swallowed", "failed jobs are marked as completed")
 def swallowed(tools: FaultTools) -> None:
     tools.turn_on(swallows_errors=True)
-    uploads = tools.upload(content=NOT_AUDIO)
-    tools.wait_for_uploads(uploads, "uploading", "completed")
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", "completed", content=NOT_AUDIO)
 
 
 @FAMILY.fault("error-not-recorded", "jobs failed, and their uploads were not updated")
 def not_recorded(tools: FaultTools) -> None:
     tools.turn_on(forgets_errors=True)
-    uploads = tools.upload(content=NOT_AUDIO)
-    tools.wait_for_uploads(uploads, "uploading", "failed")
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", "failed", content=NOT_AUDIO)
 
 
 @FAMILY.fault("job-never-created", "uploads were received and got no job")
 def never_created(tools: FaultTools) -> None:
     tools.turn_on(drops_jobs=True)
-    uploads = tools.upload(stem="répétition")
-    tools.wait_for_uploads(uploads, "uploading", None)
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", None, stem="répétition")
 
 
 @FAMILY.fault("status-update-lost", "jobs completed, and their status update matched no row")
 def update_lost(tools: FaultTools) -> None:
     tools.turn_on(loses_updates=True)
-    uploads = tools.upload(stem="répétition")
-    tools.wait_for_uploads(uploads, "uploading", "completed")
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", "completed", stem="répétition")
 
 
 @FAMILY.fault("job-rows-deleted", "jobs and their messages were deleted while they waited")
@@ -70,9 +62,7 @@ def stale_cache(tools: FaultTools) -> None:
     silent failure is a result that did not reach whoever waits for it.
     """
     tools.turn_on(caches_statuses=True)
-    uploads = tools.upload()
-    tools.wait_for_uploads(uploads, "completed", "completed")
-    tools.backdate(uploads)
+    uploads = tools.make_old_uploads("completed", "completed")
     path = tools.lab.variant.routes.status.format(upload_id=uploads[0])
     answer = tools.client.get(path).text
     if '"uploading"' not in answer:

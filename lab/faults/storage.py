@@ -26,9 +26,7 @@ MOVED_AWAY = "uploads.away"
 def _make_refused_uploads(tools: FaultTools) -> None:
     """Upload files that the storage cannot take; their rows stay `uploading` for an operator."""
     tools.backdate_history()
-    uploads = tools.upload()
-    tools.wait_for_uploads(uploads, "uploading", "failed")
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", "failed")
     if tools.worker_state() == "ok":
         tools.wait_for_worker_log()
 

@@ -115,6 +115,4 @@ def hung(tools: FaultTools) -> None:
 def deadline(tools: FaultTools) -> None:
     tools.turn_on(seconds_per_chunk=5.0, processing_timeout=0.5)
     tools.backdate_history()
-    uploads = tools.upload()
-    tools.wait_for_uploads(uploads, "uploading", "failed", 60)
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", "failed", seconds=60)

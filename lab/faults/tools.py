@@ -215,6 +215,21 @@ class FaultTools:
                 raise LabError(f"the lab's API does not answer: {exc}") from exc
         return self.record_uploads(names)
 
+    def make_old_uploads(
+        self,
+        status: str,
+        job_status: str | None,
+        *,
+        seconds: float = 20,
+        stem: str = "session",
+        content: bytes | None = None,
+    ) -> list[str]:
+        """Upload files, wait until each has these statuses, make them old, and return their ids."""
+        uploads = self.upload(stem=stem, content=content)
+        self.wait_for_uploads(uploads, status, job_status, seconds)
+        self.backdate(uploads)
+        return uploads
+
     def send(self, name: str, audio: bytes) -> httpx.Response:
         """Upload one file through the API and return its answer; raises httpx.TransportError."""
         variant = self.lab.variant
