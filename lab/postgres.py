@@ -12,7 +12,6 @@ from psycopg import sql
 
 from lab.errors import LabError
 from lab.processes import NOBODY, can_map_to_nobody, run, spawn
-from lab.variants import SCHEMAS
 
 if TYPE_CHECKING:
     import subprocess
@@ -100,7 +99,5 @@ def create_database(lab: Lab) -> None:
             session.execute(create.format(sql.Identifier(role), sql.Literal(password)))
         session.execute("GRANT pg_read_all_stats TO veza_checks")
         session.execute("CREATE DATABASE veza OWNER veza")
-    common = (SCHEMAS / "common.sql").read_text(encoding="utf-8")
     with psycopg.connect(lab.owner_dsn) as session:
-        for schema in (common, lab.variant.schema):
-            session.execute(schema.encode())
+        session.execute(lab.variant.schema.encode())

@@ -136,7 +136,8 @@ class Variant:
     @property
     def schema(self) -> str:
         """The SQL that creates tables, views and rights."""
-        return (SCHEMAS / f"{self.name}.sql").read_text(encoding="utf-8")
+        names = ["common", *(["uuid_tables"] if self.ids is UUIDS else []), self.name]
+        return "\n".join((SCHEMAS / f"{name}.sql").read_text("utf-8") for name in names)
 
     def success(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the body of an answer."""

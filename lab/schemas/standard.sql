@@ -1,29 +1,9 @@
-CREATE TABLE uploads (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    filename text NOT NULL,
-    status text NOT NULL CHECK (
+ALTER TABLE uploads
+    ADD CHECK (
         status IN ('uploading', 'pending', 'processing', 'completed', 'failed', 'quarantined')
     ),
-    progress integer NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 100),
-    size bigint,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    error_message text
-);
-CREATE INDEX uploads_status_created_at ON uploads (status, created_at);
-
-CREATE TABLE job_queue (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    type text NOT NULL,
-    payload jsonb NOT NULL,
-    status text NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
-    created_at timestamptz NOT NULL DEFAULT now(),
-    started_at timestamptz,
-    completed_at timestamptz,
-    error text
-);
-CREATE INDEX job_queue_status_created_at ON job_queue (status, created_at);
+    ADD CHECK (progress BETWEEN 0 AND 100);
+ALTER TABLE job_queue ADD CHECK (status IN ('pending', 'processing', 'completed', 'failed'));
 CREATE INDEX job_queue_upload_id ON job_queue ((payload ->> 'upload_id'));
 
 GRANT SELECT ON uploads, job_queue TO veza_checks;
