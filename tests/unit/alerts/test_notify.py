@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.receiver import ReceivedRequest, Receiver
 from reports.alerts import http_call
 from reports.alerts.maintenance import in_maintenance, parse_window, read_windows
 from reports.alerts.notify import Settings, notify
@@ -25,19 +24,12 @@ from tests import made
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from bench.receiver import ReceivedRequest, Receiver
     from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A server that takes messages and heartbeats."""
-    with Receiver() as listening:
-        yield listening
 
 
 @pytest.fixture

@@ -7,24 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.receiver import Receiver
 from reports.alerts import http_call
 from reports.cli.main import main
 from reports.model.report_json import to_json
 from tests import made
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from bench.receiver import Receiver
+
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def gateway() -> Iterator[Receiver]:
-    """A server that takes metrics."""
-    with Receiver() as listening:
-        yield listening
 
 
 @pytest.fixture
@@ -35,43 +28,43 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_metrics_replace_the_target_s_group(report: Path, gateway: Receiver) -> None:
+def test_the_metrics_replace_the_target_s_group(report: Path, receiver: Receiver) -> None:
     """One PUT to the group of job and target, with metrics that Prometheus can parse."""
-    assert main(["push", str(report), "--to", f"http://{gateway.address}/prefix/"]) == 0
-    (got,) = gateway.requests
+    assert main(["push", str(report), "--to", f"http://{receiver.address}/prefix/"]) == 0
+    (got,) = receiver.requests
     assert (got.method, got.path) == ("PUT", "/prefix/metrics/job/veza_checks/target/live")
     names = {family.name for family in text_string_to_metric_families(got.body)}
     assert "veza_checks_run_state" in names
 
 
 def test_the_name_of_a_target_is_quoted_in_the_path(
-    tmp_path: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A password goes into a header."""
     path = tmp_path / "report.json"
     path.write_text(to_json(made.incident()).replace('"name": "live"', '"name": "a b?c"', 1))
-    monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{gateway.address}")
+    monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{receiver.address}")
     assert main(["push", str(path), "--to", "env:GATEWAY"]) == 0
-    assert gateway.requests[0].path == "/metrics/job/veza_checks/target/a%20b%3Fc"
-    assert gateway.requests[0].headers["Authorization"].startswith("Basic ")
+    assert receiver.requests[0].path == "/metrics/job/veza_checks/target/a%20b%3Fc"
+    assert receiver.requests[0].headers["Authorization"].startswith("Basic ")
 
 
 def test_a_failed_push_is_one_sentence(
-    report: Path, gateway: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    report: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """A gateway that refuses, hangs or is down: exit status 1."""
-    gateway.status = 400
-    command = ["push", str(report), "--to", f"http://{gateway.address}"]
+    receiver.status = 400
+    command = ["push", str(report), "--to", f"http://{receiver.address}"]
     assert main(command) == 1
     assert main(["push", str(report), "--to", "http://127.0.0.1:1"]) == 1
-    gateway.hang = True
+    receiver.hang = True
     monkeypatch.setattr(http_call, "SECONDS_MAX", 0.3)
     assert main(command) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        f"not delivered: {gateway.address}: it answered 400",
+        f"not delivered: {receiver.address}: it answered 400",
         "not delivered: 127.0.0.1:1: connection refused",
-        f"not delivered: {gateway.address}: no answer within 0.3 s",
+        f"not delivered: {receiver.address}: no answer within 0.3 s",
     ]
 
 
