@@ -1,6 +1,11 @@
-"""Targets files for the tests: one target with every table, one with as little as possible."""
+"""Targets files for the tests: with every table, with as little as possible, and small ones."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FULL = """
 default_target = "full"
@@ -75,3 +80,27 @@ environment = "live"
 [targets.minimal.storage]
 path = "/var/veza/uploads"
 """
+
+
+def api_target(name: str, url: str, token: str = "swordfish", **more: str) -> str:
+    """Return a target that has an API alone; `more` are further keys of its table."""
+    keys = "".join(f'{key} = "{value}"\n' for key, value in {"token": token, **more}.items())
+    return f'''
+[targets.{name}]
+environment = "staging"
+
+[targets.{name}.api]
+url = "{url}"
+{keys}'''
+
+
+def storage_target(name: str, path: Path) -> str:
+    """Return a target that has a folder of uploads alone."""
+    return f'''
+[targets.{name}]
+environment = "staging"
+
+[targets.{name}.storage]
+path = "{path}"
+service_user = "root"
+'''

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.suite import run_suite
-from tests.targets import ENVIRON, FULL, MINIMAL
+from tests.targets import ENVIRON, FULL, MINIMAL, api_target
 from veza_checks_guard import EXAMPLES
 
 if TYPE_CHECKING:
@@ -16,23 +16,10 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
 
-TARGETS = """
-[targets.staging]
-environment = "staging"
-
-[targets.staging.api]
-url = "http://127.0.0.1:9"
-token = "swordfish"
-
+NOWHERE = "http://127.0.0.1:9"
+DATABASE = """
 [targets.staging.database]
 dsn = "postgresql://monitor:hunter22@127.0.0.1:9/veza"
-
-[targets.live]
-environment = "live"
-
-[targets.live.api]
-url = "http://127.0.0.1:9"
-token = "env:NOWHERE_SET"
 """
 
 
@@ -40,7 +27,8 @@ token = "env:NOWHERE_SET"
 def file(tmp_path: Path) -> Path:
     """A targets file whose services do not exist."""
     path = tmp_path / "targets.toml"
-    path.write_text(TARGETS)
+    staging = api_target("staging", NOWHERE) + DATABASE
+    path.write_text(staging + api_target("live", NOWHERE, token="env:NOWHERE_SET"))
     return path
 
 

@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from tests.suite import run_suite, started_suite
+from tests.targets import api_target
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -27,15 +28,8 @@ def silent(tmp_path: Path) -> Iterator[tuple[socket.socket, Path]]:
         port = server.getsockname()[1]
         file = tmp_path / "targets.toml"
         file.write_text(
-            f"""
-[targets.silent]
-environment = "staging"
-
-[targets.silent.api]
-url = "http://127.0.0.1:{port}"
-token = "swordfish"
-timeout = "10 min"
-
+            api_target("silent", f"http://127.0.0.1:{port}", timeout="10 min")
+            + f"""
 [targets.silent.queue]
 url = "amqp://m:hunter22@127.0.0.1:{port}/%2F"
 name = "q"

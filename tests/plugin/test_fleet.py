@@ -11,34 +11,20 @@ import pytest
 
 from fixtures.run.several_targets import REPORT_MAX, headline_of
 from tests.suite import run_suite, started_suite
+from tests.targets import api_target, storage_target
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TARGETS = """
-[targets.here]
-environment = "staging"
-
-[targets.here.storage]
-path = "{folder}"
-service_user = "root"
-
-[targets.gone]
-environment = "staging"
-
-[targets.gone.storage]
-path = "{folder}/nowhere"
-service_user = "root"
-"""
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Two targets: one with a folder of uploads, and one whose folder does not exist."""
     path = tmp_path / "targets.toml"
-    (tmp_path / "uploads").mkdir()
-    path.write_text(TARGETS.format(folder=tmp_path / "uploads"))
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    path.write_text(storage_target("here", uploads) + storage_target("gone", uploads / "nowhere"))
     return path
 
 
@@ -75,25 +61,13 @@ def test_check_config_refuses_several_targets(file: Path, tmp_path: Path) -> Non
     assert "--check-config describes one target" in run.errors
 
 
-SILENT = """
-[targets.{name}]
-environment = "staging"
-
-[targets.{name}.api]
-url = "http://127.0.0.1:{port}"
-token = "swordfish"
-"""
-
-
 def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
     """SIGTERM ends the run in progress with its verdict, and no other run is started."""
     file, out = tmp_path / "targets.toml", tmp_path / "out"
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE)
-        port = server.getsockname()[1]
-        file.write_text(
-            "".join(SILENT.format(name=name, port=port) for name in ("first", "second"))
-        )
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        file.write_text(api_target("first", url) + api_target("second", url))
         options = (f"--targets-file={file}", "--target", "first,second", "-n1")
         with started_suite(*options, out=out) as process:
             # The first run waits for the answer to its first request.

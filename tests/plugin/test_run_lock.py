@@ -8,24 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.suite import Run, run_suite
+from tests.targets import storage_target
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TARGETS = """
-[targets.here]
-environment = "staging"
-
-[targets.here.storage]
-path = "{path}"
-service_user = "root"
-"""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of a target's reports, beside a targets file that names its own folder."""
-    (tmp_path / "targets.toml").write_text(TARGETS.format(path=tmp_path))
+    (tmp_path / "targets.toml").write_text(storage_target("here", tmp_path))
     folder = tmp_path / "out" / "here"
     folder.mkdir(parents=True)
     return folder
