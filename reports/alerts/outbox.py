@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 from core.outcome import OBSERVED
 from reports.alerts.policy import RUNS_MAX, Alert, AlertRun
 from reports.history.file import (
+    OpenFile,
     open_for_writing,
     set_aside_if_corrupt,
-    transaction,
     translate_errors,
 )
 from reports.model.report_json import to_json
 
 if TYPE_CHECKING:
-    import sqlite3
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from reports.alerts.policy import Change
@@ -58,12 +56,8 @@ def destination_key(address: str) -> str:
     return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-class Outbox:
+class Outbox(OpenFile):
     """The open alert state. A context manager; every method raises HistoryError."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._db = connection
 
     @classmethod
     def open(cls, path: Path) -> tuple[Self, str]:
@@ -73,16 +67,6 @@ class Outbox:
         """
         connection, note = set_aside_if_corrupt(path, lambda: open_for_writing(path))
         return cls(path, connection), note
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._db.close()
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Return a context that makes all changes within it, or none."""
-        return transaction(self._db, self._path)
 
     def add_run(self, key: str, report: Report) -> None:
         """Record a run, unless it is recorded already."""

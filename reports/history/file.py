@@ -11,10 +11,11 @@ import stat
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 T = TypeVar("T")
@@ -106,6 +107,24 @@ class HistoryError(Exception):
 
 class CorruptError(HistoryError):
     """The file is no longer a database."""
+
+
+class OpenFile:
+    """The open history. A context manager that closes it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._db = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._db.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context that makes all changes within it, or none."""
+        return transaction(self._db, self._path)
 
 
 @contextmanager

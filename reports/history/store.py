@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reports.history.file import (
     HistoryError,
+    OpenFile,
     open_for_reading,
     open_for_writing,
     set_aside_if_corrupt,
-    transaction,
     translate_errors,
 )
 from reports.history.incidents import RunRecord
 from reports.model.report_json import MAX_BYTES, LoadError, parse_report, to_json
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from reports.model.report import Report
@@ -58,12 +57,8 @@ def record(path: Path, report: Report, limit: int = 100) -> tuple[tuple[RunRecor
     return set_aside_if_corrupt(path, append)
 
 
-class History:
+class History(OpenFile):
     """An open history. A context manager; every method raises HistoryError."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._db = connection
 
     @classmethod
     def to_write(cls, path: Path) -> Self:
@@ -75,18 +70,12 @@ class History:
         """Open the history at `path` without changing anything."""
         return cls(path, open_for_reading(path))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._db.close()
-
     def append(self, report: Report, retention: Retention | None = None) -> None:
         """Add a run, and drop the runs that the retention no longer allows."""
         whole = None
         if report.state != "healthy":
             whole = zlib.compress(to_json(report).encode("utf-8"), 6)
-        with transaction(self._db, self._path):
+        with self.transaction():
             run = self._insert_run(report, whole)
             self._insert_parts(run, report)
             self._retain(report, retention or Retention())
