@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError
+from core.text import flat
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
 from reports.cli import history, nagios, notify, postmortem, push, render, replay
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"not delivered: {exc}", file=sys.stderr)
         return NOT_DELIVERED
     except INPUT_ERRORS as exc:
-        print(" ".join(str(exc).split()), file=sys.stderr)
+        print(flat(str(exc)), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
         # The reader, such as `head`, has stopped. Python would report it once more at its exit.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from core.text import flat
+
 # Without brackets and angles there are no links, pictures and tags, so parentheses may stay.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$])")
 _START = re.compile(r"^(\d*)([-+#=.)])")
@@ -11,18 +13,17 @@ _START = re.compile(r"^(\d*)([-+#=.)])")
 
 def escaped(text: str) -> str:
     """Return the text on one line, with everything that Markdown acts on escaped."""
-    flat = " ".join(text.split())
-    return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", flat))
+    return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", flat(text)))
 
 
 def coded(text: str) -> str:
     """Return the text on one line as a code span, whatever backticks it holds."""
-    flat = " ".join(text.split())
-    if not flat:
+    line = flat(text)
+    if not line:
         return ""
-    fence = "`" * (_longest_run(flat) + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
+    fence = "`" * (_longest_run(line) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.text import flat
 from core.units import format_duration
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def render(report: Report, now: datetime | None = None, max_age: float | None = 
 
 def line(status: int, text: str) -> str:
     """Return the status and a text on one line, without the bar that figures begin with."""
-    flat = " ".join(text.replace("|", "/").split())
-    return f"{WORDS[status]}: {flat[:TEXT_MAX]}"
+    return f"{WORDS[status]}: {flat(text.replace('|', '/'))[:TEXT_MAX]}"
 
 
 def status_of(report: Report, now: datetime | None = None, max_age: float | None = None) -> int:

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from core.outcome import Outcome, check_id
+from core.text import flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +70,7 @@ class Collector:
 def sentence_of(docstring: str | None, name: str) -> str:
     """Return a check's sentence: the first paragraph of its docstring, on one line."""
     first = (docstring or "").strip().partition("\n\n")[0]
-    return " ".join(first.split()) or name
+    return flat(first) or name
 
 
 def sentence_at(root: Path, nodeid: str) -> str:
