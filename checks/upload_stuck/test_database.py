@@ -13,10 +13,10 @@ def test_schema_is_as_expected(database):
     assert not schema.defects, schema
 
 
-def test_no_stuck_upload_is_partial(database, stuck):
-    """No sampled stuck upload stopped part-way, at a progress from 1 to 99 %."""
-    transfers = database.transfers(stuck)
-    assert not transfers.partial, transfers
+def test_no_stuck_upload_is_partial(transfers, stuck):
+    """No sampled stuck upload stopped part-way, at 1 to 99 %, without a job or an error."""
+    stopped = transfers.transfers(stuck)
+    assert not stopped.partial, stopped
 
 
 def test_stuck_uploads_have_a_job(database, received, limits):

@@ -10,7 +10,10 @@ import psycopg.sql
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.host.shell import Hosts
+from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.transfers import TransferProbe
 from tests.lab.fix_services import locked
 from tests.waiting import PATIENCE, eventually
 
@@ -118,6 +121,31 @@ def test_stuck_uploads_are_counted_and_named(
         f"1 of 2 sampled stuck uploads without a job, 1 although later uploads have one: {old}"
         in str(jobs)
     )
+
+
+def test_partial_uploads_have_no_job_and_no_whole_file(
+    services: Lab, owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """Of uploads at 10 %, the one without a job and without a whole file stopped part-way."""
+    put_back = aged_upload(minutes=50, job="failed")
+    whole, partial = aged_upload(minutes=49), aged_upload(minutes=48)
+    ids = [put_back, whole, partial]
+    owner.execute("UPDATE uploads SET progress = 10, size = 5 WHERE id::text = ANY(%s)", (ids,))
+    for upload, content in ((whole, b"whole"), (partial, b"par")):
+        services.stored_file(upload, "aged.wav").parent.mkdir()
+        services.stored_file(upload, "aged.wav").write_bytes(content)
+    hosts = Hosts()
+    storage = StorageProbe([hosts.shell("local://")], str(services.uploads), "root")
+    try:
+        subjects = probe.subjects(None, 600.0, 20)
+        transfers = TransferProbe(storage).transfers(subjects)
+        without_storage = TransferProbe(None).partial(subjects)
+    finally:
+        hosts.close()
+        for upload in (whole, partial):
+            services.delete_stored_file(upload, "aged.wav")
+    assert transfers.partial == (f"{partial} (at 10 %)",)
+    assert [subject.id for subject in without_storage] == [whole, partial]
 
 
 def test_overdue_jobs_are_counted(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:

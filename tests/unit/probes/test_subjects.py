@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.probes.errors import Unreachable
 from fixtures.probes.subjects import Subject
+from fixtures.probes.transfers import TransferProbe
 from fixtures.subjects import missing_ids
 
 AFTER = 600.0
@@ -38,3 +40,32 @@ def test_ids_missing_in_the_database_are_named() -> None:
         "no upload has the id 7f9c; write the whole id, as in the uploads table"
     )
     assert "the ids 7f9c, 8a0d;" in missing_ids((Subject("7f9c"), Subject("8a0d")))
+
+
+@pytest.mark.parametrize(
+    ("subject", "partial"),
+    [
+        (Subject("u1", "uploading", 40, has_job=False), True),
+        # Without the jobs it may be partial; the probe of the transfers says so.
+        (Subject("u1", "uploading", 40), True),
+        (Subject("u1", "uploading", 40, error_message="  ", has_job=False), True),
+        (Subject("u1", "uploading", 10, has_job=True), False),
+        (Subject("u1", "uploading", 10, error_message="deadline exceeded", has_job=False), False),
+        (Subject("u1", "uploading", 0, has_job=False), False),
+        (Subject("u1", "uploading", 100, has_job=False), False),
+        (Subject("u1", "processing", 40, has_job=False), False),
+    ],
+)
+def test_a_job_or_an_error_shows_that_the_file_arrived(subject: Subject, partial: bool) -> None:
+    """Only an upload without a job and without an error can have stopped part-way."""
+    assert subject.is_partial is partial
+
+
+def test_transfers_are_unknown_without_the_jobs() -> None:
+    """An upload at 40 % of which no job can be read is neither partial nor received."""
+    unknown = (Subject("u1", "uploading", 40),)
+    with pytest.raises(Unreachable, match="whether u1 stopped part-way is unknown"):
+        TransferProbe(None).transfers(unknown)
+    assert "1 of 1 sampled stuck upload stopped part-way, without a job or an error: u1" in str(
+        TransferProbe(None).transfers((Subject("u1", "uploading", 40, has_job=False),))
+    )
