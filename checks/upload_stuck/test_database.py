@@ -7,6 +7,12 @@ def test_database_is_reachable(database):
     assert reach.ok, reach
 
 
+def test_database_accepts_writes(database):
+    """The application's transactions can write: no standby, and no read-only setting."""
+    writes = database.writes()
+    assert writes.accepted, writes
+
+
 def test_schema_is_as_expected(database):
     """The tables and columns that the checks read exist and are readable."""
     schema = database.schema()

@@ -71,7 +71,7 @@ def database_locked(tools: FaultTools) -> None:
 @FAMILY.fault(
     "database-readonly",
     "the database takes no writes from the application",
-    cause="database_readonly",
+    cause="database_read_only",
 )
 def database_readonly(tools: FaultTools) -> None:
     """Make the database read-only by default, and have the application connect again.

@@ -489,3 +489,92 @@ def test_only_waits_that_delay_uploads_block(
             pass
     owner.execute("DROP INDEX IF EXISTS made_for_test")
     assert locks.block_uploads is blocks, locks
+
+
+def superuser(lab: Lab, *statements: str) -> None:
+    """Run statements as the superuser, in a session that can write whatever the setting."""
+    options = "-c default_transaction_read_only=off"
+    with psycopg.connect(lab.superuser_dsn, autocommit=True, options=options) as session:
+        for statement in statements:
+            session.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "reason"),
+    [
+        ("DATABASE veza SET {} = on", "DATABASE veza RESET {}", "is on for veza"),
+        ("ROLE veza SET {} = yes", "ROLE veza RESET {}", "is on for veza"),
+        ("ROLE ALL SET {} = on", "ROLE ALL RESET {}", "is on for veza"),
+        ("SYSTEM SET {} = on", "SYSTEM RESET {}", "is on (set by: configuration file)"),
+    ],
+)
+def test_a_read_only_setting_is_found(
+    services: Lab, probe_of: Make, on: str, off: str, reason: str
+) -> None:
+    """The database refuses writes if a setting of any level makes the application read-only."""
+    assert probe_of(services.dsn).writes().accepted
+    setting = "default_transaction_read_only"
+    try:
+        superuser(services, f"ALTER {on.format(setting)}", "SELECT pg_reload_conf()")
+
+        def refused() -> bool:
+            return not probe_of(services.dsn).writes().accepted
+
+        eventually(refused, "the server to have read its configuration")
+        assert f"{setting} {reason}" in str(probe_of(services.dsn).writes())
+    finally:
+        superuser(services, f"ALTER {off.format(setting)}", "SELECT pg_reload_conf()")
+    eventually(lambda: not refused(), "the server to have read its configuration")
+
+
+def test_settings_of_other_roles_do_not_refuse_writes(
+    services: Lab, owner: Owner, probe_of: Make, aged_upload: Callable[..., str]
+) -> None:
+    """The checks' own role may be read-only, and a role that comes before the database may not."""
+    setting = "default_transaction_read_only"
+    aged_upload("completed", minutes=0)
+    try:
+        superuser(services, f"ALTER ROLE veza_checks SET {setting} = on")
+        assert probe_of(services.dsn).writes().accepted, "a row was written just now"
+        owner.execute("UPDATE uploads SET updated_at = now() - interval '1 hour'")
+        with pytest.raises(NotOffered, match="RESET default_transaction_read_only"):
+            probe_of(services.dsn).writes()
+        superuser(
+            services,
+            f"ALTER DATABASE veza SET {setting} = on",
+            f"ALTER ROLE veza IN DATABASE veza SET {setting} = off",
+        )
+        assert probe_of(services.dsn).writes().accepted
+    finally:
+        superuser(
+            services,
+            f"ALTER ROLE veza_checks RESET {setting}",
+            f"ALTER ROLE veza IN DATABASE veza RESET {setting}",
+            f"ALTER DATABASE veza RESET {setting}",
+        )
+
+
+VIEWS = """
+CREATE TABLE odd.media (LIKE uploads) PARTITION BY LIST (status);
+CREATE TABLE odd.media_part PARTITION OF odd.media DEFAULT;
+CREATE VIEW odd.middle AS SELECT * FROM odd.media;
+CREATE VIEW odd.uploads AS SELECT * FROM odd.middle;
+GRANT SELECT ON odd.uploads TO veza_checks
+"""
+
+
+@pytest.mark.parametrize("table", ["odd.uploads", "odd.media", "odd.media_part"])
+def test_a_lock_below_a_view_is_found(
+    odd: Owner, services: Lab, probe_of: Make, table: str
+) -> None:
+    """A lock on a table or a partition below views blocks the uploads, and is named."""
+    odd.execute(VIEWS.encode())
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    assert probe.schema().defects == ()
+    assert not probe.locks(2.0).block_uploads
+    with locked(services.owner_dsn, table) as pid:
+        with pytest.raises(Unreachable, match=r"odd\.uploads is locked by another session"):
+            probe.ended_jobs()
+        locks = probe.locks(2.0)
+    assert locks.block_uploads
+    assert f"process {pid} (a-migration) locks odd." in str(locks)

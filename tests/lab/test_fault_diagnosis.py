@@ -16,7 +16,6 @@ NOT_TOLD_YET = {
     "stale-cache": "no check compares the API's answer with a database that is right",
     "partial-consumer": "unclear: no check counts the messages that another consumer takes",
     "dead-letters-ttl": "unclear: no check reads why a message was dead-lettered",
-    "database-readonly": "unclear: no cause of the model is a database that refuses writes",
     "broker-permission-revoked": "accuses the queue: no cause is a broker user who is refused",
 }
 """Faults that the suite does not tell yet, each with what is missing. Strict: a fix shows here."""

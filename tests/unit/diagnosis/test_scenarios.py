@@ -63,7 +63,8 @@ NO_DATABASE = """
     upload_status/uploads_have_left_uploading progress_agrees_with_status api_agrees_with_database
     logs/upload_transitions_are_logged worker_activity_is_logged
     storage/stuck_files_exist stuck_files_are_readable stuck_files_are_whole
-    database/schema_is_as_expected no_stuck_upload_is_partial stuck_uploads_have_a_job
+    database/database_accepts_writes schema_is_as_expected no_stuck_upload_is_partial
+    stuck_uploads_have_a_job
     jobs_start_promptly jobs_finish_in_time finished_jobs_updated_their_upload
     failed_jobs_recorded_an_error pending_jobs_are_in_the_queue
     no_lock_blocks_uploads
@@ -358,6 +359,14 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
             f" {ERRORS} worker/process_is_settled logs/worker_starts_once"
         ),
         NO_DATABASE,
+    ),
+    "database refuses writes": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} database/database_accepts_writes"
+            " upload_status/api_is_ready worker_health_is_ok"
+        ),
+        "",
     ),
     "users gave up half-way": (
         "client",

@@ -12,6 +12,8 @@ from tests import made
 STORAGE = "storage/disk_space_is_free"
 ALL = [row.id for row in made.bundle().evidence.checks]
 PLAIN = [check for check in ALL if not check.startswith("canary/")]
+STORED = [check for check in ALL if check.startswith("storage/")]
+P, N, S = len(PLAIN), len(ALL), len(STORED)
 NARROW = "Healthy as far as it was looked: "
 INTERRUPTION = [f"the run was interrupted{INTERRUPTED}"]
 
@@ -28,31 +30,31 @@ def headline(checks: list[str], skipped: int = 0) -> str:
 @pytest.mark.parametrize(
     ("checks", "skipped", "sentence"),
     [
-        (PLAIN, 0, "Healthy: all 53 checks passed."),
-        (ALL, 0, "Healthy: all 58 checks passed."),
-        (PLAIN, 1, "Healthy: 52 of 53 checks passed, 1 was skipped."),
-        (PLAIN, 52, "Healthy: 1 of 53 checks passed, 52 were skipped."),
+        (PLAIN, 0, f"Healthy: all {P} checks passed."),
+        (ALL, 0, f"Healthy: all {N} checks passed."),
+        (PLAIN, 1, f"Healthy: {P - 1} of {P} checks passed, 1 was skipped."),
+        (PLAIN, P - 1, f"Healthy: 1 of {P} checks passed, {P - 1} were skipped."),
         (
-            [c for c in ALL if c.startswith("storage/")],
+            STORED,
             0,
-            f"{NARROW}7 of 53 checks were selected and passed.",
+            f"{NARROW}{S} of {P} checks were selected and passed.",
         ),
         (
             [STORAGE],
             0,
-            f"{NARROW}1 of 53 checks was selected and passed.",
+            f"{NARROW}1 of {P} checks was selected and passed.",
         ),
         (
-            [c for c in ALL if c.startswith("storage/")],
-            6,
-            f"{NARROW}7 of 53 checks were selected; 1 passed, 6 were skipped.",
+            STORED,
+            S - 1,
+            f"{NARROW}{S} of {P} checks were selected; 1 passed, {S - 1} were skipped.",
         ),
         (
             PLAIN[:-1],
             1,
-            f"{NARROW}52 of 53 checks were selected; 51 passed, 1 was skipped.",
+            f"{NARROW}{P - 1} of {P} checks were selected; {P - 2} passed, 1 was skipped.",
         ),
-        (PLAIN, 53, "Unknown: all 53 checks were skipped."),
+        (PLAIN, P, f"Unknown: all {P} checks were skipped."),
         (PLAIN[:1], 1, "Unknown: the only check was skipped."),
     ],
 )
@@ -67,8 +69,8 @@ def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
     """The cases of a parametrized check count once."""
     report = made.report(only="hosts/")
     evidence = made.bundle().evidence
-    assert unselected_of(report.results, evidence) == 52
-    assert unselected_of(report.results * 2, evidence) == 52
+    assert unselected_of(report.results, evidence) == P - 1
+    assert unselected_of(report.results * 2, evidence) == P - 1
 
 
 def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
@@ -76,7 +78,7 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
     statuses = {ALL[0]: "error", ALL[1]: "missing", ALL[2]: "unreachable"}
     report = made.report(statuses=statuses, seen="refused")  # type: ignore[arg-type]
     assert report.headline == (
-        "Unknown: 3 of 58 checks are unreachable, in error or not run; the first: refused."
+        f"Unknown: 3 of {N} checks are unreachable, in error or not run; the first: refused."
     )
 
 
@@ -85,10 +87,10 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
     [
         (
             ["signal/no_upload_is_stuck"],
-            "Interrupted after 37 of 58 checks; so far: Incident: seen otherwise.",
+            f"Interrupted after 37 of {N} checks; so far: Incident: seen otherwise.",
         ),
-        (["hosts/host_is_reachable"], "Interrupted after 37 of 58 checks; so far: At risk: "),
-        ([], "Interrupted after 37 of 58 checks; so far: Unknown: no check has failed."),
+        (["hosts/host_is_reachable"], f"Interrupted after 37 of {N} checks; so far: At risk: "),
+        ([], f"Interrupted after 37 of {N} checks; so far: Unknown: no check has failed."),
     ],
 )
 def test_an_interrupted_run_says_so_first(failed: list[str], sentence: str) -> None:
@@ -105,7 +107,8 @@ def test_an_interrupted_run_counts_the_unreachable_checks() -> None:
     report = made.report(statuses=statuses, problems=INTERRUPTION)  # type: ignore[arg-type]
     assert report.state == "unknown"
     assert report.headline == (
-        "Interrupted after 57 of 58 checks; so far: Unknown: 1 of 58 checks is unreachable; "
+        f"Interrupted after {N - 1} of {N} checks; so far: "
+        f"Unknown: 1 of {N} checks is unreachable; "
         "the first: seen otherwise."
     )
 
