@@ -52,7 +52,13 @@ MAX_CAUSES = 16
 """Causes that can be enumerated within milliseconds; more of them need another method."""
 
 CLEAR_FACTOR = 2.0
-"""A hypothesis that is this many times likelier than the next one is clearly the likeliest."""
+"""A hypothesis that is this many times likelier than an alternative is clearly the likelier one."""
+
+ALTERNATIVES_MAX = 1.1
+"""The sum up to which two probabilities are those of alternatives.
+
+Above it the two causes are rather true together than one instead of the other.
+"""
 
 NEGLIGIBLE = 0.005
 """Log-odds below which a check's contribution to a cause is not listed."""
@@ -265,8 +271,8 @@ def _certainty(
         explicable = any(row and causes & set(dict(row.explained_by)) for row in rows)
         return "outside" if named or not explicable else "unclear"
     weakest = min(finding.probability for finding in inside)
-    rival = max((f.probability for f in hypotheses if f not in inside), default=0.0)
-    if rival * CLEAR_FACTOR > weakest:
+    rivals = [f.probability for f in hypotheses if f not in inside]
+    if any(p * CLEAR_FACTOR > weakest and p + weakest <= ALTERNATIVES_MAX for p in rivals):
         return "unclear"
     others = [f for f in (*hypotheses, *outside) if f.probability >= POSSIBLE and f not in named]
     certain = weakest >= CERTAIN and not others and chosen <= {finding.id for finding in named}

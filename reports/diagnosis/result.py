@@ -112,7 +112,7 @@ class Diagnosis:
              nothing that failed has a hypothesis that explains it
     certain  every cause of the most likely set is accepted, their hypotheses reach 0.9, and no
              other cause is possible
-    likely   a hypothesis is accepted, and no other comes within a factor of two of it
+    likely   a hypothesis is accepted, and no alternative comes within a factor of two of it
     unclear  anything else: something failed, and it is not known why
 
     A cause is accepted if it belongs to the most likely set, reaches 0.5, and has evidence of its

@@ -322,6 +322,19 @@ def test_equal_hypotheses_are_unclear_and_the_best_check_is_named() -> None:
     assert run(evidence, m_both="failed", m_sharp="failed").next_check is None
 
 
+def test_a_cause_beside_a_sure_one_does_not_make_it_unclear() -> None:
+    """Two causes whose probabilities add up to more than one are no alternatives."""
+    evidence = model(
+        {"a": 0.05, "b": 0.5},
+        {"m/own": ({"a": 0.9}, 0.0001), "m/vague": ({"b": 0.3}, 0.2)},
+    )
+    diagnosis = run(evidence, m_own="failed", m_vague="failed")
+    assert probabilities(diagnosis)["b"] > 0.5
+    assert [finding.id for finding in diagnosis.accepted] == ["a"]
+    assert diagnosis.certainty == "likely"
+    assert [finding.id for finding in diagnosis.also_possible] == ["b"]
+
+
 def test_a_perfect_check_has_one_bit_of_information() -> None:
     """One true cause out of two: the check tells which."""
     evidence = model(

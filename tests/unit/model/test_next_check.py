@@ -44,7 +44,7 @@ def test_a_check_that_was_not_run_is_named_with_its_sentence() -> None:
 
 def test_no_check_is_proposed_for_improbable_causes() -> None:
     """Where neither of the two causes is worth naming, nor is the check between them."""
-    report = made.report(["logs/application_is_logging"], only="logs/")
+    report = made.report(["logs/no_recent_processing_errors"], only="logs/")
     assert report.diagnosis.next_check is not None
     assert next_check_of(report.diagnosis) is None
     assert APART not in as_terminal(report)
