@@ -8,6 +8,7 @@ pytest_plugins = (
     "fixtures.run.run_lock",
     "fixtures.run.watchdog",
     "fixtures.run.host_names",
+    "fixtures.run.log_redaction",
     "fixtures.run.recorder",
     "fixtures.run.second_look",
     "fixtures.run.lab",

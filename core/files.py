@@ -5,21 +5,35 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import tomllib
 from pathlib import Path
+from typing import Any
+
+from core.text import printable
 
 READ_MAX = 2**20
 """Bytes read of a file that a person wrote: a page of text, not a disk image."""
+
+TOML_MAX = 256 * 2**10
+"""Bytes read of a TOML file: hundreds of targets."""
+
+KEY_PARTS_MAX = 32
+"""Parts of a dotted key or header."""
 
 
 class FileError(OSError):
     """A file cannot be read or written; `str()` is one sentence that names it and the reason."""
 
 
-def read_file(path: str | Path, limit: int = READ_MAX) -> bytes:
-    """Return the content of a regular file of at most `limit` bytes; raises FileError."""
+def read_file(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes; raises FileError.
+
+    Without `follow` a symbolic link in its place is refused.
+    """
     try:
         # Without O_NONBLOCK a FIFO in its place would hold the reader forever.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
         with os.fdopen(handle, "rb") as file:
             regular = stat.S_ISREG(os.fstat(handle).st_mode)
             content = file.read(limit + 1) if regular else b""
@@ -28,18 +42,55 @@ def read_file(path: str | Path, limit: int = READ_MAX) -> bytes:
     if not regular:
         raise FileError(f"{path} cannot be read: not a regular file")
     if len(content) > limit:
-        raise FileError(f"{path} cannot be read: larger than {limit >> 20} MiB")
+        size = f"{limit >> 20} MiB" if limit >= 2**20 else f"{limit >> 10} KiB"
+        raise FileError(f"{path} cannot be read: larger than {size}")
     return content
 
 
-def read_text(path: str | Path, limit: int = READ_MAX) -> str:
+def read_text(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -> str:
     """Return the content of a regular UTF-8 file, without a byte order mark; raises FileError."""
-    content = read_file(path, limit)
+    content = read_file(path, limit, follow=follow)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         raise FileError(f"{path}, line {line}: not UTF-8 text") from exc
+
+
+def read_toml(path: str | Path, limit: int = TOML_MAX) -> dict[str, Any]:
+    """Return the content of a TOML file; raises FileError, which says what is wrong and where."""
+    text = read_text(path, limit)
+    for number, line in enumerate(text.splitlines(), start=1):
+        # The parser takes minutes for a key of many thousand parts.
+        *keys, value = line.split("=")
+        if line.lstrip()[:1] == "[":
+            keys.append(value)
+        if any(key.count(".") > KEY_PARTS_MAX for key in keys):
+            raise FileError(
+                f"{path}, line {number}: not valid TOML: a key has more than {KEY_PARTS_MAX} parts"
+            )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise FileError(f"{path} is not valid TOML: {printable(exc)}") from exc
+    except RecursionError as exc:
+        raise FileError(
+            f"{path} is not valid TOML: lists or tables are nested too deep; write each table "
+            "under a [header] of its own"
+        ) from exc
+    except ValueError as exc:
+        # Python's own limit; a date that does not exist ends here as well.
+        raise FileError(
+            f"{path} is not valid TOML: {printable(str(exc).partition(';')[0])}; correct this value"
+        ) from exc
+
+
+def is_open_to_others(path: str | Path) -> bool:
+    """Return whether others than the owner and the group may read a file."""
+    try:
+        return bool(os.stat(path).st_mode & stat.S_IROTH)  # noqa: PTH116 - a path may be text
+    except (OSError, ValueError):
+        return False
 
 
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+import os
 import re
 import sys
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from core import urls
 from core.files import FileError, read_text
-from core.text import TEXT_MAX, clean
+from core.text import CONTROL, TEXT_MAX, cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,11 +24,20 @@ T = TypeVar("T")
 
 MASK = "***"
 
+SECRET_FILE_MAX = 64 * 2**10
+"""Bytes of a file with a secret."""
+
 SECRET_MIN = 4
 """Characters below which a secret is not searched for in texts: it would mangle all of them."""
 
-SEARCHED_MAX = 100_000
-"""Characters of a text that are searched: far more than are kept of it."""
+SEARCHED_MAX = 4
+"""Times the kept length of a text that is searched: masking makes a text shorter."""
+
+TAIL = 300
+"""Characters at the end of a text that was cut before the search: half a secret could be there."""
+
+ENCODED_MIN = 6
+"""Characters of an encoding that is searched for."""
 
 DEPTH_MAX = 12
 """Levels of nesting that are kept; below them a value is shown as text."""
@@ -32,23 +45,32 @@ DEPTH_MAX = 12
 _IN_PAIRS = re.compile(r"password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", re.DOTALL)
 _IN_URL = re.compile(r"password=([^&#\s]+)")
 
+_HIDDEN: set[str] = set()
+
 _NAMES = r"(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
 # Places in texts that others wrote, log lines most of all, that hold a secret which no target
 # names. A value that begins with <, $ or * is a placeholder.
+# Each pattern is linear: where a search begins often, what it repeats is bounded.
 _ELSEWHERE = (
     (re.compile(r"(://[^:/@\s\"]*:)[^@/\s\"]+(?=@)"), rf"\1{MASK}"),
     (
-        re.compile(r"\b(bearer|basic)(\s+)(?=[\w.~+/=-]*\d)[\w.~+/=-]{6,}", re.IGNORECASE),
+        re.compile(
+            r"\b(bearer|basic)(\s{1,9})(?=[\w.~+/=-]{0,999}\d)[\w.~+/=-]{6,}", re.IGNORECASE
+        ),
         rf"\1\2{MASK}",
     ),
     (
         re.compile(
-            rf"({_NAMES})(\s*=\s*[\"']?|\\?\"\s*:\s*\\?\")[^\s\"'&,;}}<$*\\][^\s\"'&,;}}\\]*",
+            rf"({_NAMES})(\s{{0,9}}=\s{{0,9}}[\"']?|\\?\"\s{{0,9}}:\s{{0,9}}\\?\")"
+            r"[^\s\"'&,;}<$*\\][^\s\"'&,;}\\]*",
             re.IGNORECASE,
         ),
         rf"\1\2{MASK}",
     ),
-    (re.compile(rf"(--[\w.-]{{0,40}}{_NAMES}\s+)[^\s<$*-]\S*", re.IGNORECASE), rf"\1{MASK}"),
+    (
+        re.compile(rf"(?<![\w.-])(--[\w.-]{{0,40}}?{_NAMES}\s{{1,9}})[^\s<$*-]\S*", re.IGNORECASE),
+        rf"\1{MASK}",
+    ),
 )
 
 
@@ -69,13 +91,30 @@ def resolve(reference: str, environ: Mapping[str, str], folder: Path = Path()) -
         return value
     if kind == "file":
         try:
-            value = read_text(folder / name).strip()
+            value = read_text(folder / name, SECRET_FILE_MAX).strip()
         except FileError as exc:
             raise SecretError(f"the file {exc}") from exc
         if not value:
             raise SecretError(f"the file {folder / name} is empty")
         return value
     return None
+
+
+def hide_from_children(value: Any) -> None:
+    """Keep the environment variables that a configuration refers to from this process's children.
+
+    `value` is a table of the targets file, or anything within one.
+    """
+    if isinstance(value, str) and value.startswith("env:"):
+        _HIDDEN.add(value.removeprefix("env:"))
+    elif isinstance(value, dict):
+        for item in value.values():
+            hide_from_children(item)
+
+
+def child_environment() -> dict[str, str]:
+    """Return this process's environment without the variables that hold secrets."""
+    return {name: value for name, value in os.environ.items() if name not in _HIDDEN}
 
 
 def passwords(text: str) -> list[str]:
@@ -113,9 +152,13 @@ def masked(text: str) -> str:
 
 def without_password(text: str) -> str:
     """Return a client's sentence with the passwords of URLs and connection strings masked."""
-    text = re.sub(r"(://[^:@\s]*):\S*@", rf"\1:{MASK}@", text)
+    text = text[:TEXT_MAX]
+    text = re.sub(r"(://[^:/@\s]{0,200}:)\S{1,999}@", rf"\1{MASK}@", text)
     return re.sub(
-        r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", rf"\1{MASK}", text, flags=re.IGNORECASE
+        r"(password\s{0,9}=\s{0,9})('(?:[^'\\]|\\.)*'|\S+)",
+        rf"\1{MASK}",
+        text,
+        flags=re.IGNORECASE,
     )
 
 
@@ -125,25 +168,71 @@ def searchable(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted((s for s in found if len(s) >= SECRET_MIN), key=lambda s: (-len(s), s)))
 
 
-@dataclass(frozen=True)
+def encodings(secret: str) -> set[str]:
+    """Return a secret as it is, and as URLs, HTML, JSON and base64 hold it.
+
+    Within a longer text in base64, such as "user:password", a secret begins at one of three places
+    of a group. Its first and last letter there may depend on what is beside it and are left out.
+    """
+    data = secret.encode("utf-8", "surrogateescape")
+    quoted = quote(data, safe="")
+    forms = {
+        secret,
+        quoted,
+        quote(data),
+        quote_plus(data),
+        re.sub("%..", lambda code: code[0].lower(), quoted),
+        html.escape(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
+        repr(secret)[1:-1],
+        CONTROL.sub("\N{REPLACEMENT CHARACTER}", secret),
+    }
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + data).decode()
+        inner = encoded[-(-before * 4 // 3) : (before + len(data)) * 4 // 3]
+        if len(inner) >= ENCODED_MIN:
+            forms |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return forms
+
+
 class Redactor:
     """Masks secrets in texts, and in every text within a value.
 
-    Those named by `secrets` (longest first) wherever they occur, and others where a password, a
-    token or a signature is usually written.
+    Those given wherever they occur, in each of their encodings, and others where a password, a
+    token or a signature is usually written. It has no readable content: a repr of it, in a trace of
+    pytest's hooks for example, shows none.
     """
 
-    secrets: Sequence[str] = ()
+    __slots__ = ("_forms", "_tail")
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        forms = {form for secret in secrets for form in encodings(secret)}
+        self._forms = sorted((f for f in forms if len(f) >= SECRET_MIN), key=lambda f: (-len(f), f))
+        self._tail = max([TAIL, *map(len, self._forms)])
+
+    def __repr__(self) -> str:
+        return f"Redactor({MASK})"
 
     def text(self, text: str, limit: int = TEXT_MAX) -> str:
         """Return the text without secrets and control characters, cut to `limit` characters."""
         # Masked before it is cut, or half a secret could stay at its end.
-        text = text[: max(limit, SEARCHED_MAX)]
-        for secret in self.secrets:
-            text = text.replace(secret, MASK)
+        searched = min(limit * SEARCHED_MAX + self._tail, sys.maxsize)
+        is_longer = len(text) > searched
+        text = self._without_forms(text[:searched])
+        text = self._without_forms(CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
         for pattern, replacement in _ELSEWHERE:
             text = pattern.sub(replacement, text)
-        return clean(text, limit)
+        if is_longer:
+            text = text[: max(len(text) - self._tail, 0)] + "…"
+        return cut(text, limit)
+
+    def _without_forms(self, text: str) -> str:
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
 
     def whole(self, text: str) -> str:
         """Return a text of any length, such as captured output, redacted."""

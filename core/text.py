@@ -18,11 +18,14 @@ NAMED_MAX = 3
 """Items of a list that a sentence names before it counts the rest."""
 
 CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Control characters except tab and newline, those that reorder text, and half surrogate pairs.
+"""Control characters except tab and newline, invisible ones, and those that reorder text.
 
-Half a pair, from a file name that is not UTF-8, can be neither written nor sent.
+Unseen, they would hide a part of a text from a search or from its reader. Half a surrogate pair,
+from a file name that is not UTF-8, can be neither written nor sent.
 """
 
 

@@ -7,7 +7,6 @@ sentence that names the file, the table and the key.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -20,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from core.files import FileError, read_text
+from core.files import FileError, read_toml
 from core.outcome import base_id
 from core.text import LINE_MAX, printable
 from core.validation import first_of, nearest, problem_of
@@ -110,11 +109,9 @@ class Evidence:
 def load_evidence(path: str | Path) -> Evidence:
     """Load an evidence file of at most 1 MiB; raises EvidenceError."""
     try:
-        document = tomllib.loads(read_text(path))
+        document = read_toml(path)
     except FileError as exc:
         raise EvidenceError(str(exc)) from exc
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
-        raise EvidenceError(f"{path}: is not TOML: {exc}") from exc
     return parse_evidence(document, str(path))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -137,7 +137,9 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                # On a full disk SQLite may have rolled back by itself; the first error counts.
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
             raise
 
 

@@ -26,7 +26,6 @@ from allure_commons.utils import now, uuid4
 
 from core.files import FileError, write_file
 from core.outcome import check_id, read_outcome
-from core.secrets import Redactor
 from reports.model.report import place_results
 from reports.model.report_json import to_json
 from reports.render.allure import STATUSES, describe, explain, files_of, source_address, unreported
@@ -72,7 +71,7 @@ class Writer(AllureFileLogger):
     def __init__(self, config: pytest.Config) -> None:
         super().__init__(config.option.allure_report_dir)  # type: ignore[no-untyped-call]
         self._config = config
-        self._redact = Redactor(config.hook.pytest_check_secrets(config=config) or ())
+        self._redact = config.hook.pytest_check_redactor(config=config)
         target = config.hook.pytest_check_target(config=config)
         self._target = self._redact.text(target.name)
         self._others = set(self._results())

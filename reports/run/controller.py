@@ -13,7 +13,6 @@ import pytest
 
 from core.files import FileError, write_file
 from core.outcome import read_outcome
-from core.secrets import Redactor
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report_json import to_json
@@ -162,7 +161,7 @@ class Controller:
     def _build_report(self, reason: str) -> Report:
         hook, bundle = self._config.hook, bundle_for(self._config, None)
         # Everything is redacted before it goes into the report.
-        redact = Redactor(hook.pytest_check_secrets(config=self._config))
+        redact = hook.pytest_check_redactor(config=self._config)
         target = redact.within(hook.pytest_check_target(config=self._config))
         given = self._config.getoption("runbook_doc") or target.runbook_document
         target = replace(target, runbook_document=bundle.document.path if given else None)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.outcome import Observation
+    from core.secrets import Redactor
     from core.target_summary import TargetSummary
     from reports.model.report import Report
 
@@ -27,8 +28,11 @@ def pytest_check_target(config: pytest.Config) -> TargetSummary:
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_check_secrets(config: pytest.Config) -> Sequence[str]:
-    """Return the texts that no report may hold, the longest first."""
+def pytest_check_redactor(config: pytest.Config) -> Redactor:
+    """Return what takes the secrets of the target out of texts.
+
+    Not the secrets themselves: `--debug` writes down what each hook returns.
+    """
     raise NotImplementedError
 
 

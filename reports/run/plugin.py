@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.outcome import ATTRIBUTE, check_id
-from core.secrets import Redactor
 from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
@@ -78,7 +77,7 @@ def pytest_make_collect_report(
     report = yield
     if report.failed:
         config = collector.config
-        redact = Redactor(config.hook.pytest_check_secrets(config=config))
+        redact = config.hook.pytest_check_redactor(config=config)
         report.longrepr = redact.whole(report.longreprtext)
     return report
 
@@ -91,7 +90,7 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "setup":
         item.stash[SETUP_SECONDS] = call.duration
-    redact = Redactor(item.config.hook.pytest_check_secrets(config=item.config))
+    redact = item.config.hook.pytest_check_redactor(config=item.config)
     outcome = outcome_of(item, call, report, item.stash[SETUP_SECONDS], redact)
     if outcome:
         setattr(report, ATTRIBUTE, outcome.to_json())

@@ -19,6 +19,7 @@ CONFTEST = """
 import pytest
 
 from core.outcome import Observation
+from core.secrets import Redactor
 from core.target_summary import TargetSummary
 
 pytest_plugins = ("reports.run.plugin",)
@@ -44,8 +45,8 @@ def pytest_check_target(config):
     components = {"queue": "q at amqp://127.0.0.1", "database": None}
     return TargetSummary("made-up", "lab", components)
 
-def pytest_check_secrets(config):
-    return ["swordfish"]
+def pytest_check_redactor(config):
+    return Redactor(["swordfish"])
 """
 
 PYPROJECT = """

@@ -277,9 +277,9 @@ def test_an_invalid_file_is_refused(place: tuple[str, ...], value: Any, message:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[checks", "is not TOML"),
+        (b"[checks", "is not valid TOML"),
         (b"\xff\xfe", "not UTF-8 text"),
-        (b"a = " + b"[" * 5000, "is not TOML"),
+        (b"a = " + b"[" * 5000, "nested too deep"),
         (b"#" * (READ_MAX + 1), "larger than"),
         (b"", r"\[hypotheses\]: is missing"),
     ],
