@@ -13,6 +13,12 @@ def test_broker_has_no_alarm(queue):
     assert not alarms.block_publishers, alarms
 
 
+def test_clients_are_connected(queue):
+    """Clients other than these checks are connected to the virtual host."""
+    clients = queue.clients()
+    assert clients.connections >= 1, clients
+
+
 def test_queue_exists(queue):
     """The upload queue exists."""
     existence = queue.exists()
@@ -45,10 +51,24 @@ def test_deliveries_reach_the_worker(jobs_and_queue, limits):
     assert not deliveries.unprocessed, deliveries
 
 
+def test_no_consumer_keeps_messages(jobs_and_queue, limits):
+    """No other consumer keeps messages from the workers while jobs wait longer than
+    `job_pending_max`.
+    """
+    deliveries = jobs_and_queue.kept_deliveries(limits.job_pending_max)
+    assert not deliveries.keepers, deliveries
+
+
 def test_dead_letters_are_empty(queue, limits):
     """The dead-letter queue holds at most `dead_letters_max` messages."""
     dead_letters = queue.dead_letters()
     assert dead_letters.messages <= limits.dead_letters_max, dead_letters
+
+
+def test_messages_do_not_expire(jobs_and_queue, limits):
+    """No message becomes a dead letter while its job is pending."""
+    dropped = jobs_and_queue.dropped_messages(limits.dead_letters_max)
+    assert not dropped.with_a_job, dropped
 
 
 def test_queue_is_draining(queue, limits):

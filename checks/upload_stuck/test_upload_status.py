@@ -25,6 +25,12 @@ def test_worker_health_is_ok(api):
     assert health.ok, health
 
 
+def test_broker_accepts_the_application(api):
+    """The API does not report that the broker refuses its login or its rights."""
+    access = api.broker_access()
+    assert not access.refusals, access
+
+
 def test_uploads_have_left_uploading(api, subjects, limits):
     """The API reports none of the sampled uploads as still `uploading` or `pending`."""
     statuses = api.statuses(subjects, limits.stuck_after)

@@ -271,3 +271,60 @@ def test_unknown_track_id_proves_nothing(probe_of: Make, reply_server: ReplyServ
     reply_server.reply = Reply(404, b'{"error": "not found"}')
     with pytest.raises(Unreachable, match="neither the uploads table nor the status answer has a"):
         probe_of(reply_server.url).track("x")
+
+
+REFUSED = (
+    b'{"status": "unavailable", "checks": {"broker": "403 ACCESS_REFUSED - Login was refused"}}'
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        REFUSED,
+        b'{"rabbitmq": {"error": "access to vhost / refused for user app: NOT_ALLOWED"}}',
+        b'{"broker": "ProbableAccessDeniedError"}',
+        b"message queue: authentication failed",
+    ],
+)
+def test_a_health_report_names_a_broker_that_refuses(
+    probe_of: Make, reply_server: ReplyServer, body: bytes
+) -> None:
+    """A report of a refused login or right is quoted, with commands that only look."""
+    reply_server.replies["/readyz"] = Reply(503, body)
+    reply_server.reply = Reply(404, b'{"error": "not found"}')
+    access = probe_of(reply_server.url).broker_access()
+    assert len(access.refusals) == 1
+    assert "the broker refuses the application: /readyz: " in str(access)
+    assert "rabbitmqctl list_user_permissions" in str(access)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"broker": "connection refused"}',
+        b'{"database": "password authentication failed"}',
+        b'{"queue": "permission denied for table job_queue"}',
+        b'{"worker": "last heartbeat 6 s ago"}',
+        b"{}",
+    ],
+)
+def test_another_failure_is_no_refusal_by_the_broker(
+    probe_of: Make, reply_server: ReplyServer, body: bytes
+) -> None:
+    """A report that is not well for another reason says nothing of the broker's rights."""
+    reply_server.replies["/readyz"] = Reply(503, body)
+    reply_server.reply = Reply(404, b'{"error": "not found"}')
+    with pytest.raises(NotOffered, match="does not say that the broker refuses it"):
+        probe_of(reply_server.url).broker_access()
+
+
+def test_a_healthy_report_shows_access_to_the_broker(
+    probe_of: Make, reply_server: ReplyServer
+) -> None:
+    """A report that is well passes; without any report the check is skipped."""
+    reply_server.reply = Reply(404, b'{"error": "not found"}')
+    with pytest.raises(NotOffered, match="has no health report"):
+        probe_of(reply_server.url).broker_access()
+    reply_server.replies["/health/worker"] = Reply(body=b'{"status": "ok"}')
+    assert not probe_of(reply_server.url).broker_access().refusals

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 NOT_TOLD_YET = {
     "stale-cache": "no check compares the API's answer with a database that is right",
-    "partial-consumer": "unclear: no check counts the messages that another consumer takes",
-    "dead-letters-ttl": "unclear: no check reads why a message was dead-lettered",
-    "broker-permission-revoked": "accuses the queue: no cause is a broker user who is refused",
 }
 """Faults that the suite does not tell yet, each with what is missing. Strict: a fix shows here."""
 

@@ -6,6 +6,7 @@ import gc
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.lab.fix_services import ReplyServer
 
 NAME = "probed"
+RABBITMQ = Reply(body=b'{"rabbitmq_version": "3.10.8", "management_version": "3.10.8"}')
 Make = Callable[..., QueueProbe]
 
 
@@ -276,17 +278,82 @@ def test_wrong_management_password_has_a_remedy(services: Lab, probe_of: Make) -
     assert probe.depth().consumers == 1
 
 
+def answer(server: ReplyServer, reply: Reply) -> str:
+    """Have the server answer as RabbitMQ's management does, with one reply; return its URL."""
+    server.replies["/api/overview"] = RABBITMQ
+    server.reply = reply
+    return server.url
+
+
+HUGE = b'{"name": "probed", "messages_unacknowledged": ' + b"9" * 400 + b"}"
+
+
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b"{}", b'{"message_stats": [], "messages_ready": "x"}']
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"name": "another", "messages_unacknowledged": 0}',
+        b'{"name": "probed", "message_stats": [], "messages_ready": "x"}',
+        b'{"name": "probed", "messages_unacknowledged": -1}',
+        b'{"name": "probed", "messages_unacknowledged": [1]}',
+        b'{"name": "probed", "messages_unacknowledged": 1e400}',
+        HUGE,
+    ],
 )
 def test_absent_figures_are_not_zero(
     reply_server: ReplyServer, probe_of: Make, body: bytes
 ) -> None:
     """Missing and malformed figures of management are never taken for zero."""
-    reply_server.reply = Reply(body=body)
-    probe = probe_of(management=reply_server.url)
+    probe = probe_of(management=answer(reply_server, Reply(body=body)))
     with pytest.raises((NotOffered, Unreachable)):
         probe.deliveries(50, 300.0)
+
+
+OTHERS = [b"{}", b"[]", b'{"status": "ok"}', b'{"rabbitmq_version": 3}', b"<html>", b""]
+
+
+@pytest.mark.parametrize("body", OTHERS)
+def test_another_server_has_no_alarms_to_report(
+    reply_server: ReplyServer, probe_of: Make, body: bytes
+) -> None:
+    """A server that is not RabbitMQ is unreachable, whatever JSON it answers."""
+    reply_server.reply = Reply(body=body)
+    probe = probe_of(management=reply_server.url)
+    for ask in (probe.alarms, probe.clients, lambda: probe.figures(300.0)):
+        with pytest.raises(Unreachable, match=r"without a version of RabbitMQ; check queue\.man"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"{}"), (200, b'{"status": "failed"}'), (503, b'{"status": "ok"}'), (503, b"{}")],
+)
+def test_an_answer_about_alarms_is_rabbitmqs(
+    reply_server: ReplyServer, probe_of: Make, status: int, body: bytes
+) -> None:
+    """An answer whose status does not say what its text says is no answer about alarms."""
+    probe = probe_of(management=answer(reply_server, Reply(status, body)))
+    with pytest.raises(Unreachable, match="not its JSON"):
+        probe.alarms()
+
+
+def test_clients_are_counted_without_these_checks(
+    services: Lab, probe_of: Make, channel: Any
+) -> None:
+    """The application's connections are counted with their users, these checks' are not."""
+    assert channel.is_open
+    probe = probe_of()
+    assert probe.depth().ready == 0
+    eventually(lambda: probe.clients().users == ("veza",), "management to know the application")
+    assert "of veza" in str(probe.clients())
+    # A virtual host without any client.
+    empty = ManagementApi(services.management_url, "nobody's", PATIENCE, ("", ""))
+    alone = QueueProbe(AmqpClient(services.amqp_url, PATIENCE), NAME, empty)
+    assert alone.clients().connections == 0
+    assert "only these checks are connected to the virtual host" in str(alone.clients())
+    alone.close()
 
 
 def test_silent_management_costs_one_time_out(
@@ -304,10 +371,8 @@ def test_silent_management_costs_one_time_out(
 
 def test_alarms_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
     """An alarm is named with its resource and node."""
-    reply_server.reply = Reply(
-        503, b'{"status": "failed", "alarms": [{"resource": "memory", "node": "rabbit@a"}]}'
-    )
-    alarms = probe_of(management=reply_server.url).alarms()
+    alarm = b'{"status": "failed", "alarms": [{"resource": "memory", "node": "rabbit@a"}]}'
+    alarms = probe_of(management=answer(reply_server, Reply(503, alarm))).alarms()
     assert alarms.block_publishers
     assert "alarm: memory on rabbit@a" in str(alarms)
 
@@ -367,9 +432,8 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     consumer = {"consumer_tag": "ctag1", "prefetch_count": 0, "ack_required": False, **details}
-    figures = {"messages_unacknowledged": 4, "consumer_details": [consumer]}
-    reply_server.reply = Reply(body=json.dumps(figures).encode())
-    probe = probe_of(management=reply_server.url)
+    figures = {"name": NAME, "messages_unacknowledged": 4, "consumer_details": [consumer]}
+    probe = probe_of(management=answer(reply_server, Reply(body=json.dumps(figures).encode())))
     unknown = "a consumer whose connection is not known yet"
     with pytest.raises(NotOffered, match=f"and what {unknown} has taken is not counted: it ackn"):
         JobConsistency(database, probe).jobs_in_queue()
@@ -394,3 +458,84 @@ def test_unprocessed_deliveries_name_their_consumer(
     assert not consistency.jobs_in_queue().messages_lost
     assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
     database.close()
+
+
+@pytest.fixture
+def database(services: Lab) -> Iterator[DatabaseProbe]:
+    """The lab's database."""
+    probe = DatabaseProbe(services.dsn, timeout=PATIENCE)
+    yield probe
+    probe.close()
+
+
+@contextmanager
+def client_named(services: Lab, name: str) -> Iterator[Any]:
+    """Open a channel of a client that gives itself this name."""
+    parameters = pika.URLParameters(services.app_amqp_url)
+    parameters.client_properties = {"connection_name": name}
+    connection = pika.BlockingConnection(parameters)
+    yield connection.channel()
+    connection.close()
+
+
+def test_a_consumer_that_keeps_its_share_is_named(
+    services: Lab,
+    probe_of: Make,
+    channel: Any,
+    database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Beside a worker that acknowledges, a client that acknowledges nothing keeps messages."""
+    aged_upload(job="pending")
+    probe = probe_of()
+    consistency = JobConsistency(database, probe)
+    with client_named(services, "export-7") as thief:
+        channel.basic_consume(NAME, lambda one, method, *_: one.basic_ack(method.delivery_tag))
+        thief.basic_consume(NAME, lambda *_: None)
+        for number in range(4):
+            channel.basic_publish("", NAME, str(number).encode())
+        channel.connection.process_data_events(0.1)
+
+        def is_told() -> bool:
+            channel.connection.process_data_events(0.01)
+            if probe.figures(300.0).unacknowledged is None:
+                return False
+            return bool(consistency.held_deliveries(300.0).keepers)
+
+        eventually(is_told, "figures of both consumers")
+        kept = consistency.kept_deliveries(300.0)
+        assert "(export-7) holds 2 and has acknowledged none" in str(kept)
+        assert [keeper.client for keeper in kept.keepers] == ["export-7"]
+        assert kept.placeholders() == {"broker_connection": kept.keepers[0].connection}
+
+
+def test_messages_that_a_limit_drops_leave_their_jobs(
+    services: Lab,
+    probe_of: Make,
+    channel: Any,
+    database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """A queue with a time limit and dead letters explains pending jobs without a message."""
+    dead = f"{NAME}.dead"
+    channel.queue_declare(dead)
+    channel.basic_publish("", dead, b"expired")
+    arguments = {"x-message-ttl": 50, "x-dead-letter-exchange": "", "x-max-length": 7}
+    limited = f"{NAME}.limited"
+    channel.queue_declare(limited, arguments=arguments)
+    try:
+        aged_upload(job="pending")
+        plain = probe_of(dead_letter=dead)
+        eventually(lambda: plain.figures(300.0).unacknowledged == 0, "figures of the queue")
+        with pytest.raises(NotOffered, match="so a consumer rejected them or their publisher"):
+            JobConsistency(database, plain).dropped_messages(0)
+        probe = probe_of(name=limited, dead_letter=dead)
+        eventually(lambda: probe.figures(300.0).unacknowledged == 0, "figures of the queue")
+        dropped = JobConsistency(database, probe).dropped_messages(0)
+        assert dropped.with_a_job
+        assert "1 dead letter; 1 of 1 pending job without a message" in str(dropped)
+        assert "message-ttl 50 ms, max-length 7 messages" in str(dropped)
+        assert not JobConsistency(database, probe).dropped_messages(1).with_a_job
+    finally:
+        channel.queue_delete(limited)
+        channel.queue_delete(dead)

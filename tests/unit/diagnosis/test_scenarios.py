@@ -56,7 +56,7 @@ STUCK = """
 NO_API = """
     upload_status/token_is_accepted api_is_ready worker_health_is_ok uploads_have_left_uploading
     progress_agrees_with_status api_agrees_with_database metrics_are_served
-    completed_track_is_served signal/uploading_gauge_is_low
+    broker_accepts_the_application completed_track_is_served signal/uploading_gauge_is_low
 """
 NO_DATABASE = """
     signal/no_upload_is_stuck no_upload_overstays_processing uploads_are_completing
@@ -81,12 +81,14 @@ NO_HOST = """
     stuck_files_are_readable stuck_files_are_whole
 """
 NO_BROKER = """
-    queue/broker_has_no_alarm queue_exists queue_has_a_consumer backlog_is_bounded
-    deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
+    queue/broker_has_no_alarm clients_are_connected queue_exists queue_has_a_consumer
+    backlog_is_bounded deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
+    deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
     database/pending_jobs_are_in_the_queue
 """
 NO_QUEUE = """
     queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
+    deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
     database/pending_jobs_are_in_the_queue
 """
 NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
@@ -214,6 +216,20 @@ SINGLES: dict[str, tuple[str, str, str]] = {
             f"{STUCK} {NOT_STARTING} logs/worker_activity_is_logged worker/worker_is_logging"
             " queue/deliveries_are_acknowledged queue_is_draining"
             " upload_status/worker_health_is_ok queue/deliveries_reach_the_worker"
+            " no_consumer_keeps_messages"
+        ),
+        "",
+    ),
+    "partial-consumer": (
+        Q,
+        f"{STUCK} database/jobs_start_promptly queue/no_consumer_keeps_messages",
+        "",
+    ),
+    "dead-letters-ttl": (
+        Q,
+        (
+            f"{STUCK} database/jobs_start_promptly pending_jobs_are_in_the_queue"
+            " queue/dead_letters_are_empty messages_do_not_expire"
         ),
         "",
     ),
@@ -346,6 +362,23 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
             "upload_status/uploads_have_left_uploading progress_agrees_with_status"
             " api_agrees_with_database completed_track_is_served"
         ),
+    ),
+    "broker-permission-revoked": (
+        "queue",
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/api_is_ready worker_health_is_ok"
+            " upload_status/broker_accepts_the_application queue/clients_are_connected"
+            " queue/queue_has_a_consumer database/pending_jobs_are_in_the_queue"
+        ),
+        "",
+    ),
+    "broker-permission-revoked, and no health report": (
+        "queue",
+        (
+            f"{STUCK} {NOT_STARTING} queue/clients_are_connected queue_has_a_consumer"
+            f" database/pending_jobs_are_in_the_queue {ERRORS}"
+        ),
+        "upload_status/api_is_ready worker_health_is_ok broker_accepts_the_application",
     ),
     "database-down": (
         "database",

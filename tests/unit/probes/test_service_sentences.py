@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,12 +13,20 @@ from hypothesis import strategies as st
 from core.secrets import without_password
 from core.text import count, first_line, named
 from core.urls import origin
+from fixtures.probes.consistency import HeldDeliveries
+from fixtures.probes.errors import Unreachable
 from fixtures.probes.http.api import age_between, unhealthy_parts
 from fixtures.probes.http.metrics import parse
 from fixtures.probes.postgres.job_results import Flow
 from fixtures.probes.rabbitmq.management import (
+    FIGURE_MAX,
+    Consumer,
     QueueFigures,
+    acknowledged,
+    consumer,
+    dropped_by,
     history,
+    number,
     seconds_above_zero,
     seconds_without_rise,
 )
@@ -51,6 +61,80 @@ def test_any_health_report_gives_few_printable_parts(value: object) -> None:
     parts = unhealthy_parts(value)
     assert len(parts) <= 5
     assert all(part.isprintable() for part in parts)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.text() | st.floats() | st.integers() | st.just("\ud800"),
+    lambda below: st.lists(below) | st.dictionaries(st.text(), below),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["ack", "deliver_get", "x-max-length"]), JSON))
+def test_any_figure_is_a_count_unknown_or_unreachable(data: dict[str, object]) -> None:
+    """Whatever JSON management answers, a figure is a count that a broker can have, or none."""
+    with suppress(Unreachable):
+        value = number(data, "ack")
+        assert value is None or 0 <= value < FIGURE_MAX
+        assert acknowledged(data) in (value, 0)
+    assert all(re.fullmatch(r"max-length \d{1,16}", one) for one in dropped_by(data, {}))
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            ("channel_details", "consumer_tag", "prefetch_count", "ack_required"), JSON
+        ),
+    )
+)
+def test_any_consumer_is_a_printable_sentence(details: dict[str, object]) -> None:
+    """Whatever management tells of a consumer, it has a sentence without control characters."""
+    with suppress(Unreachable):
+        assert str(consumer(details)).isprintable()
+
+
+def held(consumers: tuple[Consumer, ...], **counts: int) -> HeldDeliveries:
+    zero = dict.fromkeys(("unacknowledged", "pending", "missing", "running", "just_ended"), 0)
+    return HeldDeliveries("the broker", 300.0, consumers=consumers, **(zero | counts))
+
+
+WORKER = Consumer("1", "app", "a", 4, True, "1 (1)", "worker-1", 2, 90)
+FRESH_WORKER = Consumer("2", "app", "b", 4, True, "2 (1)", "worker-2", 4, 0)
+EXPORT = Consumer("3", "app", "c", 0, True, "3 (1)", "export", 5, 0)
+TAKER = Consumer("4", "app", "d", 0, False, "4 (1)", "export", 0, 0)
+ALIKE = replace(EXPORT, client="worker-9")
+
+
+@pytest.mark.parametrize(
+    ("consumers", "counts", "keeps"),
+    [
+        # Nobody else's: the worker holds what runs, and what it fetched ahead.
+        ((WORKER,), {"unacknowledged": 2, "pending": 3, "running": 2}, False),
+        ((WORKER, FRESH_WORKER), {"unacknowledged": 6, "pending": 3, "running": 4}, False),
+        # Another program acknowledges nothing.
+        ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 3, "running": 2}, True),
+        ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 0, "running": 2}, False),
+        # A running job may be its own: the worker holds less than runs.
+        ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 3, "running": 5}, False),
+        # The same program without a limit, and more messages than jobs.
+        ((WORKER, ALIKE), {"unacknowledged": 7, "pending": 3, "running": 2}, True),
+        ((WORKER, ALIKE), {"unacknowledged": 7, "pending": 3, "running": 6}, False),
+        # Nobody has acknowledged yet, or the counts are not known.
+        ((replace(WORKER, acknowledged=0), EXPORT), {"unacknowledged": 7, "pending": 3}, False),
+        ((WORKER, replace(EXPORT, acknowledged=None)), {"unacknowledged": 7, "pending": 3}, False),
+        # One that acknowledges before it works leaves jobs without a message.
+        ((WORKER, TAKER), {"unacknowledged": 2, "pending": 3, "missing": 1}, True),
+        ((WORKER, TAKER), {"unacknowledged": 2, "pending": 3, "missing": 0}, False),
+    ],
+)
+def test_a_consumer_keeps_messages_that_no_job_explains(
+    consumers: tuple[Consumer, ...], counts: dict[str, int], keeps: bool
+) -> None:
+    """Only what neither a running job nor a worker's prefetch explains is kept."""
+    deliveries = held(consumers, **counts)
+    assert bool(deliveries.keepers) is keeps
+    assert bool(deliveries.placeholders()) is keeps or not deliveries.active
+    assert str(deliveries).isprintable()
 
 
 def test_history_is_read_newest_first() -> None:
