@@ -96,6 +96,7 @@ def _queue(lab: Lab) -> dict[str, object]:
         "url": lab.amqp_url,
         **management,
         "name": lab.rabbitmq.queue,
+        "message": "job_id",
         "dead_letter": lab.rabbitmq.dead_letter,
     }
 

@@ -21,7 +21,7 @@ from pydantic import (
 
 from core.files import FileError, read_toml
 from core.outcome import base_id
-from core.text import LINE_MAX, printable
+from core.text import CONTROL, LINE_MAX, printable
 from core.validation import first_of, nearest, problem_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CHECKS = 1000
+COMMAND_MAX = 1000
 
 Role = Literal["symptom", "cause"]
 
@@ -45,7 +46,8 @@ class Cause:
     """One node of the network: a hypothesis of the runbook, or a cause outside it.
 
     `prior` is its probability before anything is observed. `component` is where a cause outside the
-    runbook lies, and empty for the runbook's own hypotheses.
+    runbook lies, and empty for the runbook's own hypotheses. `look` has commands for such a cause
+    that only read, with the runbook's placeholders.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Cause:
     prior: float
     outside: bool = False
     component: str = ""
+    look: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
         raise EvidenceError(f"{path}: [outside.{name}]: {problem}")
     hypotheses = tuple(Cause(key, h.title, h.prior) for key, h in file.hypotheses.items())
     outside = tuple(
-        Cause(key, cause.title, cause.prior, outside=True, component=cause.component)
+        Cause(key, cause.title, cause.prior, True, cause.component, tuple(cause.look))
         for key, cause in file.outside.items()
     )
     order = [cause.id for cause in (*hypotheses, *outside)]
@@ -176,7 +179,14 @@ def _probability(value: float) -> float:
     return value
 
 
+def _command(text: str) -> str:
+    if not text.strip() or len(text) > COMMAND_MAX or CONTROL.search(text):
+        raise ValueError(f"must be a command of at most {COMMAND_MAX} characters")
+    return text.strip()
+
+
 Line = Annotated[str, AfterValidator(_line)]
+Command = Annotated[str, AfterValidator(_command)]
 Probability = Annotated[float, AfterValidator(_probability)]
 
 
@@ -191,6 +201,7 @@ class _Hypothesis(_Table):
 
 class _Outside(_Hypothesis):
     component: Line
+    look: Annotated[list[Command], Field(max_length=5)] = []
 
 
 class _Check(_Table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reports.diagnosis.diagnose import diagnose
@@ -17,6 +18,8 @@ from reports.model.report import (
     unselected_of,
 )
 from reports.model.watch import watched_metrics
+from reports.runbook.conditions import Facts, facts_of, holds
+from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_step
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ def build_report(
     state = state_of(results, problems)
     diagnosis = diagnose(bundle.evidence, outcomes)
     # The target file and the command line come before the observations.
-    values = {**placeholders_of(ordered), **target.placeholders}
+    values = {**placeholders_of(ordered), **target.placeholders, "target": target.name}
     return Report(
         target=target,
         runbook=bundle.document.title,
@@ -64,7 +67,12 @@ def build_report(
         coverage=coverage_of(results, target.components),
         figures=figures,
         diagnosis=diagnosis,
-        remedies=remedies_for(diagnosis, bundle, values),
+        remedies=remedies_for(
+            diagnosis,
+            bundle,
+            values,
+            facts_of(ordered, target.components, target.worker_hosts),
+        ),
         problems=tuple(problems),
         watch=watched_metrics(bundle.document.watch, target.limits),
     )
@@ -87,17 +95,48 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
 
 
 def remedies_for(
-    diagnosis: Diagnosis, bundle: RunbookBundle, values: Mapping[str, str]
+    diagnosis: Diagnosis, bundle: RunbookBundle, values: Mapping[str, str], facts: Facts
 ) -> tuple[Remedy, ...]:
-    """Return the corrective actions of each accepted hypothesis, with placeholders filled.
+    """Return the actions for each accepted cause, with placeholders filled.
 
-    Empty where the cause is unclear or lies outside the runbook: a remedy for a guess is a second
+    A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
+    commands that only look. Empty where the cause is unclear: a remedy for a guess is a second
     incident.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
     actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
-    groups = [(cause.id, actions[cause.id]) for cause in diagnosis.accepted if not cause.outside]
-    return tuple(
-        Remedy(cause, group.title, tuple(fill_step(step, values) for step in group.steps))
-        for cause, group in groups
-    )
+    looks = {cause.id: cause.look for cause in bundle.evidence.outside}
+    remedies = []
+    for cause in diagnosis.accepted:
+        if not cause.outside:
+            group = actions[cause.id]
+            title, steps = group.title, _shown(group.steps, facts)
+        elif looks[cause.id]:
+            title, steps = f"{cause.title}: look, change nothing", [_look(looks[cause.id])]
+        else:
+            continue
+        remedies.append(Remedy(cause.id, title, tuple(fill_step(step, values) for step in steps)))
+    return tuple(remedies)
+
+
+def _shown(steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """Return the steps and commands whose conditions hold, numbered from 1."""
+    kept = [step for step in steps if holds(step.when, facts)]
+    return [
+        replace(
+            step,
+            number=number,
+            commands=tuple(command for command in step.commands if holds(command.when, facts)),
+        )
+        for number, step in enumerate(kept, 1)
+    ]
+
+
+def _look(commands: Sequence[str]) -> Step:
+    """Return the step that has the commands of a cause outside the runbook."""
+    text = "The runbook has no repair for this cause. These commands only read."
+    return Step(1, "Look at it", text, tuple(map(_command_of, commands)), 0)
+
+
+def _command_of(text: str) -> Command:
+    return Command("sql" if text.startswith("SELECT ") else "bash", text, 0)

@@ -5,17 +5,15 @@ Probes measure them (`core.outcome.ProbeResult`); this module names them.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from reports.runbook.placeholders import valid_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.outcome import Observation, Outcome
-
-SAFE = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._/:@-]{0,199}")
-"""A value that is safe in a command which a person pastes: nothing that a shell acts on."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,15 @@ def figures_of(outcomes: Sequence[Outcome]) -> tuple[Figure, ...]:
 def placeholders_of(outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Return the observed values of placeholders, by the placeholder's name.
 
-    A value that a shell would act on is left out: a target's texts are hostile, and a person pastes
-    these commands.
+    A value that does not have its placeholder's form is left out: a target's texts are hostile, and
+    a person pastes these commands. `upload_ids` are those of the items that suffer most.
     """
-    values = (pair for o in observations(outcomes) for pair in o.placeholders.items())
-    return {name: value for name, value in values if SAFE.fullmatch(value)}
+    found = observations(outcomes)
+    values = {name: value for o in found for name, value in o.placeholders.items()}
+    affected = next((o.affected for o in found if o.affected), ())
+    values["upload_ids"] = "\n".join(item.id for item in affected)
+    valid = {name: valid_part(name, value) for name, value in values.items()}
+    return {name: value for name, value in valid.items() if value}
 
 
 def observations(outcomes: Sequence[Outcome]) -> list[Observation]:

@@ -101,3 +101,7 @@ def _remedy(console: Console, remedy: Remedy) -> None:
             for line in command.text.strip().splitlines():
                 # A command is copied: it is never wrapped.
                 console.print(Text(f"       {line}", "cyan"), no_wrap=True, soft_wrap=True)
+            for warning in command.warnings:
+                console.print(Padding(Text(f"! {warning}", "yellow"), (0, 0, 0, 7)))
+        for sentence in step.left_out:
+            console.print(Padding(Text(f"left out: {sentence}", "dim"), (0, 0, 0, 7)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.text import flat
 from reports.runbook.document import COMMENT, Command, Step
+from reports.runbook.mistakes import warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _CHECKS = re.compile(r"<!--\s*checks:([^>]*)-->")
+_WHEN = re.compile(r"<!--\s*when:([^>]*?)-->")
 _BOLD = re.compile(r"\*\*(.+?)\*\*\s*(.*)", re.DOTALL)
 
 
@@ -61,12 +63,14 @@ def read_commands(tokens: Sequence[Token]) -> Iterator[Command]:
         if token.type != "fence":
             continue
         following = tokens[index + 1] if index + 1 < len(tokens) else token
-        comment = _CHECKS.match(following.content) if following.type == "html_block" else None
+        after = following.content if following.type == "html_block" else ""
+        comment = _CHECKS.search(after)
+        when = condition_in(after)
         names = (name.strip() for name in comment.group(1).split(",")) if comment else ()
         checks = tuple(name for name in names if name)
         language = token.info.split()[0] if token.info.strip() else ""
         for line, text in _chunks(token.content, line_of(token) + 1):
-            yield Command(language, text, line, checks)
+            yield Command(language, text, line, checks, when, warnings_of(text))
 
 
 def _chunks(code: str, line: int) -> Iterator[tuple[int, str]]:
@@ -89,7 +93,24 @@ def read_steps(tokens: Sequence[Token]) -> Iterator[Step]:
         texts = [flat(token.content) for token in own if token.type == "inline"]
         title, first = split_title(texts[0]) if texts else ("", "")
         text = "\n".join(part for part in (first, *texts[1:]) if part)
-        yield Step(number, title, text, tuple(read_commands(own)), line_of(tokens[start]))
+        commands = tuple(read_commands(own))
+        yield Step(number, title, text, commands, line_of(tokens[start]), _step_condition(own))
+
+
+def _step_condition(tokens: Sequence[Token]) -> str:
+    """Return the condition of a step: a comment that does not follow a code block."""
+    conditions = (
+        condition_in(token.content)
+        for index, token in enumerate(tokens)
+        if token.type == "html_block" and tokens[index - 1].type != "fence"
+    )
+    return next(filter(None, conditions), "")
+
+
+def condition_in(text: str) -> str:
+    """Return the condition of a comment `<!-- when: ... -->` in a text; empty where none is."""
+    match = _WHEN.search(text)
+    return flat(match.group(1)) if match else ""
 
 
 def is_numbered(token: Token) -> bool:

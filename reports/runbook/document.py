@@ -27,13 +27,17 @@ class RunbookError(ValueError):
 class Command:
     """One command or query of the runbook. `line` is its first line in the document, from 1.
 
-    `checks` are the ids of the checks that automate it, where the document names them.
+    `checks` are the ids of the checks that automate it, where the document names them. `when` is
+    the condition for showing it (`reports.runbook.conditions`). `warnings` are known mistakes in
+    it, each a sentence.
     """
 
     language: str
     text: str
     line: int
     checks: tuple[str, ...] = ()
+    when: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def dangerous(self) -> bool:
@@ -52,13 +56,19 @@ class Verification:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an action: its title, the reason for it, and its commands."""
+    """One step of an action: its title, the reason for it, and its commands.
+
+    `when` is the condition for showing it. `left_out` says which commands a report leaves out, and
+    why.
+    """
 
     number: int
     title: str
     text: str
     commands: tuple[Command, ...]
     line: int
+    when: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def dangerous(self) -> bool:

@@ -11,7 +11,9 @@
 
 A part is recognised by its place, and its heading must match: otherwise the document is refused
 with the line and the heading that was expected there. After a code block of a verification, the
-comment `<!-- checks: module/name, module/name -->` may name the checks that automate it.
+comment `<!-- checks: module/name, module/name -->` may name the checks that automate it. In a step
+of an action, `<!-- when: module/name failed -->` says when a report shows the step, or after a code
+block this command alone (`reports.runbook.conditions`); without it, it is always shown.
 """
 
 from __future__ import annotations
@@ -34,12 +36,17 @@ from reports.runbook.blocks import (
     sections_of,
     split_title,
 )
+from reports.runbook.conditions import problem_of
 from reports.runbook.document import ActionGroup, Runbook, RunbookError, Verification
+from reports.runbook.mistakes import damage_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_LINES = 20_000
+
+RUN = ("bash", "sh", "shell", "console", "zsh", "sql", "postgresql", "psql", "")
+"""Languages of the code blocks that somebody runs."""
 
 PARTS = (
     ("Signal", "Signal", r"signal|symptom"),
@@ -196,7 +203,21 @@ class _Parser:
                 raise self.error(
                     section.line, f'expected numbered steps under "{section.title[:80]}"'
                 )
+            self.check_steps(group)
         return groups
+
+    def check_steps(self, group: ActionGroup) -> None:
+        """Raise RunbookError for a condition that cannot be read, and for a damaged command."""
+        for step in group.steps:
+            places = [(step.line, step.when), *((c.line, c.when) for c in step.commands)]
+            for line, condition in places:
+                problem = problem_of(condition) if condition else ""
+                if problem:
+                    raise self.error(line, problem)
+            for command in step.commands:
+                damage = damage_of(command.text) if command.language in RUN else None
+                if damage:
+                    raise self.error(command.line + damage[0], f"the command {damage[1]}")
 
     def watch(self, part: Section) -> tuple[str, ...]:
         sections = self.subsections(part)

@@ -1,24 +1,78 @@
-"""Fill the placeholders of a runbook's commands, such as `<upload_id>`, with observed values."""
+"""Fill the placeholders of a runbook, such as `<upload_id>`, with configured and observed values.
+
+A target's texts are hostile, and a person pastes the commands. So each placeholder has a grammar,
+and in a command each value is quoted for the language and the place where it stands.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.text import CONTROL
+from core.text import CONTROL, flat
+from reports.runbook.document import COMMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.runbook.document import Step
+    from reports.runbook.document import Command, Step
 
 MAX_VALUE = 200
+LIST_MAX = 20
+"""Values of a list that a command names."""
 
 _PLACEHOLDER = re.compile(r"<([a-z][a-z0-9_]{0,40})>")
 
 # Secrets are never written into an action that a report shows.
 _NEVER_FILLED = frozenset({"token", "password", "secret"})
+
+_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@-]{0,198}[A-Za-z0-9_-])?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_PATH = re.compile(r"/[^\n]*")
+_TABLE = re.compile(r"[^.\n]{1,63}(?:\.[^.\n]{1,63})?")
+_URL = re.compile(r"https?://[^\s'\"<>\\`$;|&()]+")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_TEXT = re.compile(r"(?!-)[^\n]+")
+
+_GRAMMARS = {
+    "upload_id": _ID,
+    "upload_ids": _ID,
+    "track_id": _ID,
+    "canary_id": _ID,
+    "missing_upload_ids": _ID,
+    "incomplete_upload_ids": _ID,
+    "unreadable_upload_ids": _ID,
+    "worker_pid": _NUMBER,
+    "frozen_pids": _NUMBER,
+    "blocking_pid": _NUMBER,
+    "stuck_seconds": _NUMBER,
+    "upload_dir": _PATH,
+    "upload_parent": _PATH,
+    "mount_point": _PATH,
+    "log_dir": _PATH,
+    "log_files": _PATH,
+    "worker_log_dir": _PATH,
+    "worker_log_files": _PATH,
+    "uploads_table": _TABLE,
+    "jobs_table": _TABLE,
+    "api_url": _URL,
+    "management_url": _URL,
+    "service_user": _USER,
+}
+"""The form of each placeholder's values; any other one is `_TEXT`."""
+
+_PATTERNS = frozenset({"log_files", "worker_log_files"})
+"""Placeholders whose wildcards a shell must see."""
+_LISTS = frozenset(
+    {"frozen_pids", *_PATTERNS, *(name for name in _GRAMMARS if name.endswith("_ids"))}
+)
+"""Placeholders with several values, one a line."""
+_TABLES = frozenset({"uploads_table", "jobs_table"})
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
+"""A value that no shell and no SQL acts on, wherever it stands."""
 
 
 def placeholders(text: str) -> tuple[str, ...]:
@@ -26,11 +80,32 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
 
 
+def is_valid(name: str, value: str) -> bool:
+    """Return whether a value, or each line of a list's, has the form of the placeholder `name`."""
+    values = value.split("\n") if name in _LISTS else [value]
+    grammar = _GRAMMARS.get(name, _TEXT)
+    return len(values) <= LIST_MAX and all(
+        len(one) <= MAX_VALUE
+        and grammar.fullmatch(one) is not None
+        and CONTROL.search(one) is None
+        and "\t" not in one
+        and ".." not in one.split("/")
+        for one in values
+    )
+
+
+def valid_part(name: str, value: str) -> str:
+    """Return a value, or the valid lines of a list's; empty where nothing is valid."""
+    if name not in _LISTS:
+        return value if is_valid(name, value) else ""
+    return "\n".join([one for one in value.split("\n") if is_valid(name, one)][:LIST_MAX])
+
+
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Replace placeholders such as `<upload_id>` by their values.
+    """Replace the placeholders of a text that is read, not run.
 
     One without a value, and one that names a secret, stays visible. Values lose control characters
-    and line breaks and are cut at 200 characters; they are not quoted for a shell.
+    and line breaks and are cut at 200 characters.
     """
 
     def value_of(match: re.Match[str]) -> str:
@@ -43,9 +118,148 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(value_of, text)
 
 
+def fill_command(
+    text: str, language: str, values: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the command with its placeholders filled, and the names that could not be.
+
+    A value that does not have its placeholder's form is not filled, nor is one that must be quoted
+    where quoting is not certain: within `$(...)`, backquotes, or a block comment.
+    """
+    is_sql = language.lower() in ("sql", "postgresql", "psql")
+    quote = _in_sql if is_sql else _in_shell
+    contexts = _sql_contexts(text) if is_sql else _shell_contexts(text)
+    missing: list[str] = []
+
+    def value_of(match: re.Match[str]) -> str:
+        name, value = match.group(1), values.get(match.group(1), "")
+        filled = None
+        if name not in _NEVER_FILLED and value and is_valid(name, value):
+            filled = quote(name, value, contexts[match.start()])
+        if filled is None:
+            missing.append(name)
+            return match.group(0)
+        return filled
+
+    return _PLACEHOLDER.sub(value_of, text), tuple(dict.fromkeys(missing))
+
+
 def fill_step(step: Step, values: Mapping[str, str]) -> Step:
-    """Return the step with its title, text and commands filled (`fill`)."""
-    commands = tuple(replace(command, text=fill(command.text, values)) for command in step.commands)
+    """Return the step filled; a command with a placeholder that stays open is left out.
+
+    The reason takes its place. A comment line may keep an open placeholder: nobody runs it.
+    """
+    commands: list[Command] = []
+    left_out = list(step.left_out)
+    for command in step.commands:
+        text, missing = fill_command(command.text, command.language, values)
+        needed = [name for name in missing if _is_needed(name, command.text)]
+        if needed:
+            names = ", ".join(f"<{name}>" for name in needed)
+            first = next(row for row in command.text.splitlines() if not COMMENT.match(row))
+            left_out.append(f"{flat(first)[:60]}: {names} is not known")
+        else:
+            commands.append(replace(command, text=text))
     return replace(
-        step, title=fill(step.title, values), text=fill(step.text, values), commands=commands
+        step,
+        title=fill(step.title, values),
+        text=fill(step.text, values),
+        commands=tuple(commands),
+        left_out=tuple(left_out),
     )
+
+
+def _is_needed(name: str, text: str) -> bool:
+    return any(f"<{name}>" in row and not COMMENT.match(row) for row in text.splitlines())
+
+
+def _in_shell(name: str, value: str, context: str) -> str | None:
+    values = value.split("\n")
+    if all(map(_PLAIN.fullmatch, values)) and (len(values) == 1 or context == ""):
+        return " ".join(values)
+    if context == "":
+        quoted = _with_wildcards if name in _PATTERNS else shlex.quote
+        return " ".join(map(quoted, values))
+    if context == "#" and len(values) == 1:
+        return value
+    if context in ("'", '"') and len(values) == 1:
+        # The quoted text ends, the quoted value follows, and the text goes on.
+        return f"{context}{shlex.quote(value)}{context}"
+    return None
+
+
+def _with_wildcards(pattern: str) -> str:
+    """Return a path quoted for a shell, except for its wildcards."""
+    parts = re.split(r"([*?]|\[[A-Za-z0-9!^-]+\])", pattern)
+    return "".join(
+        part if index % 2 or not part else shlex.quote(part) for index, part in enumerate(parts)
+    )
+
+
+def _in_sql(name: str, value: str, context: str) -> str | None:
+    values = value.split("\n")
+    if context == "--" and len(values) == 1:
+        return value
+    if context == "" and name in _TABLES:
+        return ".".join('"' + part.replace('"', '""') + '"' for part in value.split("."))
+    if context == "" and all(map(_NUMBER.fullmatch, values)) and not name.endswith(("_id", "_ids")):
+        return ", ".join(values)
+    if context == "":
+        return ", ".join("'" + one.replace("'", "''") + "'" for one in values)
+    if context in ("'", '"') and len(values) == 1:
+        return value.replace(context, context * 2)
+    return value if len(values) == 1 and _PLAIN.fullmatch(value) and "--" not in value else None
+
+
+def _shell_contexts(text: str) -> dict[int, str]:  # noqa: C901 - one branch a kind of quoting
+    """Return the context of each position of a shell command.
+
+    "" is a bare word, a quote the text within it, "#" a comment, and "$" what is nested.
+    """
+    contexts: dict[int, str] = {}
+    context, depth, index = "", 0, 0
+    backquoted = False
+    while index < len(text):
+        char = text[index]
+        contexts[index] = "$" if depth or backquoted else context
+        if context == "#":
+            context = "" if char == "\n" else "#"
+        elif context == "'":
+            context = "" if char == "'" else "'"
+        elif char == "\\":
+            index += 1
+            contexts[index] = contexts[index - 1]
+        elif char == "`":
+            backquoted = not backquoted
+        elif text.startswith("$(", index):
+            depth += 1
+        elif char == ")" and depth:
+            depth -= 1
+        elif text.startswith("<<", index):
+            # A here document: what follows is not looked into.
+            depth += 1_000_000
+        elif context == '"':
+            context = "" if char == '"' else '"'
+        elif char in "'\"" and not depth:
+            context = char
+        elif char == "#" and (index == 0 or text[index - 1] in " \t\n;"):
+            context = "#"
+        index += 1
+    return contexts
+
+
+def _sql_contexts(text: str) -> dict[int, str]:
+    """Return the context of each position of a statement: "" bare, a quote, "--", or "/*"."""
+    contexts: dict[int, str] = {}
+    context = ""
+    for index, char in enumerate(text):
+        if context == "":
+            starts = (s for s in ("--", "/*", "'", '"', "$$") if text.startswith(s, index))
+            context = next(starts, "")
+            contexts[index] = context
+            continue
+        contexts[index] = context
+        ends = {"--": "\n", "/*": "/"}.get(context, context)
+        if char == ends and (context != "/*" or text[index - 1] == "*"):
+            context = ""
+    return contexts

@@ -303,16 +303,15 @@ def test_commands_are_whole_filled_and_marked() -> None:
     assert set(commands) <= set(page.codes)
     dangerous = sum(is_dangerous(command) for command in commands)
     assert page.text.count("May lose data or interrupt the service.") == dangerous > 0
-    assert any("upload-1/status" in command for command in commands)
-    assert "To fill in: <token>" in page.text
-    assert "<mark>&lt;token&gt;</mark>" in text
+    assert any("systemctl restart" in command for command in commands)
+    assert "Left out: tail -n 200 <worker_log_files>" in page.text
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("healthy", "Nothing to do."),
-        ("outside", "None: the runbook has no actions for this cause."),
+        ("outside", "The runbook has no repair for this cause. These commands only read."),
         ("unclear", "a fix for the wrong cause can be a second incident"),
         ("blind", "Make the unreachable checks reachable."),
     ],

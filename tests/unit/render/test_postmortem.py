@@ -103,7 +103,7 @@ def test_boxes_and_actions_are_there_to_tick() -> None:
     assert "  - [ ] Explicit time limit on processing" in text
     assert "- [ ] Restart the worker (changes the system)" in text
     assert "sudo systemctl restart veza-backend-api" in text
-    assert "https://veza.example/api/v1/uploads/upload-1/status" in text
+    assert "pytest --target" in text
     assert "- [ ] Monitoring: Alert on stuck uploads" in text
     assert "falls back to what it was before" in text
 

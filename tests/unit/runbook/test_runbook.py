@@ -293,8 +293,8 @@ def test_a_secret_is_never_filled() -> None:
 def test_a_step_is_filled_as_a_whole(shipped: Runbook) -> None:
     """Title, text and commands get the values, and the step stays marked as dangerous."""
     step = next(s for s in shipped.actions[1].steps if "purge_queue" in str(s.commands))
-    filled = fill_step(step, {"queue_name": "uploads"})
-    assert filled.commands[-1].text == "rabbitmqctl purge_queue uploads"
+    filled = fill_step(step, {"queue_name": "uploads", "vhost": "/"})
+    assert filled.commands[-1].text == "rabbitmqctl -p / purge_queue uploads"
     assert filled.dangerous
 
 

@@ -1,0 +1,92 @@
+"""Placeholders in commands: no value changes the structure of a command."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.runbook.document import Command, Step
+from reports.runbook.placeholders import fill_command, fill_step, is_valid
+
+HOSTILE = ("a/../../../..", "..", "a b", "a'b", 'a"b', "$(id)", "`id`", "a;b", "-rf", "a\x1b")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_an_id_that_is_none_is_never_filled(value: str) -> None:
+    """A path, a quote, a blank or an option in an id leaves the command out, with the reason."""
+    step = Step(1, "", "", (Command("bash", "ls <upload_dir>/<upload_id>/", 1),), 1)
+    filled = fill_step(step, {"upload_dir": "/srv", "upload_id": value})
+    assert filled.commands == ()
+    assert filled.left_out == ("ls <upload_dir>/<upload_id>/: <upload_id> is not known",)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "sudo x <queue_name> y",
+        'sudo x "a <queue_name> b" y',
+        "sudo x 'a <queue_name> b' y",
+        "sudo x --name=<queue_name>/z y # <queue_name>",
+        "# it's <queue_name>\nsudo x <queue_name> y",
+        'sudo x "$(y <queue_name>)"',
+    ],
+)
+@given(value=st.text(min_size=1, max_size=40))
+def test_a_value_is_one_part_of_one_word_of_a_shell(template: str, value: str) -> None:
+    """Whatever it holds, the words are those of a harmless value with this one in its place."""
+    text, missing = fill_command(template, "bash", {"queue_name": value})
+    if missing:
+        assert text == template
+        return
+    plain, _ = fill_command(template, "bash", {"queue_name": "PLAIN"})
+    words = [word.replace("PLAIN", value) for word in shlex.split(plain, comments=True)]
+    assert shlex.split(text, comments=True) == words
+
+
+@given(path=st.text(alphabet=st.characters(codec="ascii", min_codepoint=32), max_size=30))
+def test_a_path_with_blanks_and_quotes_is_one_word(path: str) -> None:
+    """A configured path is quoted, and one that climbs is refused."""
+    text, missing = fill_command("ls -ld <upload_dir>/x", "bash", {"upload_dir": f"/{path}"})
+    climbs = ".." in path.split("/") or "\x7f" in path
+    assert bool(missing) == climbs
+    if not missing:
+        assert shlex.split(text) == ["ls", "-ld", f"/{path}/x"]
+
+
+def test_wildcards_of_log_files_stay_and_the_rest_is_quoted() -> None:
+    """The shell expands `*`; a blank in a directory does not split the word."""
+    text, _ = fill_command("tail <log_files>", "bash", {"log_files": "/var/log/my app/*.log\n/b/c"})
+    assert text == "tail '/var/log/my app/'*.log /b/c"
+
+
+def test_sql_names_and_values_are_quoted_as_such() -> None:
+    """A table is an identifier with its schema, an id a literal, and a list several of them."""
+    text, _ = fill_command(
+        "SELECT * FROM <jobs_table> WHERE type = '<job_type>' AND id IN (<upload_ids>)",
+        "sql",
+        {"jobs_table": 'media.Jo"bs', "job_type": "o'clock", "upload_ids": "12\nab-c"},
+    )
+    assert text == (
+        """SELECT * FROM "media"."Jo""bs" WHERE type = 'o''clock' AND id IN ('12', 'ab-c')"""
+    )
+
+
+def test_a_list_does_not_stand_within_quotes() -> None:
+    """Two values within one pair of quotes would be one value: the command is left out."""
+    values = {"upload_ids": "a\nb", "frozen_pids": "1\n2"}
+    assert fill_command("x '<upload_ids>'", "sql", values)[1] == ("upload_ids",)
+    assert fill_command('kill "<frozen_pids>"', "bash", values)[1] == ("frozen_pids",)
+    assert fill_command("kill <frozen_pids>", "bash", values)[0] == "kill 1 2"
+
+
+@given(value=st.text(max_size=60))
+def test_a_valid_id_has_no_slash_and_no_dots(value: str) -> None:
+    """The grammar of ids holds for any text."""
+    if is_valid("upload_id", value):
+        assert "/" not in value
+        assert ".." not in value.split("/")
+        assert value.isprintable()
+        assert shlex.split(value) == [value]
