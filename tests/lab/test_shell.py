@@ -172,3 +172,39 @@ def children() -> list[str]:
 def alive(pid: int) -> bool:
     """Return whether a process exists and is no zombie."""
     return process_state(pid) not in (None, "Z")
+
+
+def test_a_script_that_timed_out_is_not_run_again(tmp_path: Path) -> None:
+    """On a disk that hangs each script costs one time limit, not one for each check."""
+    shell = Shell("local://", timeout=PATIENCE)
+    nap = f"echo begun >> {tmp_path}/begun; sleep 600.{os.getpid()}"
+    for _ in range(2):
+        with pytest.raises(TimedOut, match=r"a nap timed out on local after 0\.3 s"):
+            shell.run(nap, timeout=0.3, doing="a nap")
+    assert (tmp_path / "begun").read_text() == "begun\n"
+    assert shell.run("echo on").stdout == "on\n"
+
+
+FREEZING = """#!/bin/sh
+echo called >> {0}/calls
+if [ "$(wc -l < {0}/calls)" -gt 1 ]; then exec sleep 600; fi
+echo veza-ready
+"""
+
+
+def test_a_host_that_froze_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a connection that worked once, a host that runs nothing is unreachable at once."""
+    client = tmp_path / "docker"
+    client.write_text(FREEZING.format(tmp_path))
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shell = Shell("docker://frozen", timeout=0.3)
+    with pytest.raises(Unreachable, match="host docker://frozen cannot be reached: no response"):
+        shell.run("df", doing="reading the free space")
+    calls = (tmp_path / "calls").read_text()
+    for script in ("df", "ps", "exit 0"):
+        with pytest.raises(Unreachable, match="cannot be reached: no response within 1 s"):
+            shell.run(script)
+    assert (tmp_path / "calls").read_text() == calls

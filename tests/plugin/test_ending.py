@@ -45,7 +45,7 @@ def test_the_verdict_is_there_before_the_budget_ends(
 ) -> None:
     """What has not run when the budget is used up is missing, and no check is waited for longer."""
     run = run_suite(
-        f"--targets-file={silent[1]}", "--target", "silent", "--budget", "6 s", processes,
+        f"--targets-file={silent[1]}", "--target", "silent", "--budget", "15 s", processes,
         out=tmp_path / "out",
     )  # fmt: skip
     assert run.report is not None
@@ -140,3 +140,36 @@ def test_a_second_run_waits_or_leaves(
     assert "process 4711" in run.text + run.errors
     assert "Traceback" not in run.text + run.errors
     assert run.report is None
+
+
+SLOW_REPORT = """
+import time, pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "setup":
+        ends = time.monotonic() + 3.0
+        while time.monotonic() < ends:
+            pass
+    return report
+"""
+
+
+def test_a_deadline_that_passes_in_pytest_itself_ends_no_run(tmp_path: Path) -> None:
+    """A check's signal comes within the check: never while its report is being made."""
+    (tmp_path / "slow_report.py").write_text(SLOW_REPORT)
+    file = tmp_path / "targets.toml"
+    file.write_text(
+        '[targets.slow]\nenvironment = "staging"\n[targets.slow.api]\n'
+        'url = "http://127.0.0.1:1"\ntoken = "swordfish"\n'
+    )
+    run = run_suite(
+        f"--targets-file={file}", "--target", "slow", "--budget", "3 s", "-n0",
+        "-p", "slow_report", "-k", "upload_status",
+        out=tmp_path / "out",
+        environ={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert "INTERNALERROR" not in run.text + run.errors
+    assert "error" not in run.statuses.values()
+    assert "missing" in run.statuses.values()
