@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from reports.runbook.placeholders import valid_part
 
@@ -67,6 +68,8 @@ def placeholders_of(outcomes: Sequence[Outcome]) -> dict[str, str]:
     values = {name: value for o in found for name, value in o.placeholders.items()}
     affected = next((o.affected for o in found if o.affected), ())
     values["upload_ids"] = "\n".join(item.id for item in affected)
+    if "broker_connection" in values:
+        values["broker_connection_in_url"] = quote(values["broker_connection"], safe="")
     valid = {name: valid_part(name, value) for name, value in values.items()}
     return {name: value for name, value in valid.items() if value}
 

@@ -156,7 +156,8 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
         needed = [name for name in missing if _is_needed(name, command.text)]
         if needed:
             names = ", ".join(f"<{name}>" for name in needed)
-            first = next(row for row in command.text.splitlines() if not COMMENT.match(row))
+            rows = [row for row in command.text.splitlines() if not COMMENT.match(row)]
+            first = next(row for row in rows if placeholders(row))
             left_out.append(f"{flat(first)[:60]}: {names} is not known")
         else:
             commands.append(replace(command, text=text))
@@ -202,7 +203,7 @@ def _in_sql(name: str, value: str, context: str) -> str | None:
         return value
     if context == "" and name in _TABLES:
         return ".".join('"' + part.replace('"', '""') + '"' for part in value.split("."))
-    if context == "" and all(map(_NUMBER.fullmatch, values)) and not name.endswith(("_id", "_ids")):
+    if context == "" and _GRAMMARS.get(name) is _NUMBER:
         return ", ".join(values)
     if context == "":
         return ", ".join("'" + one.replace("'", "''") + "'" for one in values)

@@ -1,0 +1,210 @@
+"""The runbook's actions repair the lab, run as a report prints them.
+
+`systemctl` and `sudo` are scripts on the PATH: the first restarts the lab's own processes. SQL runs
+in psql as the application. Without VEZA_ALL_ACTIONS only a selection runs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab import broker, faults
+from lab.bench import ROOT, run_suite
+from lab.faults.heal import delete_logs
+from lab.faults.tools import FaultTools
+from reports.model.report_json import parse_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.state import Lab
+    from reports.runbook.document import Command
+
+AGAIN = "Have the uploads processed again"
+PUBLISH = "Publish the messages of these jobs"
+LOST = "If the files are lost, mark the uploads as failed"
+GIVE_UP = "If they fail again, mark the uploads as failed"
+
+REPAIRS: dict[str, tuple[str, ...]] = {
+    "worker-killed": ("Restart the worker",),
+    "worker-frozen": ("Resume the frozen worker",),
+    "broker-down": ("Start the broker", PUBLISH),
+    "queue-deleted": ("Restart the service that declares the queue", PUBLISH),
+    "messages-purged": (PUBLISH,),
+    "job-rows-deleted": (AGAIN, PUBLISH),
+    "job-never-created": (AGAIN, PUBLISH),
+    "status-update-lost": (GIVE_UP,),
+    "error-swallowed": (GIVE_UP,),
+    "error-not-recorded": (GIVE_UP,),
+    "file-missing": (LOST,),
+    "file-empty": (LOST,),
+    "file-unreadable": (
+        "Make the files readable for the service",
+        "Have these uploads processed again",
+        PUBLISH,
+    ),
+    "directory-missing": ("Put the directory back", LOST),
+    "directory-not-writable": ("Let the service write to the directory", LOST),
+    "read-only-mount": ("Mount it writable again, if it is read-only", LOST),
+    "job-hung": (
+        "If the same uploads hang or exceed their time again, mark them as failed",
+        "Stop a job that hangs",
+    ),
+}
+"""The steps that an operator takes for each fault, by their titles in the report."""
+
+NOT_BY_THE_RUNBOOK = {
+    "worker-crash-loop": "the program ends by itself: another version of it is needed",
+    "worker-not-consuming": "the lab's bug outlives a restart: another version is needed",
+    "broker-memory-alarm": "somebody set the limit: the value that it had is not known",
+    "broker-disk-alarm": "somebody set the limit: the value that it had is not known",
+    "queue-saturated": "the other work has to be moved, or a purge to be decided, by people",
+    "deliveries-stuck": "the program behind the connection has to be ended too",
+    "partial-consumer": "the program behind the connection has to be ended too",
+    "dead-letters-ttl": "the policy that lets messages expire has to be changed first",
+    "disk-full": "which files may go is for people to decide",
+    "inodes-exhausted": "which files may go is for people to decide",
+    "stale-cache": "the database is right: the API's program has to be changed",
+    "slow-processing": "every job is slow: more capacity or another version is needed",
+    "worker-starved": "the machine has to give the worker its processor again",
+    "deadline-exceeded": "every job exceeds its deadline, which is set in the program",
+}
+"""The single faults that no printed command repairs, each with the reason."""
+
+SELECTION = ("worker-frozen", "job-rows-deleted", "file-unreadable", "queue-deleted")
+"""The faults that run always: a process, the database with the broker, the storage, the queue."""
+
+SHIM = """\
+import os, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from lab.faults.tools import FaultTools
+action, unit = sys.argv[1:3]
+with FaultTools(Path({directory!r})) as tools:
+    if action == "restart":
+        broker = unit == "rabbitmq-server"
+        names = ["rabbitmq"] if broker else ["api", *tools.lab.workers]
+        for name in names:
+            tools.stop(name)
+        for name in names:
+            tools.start(name)
+    elif action != "status":
+        sys.exit(f"systemctl {{action}} is not known here")
+"""
+
+
+def test_every_single_fault_is_repaired_or_has_its_reason() -> None:
+    """No fault that the runbook treats is forgotten."""
+    singles = {name for name, fault in faults.FAULTS.items() if fault.kind == "single"}
+    assert set(REPAIRS) | set(NOT_BY_THE_RUNBOOK) == singles
+    assert not set(REPAIRS) & set(NOT_BY_THE_RUNBOOK)
+
+
+@pytest.fixture
+def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
+    """A shell of an operator of the lab; the lab is healed afterwards."""
+    yield Operator(lab, tmp_path)
+    if faults.active(lab.directory):
+        faults.heal(lab.directory)
+
+
+class Operator:
+    """Runs printed commands in a directory and with a PATH of their own."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self.lab = lab
+        self.directory = directory
+        tools = directory / "bin"
+        tools.mkdir()
+        script = directory / "systemctl.py"
+        script.write_text(SHIM.format(root=str(ROOT), directory=str(lab.directory)))
+        self._write(tools / "systemctl", f'exec {sys.executable} {script} "$@"')
+        self._write(tools / "sudo", 'exec "$@"')
+        self.environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+        if lab.broker:
+            node = broker.environment(lab)
+            own = {name: node[name] for name in node if name not in os.environ or name == "HOME"}
+            lines = "".join(f"export {name}='{value}'\n" for name, value in own.items())
+            self._write(tools / "rabbitmqctl", f'{lines}exec {broker.SCRIPTS}/rabbitmqctl "$@"')
+            self.environment["RABBITMQ_LOGIN"] = f"veza:{lab.passwords.owner}"
+
+    def _write(self, path: Path, body: str) -> None:
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+
+    def run(self, command: Command) -> str:
+        """Run one command as it is printed and return its output; a failure fails the test."""
+        argv = ["bash", "-c", command.text]
+        if command.language == "sql":
+            argv = ["psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", "-", self.lab.owner_dsn]
+        done = subprocess.run(
+            argv,
+            input=command.text if command.language == "sql" else "",
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+        assert done.returncode == 0, (command.text, done.stdout, done.stderr)
+        return done.stdout
+
+
+def _marked(name: str) -> Any:
+    rest = name not in SELECTION and not os.environ.get("VEZA_ALL_ACTIONS")
+    reason = "set VEZA_ALL_ACTIONS to repair every fault"
+    return pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if rest else [])
+
+
+@pytest.mark.parametrize("name", [_marked(name) for name in REPAIRS])
+def test_the_printed_actions_repair_the_fault(operator: Operator, name: str) -> None:
+    """After them the stuck uploads have completed or failed, and the next run is healthy."""
+    directory = operator.lab.directory
+    missing = faults.missing_needs(directory, [name])
+    if missing:
+        pytest.skip(f"{name} needs {missing}")
+    faults.inject(directory, [name])
+    report = parse_report(run_suite(directory)[0].encode(), name)
+    steps = {step.title: step for remedy in report.remedies for step in remedy.steps}
+    stuck = [upload.id for upload in report.affected]
+    assert stuck
+    for title in REPAIRS[name]:
+        if title == PUBLISH and not operator.lab.broker:
+            assert title not in steps
+            continue
+        assert title in steps, (report.headline, list(steps))
+        assert steps[title].commands, steps[title].left_out
+        for command in steps[title].commands:
+            if not command.text.startswith("# or"):
+                operator.run(command)
+    with FaultTools(directory) as tools:
+        tools.wait(lambda: _have_ended(tools, stuck), 60, f"the end of {len(stuck)} uploads")
+        # As if the minutes had passed in which the fault's log lines are recent.
+        tools.wait_for_http_status("/readyz", 200)
+        tools.wait_for_all_workers()
+        delete_logs(tools)
+        tools.wait(tools.lab.api_log.exists, 20, "the next line of the API's log")
+        tools.wait_for_worker_log()
+        tools.wait_for_settled_worker()
+    after = parse_report(run_suite(directory)[0].encode(), name)
+    assert after.state == "healthy", (
+        after.headline,
+        [r.outcome.seen for r in after.results if r.outcome.status == "failed"],
+    )
+
+
+def _have_ended(tools: FaultTools, uploads: list[str]) -> bool:
+    rows = tools.query(
+        "SELECT 1 FROM uploads WHERE id::text = ANY(%s)"
+        " AND (status::text = 'completed'"
+        "      OR status::text = 'failed' AND error_message IS NOT NULL)",
+        uploads,
+    )
+    return len(rows) == len(uploads)
