@@ -3,7 +3,9 @@
 --   VEZA_CHECKS_PASSWORD=$(openssl rand -hex 16) psql -d veza -f postgresql.sql
 --
 -- Run it as a superuser, or as the owner of the tables who can also create roles and grant
--- pg_read_all_stats. With other names: -v role=... -v uploads_table=schema.name -v jobs_table=schema.name
+-- pg_read_all_stats. Other names are written as in the target, also with capital letters, and may be views:
+--
+--   psql -d veza -v role=monitor -v uploads_table=media.files -v jobs_table=media.Jobs -f postgresql.sql
 --
 -- The role can read only the columns that the checks read: no file name, no e-mail, no token. It has
 -- no access to sequences and to other schemas. A server that logs DDL statements (log_statement) also
@@ -21,6 +23,15 @@
 \else
 \set jobs_table job_queue
 \endif
+-- A name as the target has it, in which letters are what they are; else as SQL has it, with quotes of its own.
+SELECT coalesce(to_regclass(array_to_string(ARRAY(
+           SELECT quote_ident(part) FROM unnest(string_to_array(name, '.')) AS part), '.'))::text, name) AS found
+FROM (SELECT :'uploads_table' AS name) AS given \gset uploads_
+\set uploads_table :uploads_found
+SELECT coalesce(to_regclass(array_to_string(ARRAY(
+           SELECT quote_ident(part) FROM unnest(string_to_array(name, '.')) AS part), '.'))::text, name) AS found
+FROM (SELECT :'jobs_table' AS name) AS given \gset jobs_
+\set jobs_table :jobs_found
 -- From the environment, because other users can see arguments in the list of processes.
 \set password `printf %s "$VEZA_CHECKS_PASSWORD"`
 SELECT :'password' = '' AS without_password \gset

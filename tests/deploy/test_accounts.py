@@ -13,6 +13,7 @@ import pika
 import psycopg
 import pytest
 
+from fixtures.probes.postgres.database import DatabaseProbe
 from lab import broker
 from lab.state import QUEUE
 from tests.deploy.tools import DEPLOY, call, tool
@@ -106,6 +107,41 @@ def test_the_role_can_do_no_more(role: str, statement: str) -> None:
         session.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(statement.encode())
+
+
+NAMED = """
+CREATE SCHEMA named;
+CREATE TABLE named.files AS SELECT * FROM uploads WITH NO DATA;
+CREATE TABLE named."Jobs" AS SELECT * FROM job_queue WITH NO DATA;
+CREATE VIEW named."Uploads" AS SELECT id, status, progress, created_at, updated_at, error_message
+FROM named.files
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (("named.files", "named.Jobs"), ("named.files", "named.Jobs")),
+        (("named.Uploads", 'named."Jobs"'), ("named.Uploads", "named.Jobs")),
+        (("NAMED.FILES", "job_queue"), ("named.files", "job_queue")),
+    ],
+)
+def test_the_role_can_read_tables_with_other_names(
+    lab: Lab, role: str, given: tuple[str, str], names: tuple[str, str]
+) -> None:
+    """Names are given as in the target, also with capital letters, or as SQL writes them."""
+    environ = {**os.environ, "VEZA_CHECKS_PASSWORD": PASSWORD}
+    arguments = ["-v", f"uploads_table={given[0]}", "-v", f"jobs_table={given[1]}"]
+    with psycopg.connect(lab.superuser_dsn, autocommit=True) as session:
+        session.execute(NAMED.encode())
+        try:
+            done = call([*psql_command(lab), *arguments], environ)
+            assert done.returncode == 0, done.stdout
+            probe = DatabaseProbe(role, uploads_table=names[0], jobs_table=names[1])
+            assert probe.schema().defects == ()
+            probe.close()
+        finally:
+            session.execute("DROP SCHEMA named CASCADE")
 
 
 def test_the_role_is_read_only_by_default(role: str) -> None:
