@@ -25,6 +25,12 @@ def test_no_stuck_upload_is_partial(transfers, stuck):
     assert not stopped.partial, stopped
 
 
+def test_no_stuck_upload_ran_out_of_time(database, stuck):
+    """No sampled stuck upload has a timeout or an exceeded deadline as its error."""
+    errors = database.recorded_errors(stuck)
+    assert not errors.timeouts, errors
+
+
 def test_stuck_uploads_have_a_job(database, received, limits):
     """Each sampled stuck upload that was received has a job."""
     jobs = database.jobs_of(received, limits.stuck_after)
@@ -41,6 +47,12 @@ def test_jobs_start_promptly(database, limits):
     """No job is `pending` longer than `job_pending_max`."""
     pending = database.pending_jobs(limits.job_pending_max, limits.processing_max)
     assert pending.total == 0, pending
+
+
+def test_no_job_was_passed_over(database, limits):
+    """No job is `pending` longer than `job_pending_max` while later ones have started."""
+    passed_over = database.passed_over_jobs(limits.job_pending_max)
+    assert passed_over.total == 0, passed_over
 
 
 def test_jobs_finish_in_time(database, limits):

@@ -11,6 +11,7 @@ import httpx
 
 from lab import broker
 from lab.audio import tone
+from lab.errors import LabError
 from lab.faults.model import Family, Kind, Need
 from lab.faults.tools import STUCK_UPLOADS
 
@@ -35,6 +36,24 @@ def api_5xx(tools: FaultTools) -> None:
     tools.turn_on(api_panics=True)
     path = tools.lab.variant.routes.status.format(upload_id="any")
     tools.wait_for_http_status(path, 500)
+
+
+@FAMILY.fault(
+    "stale-cache",
+    "the API answers from a cache: finished uploads are still uploading",
+    cause="api_failing",
+)
+def stale_cache(tools: FaultTools) -> None:
+    """Have the API serve the first status of each upload forever.
+
+    Worker, queue and storage are well, and the database has the result. Only the API is wrong.
+    """
+    tools.turn_on(caches_statuses=True)
+    uploads = tools.make_old_uploads("completed", "completed")
+    path = tools.lab.variant.routes.status.format(upload_id=uploads[0])
+    answer = tools.client.get(path).text
+    if '"uploading"' not in answer:
+        raise LabError(f"the API does not answer from its cache: {answer[:200]}")
 
 
 @FAMILY.fault("token-expired", "the operations token was revoked", cause="access_refused")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
 from lab.faults.model import Family, Kind
 from lab.faults.tools import NOT_AUDIO
 
@@ -51,19 +50,3 @@ def rows_deleted(tools: FaultTools) -> None:
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
     tools.wait_for_uploads(uploads, "uploading", None)
     tools.backdate(uploads)
-
-
-@FAMILY.fault("stale-cache", "the API answers from a cache: finished uploads are still uploading")
-def stale_cache(tools: FaultTools) -> None:
-    """Have the API serve the first status of each upload forever.
-
-    Of the five hypotheses it is the silent failure: worker, queue, storage and time limits are
-    well, the database has the result, and nothing told the users, who see `uploading` forever. A
-    silent failure is a result that did not reach whoever waits for it.
-    """
-    tools.turn_on(caches_statuses=True)
-    uploads = tools.make_old_uploads("completed", "completed")
-    path = tools.lab.variant.routes.status.format(upload_id=uploads[0])
-    answer = tools.client.get(path).text
-    if '"uploading"' not in answer:
-        raise LabError(f"the API does not answer from its cache: {answer[:200]}")

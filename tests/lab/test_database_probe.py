@@ -12,6 +12,7 @@ import pytest
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
+from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.transfers import TransferProbe
 from tests.lab.fix_services import locked
@@ -76,12 +77,13 @@ def test_session_can_only_read(services: Lab, probe_of: Make) -> None:
     probe = probe_of(services.dsn, timeout=90.0)
     assert owner_probe.reach().ok
     with pytest.raises(Unreachable, match="read-only transaction"):
-        owner_probe._session.rows(sql.SQL("DELETE FROM uploads RETURNING id"))
+        owner_probe._session.rows(sql.SQL("DELETE FROM uploads RETURNING id"), (Column.TEXT,))
     rows = probe._session.rows(
         sql.SQL(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
             " current_setting('application_name')"
-        )
+        ),
+        (Column.TEXT,) * 3,
     )
     assert rows == [("90s", "1s", "veza-checks")]
 
@@ -146,6 +148,21 @@ def test_partial_uploads_have_no_job_and_no_whole_file(
             services.delete_stored_file(upload, "aged.wav")
     assert transfers.partial == (f"{partial} (at 10 %)",)
     assert [subject.id for subject in without_storage] == [whole, partial]
+
+
+def test_errors_of_time_limits_are_told_from_others(
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """A stuck upload's error that speaks of a time limit is found, in English and French."""
+    late = aged_upload(minutes=50, error="context deadline exceeded")
+    tard = aged_upload(minutes=49, error="délai de traitement dépassé")
+    aged_upload(minutes=48, error="no such file or directory")
+    aged_upload(minutes=47)
+    errors = probe.recorded_errors(probe.subjects(None, 600.0, 20))
+    assert [text.split()[0] for text in errors.timeouts] == [late, tard]
+    assert f"2 of 4 sampled stuck uploads with a timeout as the error: {late} (context" in str(
+        errors
+    )
 
 
 def test_overdue_jobs_are_counted(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
@@ -528,17 +545,22 @@ def test_a_read_only_setting_is_found(
 
 
 def test_settings_of_other_roles_do_not_refuse_writes(
-    services: Lab, owner: Owner, probe_of: Make, aged_upload: Callable[..., str]
+    odd: Owner, services: Lab, probe_of: Make
 ) -> None:
     """The checks' own role may be read-only, and a role that comes before the database may not."""
     setting = "default_transaction_read_only"
-    aged_upload("completed", minutes=0)
+    odd.execute("CREATE TABLE odd.uploads (LIKE uploads INCLUDING DEFAULTS)")
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    quiet = {"uploads_table": "odd.uploads"}
     try:
         superuser(services, f"ALTER ROLE veza_checks SET {setting} = on")
-        assert probe_of(services.dsn).writes().accepted, "a row was written just now"
-        owner.execute("UPDATE uploads SET updated_at = now() - interval '1 hour'")
         with pytest.raises(NotOffered, match="RESET default_transaction_read_only"):
-            probe_of(services.dsn).writes()
+            probe_of(services.dsn, **quiet).writes()
+        odd.execute(
+            "INSERT INTO odd.uploads (id, user_id, filename, status) VALUES"
+            " (gen_random_uuid(), gen_random_uuid(), 'a.wav', 'completed')"
+        )
+        assert probe_of(services.dsn, **quiet).writes().accepted, "a row was written just now"
         superuser(
             services,
             f"ALTER DATABASE veza SET {setting} = on",
@@ -578,3 +600,144 @@ def test_a_lock_below_a_view_is_found(
         locks = probe.locks(2.0)
     assert locks.block_uploads
     assert f"process {pid} (a-migration) locks odd." in str(locks)
+
+
+ODD_TABLES = """
+CREATE TYPE odd.state AS ENUM ('uploading', 'completed');
+CREATE TYPE odd.kind AS ENUM ('other');
+CREATE TABLE odd.uploads (id {id}, status odd.state, progress text, size text, user_id int[],
+    created_at timestamptz, updated_at timestamptz, error_message text);
+CREATE TABLE odd.jobs (id {id}, type {type}, payload {payload}, status text,
+    created_at timestamptz, started_at timestamptz, completed_at timestamptz);
+GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks
+"""
+LONG = "u" * 8000
+UUID = "0F0E0D0C-0B0A-4908-8706-050403020100"
+
+
+@pytest.mark.parametrize("payload", ["text", "json", "jsonb", "bytea"])
+@pytest.mark.parametrize(
+    ("kind", "upload_id", "in_json"),
+    [
+        ("uuid", UUID, f'"{UUID}"'),
+        ("bigint", "120001", "120001"),
+        ("bigint", "120001", '"120001"'),
+        ("text", "01JEV0C1C00000000000000001", '"01JEV0C1C00000000000000001"'),
+        ("text", LONG, f'"{LONG}"'),
+    ],
+)
+def test_ids_and_payloads_of_any_type_are_read(
+    odd: Owner, services: Lab, probe_of: Make, payload: str, kind: str, upload_id: str, in_json: str
+) -> None:
+    """Ids as UUID, number and text, also long and missing ones, in payloads of each type."""
+    odd.execute(ODD_TABLES.format(id=kind, type="text", payload=payload).encode())
+    odd.execute(
+        "INSERT INTO odd.uploads (id, status, progress, size, created_at) VALUES"
+        f" ('{upload_id}', 'uploading', 'none', 'large', now() - interval '1 hour'),"
+        " (NULL, 'uploading', 'NaN', '12', now() - interval '2 hours')".encode()
+    )
+    odd.execute(
+        "INSERT INTO odd.jobs (type, payload, status, created_at) VALUES"
+        f" ('process_upload', '{{\"upload_id\": {in_json}}}', 'completed',"
+        " now() - interval '1 hour')".encode()
+    )
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    assert probe.schema().defects == ()
+    shown = probe.stuck_uploads(600.0).shown
+    expected = upload_id.lower() if kind == "uuid" else upload_id[:100]
+    assert [upload.id for upload in shown] == ["(no upload id)", expected]
+    assert [upload.size for upload in shown] == [12, None]
+    assert probe.jobs_of(shown, 600.0).without == ("(no upload id)",)
+    assert probe.ended_jobs().unnoticed_uploads == (expected,)
+    assert probe.overdue_processing(300.0).total == 0
+    with pytest.raises(NotOffered):
+        probe.newest_completed()
+
+
+def test_an_enum_without_our_names_has_no_such_rows(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """Enums of statuses and job types need not have the names that the checks look for."""
+    odd.execute(ODD_TABLES.format(id="int", type="odd.kind", payload="jsonb").encode())
+    odd.execute("INSERT INTO odd.jobs (type, payload, status) VALUES ('other', '[]', 'pending')")
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    assert probe.stuck_uploads(600.0).total == probe.pending_jobs(300.0, 300.0).total == 0
+    assert probe.flow(300.0).completed == probe.ended_jobs().unnoticed == 0
+
+
+def test_columns_that_hold_no_times_are_named(odd: Owner, services: Lab, probe_of: Make) -> None:
+    """A time as a number is named with its column; a domain over a timestamp is a time."""
+    odd.execute("CREATE DOMAIN odd.moment AS timestamptz")
+    odd.execute(
+        "CREATE TABLE odd.uploads (id int, status text, progress int, created_at bigint,"
+        " updated_at odd.moment, error_message text)"
+    )
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    schema = probe_of(services.dsn, uploads_table="odd.uploads").schema()
+    assert schema.mistyped == ("column odd.uploads.created_at",)
+    assert "no time in column odd.uploads.created_at (give database.uploads_table" in str(schema)
+
+
+@pytest.mark.parametrize("created", ["NULL", "'infinity'", "now() + interval '90 min'"])
+def test_an_unknown_age_never_passes(
+    odd: Owner, services: Lab, probe_of: Make, created: str
+) -> None:
+    """An upload or a job whose time is missing or in the future is not young: it is unknown."""
+    odd.execute(ODD_TABLES.format(id="int", type="text", payload="jsonb").encode())
+    odd.execute(
+        "INSERT INTO odd.uploads (id, status, created_at) VALUES"
+        f" (1, 'uploading', {created})".encode()
+    )
+    odd.execute(
+        "INSERT INTO odd.jobs (type, payload, status, created_at) SELECT 'process_upload', '{}',"
+        f" status, {created} FROM unnest('{{pending, processing}}'::text[]) AS status".encode()
+    )
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    for call in (
+        lambda: probe.stuck_uploads(600.0),
+        lambda: probe.subjects(None, 600.0, 5),
+        lambda: probe.pending_jobs(300.0, 300.0),
+        lambda: probe.running_jobs(300.0),
+        lambda: probe.passed_over_jobs(300.0),
+        lambda: probe.flow(300.0),
+        probe.active_jobs,
+    ):
+        with pytest.raises(Unreachable, match="is unknown: a time is missing or in the future"):
+            call()
+    odd.execute("UPDATE odd.uploads SET status = 'completed'")
+    assert probe.stuck_uploads(600.0).total == 0
+    odd.execute(
+        "INSERT INTO odd.uploads (id, status, created_at) VALUES"
+        " (4, 'uploading', now() - interval '1 hour')"
+    )
+    assert [upload.id for upload in probe.stuck_uploads(600.0).shown] == ["4"]
+
+
+def test_a_job_passed_over_is_named(
+    services: Lab, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """A job that never started is passed over once a later one has started, and not before."""
+    first = aged_upload(minutes=50, job="pending")
+    again = aged_upload(minutes=49, job="pending", started=40)
+    young = aged_upload(minutes=1, job="pending")
+    aged_upload("completed", minutes=30, job="completed")
+    passed_over = probe.passed_over_jobs(300.0)
+    assert passed_over.upload_ids == (first,)
+    assert f"1 job never started although later ones did; uploads {first}" in str(passed_over)
+    assert {again, young}.isdisjoint(passed_over.upload_ids)
+
+
+def test_finished_uploads_are_spread_over_an_hour(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """Of each six minutes of the last hour, the newest finished upload is sampled."""
+    odd.execute(ODD_TABLES.format(id="text", type="text", payload="jsonb").encode())
+    odd.execute(
+        "INSERT INTO odd.uploads (id, status, updated_at) SELECT name, status::odd.state,"
+        " now() - minutes * interval '1 min' FROM (VALUES ('moments ago', 'completed', 0.5),"
+        " ('newer', 'completed', 13), ('older', 'completed', 17), ('next', 'completed', 31),"
+        " ('waiting', 'uploading', 43), ('ancient', 'completed', 70))"
+        " AS made(name, status, minutes)"
+    )
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    assert [upload.id for upload in probe.recently_finished()] == ["newer", "next"]

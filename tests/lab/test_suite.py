@@ -198,6 +198,7 @@ def test_a_named_upload_is_the_subject(lab: Lab, tmp_path: Path) -> None:
 
 OF_STUCK_UPLOADS = (
     "database/no_stuck_upload_is_partial",
+    "database/no_stuck_upload_ran_out_of_time",
     "database/stuck_uploads_have_a_job",
     "database/no_upload_was_passed_over",
     "logs/upload_transitions_are_logged",

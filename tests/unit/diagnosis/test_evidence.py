@@ -133,6 +133,7 @@ def test_symptoms_are_what_users_notice(evidence: Evidence) -> None:
     symptoms = {row.id for row in evidence.checks if row.role == "symptom"}
     assert symptoms == {row.id for row in evidence.checks if row.verification == 0} | {
         "upload_status/uploads_have_left_uploading",
+        "upload_status/api_agrees_with_database",
         "upload_status/api_is_reachable",
         "database/database_is_reachable",
         "canary/upload_is_accepted",

@@ -64,7 +64,7 @@ NO_DATABASE = """
     logs/upload_transitions_are_logged worker_activity_is_logged
     storage/stuck_files_exist stuck_files_are_readable stuck_files_are_whole
     database/database_accepts_writes schema_is_as_expected no_stuck_upload_is_partial
-    stuck_uploads_have_a_job
+    no_stuck_upload_ran_out_of_time stuck_uploads_have_a_job
     jobs_start_promptly jobs_finish_in_time finished_jobs_updated_their_upload
     failed_jobs_recorded_an_error pending_jobs_are_in_the_queue
     no_lock_blocks_uploads
@@ -196,6 +196,24 @@ SINGLES: dict[str, tuple[str, str, str]] = {
             " queue/queue_exists"
         ),
         NO_QUEUE,
+    ),
+    "deadline-exceeded, without a line in the logs": (
+        T,
+        f"{STUCK} database/no_stuck_upload_ran_out_of_time",
+        f"queue/broker_is_reachable deliveries_reach_the_worker {NO_BROKER}",
+    ),
+    "messages-purged": (
+        Q,
+        (
+            f"{STUCK} database/jobs_start_promptly no_job_was_passed_over"
+            " pending_jobs_are_in_the_queue"
+        ),
+        "",
+    ),
+    "messages-purged, without the broker": (
+        Q,
+        f"{STUCK} database/jobs_start_promptly no_job_was_passed_over",
+        f"queue/broker_is_reachable deliveries_reach_the_worker {NO_BROKER}",
     ),
     "queue-saturated": (
         Q,

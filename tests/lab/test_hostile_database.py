@@ -1,0 +1,201 @@
+"""Database probe against servers that answer as no PostgreSQL does."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures.probes.errors import Unreachable
+from fixtures.probes.postgres.connection import BYTES_MAX
+from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.postgres.session import refusal
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+TEXT, INT8, FLOAT8 = 25, 20, 701
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    """Return one message of the server's side of the protocol."""
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def row_description(*kinds: int) -> bytes:
+    """Return the description of columns of these types."""
+    columns = b"".join(b"c\0" + struct.pack("!IHIhih", 0, 0, kind, -1, -1, 0) for kind in kinds)
+    return message(b"T", struct.pack("!H", len(kinds)) + columns)
+
+
+def data_row(*values: bytes) -> bytes:
+    """Return one row of text values."""
+    body = b"".join(struct.pack("!I", len(value)) + value for value in values)
+    return message(b"D", struct.pack("!H", len(values)) + body)
+
+
+WELCOME = message(b"R", struct.pack("!I", 0)) + message(b"Z", b"I")
+PARSED = message(b"1") + message(b"2")
+END = message(b"C", b"SELECT 1\0") + message(b"Z", b"I")
+
+
+def endless_rows() -> Iterator[bytes]:
+    """Yield rows without an end."""
+    yield PARSED + row_description(TEXT)
+    rows = data_row(b"x" * 1000) * 60
+    while True:
+        yield rows
+
+
+def giant_row() -> Iterator[bytes]:
+    """Yield one row that announces a gigabyte."""
+    length = 1 << 30
+    header = struct.pack("!I", length + 10) + struct.pack("!HI", 1, length)
+    yield PARSED + row_description(TEXT) + b"D" + header
+    while True:
+        yield b"x" * 60_000
+
+
+def one_answer(
+    *kinds: int, row: tuple[bytes, ...] = (), rows: int = 1
+) -> Callable[[], list[bytes]]:
+    """Return the behaviour of a server that answers each statement with the same rows."""
+    return lambda: [PARSED + row_description(*kinds) + data_row(*row) * rows + END]
+
+
+class FakeServer:
+    """PostgreSQL's protocol up to the answer to a statement, which is `behaviour`'s."""
+
+    def __init__(self, behaviour: Callable[[], Iterable[bytes]]) -> None:
+        self._behaviour = behaviour
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.sent = 0
+
+    @contextmanager
+    def serving(self) -> Iterator[FakeServer]:
+        """Context in which a thread serves connections, one after the other."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            connection.settimeout(PATIENCE)
+            try:
+                with connection:
+                    self._serve(connection)
+            except OSError:
+                continue
+
+    def _serve(self, connection: socket.socket) -> None:
+        # The startup message has no type. libpq may ask for encryption first.
+        while struct.unpack("!I", connection.recv(65536)[4:8])[0] in (80877103, 80877104):
+            connection.sendall(b"N")
+        connection.sendall(WELCOME)
+        while received := connection.recv(65536):
+            if received[:1] == b"X":
+                return
+            if received[:1] not in (b"P", b"Q"):
+                continue
+            for part in self._behaviour():
+                connection.sendall(part)
+                self.sent += len(part)
+
+
+def calls(probe: DatabaseProbe) -> list[Callable[[], object]]:
+    """Return every question to the database."""
+    return [
+        probe.schema,
+        lambda: probe.stuck_uploads(600.0),
+        lambda: probe.subjects(None, 600.0, 20),
+        lambda: probe.subjects(("u1",), 600.0, 20),
+        lambda: probe.overdue_processing(300.0),
+        probe.newest_completed,
+        probe.recently_finished,
+        lambda: probe.pending_jobs(300.0, 300.0),
+        lambda: probe.running_jobs(300.0),
+        lambda: probe.passed_over_jobs(300.0),
+        lambda: probe.flow(300.0),
+        probe.ended_jobs,
+        probe.active_jobs,
+        lambda: probe.locks(1.0),
+        probe.writes,
+    ]
+
+
+@pytest.mark.parametrize("behaviour", [endless_rows, giant_row])
+def test_a_large_answer_is_cut_off(behaviour: Callable[[], Iterator[bytes]]) -> None:
+    """The probe stops to read an endless answer and a giant row, and asks no more."""
+    server = FakeServer(behaviour)
+    with server.serving():
+        probe = DatabaseProbe(f"postgresql://u@127.0.0.1:{server.port}/d", timeout=PATIENCE)
+        for call in calls(probe):
+            with pytest.raises(Unreachable, match=r"far larger than any|memory"):
+                call()
+        probe.close()
+    # What the kernel holds on both sides comes on top.
+    assert 2**20 < server.sent < 4 * BYTES_MAX
+
+
+ODD = {
+    "no column": one_answer(),
+    "one column": one_answer(TEXT, row=(b"x",)),
+    "many numbers": one_answer(*[INT8] * 40, row=(b"9223372036854775807",) * 40),
+    "no finite number": one_answer(*[FLOAT8] * 4, row=(b"NaN", b"Infinity", b"1e308", b"-1")),
+    "no numbers": one_answer(INT8, INT8, TEXT, FLOAT8, row=(b"none", b"", b"\xff\xfe", b"x")),
+    "long texts": one_answer(*[TEXT] * 4, row=(b"\xff" * 9000,) * 4, rows=50),
+    "more values than columns": one_answer(TEXT, row=(b"a", b"b")),
+    "garbage": lambda: [b"\0garbage, and not the protocol" * 40],
+    "no answer": lambda: [END],
+    "error": lambda: [message(b"E", b"SERROR\0CXX000\0Mmade\0\0") + END],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_answer_is_unreachable(name: str) -> None:
+    """Answers with other columns, types and values than asked for are one sentence, no crash."""
+    with FakeServer(ODD[name]).serving() as server:
+        probe = DatabaseProbe(f"postgresql://u@127.0.0.1:{server.port}/d", timeout=5.0)
+        assert probe.reach().ok
+        for call in calls(probe):
+            with pytest.raises(Unreachable) as refused:
+                call()
+            assert str(refused.value).startswith("database d at 127.0.0.1:")
+            assert "\n" not in str(refused.value)
+        probe.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        ('FATAL:  password authentication failed for user "x"', True),
+        ('FATAL:  no pg_hba.conf entry for host "::1", user "x", database "d"', True),
+        ('FATAL:  role "x" is not permitted to log in', True),
+        ("connection failed: fe_sendauth: no password supplied", True),
+        ("expected authentication request from server, but received H", False),
+        ("authentication method 99 not supported", False),
+        ('FATAL:  unrecognized configuration parameter "password_x"', False),
+    ],
+)
+def test_only_a_refused_login_is_called_one(text: str, login: bool) -> None:
+    """A protocol error that mentions authentication is no refused login."""
+    import psycopg
+
+    sentence = refusal("database d", psycopg.OperationalError(text), 1.0)
+    assert ("the login is refused" in sentence) is login
