@@ -41,6 +41,7 @@ _GRAMMARS = {
     "upload_ids": _ID,
     "track_id": _ID,
     "canary_id": _ID,
+    "overdue_upload_ids": _ID,
     "missing_upload_ids": _ID,
     "incomplete_upload_ids": _ID,
     "unreadable_upload_ids": _ID,
