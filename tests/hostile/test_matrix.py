@@ -132,7 +132,7 @@ hosts = ["ssh://monitor@127.0.0.1:{port}"]
 
 SMALL = {
     ("api", "drip"),
-    ("management", "login page"),
+    ("management", "empty object"),
     ("amqp", "giant"),
     ("postgresql", "garbage after login"),
 }
