@@ -9,9 +9,12 @@ import psycopg
 import psycopg.sql
 import pytest
 
+from fixtures.probes.consistency import StatusConsistency
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
+from fixtures.probes.http.api import ApiProbe
+from fixtures.probes.http.client import HttpClient
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.transfers import TransferProbe
@@ -741,3 +744,60 @@ def test_finished_uploads_are_spread_over_an_hour(
     )
     probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
     assert [upload.id for upload in probe.recently_finished()] == ["newer", "next"]
+
+
+@pytest.fixture
+def api(services: Lab) -> Iterator[ApiProbe]:
+    """A probe of the lab's API."""
+    http = HttpClient(services.api_url, PATIENCE, "the API")
+    yield ApiProbe(http, services.passwords.token)
+    http.close()
+
+
+def test_another_time_zone_is_seen_in_the_times_of_the_api(
+    odd: Owner,
+    services: Lab,
+    probe_of: Make,
+    api: ApiProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Where uploads are hours older than in the API, their zone is another: nothing is compared."""
+    odd.execute(
+        "CREATE VIEW odd.uploads AS SELECT id, status, progress, error_message, updated_at,"
+        " created_at AT TIME ZONE 'UTC' AS created_at FROM uploads"
+    )
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    stuck = aged_upload(minutes=47)
+    for zone, hours in (("UTC", 0), ("Etc/GMT-2", 2)):
+        dsn = f"{services.dsn}?options=-c%20TimeZone%3D{zone}"
+        probe = probe_of(dsn, uploads_table="odd.uploads")
+        subjects = probe.subjects((stuck,), 600.0, 1)
+        consistency = StatusConsistency(api, probe)
+        if not hours:
+            same = consistency.same_status(subjects, 600.0)
+            assert same.compared >= 1
+            assert same.differences == ()
+            continue
+        with pytest.raises(Unreachable, match=r"uploads are 2 h older in the database than in"):
+            consistency.same_status(subjects, 600.0)
+
+
+def test_text_of_an_sql_ascii_database_is_read(services: Lab, probe_of: Make) -> None:
+    """Text that is not UTF-8 has replacement characters, and breaks nothing."""
+    superuser(services, "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    try:
+        dsn = services.superuser_dsn.replace("/veza", "/ascii")
+        with psycopg.connect(dsn, autocommit=True) as session:
+            session.execute(
+                "CREATE TABLE uploads (id int, status text, progress int, created_at timestamptz,"
+                " updated_at timestamptz, error_message text)"
+            )
+            session.execute(
+                "INSERT INTO uploads VALUES (1, 'uploading', 50, now() - interval '1 hour', now(),"
+                " convert_from('\\x66fc72', 'SQL_ASCII'))"
+            )
+        probe = probe_of(dsn)
+        (upload,) = probe.stuck_uploads(600.0).shown
+        assert (upload.status, upload.error_message) == ("uploading", "f\N{REPLACEMENT CHARACTER}r")
+    finally:
+        superuser(services, "DROP DATABASE ascii WITH (FORCE)")

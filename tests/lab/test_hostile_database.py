@@ -150,7 +150,7 @@ def test_a_large_answer_is_cut_off(behaviour: Callable[[], Iterator[bytes]]) -> 
                 call()
         probe.close()
     # What the kernel holds on both sides comes on top.
-    assert 2**20 < server.sent < 4 * BYTES_MAX
+    assert server.sent < 4 * BYTES_MAX
 
 
 ODD = {
