@@ -73,7 +73,6 @@ NOT_BY_THE_RUNBOOK = {
     "dead-letters-ttl": "the policy that lets messages expire has to be changed first",
     "disk-full": "which files may go is for people to decide",
     "inodes-exhausted": "which files may go is for people to decide",
-    "stale-cache": "the database is right: the API's program has to be changed",
     "slow-processing": "every job is slow: more capacity or another version is needed",
     "worker-starved": "the machine has to give the worker its processor again",
     "deadline-exceeded": "every job exceeds its deadline, which is set in the program",
