@@ -29,6 +29,7 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "targets.toml"
     staging = api_target("staging", NOWHERE) + DATABASE
     path.write_text(staging + api_target("live", NOWHERE, token="env:NOWHERE_SET"))
+    path.chmod(0o600)
     return path
 
 
