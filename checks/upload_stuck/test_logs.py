@@ -2,8 +2,8 @@
 
 
 def test_application_is_logging(logs, limits):
-    """The application log was written to within `log_silence_max`."""
-    activity = logs.activity()
+    """The application log was written to within `log_silence_max`, or no upload arrived since."""
+    activity = logs.activity(limits.log_silence_max)
     assert activity.is_within(limits.log_silence_max), activity
 
 
@@ -21,12 +21,12 @@ def test_upload_transitions_are_logged(logs, received):
 
 def test_worker_activity_is_logged(logs, limits):
     """The worker logs at most `log_silence_max` after an upload arrives."""
-    lines = logs.worker_lines()
+    lines = logs.worker_lines(limits.log_silence_max)
     assert lines.keeps_up(limits.log_silence_max), lines
 
 
 def test_worker_starts_once(logs, limits):
-    """The worker started at most `worker_starts_max` times within `log_window`."""
+    """The worker started at most `worker_starts_max` times, or once per process that runs."""
     starts = logs.starts()
     assert starts.are_at_most(limits.worker_starts_max), starts
 
@@ -41,3 +41,21 @@ def test_no_job_ran_out_of_time(logs):
     """No job that exceeded its deadline was logged within `log_window`."""
     expired = logs.expired_jobs()
     assert expired.none, expired
+
+
+def test_no_storage_errors_are_logged(logs):
+    """No file of uploads that could not be read or written was logged within `log_window`."""
+    errors = logs.storage_errors()
+    assert errors.none, errors
+
+
+def test_no_database_write_is_refused(logs):
+    """No write that a read-only database refused was logged within `log_window`."""
+    refused = logs.refused_writes()
+    assert refused.none, refused
+
+
+def test_no_broker_access_is_refused(logs):
+    """No access that the broker refused the application was logged within `log_window`."""
+    refused = logs.broker_refusals()
+    assert refused.none, refused

@@ -54,10 +54,14 @@ def logs_of(shell: Shell, log_dir: Path) -> Make:
 
 
 def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
-    """Recent errors count, in JSON and in text; old, informational and undated lines do not."""
+    """Recent errors count, in JSON and in text; old and informational lines do not.
+
+    A line without a time is as old as the line before it, unless that is too old to tell.
+    """
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
     (log_dir / "a.log").write_text(
-        zap(7200, "upload processing failed", "error", error="old")
+        "upload error, at any time\n"
+        + zap(7200, "upload processing failed", "error", error="old")
         + zap(60, "upload processing failed", "error", error="context deadline exceeded")
         + zap(50, "upload error rate 0")
         + zap(40, "slow", "warn", timeout="30s")
@@ -67,11 +71,10 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
     )
     logs = logs_of()
     errors = logs.errors()
-    assert (errors.counts, errors.undated, errors.none) == ((2,), 1, False), errors
+    assert (errors.counts, errors.undated, errors.none) == ((3,), 0, False), errors
     # The stamp and the host's clock are whole seconds, and the way to a busy host takes its time.
     assert errors.newest == pytest.approx(30, abs=20)
     assert ", the newest " in str(errors)
-    assert "1 more without a time" in str(errors)
     assert logs.timeouts().counts == (1,), logs.timeouts()
 
 
@@ -105,25 +108,30 @@ def test_only_regular_files_are_opened(log_dir: Path, logs_of: Make) -> None:
     (log_dir / "dir.log").mkdir()
     (log_dir / "zero.log").symlink_to("/dev/zero")
     (log_dir / "dead.log").symlink_to("nowhere")
-    assert "no regular file matches" in str(logs_of().activity())
+    assert "no regular file matches" in str(logs_of().activity(300))
     (log_dir / "two\nlines.log").write_text(zap(5, "upload error", "error"))
     (log_dir / "a.log").write_text(zap(60, "upload error", "error"))
     (log_dir / "same.log").symlink_to("a.log")
     os.link(log_dir / "a.log", log_dir / "again.log")
     logs = logs_of()
     assert logs.errors().counts == (1,), logs.errors()
-    assert logs.activity().is_within(60)
+    assert logs.activity(1e9).is_within(60)
     assert not (Path.cwd() / "pwned").exists()
 
 
 def test_missing_log_is_one_failure(log_dir: Path, logs_of: Make) -> None:
     """Without a log the application is not logging, and the other checks are unreachable."""
     logs = logs_of()
-    assert not logs.activity().is_within(1e9)
-    assert f"no regular file matches {log_dir}/*.log on " in str(logs.activity())
-    for probe in (logs.errors, logs.timeouts, logs.starts, logs.worker_lines):
+    assert not logs.activity(1e9).is_within(1e9)
+    assert f"no regular file matches {log_dir}/*.log on " in str(logs.activity(300))
+    for name, limits in (
+        ("errors", ()),
+        ("timeouts", ()),
+        ("starts", ()),
+        ("worker_lines", (300,)),
+    ):
         with pytest.raises(Unreachable, match="nothing to check: no regular file"):
-            probe()
+            getattr(logs, name)(*limits)
 
 
 @pytest.fixture
@@ -155,11 +163,11 @@ def test_a_closed_directory_is_unreachable(unprivileged: Shell, closed: str, mod
         )
         try:
             if closed == "logs" and mode == 1:
-                assert logs.activity().is_within(60), "entering it is enough"
+                assert logs.activity(1e9).is_within(60), "entering it is enough"
                 return
-            for probe in (logs.activity, logs.errors):
+            for name, limits in (("activity", (300,)), ("errors", ())):
                 with pytest.raises(Unreachable) as refused:
-                    probe()
+                    getattr(logs, name)(*limits)
                 assert f"{path} on local cannot be read: Permission denied" in str(refused.value)
         finally:
             path.chmod(0o755)
@@ -175,7 +183,7 @@ def test_a_closed_log_of_the_worker_is_unreachable(unprivileged: Shell) -> None:
         source = LogSource((unprivileged,), (f"{folder}/*.log",))
         worker = LogSource((unprivileged,), (f"{own}/*.log",))
         with pytest.raises(Unreachable, match="own on local cannot be read: Permission denied"):
-            LogProbe(source, worker, 900.0, 2**20).worker_lines()
+            LogProbe(source, worker, 900.0, 2**20).worker_lines(300)
 
 
 def test_an_open_directory_without_a_log_is_a_failure(unprivileged: Shell) -> None:
@@ -184,7 +192,7 @@ def test_an_open_directory_without_a_log_is_a_failure(unprivileged: Shell) -> No
         Path(folder).chmod(0o755)
         for place in (folder, f"{folder}/gone/too"):
             logs = LogProbe(LogSource((unprivileged,), (f"{place}/*.log",)), None, 900.0, 2**20)
-            assert f"no regular file matches {place}/*.log" in str(logs.activity())
+            assert f"no regular file matches {place}/*.log" in str(logs.activity(300))
 
 
 def test_silence_is_measured_from_the_last_write(log_dir: Path, logs_of: Make) -> None:
@@ -192,7 +200,7 @@ def test_silence_is_measured_from_the_last_write(log_dir: Path, logs_of: Make) -
     (log_dir / "a.log").touch()
     (log_dir / "a.log.1").write_text("x\n")
     os.utime(log_dir / "a.log.1", (time.time() - 1800,) * 2)
-    activity = logs_of().activity()
+    activity = logs_of().activity(1e9)
     assert activity.is_within(1900)
     assert not activity.is_within(1700)
     assert "was last written to 30 min ago" in str(activity)
@@ -215,18 +223,18 @@ def test_worker_log_is_separate(log_dir: Path, logs_of: Make, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("arrivals", "silent"),
+    ("arrivals", "reason"),
     [
-        ([], False),
-        ([1300], False),  # before the window
-        ([701], False),  # the job that the worker's last line is about
-        ([0], False),  # just now
-        ([120], True),
-        ([500, 0], True),
+        ([], "no line of an arrival is recognised"),
+        ([1300], "no line of an arrival is recognised"),  # before the window
+        ([701], "the worker had nothing to log"),  # the job that the worker's last line is about
+        ([0], "the worker had nothing to log"),  # just now
+        ([120], ""),
+        ([500, 0], ""),
     ],
 )
 def test_a_worker_without_work_may_be_silent(
-    log_dir: Path, logs_of: Make, arrivals: list[int], silent: bool
+    log_dir: Path, logs_of: Make, arrivals: list[int], reason: str
 ) -> None:
     """A log of jobs alone may be silent until an upload arrives."""
     own = log_dir / "own"
@@ -235,12 +243,11 @@ def test_a_worker_without_work_may_be_silent(
     os.utime(own / "w.log", (time.time() - 700,) * 2)
     (log_dir / "a.log").write_text("".join(zap(age, "upload received") for age in arrivals) + "x\n")
     logs = logs_of(worker=f"{own}/*.log")
-    if silent:
+    if not reason:
         assert not logs.worker_log(300).is_within(300)
+        assert "; an upload arrived " in str(logs.worker_log(300))
         return
-    with pytest.raises(
-        NotOffered, match=r"written to 1\d min ago .* the worker had nothing to log"
-    ):
+    with pytest.raises(NotOffered, match=rf"written to 1\d min ago .* {reason}"):
         logs.worker_log(300)
     assert logs.worker_log(900).is_within(900), "a log that is not silent passes"
 
@@ -261,33 +268,41 @@ def test_worker_starts_are_counted(log_dir: Path, logs_of: Make) -> None:
 def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> None:
     """A worker must log after an upload arrives; without uploads it may be silent."""
     (log_dir / "a.log").write_text(zap(800, "job worker heartbeat"))
-    assert logs_of().worker_lines().keeps_up(300)
+    with pytest.raises(NotOffered, match="no line of an arrival is recognised"):
+        logs_of().worker_lines(300)
+    assert logs_of().worker_lines(850).keeps_up(850)
     arrived = zap(400, "upload accepted", id="u1", status="uploading")
     (log_dir / "b.log").write_text(arrived)
-    lines = logs_of().worker_lines()
+    lines = logs_of().worker_lines(300)
     assert not lines.keeps_up(300)
-    assert "; an upload arrived 7 min ago" in str(lines)
+    assert "; 1 upload arrived since 7 min ago" in str(lines)
     (log_dir / "c.log").write_text(zap(350, "published to process_upload"))
-    assert not logs_of().worker_lines().keeps_up(300), "enqueueing is not working"
-    (log_dir / "c.log").write_text(zap(350, "process_upload: uploading -> processing"))
-    assert logs_of().worker_lines().keeps_up(300)
+    assert not logs_of().worker_lines(300).keeps_up(300), "enqueueing is not working"
+    (log_dir / "c.log").write_text(zap(250, "process_upload: uploading -> processing"))
+    assert logs_of().worker_lines(300).keeps_up(300)
 
 
-@pytest.mark.parametrize("arrivals", [[], [400]])
-def test_a_worker_that_logs_elsewhere_is_skipped(
-    log_dir: Path, logs_of: Make, arrivals: list[int]
+def test_a_worker_that_logs_elsewhere_is_skipped(log_dir: Path, logs_of: Make) -> None:
+    """Without any line of the worker and without log_files the check is skipped."""
+    (log_dir / "a.log").write_text(zap(400, "upload received") + "x\n")
+    with pytest.raises(NotOffered, match=r"no line of the worker; .* log_files in \[worker\]"):
+        logs_of().worker_lines(300)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_worker_that_is_silent_for_longer_than_the_window_fails(
+    log_dir: Path, logs_of: Make, own: bool
 ) -> None:
-    """Without a line of the worker and without log_files the check is skipped."""
-    (log_dir / "a.log").write_text("".join(zap(age, "upload received") for age in arrivals) + "x\n")
-    with pytest.raises(NotOffered, match=r"no line of the worker .* log_files in \[worker\]"):
-        logs_of().worker_lines()
-    own = log_dir / "own"
-    own.mkdir()
-    (own / "w.log").write_text(zap(1000, "process_upload: completed"))
-    lines = logs_of(worker=f"{own}/*.log").worker_lines()
-    assert lines.keeps_up(300) is not bool(arrivals), (
-        "a line that is older than the window does not count"
-    )
+    """Lines from before the window show that the worker logs here; uploads, that it should."""
+    place = log_dir / "own" if own else log_dir
+    place.mkdir(exist_ok=True)
+    (place / "w.log").write_text(zap(1000, "process_upload: completed"))
+    (log_dir / "a.log").write_text(zap(400, "upload received"))
+    if own:
+        os.utime(place / "w.log", (time.time() - 1000,) * 2)
+    lines = logs_of(worker=f"{place}/w.log" if own else None).worker_lines(300)
+    assert not lines.keeps_up(300)
+    assert "the worker logged nothing in the last 15 min" in str(lines)
 
 
 def test_transitions_of_each_upload(log_dir: Path, logs_of: Make) -> None:
@@ -348,7 +363,7 @@ def test_many_arrivals_do_not_displace_errors(log_dir: Path, logs_of: Make) -> N
     os.utime(quiet, (time.time() - 30,) * 2)
     logs = logs_of()
     assert logs.errors().counts == (1,), logs.errors()
-    assert logs.worker_lines().newest == pytest.approx(40, abs=9), logs.worker_lines()
+    assert logs.worker_lines(300).newest == pytest.approx(40, abs=9), logs.worker_lines(300)
 
 
 def test_a_cut_answer_is_unreachable(
@@ -363,9 +378,9 @@ def test_a_cut_answer_is_unreachable(
     os.utime(own / "w.log", (time.time() - 30,) * 2)
     logs = logs_of(worker=f"{own}/w.log")
     assert logs.worker_log(300).is_within(60), "the names of the files come before the lines"
-    for probe in (logs.errors, logs.worker_lines):
+    for name, limits in (("errors", ()), ("worker_lines", (10,))):
         with pytest.raises(Unreachable, match=r"the matching lines are more than 20\.0 KiB"):
-            probe()
+            getattr(logs, name)(*limits)
 
 
 def test_only_the_newest_files_are_read(

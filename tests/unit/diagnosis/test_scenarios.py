@@ -73,7 +73,8 @@ REACH = "upload_status/api_is_reachable queue/broker_is_reachable database/datab
 NO_HOST = """
     logs/application_is_logging no_recent_processing_errors upload_transitions_are_logged
     worker_activity_is_logged worker_starts_once no_timeouts_are_logged
-    no_job_ran_out_of_time
+    no_job_ran_out_of_time no_storage_errors_are_logged no_database_write_is_refused
+    no_broker_access_is_refused
     worker/process_is_running process_is_responsive
     process_is_settled worker_is_logging
     storage/directory_exists
@@ -93,6 +94,7 @@ NO_QUEUE = """
 """
 NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
 ERRORS = "logs/no_recent_processing_errors"
+FILE_ERRORS = f"{ERRORS} no_storage_errors_are_logged"
 
 # name: (the true cause, the checks that fail, the checks that are unreachable)
 SINGLES: dict[str, tuple[str, str, str]] = {
@@ -251,30 +253,31 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
-    "disk-full": (S, f"storage/disk_space_is_free {ERRORS}", ""),
+    "disk-full": (S, f"storage/disk_space_is_free {FILE_ERRORS}", ""),
     "disk-full, rows left behind": (
         S,
         (
-            f"{STUCK} {ERRORS} storage/disk_space_is_free stuck_files_are_whole"
+            f"{STUCK} {FILE_ERRORS} storage/disk_space_is_free stuck_files_are_whole"
             " database/stuck_uploads_have_a_job"
         ),
         "",
     ),
-    "inodes-exhausted": (S, f"storage/inodes_are_free {ERRORS}", ""),
+    "inodes-exhausted": (S, f"storage/inodes_are_free {FILE_ERRORS}", ""),
     "directory-missing": (
         S,
-        f"{STUCK} {ERRORS} storage/directory_exists stuck_files_exist",
+        f"{STUCK} {FILE_ERRORS} storage/directory_exists stuck_files_exist",
         (
             "storage/directory_is_writable_by_service disk_space_is_free inodes_are_free"
             " stuck_files_are_readable stuck_files_are_whole"
         ),
     ),
-    "directory-not-writable": (S, f"storage/directory_is_writable_by_service {ERRORS}", ""),
-    "read-only-mount": (S, f"storage/directory_is_writable_by_service {ERRORS}", ""),
-    "file-missing": (S, f"{STUCK} {ERRORS} storage/stuck_files_exist", ""),
+    "files gone, only logged": (S, f"{STUCK} {FILE_ERRORS}", ""),
+    "directory-not-writable": (S, f"storage/directory_is_writable_by_service {FILE_ERRORS}", ""),
+    "read-only-mount": (S, f"storage/directory_is_writable_by_service {FILE_ERRORS}", ""),
+    "file-missing": (S, f"{STUCK} {FILE_ERRORS} storage/stuck_files_exist", ""),
     "file-missing, nothing logged": (S, f"{STUCK} storage/stuck_files_exist", ""),
     "file-empty": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_whole", ""),
-    "file-unreadable": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_readable", ""),
+    "file-unreadable": (S, f"{STUCK} {FILE_ERRORS} storage/stuck_files_are_readable", ""),
     "error-swallowed": (F, f"{STUCK} database/finished_jobs_updated_their_upload", ""),
     "error-not-recorded": (F, f"{STUCK} database/failed_jobs_recorded_an_error", ""),
     "job-never-created": (
@@ -410,6 +413,16 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
             f" {ERRORS} worker/process_is_settled logs/worker_starts_once"
         ),
         NO_DATABASE,
+    ),
+    "database refuses writes, seen in the log alone": (
+        "database",
+        f"{ERRORS} logs/no_database_write_is_refused",
+        "",
+    ),
+    "broker refuses the application": (
+        "queue",
+        f"{ERRORS} logs/no_broker_access_is_refused",
+        "",
     ),
     "database refuses writes": (
         "database",
