@@ -416,8 +416,8 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
     ),
     "database refuses writes, seen in the log alone": (
         "database",
-        f"{ERRORS} logs/no_database_write_is_refused",
-        "",
+        f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_write_is_refused",
+        "database/database_accepts_writes",
     ),
     "broker refuses the application": (
         "queue",
@@ -427,8 +427,8 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
     "database refuses writes": (
         "database",
         (
-            f"{STUCK} {NOT_STARTING} {ERRORS} database/database_accepts_writes"
-            " upload_status/api_is_ready worker_health_is_ok"
+            f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_write_is_refused"
+            " database/database_accepts_writes upload_status/api_is_ready worker_health_is_ok"
         ),
         "",
     ),
