@@ -414,3 +414,55 @@ def test_a_log_without_its_tool_is_unreachable(
     monkeypatch.setenv("PATH", str(tools))
     with pytest.raises(Unreachable, match="not every log file can be read on local: no gzip"):
         logs.errors()
+
+
+def answer(probe: LogProbe) -> str:
+    """Return "found", "unknown", or "none", by what the probe says of errors."""
+    try:
+        return "none" if probe.errors().none else "found"
+    except Unreachable:
+        return "unknown"
+
+
+HOSTILE = (
+    "upload error without a time",
+    '{"level":"error","msg":"job failed","ts":' + "9" * 400 + "}",
+    '{"level":"error","msg":"job failed","x":' + "[" * 1500 + "]" * 1500 + "}",
+    "job failed " + "processing " * 400,
+    "job failed " + "x" * 40_000,
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("last", ["hostile", "dated"])
+def test_hostile_lines_never_hide_an_error(
+    log_dir: Path, logs_of: Make, hostile: str, last: str
+) -> None:
+    """Hundreds of lines that cannot be read leave dated errors found; alone they are unknown."""
+    dated = "".join(zap(60, f"job {n} failed", "error") for n in range(500))
+    many = f"{hostile}\n" * 500
+    (log_dir / "a.log").write_text(dated + many if last == "hostile" else many + dated)
+    assert answer(logs_of(most=2**26)) == "found"
+    (log_dir / "a.log").write_text(many)
+    assert answer(logs_of(most=2**26)) == "unknown"
+
+
+def test_lines_of_a_stack_trace_are_as_old_as_their_error(log_dir: Path, logs_of: Make) -> None:
+    """A trace between two old lines is old; nothing of it makes the check unreachable."""
+    trace = "goroutine 7:\n  jobs.process(upload) error\n"
+    (log_dir / "a.log").write_text(
+        zap(7200, "slow", "error") + trace + zap(7100, "x") + zap(5, "y")
+    )
+    errors = logs_of().errors()
+    assert errors.none
+    assert "no error line in the last 15 min on" in str(errors)
+    assert ", among 5 lines of 1 file" in str(errors)
+
+
+def test_newer_lines_of_another_feature_do_not_hide_an_error(log_dir: Path, logs_of: Make) -> None:
+    """Where lines of the window were displaced, it is unknown whether one was about uploads."""
+    (log_dir / "a.log").write_text(
+        zap(60, "job 7 failed", "error") + zap(50, "newsletter job failed", "error") * 600
+    )
+    with pytest.raises(Unreachable, match="more lines that could match than the 500"):
+        logs_of().errors()

@@ -397,7 +397,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         "queue",
         (
             f"{STUCK} {NOT_STARTING} queue/clients_are_connected queue_has_a_consumer"
-            f" database/pending_jobs_are_in_the_queue {ERRORS}"
+            f" database/pending_jobs_are_in_the_queue {ERRORS} logs/no_broker_access_is_refused"
         ),
         "upload_status/api_is_ready worker_health_is_ok broker_accepts_the_application",
     ),
@@ -418,11 +418,6 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         "database",
         f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_write_is_refused",
         "database/database_accepts_writes",
-    ),
-    "broker refuses the application": (
-        "queue",
-        f"{ERRORS} logs/no_broker_access_is_refused",
-        "",
     ),
     "database refuses writes": (
         "database",

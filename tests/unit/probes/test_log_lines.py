@@ -80,6 +80,36 @@ def test_epochs_in_any_unit_are_parsed(value: str) -> None:
     assert parse_line(f'{{"ts":{value},"msg":"x"}}', NOW).age(NOW) == pytest.approx(60.0)
 
 
+FORMS = [
+    "time=2025-12-15T10:59:00+01:00 level=ERROR source=jobs/p.go:1 msg=failed err=boom",
+    'ts=2025-12-15T09:59:00Z lvl=eror msg="job failed" error="boom"',
+    '2025-12-15T09:59:00Z\tERROR\tjobs/p.go:1\tfailed\t{"id":"u1","error":"boom"}',
+    "2025-12-15 09:59:00,000 ERROR veza.jobs: job failed err=boom",
+    'Dec 15 09:59:00 web1 veza[8]: {"level":"error","msg":"job failed","error":"boom"}',
+    '2025-12-15T09:59:00Z stdout F {"level":"error","msg":"job failed","error":"boom"}',
+    '{"log":"level=error msg=failed err=boom\\n","stream":"stderr","time":"2025-12-15T09:59:00Z"}',
+    "api-1  | 2025-12-15T09:59:00Z ERR job failed error=boom",
+    "[pod/api-7f/api] 2025-12-15T09:59:00Z [error] job failed error=boom",
+    '{"level":50,"time":1765792740000,"msg":"job failed","err":{"message":"boom"}}',
+    '{"severity":"ERREUR","time":"1765792740000","message":"échec","erreur":"boom"}',
+    "2025-12-15 09:59:00 ERREUR traitement échoué erreur=boom",
+    "E1215 09:59:00.000000       1 upload.go:12] upload failed err=boom",
+    "1765792740000 [ERROR] job failed error=boom",
+]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_every_form_has_its_time_level_and_error(text: str) -> None:
+    """A line in a form of a common logger, container or log daemon is parsed."""
+    line = parse_line(text, NOW)
+    assert (line.age(NOW), line.level, line.error) == (60.0, "error", "boom")
+
+
+def test_a_date_within_the_message_is_not_the_lines_time() -> None:
+    """Only the line's own time counts: an error about an old upload may be new."""
+    assert parse_line("upload error for 2024-01-01 00:00:00", NOW).when is None
+
+
 def test_time_without_a_zone_is_the_hosts() -> None:
     """A time without a zone is the host's, unless it would be in the future: then it is UTC."""
     assert parse_time("2025-12-15 10:59:00", NOW, 3600) == NOW - 60

@@ -1,0 +1,91 @@
+"""The lines that count as evidence, among those that a host selects."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fixtures.probes.logs import kinds
+from fixtures.probes.logs.lines import LogLine, parse_line
+
+NOW = 1_765_792_800.0
+
+
+def zap(msg: str, level: str = "error", caller: str = "x/y.go:1", **fields: object) -> LogLine:
+    """Return a line of zap."""
+    return parse_line(json.dumps({"level": level, "caller": caller, "msg": msg, **fields}), NOW)
+
+
+@pytest.mark.parametrize(
+    ("line", "own"),
+    [
+        (zap("job failed"), True),
+        (zap("job failed", id="7f9c2b1e"), True),
+        (zap("email job failed", upload_id="7"), True),
+        (zap("tâche échouée", job_id="7"), True),
+        (zap("job failed", job_type="file.process"), True),
+        (zap("newsletter job failed"), False),
+        (zap("email job failed", error="no such file or directory"), False),
+        (zap("job failed", job_type="send_invoice"), False),
+        (zap("job failed", caller="jobs/newsletter.go:3"), False),
+        (zap("royalties job failed"), False),
+    ],
+)
+def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
+    """A line that names another feature is none about uploads; a terse line is one."""
+    assert kinds.is_about_uploads(line, ["file.process"]) is own
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        (zap("échec", error="Permission denied: /srv/u/7", caller="jobs/upload.go:1"), True),
+        (zap("traitement échoué", error="Aucun fichier ou dossier de ce nom: /srv/7"), True),
+        (zap("upload failed", error="open /srv/7: no such file or directory"), True),
+        (zap("upload failed", error="write /srv/7: no space left on device"), True),
+        (zap("upload failed", error="permission denied for table uploads"), False),
+        (zap("upload refused", error="permission denied: not the owner"), False),
+        (zap("upload done", "info", note="no such file before"), False),
+        (zap("geoip not loaded", "warn", error="no such file or directory"), False),
+    ],
+)
+def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -> None:
+    """Words of the operating system about a file of uploads count; a database's do not."""
+    assert kinds.is_storage_error(line) is counts
+
+
+@pytest.mark.parametrize(
+    ("line", "write", "broker"),
+    [
+        (zap("x", error="cannot execute UPDATE in a read-only transaction"), True, False),
+        (zap("x", error="ERROR: standby (SQLSTATE 25006)"), True, False),
+        (
+            zap("x", error="ne peut exécuter UPDATE dans une transaction en lecture seule"),
+            True,
+            False,
+        ),
+        (zap("x", error="ACCESS_REFUSED - Login was refused using PLAIN"), False, True),
+        (zap("x", error="Exception (403) Reason: username or password not allowed"), False, True),
+        (zap("x", error="NOT_ALLOWED - access to vhost 'v' refused for user 'u'"), False, True),
+        (zap("x", error="HTTP 403 forbidden"), False, False),
+        (zap("read-only file system"), False, False),
+    ],
+)
+def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: bool) -> None:
+    """Each is told by its own words."""
+    assert (kinds.is_refused_write(line), kinds.is_broker_refusal(line)) == (write, broker)
+
+
+def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
+    """A message in another language has no word for a job; its folder alone is not one."""
+    expired = {"error": "context deadline exceeded"}
+    assert kinds.is_expired_job(zap("wartet", caller="jobs/upload_processor.go:1", **expired))
+    assert not kinds.is_expired_job(zap("wartet", caller="jobs/worker.go:70", **expired))
+
+
+def test_a_worker_that_starts_a_job_does_not_start() -> None:
+    """Only the start of the worker itself counts."""
+    assert kinds.is_start(zap("Job Worker démarré", "info"))
+    assert kinds.is_start(zap("job worker started", "info"))
+    assert not kinds.is_start(zap("job worker started job 7", "info"))
