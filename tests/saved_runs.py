@@ -29,14 +29,19 @@ FOLDER = Path(__file__).parent / "saved"
 
 
 def load(
-    name: str, change: Callable[[Outcome], Outcome | None] = lambda outcome: outcome, *problems: str
+    name: str,
+    change: Callable[[Outcome], Outcome | None] = lambda outcome: outcome,
+    *problems: str,
+    partial: bool = False,
 ) -> Report:
     """Return the report of a saved run; `change` may replace an outcome or drop it."""
     saved = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     outcomes = [Outcome.from_json(json.dumps(one)) for one in saved["outcomes"]]
     changed = [outcome for one in outcomes if (outcome := change(one)) is not None]
     target = TargetSummary(**saved["target"])
-    return build_report(changed, problems, target, made.bundle(), saved["started"], 2.4)
+    return build_report(
+        changed, problems, target, made.bundle(), saved["started"], 2.4, partial=partial
+    )
 
 
 def save(path: Path, name: str) -> None:

@@ -65,9 +65,14 @@ def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = No
         timeout=PATIENCE,
         check=False,
     )
-    reports = list(out.glob("*/report.json"))
-    report = json.loads(reports[0].read_text(encoding="utf-8")) if reports else None
-    return Run(done.returncode, done.stdout, done.stderr, report)
+    return Run(done.returncode, done.stdout, done.stderr, newest_report(out))
+
+
+def newest_report(out: Path) -> dict[str, Any] | None:
+    """Return the report that was written last in this folder, of a whole run or a partial one."""
+    reports = [*out.glob("*/report.json"), *out.glob("*/partial/report.json")]
+    newest = max(reports, key=lambda path: path.stat().st_mtime_ns, default=None)
+    return json.loads(newest.read_text(encoding="utf-8")) if newest else None
 
 
 @contextmanager

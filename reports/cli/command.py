@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, NoReturn
 from core.files import write_file
 from core.text import capitalized
 from core.units import parse_duration
+from reports.model.report_json import LoadError, load_report
 from reports.render import nagios
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from reports.model.report import Report
 
     # argparse has no public name for it.
     Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001
@@ -47,6 +50,14 @@ def add_command(
     parser.set_defaults(run=run)
     parser.add_argument("report", type=Path, metavar="REPORT", help="such as out/live/report.json")
     return parser
+
+
+def load_whole_report(path: Path) -> Report:
+    """Return the report of a whole run; raises LoadError also for that of a partial one."""
+    report = load_report(path)
+    if report.partial:
+        raise LoadError(f"{path} is of a partial run, which says nothing of the whole target")
+    return report
 
 
 def add_text_options(parser: Parser) -> None:

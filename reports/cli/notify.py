@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.units import parse_duration
 from reports.alerts.addresses import OptionError, read_secret, split_addresses
-from reports.cli.command import NOT_DELIVERED, add_command, duration
-from reports.model.report_json import load_report
+from reports.cli.command import NOT_DELIVERED, add_command, duration, load_whole_report
 
 if TYPE_CHECKING:
     from reports.alerts.notify import Settings
@@ -86,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     """Send what is due, and print the problems; raises OptionError."""
     from reports.alerts.notify import notify
 
-    report = load_report(options.report)
+    report = load_whole_report(options.report)
     settings, problems = settings_of(options)
     problems += notify(report, options.report, settings)
     for sentence in problems:

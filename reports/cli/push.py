@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.alerts.pushgateway import push
-from reports.cli.command import add_command
-from reports.model.report_json import load_report
+from reports.cli.command import add_command, load_whole_report
 
 if TYPE_CHECKING:
     import argparse
@@ -29,5 +28,5 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Push the metrics; raises OptionError, CallError."""
-    push(load_report(options.report), options.to)
+    push(load_whole_report(options.report), options.to)
     return 0

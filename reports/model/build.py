@@ -40,10 +40,13 @@ def build_report(
     started: str,
     seconds: float,
     figures: tuple[Figure, ...] | None = None,
+    *,
+    partial: bool = False,
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time.
 
-    `figures` are those of a report that is replayed; None takes them from the outcomes.
+    `partial`: the run was narrowed or interrupted. `figures` are those of a report that is
+    replayed; None takes them from the outcomes.
     """
     results = place_results(outcomes, bundle.evidence)
     # In the report's order: of two observations of one figure, a replay takes the same one.
@@ -60,7 +63,13 @@ def build_report(
         seconds=round(seconds, 3),
         state=state,
         headline=headline_of(
-            state, results, problems, diagnosis, figures, unselected_of(results, bundle.evidence)
+            state,
+            results,
+            problems,
+            diagnosis,
+            figures,
+            unselected_of(outcomes, bundle.evidence),
+            partial=partial,
         ),
         verifications=titles_of(bundle.document),
         results=results,
@@ -75,6 +84,7 @@ def build_report(
         ),
         problems=tuple(problems),
         watch=watched_metrics(bundle.document.watch, target.limits),
+        partial=partial,
     )
 
 
@@ -91,6 +101,7 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
         report.started,
         report.seconds,
         report.figures,
+        partial=report.partial,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from core.outcome import STATUS_WORDS
 from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 
@@ -23,7 +25,7 @@ INTERRUPTED = "; the report is incomplete"
 REASON_MAX = 200
 """Characters of a reason in the headline; the rest of the report has all of it."""
 
-STATUS_WORDS = {"unreachable": "unreachable", "error": "in error", "missing": "not run"}
+WITHOUT_RESULT = {"unreachable": "unreachable", "error": "in error", "missing": "not run"}
 """The statuses of a check without a result, as a sentence says them."""
 
 NOT_SELECTED = {"skipped": "skipped", "absent": "not selected"}
@@ -37,26 +39,34 @@ def headline_of(
     diagnosis: Diagnosis,
     figures: Sequence[Figure],
     unselected: int = 0,
+    *,
+    partial: bool = False,
 ) -> str:
     """Return the state with its reason, and the most likely cause: two sentences.
 
-    Before them stands how many checks an interrupted run came to. `unselected` is the number of the
-    runbook's checks that the run did not select.
+    Before them stands how many checks a partial run or one that broke off came to. `unselected` is
+    the number of the runbook's checks that the run did not select.
     """
     others = [problem for problem in problems if not problem.endswith(INTERRUPTED)]
     interrupted = bool(results) and len(others) < len(problems)
     if interrupted:
         problems = others
+    part = (
+        partial_run(results, len(results) + unselected, interrupted=interrupted) if partial else ""
+    )
+    if part and state == "healthy":
+        return part
     reason = _stuck_uploads(figures)
     if not reason and state == "healthy":
-        reason = _health(results, unselected)
+        reason = _health(results)
     if not reason:
         reason = _reason(state, results, problems, interrupted)
-    part = " as far as it was looked" if state == "healthy" and unselected else ""
-    text = cut(f"{state.capitalize()}{part}: {reason}", REASON_MAX)
+    text = cut(f"{state.capitalize()}: {reason}", REASON_MAX)
     if not text.endswith((".", "…", "!", "?")):
         text += "."
-    if interrupted:
+    if part:
+        text = f"{part} {text}"
+    elif interrupted:
         reported = sum(result.outcome.status != "missing" for result in results)
         checks = count(len(results), "check")
         text = f"Interrupted after {reported} of {checks}; so far: {text}"
@@ -123,14 +133,25 @@ def _with_probability(finding: Finding) -> str:
     return f"{uncapitalized(finding.title)} ({finding.probability:.2f})"
 
 
-def _health(results: Sequence[Result], unselected: int) -> str:
+def partial_run(results: Sequence[Result], total: int, *, interrupted: bool) -> str:
+    """Return the sentence on the checks of a partial run; `total` counts the runbook's."""
+    counter = Counter(result.outcome.status for result in results)
+    reported = len(results) - counter["missing"]
+    words = [
+        (word, counter[status]) for status, word in STATUS_WORDS.items() if status != "missing"
+    ]
+    parts = [f"{number} {word}" for word, number in words if number]
+    if reported and counter["passed"] == reported:
+        parts = ["all passed" if reported > 1 else "passed"]
+    said = f"{reported} of {count(total, 'check')}"
+    why = ", interrupted" if interrupted else ""
+    return f"Partial run{why}: {', '.join([said, *parts])}."
+
+
+def _health(results: Sequence[Result]) -> str:
     selected = len(results)
     passed = sum(result.outcome.status == "passed" for result in results)
     skipped = f"{selected - passed} {'was' if selected - passed == 1 else 'were'} skipped"
-    if unselected:
-        verb = "was" if selected == 1 else "were"
-        part = f"{selected} of {count(selected + unselected, 'check')} {verb} selected"
-        return f"{part} and passed" if passed == selected else f"{part}; {passed} passed, {skipped}"
     if passed < selected:
         return f"{passed} of {selected} checks passed, {skipped}"
     return f"all {passed} checks passed" if passed > 1 else "the only check passed"
@@ -149,7 +170,7 @@ def _reason(
     if not results:
         return "no check was selected"
     # Of an interrupted run the headline already says how many checks were not run.
-    words = {s: word for s, word in STATUS_WORDS.items() if s != "missing" or not interrupted}
+    words = {s: word for s, word in WITHOUT_RESULT.items() if s != "missing" or not interrupted}
     without_result = [r.outcome for r in results if r.outcome.status in words]
     if without_result:
         statuses = {outcome.status for outcome in without_result}

@@ -76,7 +76,8 @@ class Report:
     """The result of a run. `started` is ISO 8601 in UTC, `seconds` the run's wall time.
 
     `problems` are sentences on the run itself, such as an interruption; `watch` are the runbook's
-    metrics to watch after an incident.
+    metrics to watch after an incident. `partial`: the run was narrowed or interrupted, so that its
+    state is not the target's.
     """
 
     target: TargetSummary
@@ -93,6 +94,7 @@ class Report:
     remedies: tuple[Remedy, ...]
     problems: tuple[str, ...] = ()
     watch: tuple[WatchedMetric, ...] = ()
+    partial: bool = False
     schema: int = field(default=SCHEMA)
 
     def figure(self, name: str) -> float | None:
@@ -162,12 +164,12 @@ def coverage_of(
     return tuple(summaries)
 
 
-def unselected_of(results: Sequence[Result], evidence: Evidence) -> int:
+def unselected_of(outcomes: Sequence[Outcome], evidence: Evidence) -> int:
     """Return how many of the runbook's checks were not selected.
 
     The canary's checks count only if one of them was selected: a run without a canary is complete.
     """
-    selected = {base_id(result.outcome.check) for result in results}
+    selected = {base_id(outcome.check) for outcome in outcomes}
     canary = any(map(is_canary, selected))
     expected = {row.id for row in evidence.checks if canary or not is_canary(row.id)}
     return len(expected - selected)

@@ -36,7 +36,7 @@ def render(report: Report, now: datetime | None = None, max_age: float | None = 
     """Return the line for this report; its first word is the status.
 
     A report that is older than `max_age` seconds at `now`, or from the future, is UNKNOWN, and so
-    is a healthy one of a run that observed nothing or had problems of its own.
+    is that of a partial run, and a healthy one of a run that observed nothing or had problems.
     """
     status = status_of(report, now, max_age)
     stale = _staleness(report, now, max_age)
@@ -53,7 +53,7 @@ def line(status: int, text: str) -> str:
 
 def status_of(report: Report, now: datetime | None = None, max_age: float | None = None) -> int:
     """Return the exit status of the line: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
-    if _staleness(report, now, max_age):
+    if report.partial or _staleness(report, now, max_age):
         return UNKNOWN
     status = STATUS[report.state]
     seen = any(result.outcome.status == "passed" for result in report.results)

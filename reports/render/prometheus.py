@@ -56,8 +56,10 @@ def _metrics(report: Report) -> Iterator[Metric]:
         "1 for the state of the last run, 0 for the others.",
         labels=["target", "state"],
     )
+    # What a partial run saw is not the state of the target.
+    current = "unknown" if report.partial else report.state
     for name in STATES:
-        state.add_metric([target, name.replace(" ", "_")], float(name == report.state))
+        state.add_metric([target, name.replace(" ", "_")], float(name == current))
     yield state
     yield _statuses(report, target)
     if report.diagnosis.coverage.observed:

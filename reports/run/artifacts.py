@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
+PARTIAL = "partial"
+"""The folder of a partial run, in its target's: it replaces nothing of a whole run."""
+
 TREND_RUNS = 100
 INCIDENT_RUNS = 300
 """Runs searched for the start of an incident: a day with a run every five minutes."""
@@ -59,6 +62,18 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
 
         _write(folder / "postmortem.md", of_incident(report, bundle, runs), notes)
     return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch)))
+
+
+def write_partial(folder: Path, report: Report) -> Artifacts:
+    """Write report.html of a partial run.
+
+    No metrics and no history: they are the target's, and the run did not look at all of it.
+    """
+    from reports.render.html.page import render as as_html
+
+    notes: list[str] = []
+    _write(folder / "report.html", as_html(report, ()), notes)
+    return Artifacts(tuple(notes), ())
 
 
 def _write(path: Path, text: str, notes: list[str]) -> None:

@@ -16,7 +16,7 @@ from core.outcome import read_outcome
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report_json import to_json
-from reports.run.artifacts import write_artifacts
+from reports.run.artifacts import PARTIAL, write_artifacts, write_partial
 from reports.run.call_outcome import redacted
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.model.report import Report
+    from reports.run.selection import Selection
 
 BUDGET_USED = "the run's budget is used up"
 HANGS = "the check hangs: it had not ended when the run's budget was used up"
@@ -34,8 +35,10 @@ HANGS = "the check hangs: it had not ended when the run's budget was used up"
 class Controller:
     """Collects the outcomes of a run, makes the report, writes and prints it."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, selection: Selection) -> None:
         self._config = config
+        self._selection = selection
+        self._interrupted = False
         self._collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
@@ -100,6 +103,7 @@ class Controller:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest and xdist give the reason: the budget is used up, a collection failed.
+        self._interrupted = not str(excinfo.value)
         why = str(excinfo.value) or "the run was interrupted"
         self._collector.problem(f"{why}{INTERRUPTED}")
 
@@ -145,13 +149,18 @@ class Controller:
             baseline=self._baseline,
         )
         self._path = self._config.rootpath / self._config.getoption("out") / report.target.name
+        if report.partial:
+            self._path /= PARTIAL
         try:
             write_file(self._path / "report.json", to_json(report))
         except FileError as exc:
             self._unwritten = str(exc)
             # The report of an earlier run stays, and who reads it must not take it for this one.
             status = status or int(pytest.ExitCode.TESTS_FAILED)
-        artifacts = write_artifacts(self._path, report, bundle_for(self._config, None))
+        if report.partial:
+            artifacts = write_partial(self._path, report)
+        else:
+            artifacts = write_artifacts(self._path, report, bundle_for(self._config, None))
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self._collector.selected
         )
@@ -165,13 +174,16 @@ class Controller:
         target = redact.within(hook.pytest_check_target(config=self._config))
         given = self._config.getoption("runbook_doc") or target.runbook_document
         target = replace(target, runbook_document=bundle.document.path if given else None)
+        outcomes = [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)]
+        narrowed = self._selection.is_narrowed(outcomes, bundle.evidence)
         return build_report(
-            [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)],
+            outcomes,
             [redact.text(problem) for problem in self._collector.problems],
             target,
             bundle,
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
+            partial=narrowed or self._interrupted,
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

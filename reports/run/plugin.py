@@ -11,6 +11,7 @@ from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
 from reports.run.runbook_choice import evidence_for
+from reports.run.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,8 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # The report has a sentence for each failed check; --tb brings pytest's traceback back.
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "no"
+    selection = Selection(config)
+    config.pluginmanager.register(selection, "veza-selection")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Controller(config), "veza-controller")
+        config.pluginmanager.register(Controller(config, selection), "veza-controller")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from lab import faults, lifecycle
+from reports.model.report_json import load_report
+from reports.render.nagios import status_of
 from tests.suite import ROOT, Run, run_suite
 
 if TYPE_CHECKING:
@@ -105,6 +107,23 @@ def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
     first_line = run.text[run.text.index("Incident: ") :]
     assert "Most likely: job worker down (" in " ".join(first_line.split())
     assert f"{upload}/status" in run.text, "the corrective actions have the upload's id"
+
+
+def test_a_narrowed_run_during_an_incident_changes_nothing(lab: Lab, tmp_path: Path) -> None:
+    """Nagios, the metrics file and the last report say what they said before it."""
+    folder = tmp_path / "lab"
+    with broken_by_hand(lab):
+        run_lab(lab, tmp_path)
+        names = ("report.json", "report.html", "metrics.prom", "history.sqlite3", "postmortem.md")
+        before = {name: (folder / name).read_bytes() for name in names}
+        narrowed = run_lab(lab, tmp_path, "-k", "storage")
+    assert narrowed.status == 0
+    assert narrowed.report is not None
+    assert narrowed.report["headline"].startswith("Partial run: 7 of ")
+    assert {name: (folder / name).read_bytes() for name in names} == before
+    assert b'run_state{state="incident",target="lab"} 1.0' in before["metrics.prom"]
+    assert status_of(load_report(folder / "report.json")) == 2
+    assert status_of(load_report(folder / "partial/report.json")) == 3
 
 
 def test_a_fault_is_for_the_run_alone(lab: Lab, tmp_path: Path) -> None:

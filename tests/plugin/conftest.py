@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import ROOT, Run
+from tests.suite import ROOT, Run, newest_report
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -81,8 +80,7 @@ def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Ca
             return _RUNS[key]
         (folder / "test_queue.py").write_text(body, encoding="utf-8")
         result = pytester.runpytest_subprocess(*args, timeout=PATIENCE)
-        path = pytester.path / "out" / "made-up" / "report.json"
-        report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        report = newest_report(pytester.path / "out")
         _RUNS[key] = Run(int(result.ret), result.stdout.str(), result.stderr.str(), report)
         return _RUNS[key]
 

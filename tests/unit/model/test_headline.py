@@ -14,7 +14,6 @@ ALL = [row.id for row in made.bundle().evidence.checks]
 PLAIN = [check for check in ALL if not check.startswith("canary/")]
 STORED = [check for check in ALL if check.startswith("storage/")]
 P, N, S = len(PLAIN), len(ALL), len(STORED)
-NARROW = "Healthy as far as it was looked: "
 INTERRUPTION = [f"the run was interrupted{INTERRUPTED}"]
 
 
@@ -24,7 +23,16 @@ def headline(checks: list[str], skipped: int = 0) -> str:
     skips = made.report(statuses=dict.fromkeys(checks[:skipped], "skipped"))
     left = {r.outcome.check: r.outcome for r in skips.results}
     outcomes = [(left if check in checks[:skipped] else whole)[check] for check in checks]
-    return build_report(outcomes, [], made.TARGET, made.bundle(), made.STARTED, 1.5).headline
+    report = build_report(
+        outcomes,
+        [],
+        made.TARGET,
+        made.bundle(),
+        made.STARTED,
+        1.5,
+        partial=bool(unselected_of(outcomes, made.bundle().evidence)),
+    )
+    return report.headline
 
 
 @pytest.mark.parametrize(
@@ -37,25 +45,29 @@ def headline(checks: list[str], skipped: int = 0) -> str:
         (
             STORED,
             0,
-            f"{NARROW}{S} of {P} checks were selected and passed.",
+            f"Partial run: {S} of {P} checks, all passed.",
         ),
         (
             [STORAGE],
             0,
-            f"{NARROW}1 of {P} checks was selected and passed.",
+            f"Partial run: 1 of {P} checks, passed.",
         ),
         (
             STORED,
             S - 1,
-            f"{NARROW}{S} of {P} checks were selected; 1 passed, {S - 1} were skipped.",
+            f"Partial run: {S} of {P} checks, {S - 1} skipped, 1 passed.",
         ),
         (
             PLAIN[:-1],
             1,
-            f"{NARROW}{P - 1} of {P} checks were selected; {P - 2} passed, 1 was skipped.",
+            f"Partial run: {P - 1} of {P} checks, 1 skipped, {P - 2} passed.",
         ),
         (PLAIN, P, f"Unknown: all {P} checks were skipped."),
-        (PLAIN[:1], 1, "Unknown: the only check was skipped."),
+        (
+            PLAIN[:1],
+            1,
+            f"Partial run: 1 of {P} checks, 1 skipped. Unknown: the only check was skipped.",
+        ),
     ],
 )
 def test_a_healthy_headline_counts_the_checks(
@@ -69,8 +81,9 @@ def test_a_check_of_two_hosts_is_one_check_of_the_runbook() -> None:
     """The cases of a parametrized check count once."""
     report = made.report(only="hosts/")
     evidence = made.bundle().evidence
-    assert unselected_of(report.results, evidence) == P - 1
-    assert unselected_of(report.results * 2, evidence) == P - 1
+    outcomes = [result.outcome for result in report.results]
+    assert unselected_of(outcomes, evidence) == P - 1
+    assert unselected_of(outcomes * 2, evidence) == P - 1
 
 
 def test_checks_without_a_result_are_counted_by_their_statuses() -> None:

@@ -59,8 +59,10 @@ REPORTS: dict[str, Callable[[], Report]] = {
     "outside the runbook": lambda: saved_runs.load("outside"),
     "unclear": lambda: saved_runs.load("incident", symptoms_only),
     "at risk": lambda: saved_runs.load("at_risk"),
-    "narrowed": lambda: saved_runs.load("healthy", storage_only),
-    "interrupted": lambda: saved_runs.load("incident", not_run_after_signal, INTERRUPTED_RUN),
+    "narrowed": lambda: saved_runs.load("healthy", storage_only, partial=True),
+    "interrupted": lambda: saved_runs.load(
+        "incident", not_run_after_signal, INTERRUPTED_RUN, partial=True
+    ),
     "nothing observed": lambda: saved_runs.load("healthy", unreachable),
 }
 

@@ -1,0 +1,60 @@
+"""Tell a partial run from a whole one: it was narrowed on the command line, or interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.outcome import check_id, is_canary
+from reports.model.report import unselected_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.outcome import Outcome
+    from reports.diagnosis.evidence import Evidence
+
+DESELECTED = "veza_deselected"
+"""The key under which an xdist worker reports that it deselected checks."""
+
+
+class Selection:
+    """Watches what a run leaves out.
+
+    A check that is not there, or that cannot be collected, narrows no run: that is a fault of the
+    suite, and the whole run's report must show it.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._deselected = False
+        self._uncollected = False
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Note a deselected check; the canary's are deselected unless --canary asks for them."""
+        if any(not is_canary(check_id(item.nodeid)) for item in items):
+            self._deselected = True
+            if hasattr(self._config, "workeroutput"):
+                self._config.workeroutput[DESELECTED] = True
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what an xdist worker has noted: the controlling process collects nothing."""
+        if getattr(node, "workeroutput", {}).get(DESELECTED):
+            self._deselected = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._uncollected = self._uncollected or report.failed
+
+    def is_narrowed(self, outcomes: Sequence[Outcome], evidence: Evidence) -> bool:
+        """Return whether the command line kept the run from doing all of the runbook's checks."""
+        option = self._config.option
+        places = self._config.args_source is pytest.Config.ArgsSource.ARGS
+        places = places or bool(option.ignore or option.ignore_glob)
+        return bool(
+            self._deselected
+            or (places and not self._uncollected and unselected_of(outcomes, evidence))
+            or (option.maxfail and any(outcome.status == "missing" for outcome in outcomes))
+            or self._config.getoption("upload_id", None)
+        )

@@ -1,0 +1,179 @@
+"""A partial run has a folder of its own, and changes nothing of the last whole run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.suite import ROOT, environment, run_suite, started_suite
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.suite import Run
+
+TARGET = """
+[targets.here]
+environment = "staging"
+
+[targets.here.storage]
+path = "{folder}/uploads"
+service_user = "root"
+"""
+
+NODE = "checks/upload_stuck/test_storage.py::test_directory_exists"
+
+UPLOAD = "7f9c2b1e-0d4a-4c58-9e6f-3a1b5d7c8e90"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the whole run of a target that was not healthy then, and is now."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "targets.toml").write_text(TARGET.format(folder=folder))
+    whole = run(folder)
+    assert whole.state == "at risk", whole.text
+    assert whole.report is not None
+    assert not whole.report["partial"]
+    (folder / "uploads").mkdir()
+    return folder
+
+
+def run(folder: Path, *options: str, out: str = "out") -> Run:
+    """Run the checks against the target of a folder."""
+    options = (f"--targets-file={folder}/targets.toml", "--target", "here", *options)
+    return run_suite(*options, out=folder / out)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file in a folder, without the lock and the notes of its holder."""
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file() and p.name[0] != "."}
+
+
+def nagios(report: Path) -> tuple[int, str]:
+    """Return exit status and line of `python -m reports nagios`."""
+    command = [sys.executable, "-m", "reports", "nagios", str(report)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(None),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-k", "disk_space", "-n0"),
+        ("-k", "disk_space", "-n2"),
+        ("-m", "verification_4"),
+        (NODE,),
+        ("--deselect", NODE),
+        ("--ignore=checks/upload_stuck/test_queue.py",),
+        ("--upload-id", UPLOAD),
+        ("-x",),
+        ("-x", "-n2"),
+    ],
+    ids=" ".join,
+)
+def test_a_narrowed_run_replaces_nothing(folder: Path, options: tuple[str, ...]) -> None:
+    """Report, page, metrics and history stay those of the last whole run."""
+    before = contents(folder / "out/here")
+    assert {"report.json", "report.html", "metrics.prom", "history.sqlite3"} <= before.keys()
+    narrowed = run(folder, *options)
+    assert narrowed.report is not None
+    assert narrowed.report["partial"]
+    assert narrowed.report["headline"].startswith("Partial run"), narrowed.text
+    assert contents(folder / "out/here") == before
+    files = sorted(path.name for path in (folder / "out/here/partial").iterdir())
+    assert files == ["report.html", "report.json"]
+
+
+def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
+    """The line of the whole run's report stays, and that of the partial one is UNKNOWN."""
+    line = nagios(folder / "out/here/report.json")
+    run(folder, NODE)
+    assert line[0] == 1
+    assert nagios(folder / "out/here/report.json") == line
+    status, text = nagios(folder / "out/here/partial/report.json")
+    assert status == 3
+    assert text.startswith("UNKNOWN: Partial run: 1 of 53 checks, passed.")
+
+
+@pytest.mark.parametrize("options", [("checks",), ("-n2",), ("-k", "not canary")], ids=" ".join)
+def test_a_run_of_every_check_is_whole(folder: Path, options: tuple[str, ...]) -> None:
+    """It does not matter how a run comes to have every check of the runbook."""
+    out = "-".join(options)
+    whole = run(folder, *options, out=out)
+    assert whole.report is not None
+    assert not whole.report["partial"]
+    assert (folder / out / "here/metrics.prom").exists()
+    assert not (folder / out / "here/partial").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_replaces_nothing(tmp_path: Path, number: int) -> None:
+    """A run that a person or the system ended is not the state of the target."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        port = server.getsockname()[1]
+        file = tmp_path / "targets.toml"
+        api = f'url = "http://127.0.0.1:{port}"\ntoken = "swordfish"\ntimeout = "10 min"\n'
+        file.write_text(f'[targets.here]\nenvironment = "staging"\n\n[targets.here.api]\n{api}')
+        arguments = (f"--targets-file={file}", "--target", "here")
+        with started_suite(*arguments, out=tmp_path / "out") as process:
+            connection, _ = server.accept()
+            os.killpg(process.pid, number)
+            text, _ = process.communicate(timeout=PATIENCE)
+            connection.close()
+    assert "Partial run, interrupted: " in text
+    assert not (tmp_path / "out/here/report.json").exists()
+    status, line = nagios(tmp_path / "out/here/partial/report.json")
+    assert status == 3
+    assert line.startswith("UNKNOWN: Partial run, interrupted: ")
+
+
+def test_a_run_whose_budget_is_used_up_is_whole(tmp_path: Path) -> None:
+    """A target that is too slow is not hidden: the run was not narrowed, and its report counts."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        file = tmp_path / "targets.toml"
+        api = f'url = "http://127.0.0.1:{port}"\ntoken = "swordfish"\ntimeout = "10 min"\n'
+        file.write_text(f'[targets.here]\nenvironment = "staging"\n\n[targets.here.api]\n{api}')
+        arguments = (f"--targets-file={file}", "--target", "here", "--budget", "6 s")
+        slow = run_suite(*arguments, out=tmp_path / "out")
+    assert "missing" in slow.statuses.values()
+    assert (tmp_path / "out/here/metrics.prom").exists()
+    assert not (tmp_path / "out/here/partial").exists()
+
+
+@pytest.mark.parametrize("command", ["notify", "push"])
+def test_a_partial_run_tells_nobody(folder: Path, command: str) -> None:
+    """No message, heartbeat or pushed metric comes from it: one sentence says why."""
+    run(folder, NODE)
+    report = folder / "out/here/partial/report.json"
+    place = "http://127.0.0.1:9" if command == "push" else "env:NOWHERE"
+    done = subprocess.run(
+        [sys.executable, "-m", "reports", command, str(report), "--to", place],
+        cwd=ROOT,
+        env=environment(None),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(
+        "is of a partial run, which says nothing of the whole target"
+    )
