@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from reports.cli.command import add_command, add_text_options, write
 from reports.cli.history import runs_beside
 from reports.cli.postmortem import postmortem_of
 from reports.model.report_json import load_report, to_json
+from reports.render.terminal_words import has_unicode
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
     from reports.cli.command import Commands
+    from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
 FORMATS = ("terminal", "json", "html", "prometheus", "nagios", "postmortem")
@@ -27,24 +30,56 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default="terminal", help="default: %(default)s"
     )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="terminal: every check, the evidence and all actions before the verdict",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the report in the chosen format."""
-    text = render(load_report(options.report), options.format, options.report, options.runbook_doc)
+    text = render(
+        load_report(options.report),
+        options.format,
+        options.report,
+        options.runbook_doc,
+        verbose=options.verbose,
+    )
     write(text, options.output)
     return 0
 
 
-def render(report: Report, form: str, path: Path, document: Path | None) -> str:
+def runs_up_to(report: Report, path: Path) -> tuple[RunRecord, ...]:
+    """Return the runs of the history beside a report up to this one; none if it is not in it."""
+    runs = runs_beside(path)
+    last = max((n for n, run in enumerate(runs) if run.started == report.started), default=-1)
+    return runs[: last + 1]
+
+
+def render(
+    report: Report, form: str, path: Path, document: Path | None, *, verbose: bool = False
+) -> str:
     """Return the report in one of FORMATS; `path` is the file that it comes from.
 
+    `verbose` puts every check before the verdict of the format "terminal".
     Raises NoIncidentError, EvidenceError, RunbookError for a post-mortem that cannot be written.
     """
     if form == "terminal":
         from reports.render.terminal import render as as_terminal
+        from reports.render.terminal_verdict import Footer
 
-        return as_terminal(report, width=shutil.get_terminal_size().columns, path=str(path))
+        page = path.with_name("report.html")
+        footer = Footer(page=str(page) if page.exists() else "")
+        return as_terminal(
+            report,
+            shutil.get_terminal_size().columns,
+            footer,
+            runs_up_to(report, path),
+            unicode=has_unicode(sys.stdout.encoding),
+            verbose=verbose,
+        )
     if form == "html":
         from reports.render.html.page import render as as_html
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.diagnosis.diagnose import diagnose
 from reports.model.figures import figures_of, placeholders_of
-from reports.model.headline import headline_of
+from reports.model.headline import headline_of, journey_sentence
 from reports.model.report import (
     Remedy,
     Report,
@@ -25,6 +25,7 @@ from reports.runbook.placeholders import fill_step
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.journey import Journey
     from core.outcome import Outcome
     from core.target_summary import TargetSummary
     from reports.diagnosis.result import Diagnosis
@@ -42,11 +43,12 @@ def build_report(
     figures: tuple[Figure, ...] | None = None,
     *,
     partial: bool = False,
+    journeys: tuple[Journey, ...] = (),
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time.
 
-    `partial`: the run was narrowed or interrupted. `figures` are those of a report that is
-    replayed; None takes them from the outcomes.
+    `partial`: the run was narrowed or interrupted. `journeys` are those of named uploads. `figures`
+    are those of a report that is replayed; None takes them from the outcomes.
     """
     results = place_results(outcomes, bundle.evidence)
     # In the report's order: of two observations of one figure, a replay takes the same one.
@@ -62,7 +64,8 @@ def build_report(
         started=started,
         seconds=round(seconds, 3),
         state=state,
-        headline=headline_of(
+        headline=f"{journey_sentence(journeys)}"
+        + headline_of(
             state,
             results,
             problems,
@@ -85,6 +88,7 @@ def build_report(
         problems=tuple(problems),
         watch=watched_metrics(bundle.document.watch, target.limits),
         partial=partial,
+        journeys=journeys,
     )
 
 
@@ -102,6 +106,7 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
         report.seconds,
         report.figures,
         partial=report.partial,
+        journeys=report.journeys,
     )
 
 

@@ -12,6 +12,7 @@ from core.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.journey import Journey
     from reports.diagnosis.result import Diagnosis, Finding, NextCheck
     from reports.model.figures import Figure
     from reports.model.report import Result, State
@@ -71,6 +72,18 @@ def headline_of(
         checks = count(len(results), "check")
         text = f"Interrupted after {reported} of {checks}; so far: {text}"
     return f"{text} {cause_sentence(diagnosis)}".rstrip()
+
+
+def journey_sentence(journeys: Sequence[Journey]) -> str:
+    """Return where each named upload is, with a space at its end; empty where none was named."""
+    sentences = []
+    for journey in journeys:
+        stopped = journey.stopped_at
+        where = f"not {stopped.name}" if stopped else "through every stage"
+        if not journey.stages:
+            where = "nothing else is known of it"
+        sentences.append(f"Upload {journey.id} is {journey.status or 'unknown'}: {where}. ")
+    return "".join(sentences)
 
 
 def cause_sentence(diagnosis: Diagnosis) -> str:

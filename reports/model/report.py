@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from core.journey import Journey
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
@@ -77,7 +78,7 @@ class Report:
 
     `problems` are sentences on the run itself, such as an interruption; `watch` are the runbook's
     metrics to watch after an incident. `partial`: the run was narrowed or interrupted, so that its
-    state is not the target's.
+    state is not the target's. `journeys` are those of the uploads that --upload-id named.
     """
 
     target: TargetSummary
@@ -95,6 +96,7 @@ class Report:
     problems: tuple[str, ...] = ()
     watch: tuple[WatchedMetric, ...] = ()
     partial: bool = False
+    journeys: tuple[Journey, ...] = ()
     schema: int = field(default=SCHEMA)
 
     def figure(self, name: str) -> float | None:

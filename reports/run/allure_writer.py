@@ -130,7 +130,7 @@ class Writer(AllureFileLogger):
 
     def pytest_check_report(self, report: Report, nodeids: Sequence[str]) -> str:
         """Add what is known at the end of the run; return the command that shows the results."""
-        verdict = render(report, width=WIDTH, color=False, path="")
+        verdict = f"{report.headline}\n{render(report, WIDTH, verbose=True)}"
         self._complete(report, {check_id(nodeid): nodeid for nodeid in nodeids}, verdict)
         self._add_run(report, verdict)
         if self._failure:

@@ -28,14 +28,15 @@ INCIDENT_RUNS = 300
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Lines to print below the report.
+    """Lines to print with the report.
 
     `notes` are sentences on files that could not be written, `afterwards` lines on the recovery
-    after an incident.
+    after an incident. `runs` are the last runs of the history, with this one.
     """
 
-    notes: tuple[str, ...]
-    afterwards: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    afterwards: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
 
 
 def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Artifacts:
@@ -61,7 +62,7 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
         from reports.render.postmortem import of_incident
 
         _write(folder / "postmortem.md", of_incident(report, bundle, runs), notes)
-    return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch)))
+    return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch)), runs)
 
 
 def write_partial(folder: Path, report: Report) -> Artifacts:
@@ -73,7 +74,7 @@ def write_partial(folder: Path, report: Report) -> Artifacts:
 
     notes: list[str] = []
     _write(folder / "report.html", as_html(report, ()), notes)
-    return Artifacts(tuple(notes), ())
+    return Artifacts(tuple(notes))
 
 
 def _write(path: Path, text: str, notes: list[str]) -> None:

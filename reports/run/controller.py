@@ -6,8 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,6 +24,7 @@ from reports.run.runbook_choice import bundle_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reports.history.incidents import RunRecord
     from reports.model.report import Report
     from reports.run.selection import Selection
 
@@ -33,7 +33,12 @@ HANGS = "the check hangs: it had not ended when the run's budget was used up"
 
 
 class Controller:
-    """Collects the outcomes of a run, makes the report, writes and prints it."""
+    """Collects the outcomes of a run, makes the report and writes it; `Display` prints it.
+
+    `report` is None until the run is over. `path` is the folder of its files, `unwritten` why
+    report.json could not be written, `decision` the sentence of a gate or a baseline, `notes` the
+    lines to print before the verdict, `runs` the last ones of the history with this one.
+    """
 
     def __init__(self, config: pytest.Config, selection: Selection) -> None:
         self._config = config
@@ -42,12 +47,13 @@ class Controller:
         self._collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
-        self._report: Report | None = None
+        self.report: Report | None = None
         self._baseline: Report | None = None
-        self._decision = ""
-        self._path = config.rootpath
-        self._unwritten = ""
-        self._below: tuple[str, ...] = ()
+        self.decision = ""
+        self.path = config.rootpath
+        self.unwritten = ""
+        self.notes: tuple[str, ...] = ()
+        self.runs: tuple[RunRecord, ...] = ()
         self._claim = threading.Lock()
         self._begun: dict[str, None] = {}
 
@@ -69,6 +75,11 @@ class Controller:
             return load_report(self._config.invocation_params.dir / given)
         except LoadError as exc:
             raise pytest.UsageError(f"--baseline: {exc}") from exc
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The node ids of the selected checks."""
+        return self._collector.selected
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select([item.nodeid for item in session.items])
@@ -132,39 +143,39 @@ class Controller:
             self._collector.crash(nodeid, HANGS)
         status = self._write_report(BUDGET_USED, int(pytest.ExitCode.INTERRUPTED))
         config.hook.pytest_check_write_now()
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.ensure_newline()
-            self.pytest_terminal_summary(reporter)
+        display = config.pluginmanager.get_plugin("veza-display")
+        if display is not None:
+            display.print_now()
         return status
 
     def _write_report(self, reason: str, exitstatus: int) -> int:
         """Write the files; returns the run's exit status."""
         report = self._build_report(reason)
-        self._report = report
-        status, self._decision = verdict(
+        self.report = report
+        status, self.decision = verdict(
             exitstatus,
             report,
             gate=is_gate(self._config.option.markexpr),
             baseline=self._baseline,
         )
-        self._path = self._config.rootpath / self._config.getoption("out") / report.target.name
+        self.path = self._config.rootpath / self._config.getoption("out") / report.target.name
         if report.partial:
-            self._path /= PARTIAL
+            self.path /= PARTIAL
         try:
-            write_file(self._path / "report.json", to_json(report))
+            write_file(self.path / "report.json", to_json(report))
         except FileError as exc:
-            self._unwritten = str(exc)
+            self.unwritten = str(exc)
             # The report of an earlier run stays, and who reads it must not take it for this one.
             status = status or int(pytest.ExitCode.TESTS_FAILED)
         if report.partial:
-            artifacts = write_partial(self._path, report)
+            artifacts = write_partial(self.path, report)
         else:
-            artifacts = write_artifacts(self._path, report, bundle_for(self._config, None))
+            artifacts = write_artifacts(self.path, report, bundle_for(self._config, None))
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self._collector.selected
         )
-        self._below = (*artifacts.afterwards, *artifacts.notes, *lines)
+        self.notes = (*artifacts.afterwards, *artifacts.notes, *lines)
+        self.runs = artifacts.runs
         return status
 
     def _build_report(self, reason: str) -> Report:
@@ -184,27 +195,7 @@ class Controller:
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
             partial=narrowed or self._interrupted,
+            journeys=tuple(
+                map(redact.within, hook.pytest_check_journeys(config=self._config) or ())
+            ),
         )
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print the report; pytest's own one-line summary follows it."""
-        if self._report is None:
-            return
-        from reports.render.terminal import render
-
-        writer = self._config.get_terminal_writer()
-        path = self._path / "report.json"
-        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        text = render(
-            self._report,
-            width=writer.fullwidth,
-            color=terminalreporter.hasmarkup,
-            path="" if self._unwritten else str(shown),
-        )
-        terminalreporter.write(text)
-        if self._decision:
-            terminalreporter.write_line(self._decision)
-        if self._unwritten:
-            terminalreporter.write_line(f"The report was not written: {self._unwritten}")
-        for sentence in self._below:
-            terminalreporter.write_line(sentence)

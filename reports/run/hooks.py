@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.journey import Journey
     from core.outcome import Observation
     from core.secrets import Redactor
     from core.target_summary import TargetSummary
@@ -24,6 +25,18 @@ def pytest_check_observations(item: pytest.Item) -> Sequence[Observation]:
 @pytest.hookspec(firstresult=True)
 def pytest_check_target(config: pytest.Config) -> TargetSummary:
     """Return the facts of the target that reports show."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_check_journeys(config: pytest.Config) -> tuple[Journey, ...]:
+    """Return the journeys of the uploads that the command line names."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_check_time_limit(config: pytest.Config, component: str) -> float | None:
+    """Return the seconds that one call of a component may take, None where it has no limit."""
     raise NotImplementedError
 
 

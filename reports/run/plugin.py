@@ -10,6 +10,7 @@ from core.outcome import ATTRIBUTE, check_id
 from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
+from reports.run.display import Display
 from reports.run.runbook_choice import evidence_for
 from reports.run.selection import Selection
 
@@ -56,10 +57,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # The report has a sentence for each failed check; --tb brings pytest's traceback back.
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "no"
+    # Our default is -q: a single -v means pytest's own list of checks.
+    if config.option.verbose >= 0:
+        config.option.verbose += 1
     selection = Selection(config)
     config.pluginmanager.register(selection, "veza-selection")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Controller(config, selection), "veza-controller")
+        controller = Controller(config, selection)
+        config.pluginmanager.register(controller, "veza-controller")
+        config.pluginmanager.register(Display(config, controller), "veza-display")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

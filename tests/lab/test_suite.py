@@ -68,7 +68,7 @@ def test_a_healthy_lab_is_healthy(lab: Lab, tmp_path: Path, processes: str) -> N
     assert run.statuses == dict.fromkeys(CHECKS, "passed"), run.text
     assert run.state == "healthy"
     assert run.status == 0
-    assert "Healthy: " in run.text
+    assert "HEALTHY  lab" in run.text
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def broken_by_hand(lab: Lab) -> Iterator[str]:
 def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
     """A worker killed by hand and an aged upload: the sentences say what is wrong, and why."""
     with broken_by_hand(lab) as upload:
-        run = run_lab(lab, tmp_path)
+        run = run_lab(lab, tmp_path, "-v")
     assert run.status == 1
     assert run.state == "incident"
     for check in (
@@ -104,8 +104,9 @@ def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
         assert outcome["status"] == "failed", outcome
         assert outcome["seen"].splitlines()[0] in " ".join(run.text.split()), outcome["seen"]
     assert upload in run.outcome("signal/no_upload_is_stuck")["seen"]
-    first_line = run.text[run.text.index("Incident: ") :]
-    assert "Most likely: job worker down (" in " ".join(first_line.split())
+    verdict = run.text[run.text.index("✗ INCIDENT  lab") :]
+    assert "CAUSE  Job worker down (" in verdict
+    assert f"--upload-id={upload}" in verdict
     assert f"{upload}/status" in run.text, "the corrective actions have the upload's id"
 
 
@@ -129,7 +130,7 @@ def test_a_narrowed_run_during_an_incident_changes_nothing(lab: Lab, tmp_path: P
 def test_a_fault_is_for_the_run_alone(lab: Lab, tmp_path: Path) -> None:
     """--fault breaks the lab, shows what that looks like, and heals it; a wrong name is refused."""
     run = run_lab(lab, tmp_path / "broken", "--fault", "error-swallowed")
-    assert "Most likely: processing failed silently (" in " ".join(run.text.split()), run.text
+    assert "CAUSE  Processing failed silently (" in run.text
     assert run_lab(lab, tmp_path / "healed").state == "healthy"
     slip = run_lab(lab, tmp_path / "slip", "--fault", "error-swalowed")
     assert slip.status == 4
@@ -227,23 +228,45 @@ OF_STUCK_UPLOADS = (
 )
 
 
-def test_an_id_that_nobody_has_accuses_nobody(lab: Lab, tmp_path: Path) -> None:
-    """A cut or mistyped --upload-id is said, and is no missing file and no missing log line."""
-    run = run_lab(lab, tmp_path, "--upload-id", "7f9c")
-    unreachable = {check for check, status in run.statuses.items() if status == "unreachable"}
-    assert unreachable == {
-        *OF_STUCK_UPLOADS,
-        "upload_status/uploads_have_left_uploading",
-        "upload_status/progress_agrees_with_status",
-        "upload_status/api_agrees_with_database",
+def test_an_id_that_nobody_has_ends_the_run(lab: Lab, tmp_path: Path) -> None:
+    """A cut or mistyped --upload-id is refused in one sentence, with the ids near it."""
+    with psycopg.connect(lab.dsn) as connection:
+        row = connection.execute(
+            "SELECT id::text FROM uploads ORDER BY created_at DESC LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    cut = run_lab(lab, tmp_path, "--upload-id", row[0][:18])
+    assert cut.status == 4
+    assert cut.report is None
+    sentence = cut.errors.strip()
+    assert f"no upload has the id {row[0][:18]}; the nearest " in sentence
+    assert row[0] in sentence
+    assert "Traceback" not in cut.text + cut.errors
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_a_stuck_upload_is_followed_to_where_it_stopped(
+    lab: Lab, tmp_path: Path, processes: str
+) -> None:
+    """--upload-id answers for that upload first: received, job created, never picked up."""
+    with broken_by_hand(lab) as upload:
+        run = run_lab(lab, tmp_path, "--upload-id", upload, processes)
+    assert run.report is not None
+    (journey,) = run.report["journeys"]
+    reached = {stage["name"]: stage["reached"] for stage in journey["stages"]}
+    assert reached == {
+        "received": True,
+        "job created": True,
+        "picked up": False,
+        "processed": False,
+        "recorded": False,
     }
-    assert all(
-        run.outcome(check)["seen"].startswith("no upload has the id 7f9c; write the whole id")
-        for check in unreachable
-    )
-    assert "failed" not in run.statuses.values(), run.text
-    assert "Most likely" not in run.text
-    assert "storage problem" not in run.text.lower()
+    assert run.report["headline"].startswith(f"Upload {upload} is uploading: not picked up. ")
+    verdict = run.text[run.text.index("UPLOAD  ") :]
+    assert verdict.startswith(f"UPLOAD  {upload[:8]} is uploading: not picked up")
+    assert "✓ received     47 min ago" in verdict
+    assert "✗ picked up" in verdict
+    assert "INCIDENT" in verdict
 
 
 def test_an_upload_that_ended_is_not_stuck(lab: Lab, tmp_path: Path) -> None:

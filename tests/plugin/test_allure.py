@@ -434,7 +434,7 @@ def test_results_that_cannot_be_written_cost_no_verdict(
     assert "Traceback" not in run.text + run.errors
     assert "The Allure results were not written: " in run.text
     assert "Not a directory" in run.text
-    assert "At risk: " in run.text
+    assert "AT RISK" in run.text
     assert run.status == 1
     assert run.state == "at risk"
 

@@ -109,12 +109,12 @@ def test_a_signal_ends_with_a_verdict(
             server.close()
         text, _ = run.communicate(timeout=PATIENCE)
         connection.close()
-    report = json.loads((tmp_path / "out" / "silent" / "report.json").read_text())
+    report = json.loads((tmp_path / "out/silent/partial/report.json").read_text())
     assert run.returncode == 2, text
-    assert "the run was interrupted" in text
+    assert "Partial run, interrupted: " in text
     assert report["state"] == "unknown"
-    assert report["headline"].startswith("Interrupted after ")
-    assert report["headline"].partition(" of ")[2].startswith(f"{len(report['results'])} checks; ")
+    assert report["headline"].startswith("Partial run, interrupted: ")
+    assert report["headline"].partition(" of ")[2].startswith(f"{len(report['results'])} checks")
     assert report["problems"] == ["the run was interrupted; the report is incomplete"]
     assert "Traceback" not in text
 

@@ -38,9 +38,10 @@ def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str)
     )  # fmt: skip
     assert run.status == 1, run.text + run.errors
     lines = {line.partition(": ")[0]: line for line in run.text.splitlines() if ": " in line}
-    assert lines["here"].startswith("here: Healthy as far as it was looked: ")
-    assert lines["gone"].startswith("gone: At risk: ")
-    states = {p.parent.name: json.loads(p.read_text())["state"] for p in out.glob("*/report.json")}
+    assert lines["here"].startswith("here: Partial run: 1 of 53 checks, passed.")
+    assert lines["gone"].startswith("gone: Partial run: 1 of 53 checks, 1 failed. At risk: ")
+    reports = out.glob("*/partial/report.json")
+    states = {p.parts[-3]: json.loads(p.read_text())["state"] for p in reports}
     assert states == {"here": "healthy", "gone": "at risk"}
 
 
@@ -77,7 +78,7 @@ def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
             connection.close()
     assert process.returncode == 2
     lines = text.splitlines()
-    assert lines[0].startswith("first: Interrupted after ")
+    assert lines[0].startswith("first: Partial run, interrupted: ")
     assert lines[1] == "second: not started: the run was interrupted"
     assert not (out / "second").exists()
 

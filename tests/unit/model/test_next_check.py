@@ -23,7 +23,7 @@ def test_a_check_that_was_not_selected_is_named_once() -> None:
     report = made.report(["signal/no_upload_is_stuck"], only="signal/")
     proposed = next_check_of(report.diagnosis)
     assert proposed is not None
-    text = " ".join(as_terminal(report, width=120).split())
+    text = " ".join(as_terminal(report, width=120, verbose=True).split())
     assert f": {proposed.check} " in text
     assert f"[{proposed.check}]" not in text
     assert note(as_html(report)).endswith(f": {proposed.check}")
@@ -37,7 +37,7 @@ def test_a_check_that_was_not_run_is_named_with_its_sentence() -> None:
     )
     proposed = next_check_of(report.diagnosis)
     assert proposed is not None
-    text = " ".join(as_terminal(report, width=120).split())
+    text = " ".join(as_terminal(report, width=120, verbose=True).split())
     assert f": {proposed.check} holds. [{proposed.check}]" in text
     assert note(as_html(report)).endswith(f": {proposed.check} holds. {proposed.check}")
 
@@ -47,5 +47,5 @@ def test_no_check_is_proposed_for_improbable_causes() -> None:
     report = made.report(["logs/no_recent_processing_errors"], only="logs/")
     assert report.diagnosis.next_check is not None
     assert next_check_of(report.diagnosis) is None
-    assert APART not in as_terminal(report)
+    assert APART not in as_terminal(report, verbose=True)
     assert APART not in as_html(report)

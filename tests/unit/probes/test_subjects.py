@@ -7,7 +7,7 @@ import pytest
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.subjects import Subject
 from fixtures.probes.transfers import TransferProbe
-from fixtures.subjects import missing_ids
+from fixtures.subjects import unknown_id
 
 AFTER = 600.0
 
@@ -32,14 +32,13 @@ def test_only_old_and_unfinished_uploads_are_stuck(
     assert Subject("u1", status, age_seconds=age).is_stuck(AFTER) is stuck
 
 
-def test_ids_missing_in_the_database_are_named() -> None:
-    """One sentence names the ids without a row; it is empty where each has one."""
-    existing = Subject("u1", "uploading", age_seconds=47.0)
-    assert missing_ids((existing,)) == missing_ids(()) == ""
-    assert missing_ids((existing, Subject("7f9c"))) == (
-        "no upload has the id 7f9c; write the whole id, as in the uploads table"
+def test_an_unknown_id_is_named_with_those_near_it() -> None:
+    """One sentence names the id, and what may have been meant."""
+    assert unknown_id("7f9c", ()) == (
+        "--upload-id: no upload has the id 7f9c; write the whole id, as in the uploads table"
     )
-    assert "the ids 7f9c, 8a0d;" in missing_ids((Subject("7f9c"), Subject("8a0d")))
+    assert unknown_id("7f9c", ("7f9c2b1e",)).endswith("; the nearest is 7f9c2b1e")
+    assert unknown_id("7f9c", ("7f9c2b1e", "7f9d")).endswith("; the nearest are 7f9c2b1e and 7f9d")
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.journey import Journey, Stage
 from reports.alerts.message import body_of, title_of
 from reports.alerts.policy import Change
 from reports.model.headline import INTERRUPTED
 from reports.render.nagios import render as as_nagios
 from reports.render.postmortem import render as as_postmortem
 from reports.render.terminal import render as as_terminal
+from reports.render.terminal_verdict import Footer
 from tests import made, saved_runs
 
 if TYPE_CHECKING:
@@ -50,6 +52,18 @@ def unreachable(outcome: Outcome) -> Outcome:
     return replace(outcome, status="unreachable", seen=seen, observations=())
 
 
+STUCK_UPLOAD = Journey(
+    "bcb9269b-800b-4717-9841-05a4b1aed44c",
+    "uploading",
+    (
+        Stage("received", True, 2826.0, "uploads"),
+        Stage("job created", True, 2825.0, "job_queue", "its job is pending"),
+        Stage("picked up", False, None, "job_queue", "its job is pending"),
+        Stage("processed", False, None, "job_queue", "its job is pending"),
+        Stage("recorded", False, None, "uploads", "uploading"),
+    ),
+)
+
 INTERRUPTED_RUN = f"the run was interrupted{INTERRUPTED}"
 
 REPORTS: dict[str, Callable[[], Report]] = {
@@ -63,14 +77,33 @@ REPORTS: dict[str, Callable[[], Report]] = {
     "interrupted": lambda: saved_runs.load(
         "incident", not_run_after_signal, INTERRUPTED_RUN, partial=True
     ),
+    "one upload": lambda: replace(
+        saved_runs.load("incident", partial=True), journeys=(STUCK_UPLOAD,)
+    ),
+    "no check": lambda: made.report(none=True),
     "nothing observed": lambda: saved_runs.load("healthy", unreachable),
 }
 
 
+FOOTER = Footer(page="out/lab/report.html", zone=UTC)
+
+
+@pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("name", REPORTS)
-def test_terminal(name: str, snapshot_txt: SnapshotAssertion) -> None:
-    """The whole output of a run at 80 columns, without colour."""
-    assert as_terminal(REPORTS[name](), width=80, path="out/lab/report.json") == snapshot_txt
+def test_terminal(name: str, width: int, snapshot_txt: SnapshotAssertion) -> None:
+    """The verdict, without colour."""
+    assert as_terminal(REPORTS[name](), width, FOOTER) == snapshot_txt
+
+
+def test_terminal_in_ascii_at_60_columns(snapshot_txt: SnapshotAssertion) -> None:
+    """The verdict of an incident on a small terminal without Unicode."""
+    assert as_terminal(REPORTS["incident"](), 60, FOOTER, unicode=False) == snapshot_txt
+
+
+@pytest.mark.parametrize("name", ["incident", "healthy"])
+def test_terminal_with_every_check(name: str, snapshot_txt: SnapshotAssertion) -> None:
+    """What -v puts before the verdict."""
+    assert as_terminal(REPORTS[name](), 80, FOOTER, verbose=True) == snapshot_txt
 
 
 def test_nagios_lines(snapshot_txt: SnapshotAssertion) -> None:

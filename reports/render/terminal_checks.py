@@ -1,0 +1,84 @@
+"""The checks for a terminal, by verification, with what was seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.text import Text
+
+from core.outcome import STATUS_WORDS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from core.outcome import Outcome
+    from reports.model.report import Report
+
+MARKS = {
+    "failed": ("✗", "red"),
+    "unreachable": ("?", "yellow"),
+    "error": ("!", "bold magenta"),
+    "missing": ("…", "magenta"),
+    "skipped": ("-", "dim"),
+    "passed": ("✓", "green"),
+}
+"""Mark and style of each status; a check that passed has its sentence alone."""
+
+
+def print_checks(console: Console, report: Report) -> None:
+    """Print every check by verification, the problems of the run, and the coverage."""
+    titles = {
+        step.number: f"{step.number} {step.title}" if step.number else step.title
+        for step in report.verifications
+    }
+    for number, title in titles.items():
+        _group(console, title, [r.outcome for r in report.results if r.verification == number])
+    others = [r.outcome for r in report.results if r.verification not in titles]
+    _group(console, "Checks outside the runbook", others)
+    for problem in report.problems:
+        console.print(Text(f"! {problem}", "bold magenta"))
+    _coverage(console, report)
+
+
+def _group(console: Console, title: str, outcomes: list[Outcome]) -> None:
+    if not outcomes:
+        return
+    counter = Counter(outcome.status for outcome in outcomes)
+    counts = [
+        f"{counter[status]} {word}" for status, word in STATUS_WORDS.items() if counter[status]
+    ]
+    line = Text(f"{title}: ", "bold")
+    line.append(", ".join(counts), "not bold")
+    console.print()
+    console.print(line)
+    for outcome in outcomes:
+        _outcome(console, outcome)
+
+
+def _outcome(console: Console, outcome: Outcome) -> None:
+    mark, style = MARKS[outcome.status]
+    if outcome.status == "skipped":
+        console.print(
+            Padding(Text(f"{mark} {outcome.seen} [{outcome.check}]", style), (0, 0, 0, 2))
+        )
+        return
+    line = Text(f"{mark} ", style)
+    line.append(outcome.expected or outcome.check, "")
+    line.append(f" [{outcome.check}]", "dim")
+    console.print(Padding(line, (0, 0, 0, 2)))
+    if outcome.seen:
+        console.print(Padding(Text(outcome.seen, style), (0, 0, 0, 6)))
+
+
+def _coverage(console: Console, report: Report) -> None:
+    parts = []
+    for source in report.coverage:
+        if source.place is None:
+            parts.append(f"{source.component} not configured")
+        elif source.selected:
+            parts.append(f"{source.component} {source.observed}/{source.selected}")
+    console.print()
+    if parts:
+        console.print(Text(f"Coverage: {', '.join(parts)}", "dim"))

@@ -1,0 +1,82 @@
+"""The upload's path for a terminal: its stations on one line, their figures on the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from reports.render.html.path import stations
+
+if TYPE_CHECKING:
+    from reports.model.report import Report
+    from reports.render.html.path import Station
+
+STYLES = {"holds": "green", "fails": "yellow", "broken": "bold red"}
+"""The style of a station by its kind; that of any other is dim."""
+
+WORDS = {"holds": "ok", "fails": "failed", "broken": "broken", "partly": "partly seen"}
+WORDS |= {"unseen": "not seen", "absent": "not set"}
+"""What stands under a station without a figure."""
+
+ZERO_IS_BAD = ("recently", "running", "consuming")
+"""The figures whose 0 says by itself what is wrong."""
+
+
+def path_lines(report: Report, width: int) -> list[Text]:
+    """Return the stations and, where there is room, their figures; nothing where both are wider."""
+    row = stations(report)
+    names = [one.name.upper() if one.kind == "broken" else one.name for one in row]
+    names[-1] = "DONE" if row[-1].kind == "broken" else "Done"
+    full = [_figure(one) for one in row]
+    short = ["ok" if one.kind == "holds" else text for one, text in zip(row, full, strict=True)]
+    links = ["", *map(_link, row[1:])]
+    for figures in (full, short):
+        cells = [max(map(cell_len, pair)) for pair in zip(names, figures, strict=True)]
+        if sum(cells) + sum(map(len, links)) <= width:
+            return [_line(row, names, cells, links), _line(row, figures, cells, links, under=True)]
+    cells = [cell_len(name) for name in names]
+    for one in (links, [link.strip(" ") for link in links]):
+        if sum(cells) + sum(map(len, one)) <= width:
+            return [_line(row, names, cells, one)]
+    return []
+
+
+def _link(station: Station) -> str:
+    """Return the sign before a station."""
+    if station.kind == "broken":
+        return " ─✗ "
+    return " ┄ " if station.after_break else " ─ "
+
+
+def _line(
+    row: tuple[Station, ...],
+    texts: list[str],
+    cells: list[int],
+    links: list[str],
+    *,
+    under: bool = False,
+) -> Text:
+    """Return a text for each station in its column; `under` the line of the names."""
+    line = Text()
+    for station, text, cell, link in zip(row, texts, cells, links, strict=True):
+        style = STYLES.get(station.kind, "dim")
+        line.append(" " * len(link) if under else link, style if "✗" in link else "dim")
+        line.append(text, style)
+        line.append(" " * (cell - cell_len(text)))
+    line.rstrip()
+    return line
+
+
+def _figure(station: Station) -> str:
+    """Return the station's first figure that was observed, or a word for its kind."""
+    if station.kind in ("unseen", "absent"):
+        return WORDS[station.kind]
+    observed = [pair for pair in station.figures if pair[0] != "not observed"]
+    if not observed:
+        return WORDS[station.kind]
+    value, noun = observed[0]
+    if station.kind == "fails" and value == "0" and noun not in ZERO_IS_BAD:
+        return WORDS["fails"]
+    return f"{value} {noun.split()[-1].replace('recently', 'lately')}"

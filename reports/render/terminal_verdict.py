@@ -1,0 +1,522 @@
+"""The verdict for a terminal: one screen that says what is wrong, why, and what to do.
+
+It is made of blocks of lines. Where they are too many for the screen, the blocks that matter least
+are left out; no line is ever wider than the screen, and no command is cut.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from core.outcome import STATUS_WORDS
+from core.text import capitalized, count, flat, listed, uncapitalized
+from core.units import format_duration
+from reports.model.headline import next_check_of, suspects
+from reports.render.journey import with_outcomes
+from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
+from reports.render.terminal_path import path_lines
+from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids, since
+from reports.runbook.placeholders import placeholders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from core.journey import Stage
+    from reports.diagnosis.result import Contribution, Finding
+    from reports.history.incidents import RunRecord
+    from reports.model.report import Report
+    from reports.runbook.document import Step
+
+LINES_MAX = 23
+"""Lines of the verdict: a screen of 24 without that of the prompt which follows."""
+
+STEPS_MAX = 3
+CAUSES_MAX = 3
+REASONS_MAX = 2
+
+TELLING = 0.3
+"""Log-odds below which a check is not worth a line."""
+
+RULED_OUT = 0.01
+"""Probability below which a hypothesis that has evidence against it is called ruled out."""
+
+STYLES = {
+    "healthy": ("✓", "bold green"),
+    "at risk": ("!", "bold yellow"),
+    "incident": ("✗", "bold red"),
+    "unknown": ("?", "bold magenta"),
+}
+"""Mark and style of each state."""
+
+SIGNS = {"failed": ("✗", "red"), "passed": ("✓", "green"), "unreachable": ("?", "yellow")}
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a report does not know of itself.
+
+    `page` is where report.html lies, `again` the command that runs the checks again, `decision`
+    the sentence of a gate, cut to one line, `unwritten` why the report could not be written. Times
+    are those of `zone`, None for the machine's own.
+    """
+
+    page: str = ""
+    again: str = ""
+    decision: str = ""
+    unwritten: str = ""
+    zone: tzinfo | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines that stay together. Of too many blocks, those of the highest rank are left out."""
+
+    rank: int
+    lines: tuple[Text, ...]
+
+
+def verdict(
+    report: Report, width: int, footer: Footer, runs: Sequence[RunRecord] = ()
+) -> list[Text]:
+    """Return the lines of the verdict; `runs` are the last ones of the history, with this one."""
+    screen = _Screen(report, width, footer, runs)
+    if report.state == "healthy":
+        return _fitting(screen.healthy())
+    return _fitting(screen.bad())
+
+
+def _fitting(blocks: list[Block]) -> list[Text]:
+    """Return the lines of as many blocks as fit."""
+    while sum(len(block.lines) for block in blocks) > LINES_MAX:
+        highest = max(block.rank for block in blocks)
+        if not highest:
+            break
+        last = max(place for place, block in enumerate(blocks) if block.rank == highest)
+        del blocks[last]
+    return [line for block in blocks for line in block.lines]
+
+
+class _Screen:
+    """The blocks of one report's verdict."""
+
+    def __init__(
+        self, report: Report, width: int, footer: Footer, runs: Sequence[RunRecord]
+    ) -> None:
+        self._report = report
+        self._width = width
+        self._footer = footer
+        self._runs = runs
+        self._again = footer.again or f"pytest --target {shlex.quote(report.target.name)}"
+        self._reasons = _reasons(report)
+        self._shown: set[str] = set()
+
+    def healthy(self) -> list[Block]:
+        counter = Counter(result.outcome.status for result in self._report.results)
+        where = self._report.target.name
+        seconds = f"{self._report.seconds:.1f} s"
+        if self._report.partial:
+            title = self._title(f"{self._partial()} · {where} · {seconds}")
+            second = f"partial, so not the state of {where}; the whole: {self._again}"
+        else:
+            checks = self._report.headline.partition(": ")[2].removesuffix(".")
+            title = self._title("HEALTHY", where, checks, seconds)
+            second = self._flow() or f"{counter['passed']} checks passed"
+        return [
+            self._blank(),
+            *self._journeys(),
+            Block(0, (title,)),
+            *self._decision(),
+            Block(1, (self._line(f"  {second}", "dim"),)) if second else Block(9, ()),
+            self._foot(),
+        ]
+
+    def bad(self) -> list[Block]:
+        return [
+            self._blank(),
+            *self._journeys(),
+            *self._head(),
+            *self._decision(),
+            *self._problems(),
+            *self._path(),
+            *self._cause(),
+            *self._to_do(),
+            *self._counts(),
+            self._foot(),
+        ]
+
+    def _title(self, state: str, *facts: str) -> Text:
+        mark, style = STYLES[self._report.state]
+        line = Text.assemble((f"{mark} {state}", style), "  ", " · ".join(filter(None, facts)))
+        return self._cut(line)
+
+    def _head(self) -> list[Block]:
+        report = self._report
+        word = report.state.upper()
+        facts = [since(report, self._runs, self._footer.zone), self._streak()]
+        if not any(facts):
+            facts = [f"seen at {clock(report.started, report.started, self._footer.zone)}"]
+        blocks = []
+        if report.partial:
+            blocks.append(Block(0, (self._title(self._partial()),)))
+            facts.insert(0, f"{report.target.name}: {word} as far as it was looked")
+            blocks.append(Block(1, (self._line(f"  {' · '.join(filter(None, facts))}"),)))
+        else:
+            blocks.append(Block(0, (self._title(word, report.target.name, *facts),)))
+        impact = self._impact()
+        if impact:
+            blocks.append(Block(1, (self._line(f"  {impact}", "bold"),)))
+        return blocks
+
+    def _partial(self) -> str:
+        """Return the sentence with which the headline of a partial run begins."""
+        sentence = re.search(r"Partial run.*?(?=\.( |$))", self._report.headline)
+        return sentence[0] if sentence else "Partial run"
+
+    def _journeys(self) -> list[Block]:
+        """Return the way of each upload that the command line named: it is the first question."""
+        blocks = []
+        for journey in self._report.journeys:
+            stages = with_outcomes(journey, self._report)
+            stopped = next((stage for stage in stages if stage.reached is False), None)
+            where = f"not {stopped.name}" if stopped else "through every stage"
+            title = Text.assemble(
+                ("UPLOAD", "bold"),
+                f"  {short_ids(journey.id)} is {journey.status}: ",
+                (where, "bold"),
+            )
+            blocks.append(Block(0, (self._cut(title),)))
+            blocks += map(self._stage, stages)
+        return [*blocks, self._blank()] if blocks else []
+
+    def _stage(self, stage: Stage) -> Block:
+        status = {True: "passed", False: "failed", None: "unreachable"}[stage.reached]
+        ago = "" if stage.age_seconds is None else f"{format_duration(stage.age_seconds)} ago"
+        note = f" ({stage.note})" if stage.note else ""
+        return self._sign(2, status, f"{stage.name:<12} {ago:<12} {plain(stage.source + note)}")
+
+    def _streak(self) -> str:
+        """Return "3rd bad run": how many runs in a row were no better."""
+        length = len(bad_runs(self._runs))
+        return f"{ordinal(length)} bad run in a row" if length > 1 else ""
+
+    def _impact(self) -> str:
+        """Return what users feel."""
+        figure = self._report.figure
+        stuck, oldest = figure("uploads_stuck"), figure("oldest_stuck_seconds")
+        if stuck:
+            users = round(figure("users_affected") or 0)
+            of = f" of {count(users, 'user')}" if users else ""
+            affected = self._report.affected
+            name = f" ({short_ids(affected[0].id)})" if affected else ""
+            old = f", oldest {format_duration(oldest)}{name}" if oldest is not None else ""
+            return f"{count(round(stuck), 'upload')}{of} stuck{old}"
+        symptoms = [
+            result.outcome
+            for result in self._report.results
+            if result.role == "symptom" and result.outcome.status == "failed"
+        ]
+        if symptoms:
+            self._shown.add(plain(symptoms[0].seen))
+            more = f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
+            return self._counted(symptoms[0].seen, more)
+        if not self._report.results:
+            return "no check was selected"
+        if stuck is None:
+            return "not seen: whether uploads are stuck"
+        return f"no upload is stuck{', ' * bool(self._flow())}{self._flow()}"
+
+    def _flow(self) -> str:
+        completed = self._report.figure("uploads_completed")
+        return "" if completed is None else f"{count(round(completed), 'upload')} completed lately"
+
+    def _decision(self) -> list[Block]:
+        if not self._footer.decision:
+            return []
+        return [Block(0, (self._line(f"  {self._footer.decision}", "bold"),))]
+
+    def _problems(self) -> list[Block]:
+        if self._report.partial:
+            return []
+        return [
+            Block(1 + place, (self._line(f"  ! {problem}", "magenta"),))
+            for place, problem in enumerate(self._report.problems[:2])
+        ]
+
+    def _path(self) -> list[Block]:
+        if self._report.partial or not self._report.results:
+            return []
+        lines = path_lines(self._report, self._width - 2)
+        ranked = zip((1, 3), lines, strict=False)
+        return [
+            self._blank(),
+            *(Block(rank, (Text("  ").append_text(line),)) for rank, line in ranked),
+        ]
+
+    def _cause(self) -> list[Block]:
+        diagnosis = self._report.diagnosis
+        if diagnosis.certainty == "none":
+            return []
+        blocks = [self._blank()]
+        accepted = list(diagnosis.accepted)[:CAUSES_MAX]
+        if accepted:
+            each = 2 if len(accepted) == 1 else 1
+            for place, finding in enumerate(accepted):
+                label = "CAUSE" if not place else "  and"
+                blocks.append(Block(0, (self._cause_title(label, finding),)))
+                blocks += self._evidence(finding, each)
+            blocks += self._rivals(accepted)
+        else:
+            blocks += self._unclear()
+        return blocks
+
+    def _cause_title(self, label: str, finding: Finding) -> Text:
+        certainty = self._report.diagnosis.certainty
+        sure = "certain" if certainty == "certain" else f"likely, {finding.probability:.2f}"
+        if finding.outside:
+            sure = f"outside this runbook, {finding.probability:.2f}"
+        room = self._width - cell_len(f"{label}   ({sure})")
+        title = Text(finding.title)
+        title.truncate(max(room, 1), overflow="ellipsis")
+        return self._cut(
+            Text.assemble((label, "bold"), "  ", (title.plain, "bold red"), f" ({sure})")
+        )
+
+    def _evidence(self, finding: Finding, most: int) -> list[Block]:
+        blocks: list[Block] = []
+        failed = [one for one in finding.supporting if one.status == "failed" and _is_telling(one)]
+        for contribution in failed:
+            text = self._report.evidence(contribution.check)
+            if not text or plain(text) in self._shown:
+                continue
+            self._shown.add(plain(text))
+            rank = 1 if not blocks else 4
+            blocks.append(self._sign(rank, "failed", self._counted(text)))
+            if len(blocks) == most:
+                break
+        against = [one for one in finding.against if one.status == "passed" and _is_telling(one)]
+        for contribution in against[:1]:
+            expected = self._report.expected(contribution.check)
+            blocks.append(self._sign(5, "passed", f"against it: {plain(expected)}"))
+        return blocks
+
+    def _rivals(self, accepted: Sequence[Finding]) -> list[Block]:
+        diagnosis = self._report.diagnosis
+        blocks = []
+        for finding in diagnosis.also_possible[:2]:
+            text = f"  or   {finding.title} ({finding.probability:.2f})"
+            blocks.append(Block(4, (self._line(text),)))
+        out = [
+            uncapitalized(finding.title)
+            for finding in diagnosis.hypotheses
+            if finding.probability < RULED_OUT and finding.against and finding not in accepted
+        ]
+        if out:
+            blocks.append(self._sign(5, "passed", f"ruled out: {', '.join(out)}"))
+        return blocks
+
+    def _unclear(self) -> list[Block]:
+        diagnosis = self._report.diagnosis
+        named = [f"{f.title} ({f.probability:.2f})" for f in suspects(diagnosis)]
+        if diagnosis.certainty == "outside":
+            parts = sorted({failure.component for failure in diagnosis.unexplained})
+            text = f"outside this runbook: {listed(parts)}"
+        else:
+            text = f"not clear: {listed(named, 'or')}" if named else "not known to this runbook"
+        title = Text.assemble(("CAUSE", "bold"), "  ", (text, "bold"))
+        blocks = [Block(0, tuple(self._split(title, "       ", most=2)))]
+        failed = [
+            result.outcome
+            for result in sorted(self._report.results, key=lambda r: r.role != "cause")
+            if result.outcome.status == "failed" and plain(result.outcome.seen) not in self._shown
+        ]
+        for outcome in failed[:2]:
+            self._shown.add(plain(outcome.seen))
+            blocks.append(self._sign(4, "failed", self._counted(outcome.seen)))
+        if diagnosis.unseen:
+            text = f"not seen: {listed([unseen.component for unseen in diagnosis.unseen])}"
+            blocks.append(self._sign(2, "unreachable", text))
+        return blocks
+
+    def _to_do(self) -> list[Block]:
+        remedies = self._report.remedies
+        steps = _first_steps([list(remedy.steps) for remedy in remedies])
+        blocks: list[Block] = []
+        for place, step in enumerate(steps):
+            lines = step_lines(len(blocks) + 1, step, self._width)
+            blocks.append(Block(place, tuple(lines)))
+        if not steps:
+            blocks = [
+                Block(place, (self._line(f"  {place + 1} {text}"),))
+                for place, text in enumerate(self._where_to_look())
+            ]
+        blocks.append(self._verify("then " * bool(blocks)))
+        marked = any("⚠" in line.plain for block in blocks for line in block.lines)
+        note = "  ⚠ changes the system" if marked else ""
+        title = Text.assemble(("DO THIS", "bold"), (note, "yellow"))
+        return [self._blank(), Block(0, (title,)), *blocks]
+
+    def _where_to_look(self) -> list[str]:
+        """Return what to do where the runbook has no action: the places to look at."""
+        report = self._report
+        places = {source.component: source.place for source in report.coverage if source.place}
+        broken = dict.fromkeys(f.component for f in report.diagnosis.accepted if f.component)
+        found = [
+            f"look at the {'API' if name == 'api' else name} (no action in this runbook): "
+            f"{re.sub(r'//[^/]*@', '//', places[name])}"
+            for name in broken
+            if name in places
+        ]
+        proposed = next_check_of(report.diagnosis)
+        if proposed and not found:
+            found = [f"find out: {plain(report.expected(proposed.check))}"]
+        return found[:STEPS_MAX]
+
+    def _verify(self, then: str) -> Block:
+        affected = self._report.affected
+        command = f"{self._again} --upload-id={affected[0].id}" if affected else self._again
+        label = f"  {then}{'verify' if self._report.remedies else 'check again'}"
+        lines = wrap(command, self._width - len(INDENT), " \\")
+        if lines:
+            return Block(0, tuple(titled(label, "", lines, self._width)))
+        # A word is wider than the screen. A shell joins its parts, if nothing stands before them.
+        size = self._width - 1
+        parts = [command[at : at + size] for at in range(0, len(command), size)]
+        joined = [f"{part}\\" for part in parts[:-1]] + parts[-1:]
+        return Block(0, (Text(label), *(Text(part, "cyan") for part in joined)))
+
+    def _counts(self) -> list[Block]:
+        results = self._report.results
+        counter = Counter(result.outcome.status for result in results)
+        words = [(word, counter[status]) for status, word in STATUS_WORDS.items()]
+        failed = counter["failed"]
+        blocks = [self._blank()]
+        if failed:
+            parts = [f"{failed} of {len(results)}"]
+            parts += [f"{number} {word}" for word, number in words if number and word != "failed"]
+            head = ("FAILED", "bold red")
+        else:
+            parts = [f"{number} {word}" for word, number in words if number]
+            parts = [f"{len(results)}: {parts[0]}", *parts[1:]] if parts else ["none"]
+            head = ("CHECKS", "bold")
+        line = Text.assemble(head, "  ", " · ".join(parts))
+        blocks.append(Block(0, (self._cut(line),)))
+        places = Counter(r.component for r in results if r.outcome.status == "failed")
+        if places:
+            text = "  ".join(f"{name} {number}" for name, number in places.most_common())
+            blocks.append(Block(4, (self._line(f"  {text}"),)))
+        reasons = [reason for reason in self._reasons if reason not in self._shown]
+        for place, reason in enumerate(reasons[:REASONS_MAX]):
+            rank = 3 if failed or place else 1
+            blocks.append(self._sign(rank, "unreachable", self._counted(reason)))
+        if reasons[REASONS_MAX:]:
+            rest = count(len(reasons) - REASONS_MAX, "other reason")
+            blocks.append(Block(6, (self._line(f"    and {rest}"),)))
+        return blocks
+
+    def _foot(self) -> Block:
+        details = f"details: {self._again} -v"
+        if self._footer.unwritten:
+            first = f"the report was not written: {self._footer.unwritten}"
+            return Block(0, tuple(self._wrapped(capitalized(first), "bold", most=3)))
+        if not self._footer.page:
+            return Block(0, (self._line(f"  {details}", "dim"),))
+        page = f"report {self._footer.page}"
+        whole = f"  {page} · {details}"
+        if cell_len(whole) <= self._width:
+            return Block(0, (Text(whole, "dim"),))
+        start = Text(f"  {page}", "dim")
+        if start.cell_len > self._width:
+            # Its end tells more than its beginning.
+            start = Text(f"  report …{page[-(self._width - 12) :]}", "dim")
+        return Block(0, (self._cut(start), self._line(f"  {details}", "dim")))
+
+    def _counted(self, text: str, after: str = "") -> str:
+        """Return a reason as a person says it, with how many checks have the same."""
+        text = plain(text)
+        number = self._reasons.get(text, 0)
+        checks = f" ({number} checks)" if number > 1 else ""
+        room = self._width - 4 - cell_len(checks + after)
+        shown = Text(text)
+        shown.truncate(max(room, 10), overflow="ellipsis")
+        return f"{shown.plain}{checks}{after}"
+
+    def _sign(self, rank: int, status: str, text: str) -> Block:
+        mark, style = SIGNS[status]
+        return Block(rank, (self._cut(Text.assemble("  ", (mark, style), f" {text}")),))
+
+    def _blank(self) -> Block:
+        return Block(9, (Text(),))
+
+    def _line(self, text: str, style: str = "") -> Text:
+        return self._cut(Text(text, style))
+
+    def _cut(self, line: Text) -> Text:
+        line.truncate(self._width, overflow="ellipsis")
+        return line
+
+    def _wrapped(self, text: str, style: str, most: int) -> list[Text]:
+        return self._split(Text(f"  {flat(text)}", style), "  ", most)
+
+    def _split(self, line: Text, indent: str, most: int) -> list[Text]:
+        """Return a line on at most so many lines, the later ones indented."""
+        lines = [line]
+        while lines[-1].cell_len > self._width and len(lines) < most:
+            last = lines.pop()
+            at = last.plain.rfind(" ", len(indent) + 1, self._width + 1)
+            following = last.plain[at + 1 :].partition(" ")[0]
+            if at < 0 or cell_len(following) > self._width:
+                # A word that is wider than a line is broken in any case.
+                at = self._width
+            first, rest = last.divide([at])
+            rest = rest[1:] if rest.plain.startswith(" ") else rest
+            lines += [first, Text(indent).append_text(rest)]
+        return [self._cut(one) for one in lines]
+
+
+def _is_telling(contribution: Contribution) -> bool:
+    return abs(contribution.log_odds) >= TELLING
+
+
+def _first_steps(groups: list[list[Step]]) -> list[Step]:
+    """Return the first steps to show: of several groups in turn, those first that can be pasted."""
+    order = {id(step): place for place, step in enumerate(step for g in groups for step in g)}
+    ready = [[step for step in group if _is_ready(step)] or group for group in groups]
+    chosen: list[Step] = []
+    while any(ready) and len(chosen) < STEPS_MAX:
+        for group in ready:
+            if group and len(chosen) < STEPS_MAX:
+                chosen.append(group.pop(0))
+    return sorted(chosen, key=lambda step: order[id(step)])
+
+
+def _is_ready(step: Step) -> bool:
+    return bool(step.commands) and any(not placeholders(one.text) for one in step.commands)
+
+
+def _reasons(report: Report) -> Counter[str]:
+    """Return why checks have no result, the most frequent reason first, with how many say it.
+
+    A reason that another one quotes at its end is the same one. A failed check that gives the
+    reason itself is counted too.
+    """
+    counter: Counter[str] = Counter()
+    failed = Counter(plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed")
+    for result in report.results:
+        if result.outcome.status in ("unreachable", "error") and result.outcome.seen:
+            counter[plain(result.outcome.seen)] += 1
+    known = [*failed, *counter]
+    for reason in list(counter):
+        inner = min((one for one in known if reason.endswith(f": {one}")), key=len, default=reason)
+        if inner != reason:
+            counter[inner] += counter.pop(reason)
+    for reason in counter:
+        counter[reason] += failed[reason]
+    return Counter(dict(counter.most_common()))

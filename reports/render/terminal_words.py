@@ -1,0 +1,103 @@
+"""What a report's sentences become on a terminal: short ids, no addresses, times of the clock."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from core.text import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
+
+    from reports.history.incidents import RunRecord
+    from reports.model.report import Report
+
+ID_MAX = 8
+"""Characters shown of an id where the whole one is not needed."""
+
+BAD = ("incident", "at risk")
+"""The states of a run that saw something fail."""
+
+_LONG_ID = re.compile(
+    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{20,}\b",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(
+    r" at (?:the broker at )?(?:[a-z][a-z0-9+]*://[^\s,;]*[^\s,;:.]|(?:[\w.-]+|\[[0-9a-f:]+\]):\d+\b)"
+)
+
+ASCII = str.maketrans("✗✓·─┄⚠…—–’‘“”×→≤≥", "x+|-.!~--''\"\"x><>")
+"""A letter for each sign that an ASCII terminal does not have."""
+
+
+def plain(text: str) -> str:
+    """Return a sentence as a person says it: on one line, with short ids, without addresses."""
+    return short_ids(_ADDRESS.sub("", flat(text))).replace("`", "")
+
+
+def short_ids(text: str) -> str:
+    """Return a text with the first characters of each long id."""
+    return _LONG_ID.sub(lambda match: match[0][:ID_MAX], text)
+
+
+def has_unicode(encoding: str | None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether a terminal of this encoding has the signs of a report.
+
+    Python writes UTF-8 in the C locale. A person who asks for that locale means ASCII.
+    """
+    locale = environ.get("LC_ALL") or environ.get("LANG")
+    if locale in ("C", "POSIX"):
+        return False
+    try:
+        "✗✓·─┄⚠…".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def as_ascii(text: str) -> str:
+    """Return a text for a terminal that has ASCII only, of the same length."""
+    return text.translate(ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def ordinal(number: int) -> str:
+    """Return "1st", "2nd", "3rd", "11th"."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if 10 < number % 100 < 20 else ending}"
+
+
+def bad_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the last runs, oldest first, that all saw something fail."""
+    streak: list[RunRecord] = []
+    for run in reversed(runs):
+        if run.state not in BAD:
+            break
+        streak.insert(0, run)
+    return streak
+
+
+def since(report: Report, runs: Sequence[RunRecord], zone: tzinfo | None) -> str:
+    """Return since when users suffer: by the oldest stuck upload, or else by the first bad run.
+
+    The time is that of `zone`, None for the machine's own; empty where it is not known.
+    """
+    started = datetime.fromisoformat(report.started)
+    oldest = report.figure("oldest_stuck_seconds")
+    if report.figure("uploads_stuck") and oldest:
+        began = started + timedelta(seconds=report.seconds - oldest)
+        return f"uploads stuck since about {clock(began.isoformat(), report.started, zone)}"
+    streak = bad_runs(runs)
+    if len(streak) > 1:
+        return f"since {clock(streak[0].started, report.started, zone)}"
+    return ""
+
+
+def clock(moment: str, now: str, zone: tzinfo | None) -> str:
+    """Return an ISO time as a clock in `zone` shows it, with its day if that is not now's."""
+    at, today = (datetime.fromisoformat(one).astimezone(zone) for one in (moment, now))
+    day = "" if at.date() == today.date() else f"{at.day} {at:%b} "
+    return f"{day}{at:%H:%M %Z}"

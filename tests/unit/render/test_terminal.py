@@ -1,0 +1,245 @@
+"""The verdict fits a screen of 24 lines and 80 columns, whatever the report says."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from datetime import UTC
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.outcome import STATUSES, Affected
+from reports.history.incidents import RunRecord
+from reports.model.build import remedies_for
+from reports.render.terminal import render
+from reports.render.terminal_commands import wrap
+from reports.render.terminal_verdict import Footer
+from reports.render.terminal_words import as_ascii, has_unicode, ordinal, plain
+from reports.runbook.conditions import facts_of
+from tests import made
+from tests.unit.render.test_snapshots import FOOTER, REPORTS
+
+if TYPE_CHECKING:
+    from core.outcome import Status
+    from reports.model.report import Report
+
+LONG_ID = "a1b2c3d4" * 8
+
+
+def assert_fits(text: str, width: int = 80) -> None:
+    """Fail for a text of more than 23 lines, which leave one for the prompt, or a wider line."""
+    lines = text.rstrip("\n").split("\n")
+    assert len(lines) <= 23, text
+    assert max(map(cell_len, lines)) <= width, text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_state_fits_the_screen(name: str, width: int) -> None:
+    """The whole verdict is on the last screen, also on a small one."""
+    assert_fits(render(REPORTS[name](), width, FOOTER), width)
+
+
+def test_a_healthy_run_is_three_lines() -> None:
+    """There is nothing to do, so there is little to read."""
+    assert len(render(REPORTS["healthy"](), 80, FOOTER).strip().split("\n")) == 3
+
+
+TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=400
+)
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,98}", fullmatch=True)
+IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
+
+
+@cache
+def every_cause() -> Report:
+    """A report that names all of the runbook's causes, and those outside of it."""
+    report = REPORTS["two causes"]()
+    diagnosis = report.diagnosis
+    sure = tuple(replace(f, probability=0.95, own_evidence=True) for f in diagnosis.causes)
+    ids = tuple(finding.id for finding in diagnosis.hypotheses)
+    diagnosis = replace(
+        diagnosis,
+        hypotheses=sure[: len(ids)],
+        outside=sure[len(ids) :],
+        most_likely_set=ids,
+        most_likely_outside=tuple(finding.id for finding in diagnosis.outside),
+    )
+    facts = facts_of([result.outcome for result in report.results], report.target.components, ())
+    remedies = remedies_for(diagnosis, made.bundle(), {}, facts)
+    return replace(report, diagnosis=diagnosis, remedies=remedies)
+
+
+def rewritten(report: Report, seen: str, status: Status, name: str, ids: list[str]) -> Report:
+    """Return the report with another sentence for each check, target and uploads.
+
+    What passed has this status.
+    """
+    stuck = tuple(Affected(one, user_id="ada", age_seconds=2820.0) for one in ids)
+    results = []
+    for result in report.results:
+        outcome = result.outcome
+        changed = replace(
+            outcome,
+            status=status if outcome.status == "passed" else outcome.status,
+            seen=f"{outcome.check} {seen}",
+            expected=seen or outcome.expected,
+            observations=tuple(replace(o, affected=stuck) for o in outcome.observations),
+        )
+        results.append(replace(result, outcome=changed))
+    target = replace(report.target, name=name)
+    return replace(report, results=tuple(results), target=target)
+
+
+@cache
+def base(name: str) -> Report:
+    """Return one of the reports."""
+    return every_cause() if name == "every cause" else REPORTS[name]()
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_report_fits_the_screen(data: st.DataObject) -> None:
+    """Many causes, long ids, long names, many problems: the least important is left out."""
+    draw = data.draw
+    report = rewritten(
+        base(draw(st.sampled_from(["every cause", *REPORTS]))),
+        seen=draw(TEXTS),
+        status=draw(st.sampled_from(STATUSES)),
+        name=draw(NAMES),
+        ids=draw(st.lists(IDS, max_size=3)),
+    )
+    problems = tuple(draw(st.lists(TEXTS.filter(bool), max_size=4)))
+    report = replace(report, problems=problems, partial=draw(st.booleans()))
+    footer = Footer(page=draw(TEXTS), decision=draw(TEXTS), unwritten=draw(TEXTS), zone=UTC)
+    for unicode in (True, False):
+        text = render(report, 80, footer, unicode=unicode)
+        assert_fits(text)
+        assert unicode or text.isascii()
+
+
+def test_one_reason_is_said_once_with_a_count() -> None:
+    """Behind a database that is down stand many checks, and one sentence."""
+    text = render(REPORTS["nothing observed"](), 80, FOOTER)
+    assert text.count("does not answer") == 1
+    assert "does not answer within 5 s (53 checks)" in text
+
+
+def record(report: Report, number: int, started: str) -> RunRecord:
+    """Return the run of a report as the history has it."""
+    return RunRecord(
+        started=started,
+        state=report.state,
+        figures={},
+        number=number,
+        headline="",
+        certainty="",
+        outcomes={},
+        accepted={},
+        seconds=1.0,
+    )
+
+
+def test_the_streak_of_bad_runs_is_counted() -> None:
+    """A healthy run between them ends it."""
+    bad, good = made.report(["worker/process_is_running"]), made.recovered()
+    runs = [
+        record(bad, 1, "2026-03-02T09:00:00+00:00"),
+        record(good, 2, "2026-03-02T09:40:00+00:00"),
+        record(bad, 3, "2026-03-02T09:50:00+00:00"),
+        record(bad, 4, made.STARTED),
+    ]
+    text = render(bad, 80, FOOTER, runs)
+    assert "AT RISK  live · since 09:50 UTC · 2nd bad run in a row" in text
+
+
+def test_the_whole_id_stands_in_the_command_alone() -> None:
+    """A person reads eight characters and pastes all of them."""
+    report = made.report(
+        made.DEAD_WORKER, stuck=[Affected(LONG_ID, user_id="ada", age_seconds=2820.0)]
+    )
+    text = render(report, 80, FOOTER)
+    assert "1 upload of 1 user stuck, oldest 47 min (a1b2c3d4)" in text
+    assert text.count(LONG_ID) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        (
+            "queue q at the broker at amqp://10.0.0.1:5672: 10 ready, 0 consumers",
+            "queue q: 10 ready, 0 consumers",
+        ),
+        ("the API at https://veza.example/v1 answers HTTP 503", "the API answers HTTP 503"),
+        ("database veza at db.internal:5432: 8 uploads", "database veza: 8 uploads"),
+        (
+            "bcb9269b-800b-4717-9841-05a4b1aed44c is missing `completed`",
+            "bcb9269b is missing completed",
+        ),
+        ("at 100 %, 47 min old", "at 100 %, 47 min old"),
+        ("nothing looks at storage\nat all", "nothing looks at storage at all"),
+    ],
+)
+def test_sentences_lose_what_nobody_reads_aloud(sentence: str, said: str) -> None:
+    """Addresses and the rest of long ids are in the report."""
+    assert plain(sentence) == said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sudo systemctl restart veza-backend-api",
+        "grep -hF 'Job Worker started   twice' /var/log/veza/*.log | tail -n 3 && echo done",
+        'curl -sS -m 5 -H "Authorization: Bearer it\'s" http://127.0.0.1:40275/api/v1/uploads/x',
+        r"find /srv/a\ folder/that\ has\ spaces -name 'x y' -o -name z -o -name w -ls",
+    ],
+)
+def test_a_wrapped_command_is_the_same_command(command: str) -> None:
+    """A shell reads the lines, indented as they are shown, as it reads the command."""
+    lines = wrap(command, 60, " \\")
+    assert lines
+    assert max(map(len, lines)) <= 60
+    assert shlex.split("\n    ".join(lines).replace("\\\n", "")) == shlex.split(command)
+
+
+def test_a_word_that_does_not_fit_is_not_broken() -> None:
+    """There is no place where a command may be broken within a word."""
+    assert wrap(f"ls {'x' * 80}", 60, " \\") is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "environ", "unicode"),
+    [
+        ("utf-8", {}, True),
+        ("utf-8", {"LANG": "C.UTF-8"}, True),
+        ("utf-8", {"LANG": "C"}, False),
+        ("utf-8", {"LANG": "C", "LC_ALL": "fr_FR.UTF-8"}, True),
+        ("ascii", {}, False),
+        ("iso-8859-1", {"LANG": "de_DE"}, False),
+        (None, {}, False),
+    ],
+)
+def test_the_terminal_says_what_it_can_show(
+    encoding: str | None, environ: dict[str, str], unicode: bool
+) -> None:
+    """By the encoding of the output, and by a locale that somebody has asked for."""
+    assert has_unicode(encoding, environ) is unicode
+
+
+def test_ascii_keeps_the_columns() -> None:
+    """Each sign becomes one letter."""
+    assert as_ascii("✗ a · b … é") == "x a | b ~ ?"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")]
+)
+def test_ordinals(number: int, said: str) -> None:
+    """As a person says them."""
+    assert ordinal(number) == said
