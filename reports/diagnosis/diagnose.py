@@ -22,6 +22,7 @@ from reports.diagnosis.next_check import choose_next_check
 from reports.diagnosis.result import (
     CERTAIN,
     LIKELY,
+    PLACES,
     POSSIBLE,
     ComponentCoverage,
     Contribution,
@@ -107,7 +108,7 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
     masses = normalised(masses)
     odds = network.odds(masses)
     findings = _findings(evidence, network, observed, masses, odds, results)
-    ranked = sorted(range(len(causes)), key=lambda node: (-odds[node], node))
+    ranked = sorted(range(len(causes)), key=lambda node: (-round(odds[node], PLACES), node))
     best = likeliest(masses)
     chosen = [cause for node, cause in enumerate(causes) if best >> node & 1]
     hypotheses = tuple(findings[node] for node in ranked if not causes[node].outside)
@@ -247,7 +248,7 @@ def _status_of_unobserved(statuses: set[str]) -> str:
 
 
 def _strongest_first(contributions: Iterable[Contribution]) -> tuple[Contribution, ...]:
-    return tuple(sorted(contributions, key=lambda c: (-abs(c.log_odds), c.check)))
+    return tuple(sorted(contributions, key=lambda c: (-round(abs(c.log_odds), PLACES), c.check)))
 
 
 def _certainty(

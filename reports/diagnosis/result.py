@@ -16,6 +16,9 @@ POSSIBLE = 0.1
 LIKELY = 0.5
 """The probability from which a cause is likely."""
 
+PLACES = 9
+"""Decimals by which causes are ranked: the last bits depend on the version of Python."""
+
 
 @dataclass(frozen=True)
 class Contribution:
@@ -135,6 +138,11 @@ class Diagnosis:
     def causes(self) -> tuple[Finding, ...]:
         """Return every cause, the runbook's hypotheses first."""
         return self.hypotheses + self.outside
+
+    @property
+    def ranked(self) -> tuple[Finding, ...]:
+        """Return every cause, the likeliest first; rounding decides no tie."""
+        return tuple(sorted(self.causes, key=lambda cause: -round(cause.probability, PLACES)))
 
     @property
     def accepted(self) -> tuple[Finding, ...]:

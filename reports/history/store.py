@@ -173,12 +173,11 @@ class History(OpenFile):
             [(run, o.status, o.check) for o in outcomes],
         )
         accepted = {finding.id for finding in report.diagnosis.accepted}
-        ranked = sorted(report.diagnosis.causes, key=lambda f: -f.probability)
         many(
             "INSERT INTO ranking VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (run, place, f.id, f.title, f.probability, int(f.id in accepted))
-                for place, f in enumerate(ranked, start=1)
+                for place, f in enumerate(report.diagnosis.ranked, start=1)
             ],
         )
 

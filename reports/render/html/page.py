@@ -98,9 +98,12 @@ def _trends(trend: Sequence[Point]) -> dict[str, Any]:
 
 def _ranked(diagnosis: Diagnosis) -> list[Finding]:
     """Return the hypotheses, with the causes outside the runbook that are worth a name."""
-    outside = diagnosis.outside if diagnosis.certainty != "none" else ()
-    worth = [one for one in outside if one.probability >= WORTH_NAMING]
-    return sorted((*diagnosis.hypotheses, *worth), key=lambda one: -one.probability)
+    failed = diagnosis.certainty != "none"
+    return [
+        one
+        for one in diagnosis.ranked
+        if not one.outside or (failed and one.probability >= WORTH_NAMING)
+    ]
 
 
 def _page(shown: dict[str, Any], report: Report, amount: PageLimits) -> str:
