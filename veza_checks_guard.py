@@ -1,8 +1,13 @@
-"""One sentence for two mistakes on the command line that pytest reports in a puzzling way.
+"""Keep pytest from taking the values of our options for paths, and explain two mistakes.
 
-- `--targets-file FILE`: conftest.py, which adds the option, is not loaded yet when pytest decides
-  on its rootdir. pytest takes a FILE that exists for a path to tests, may find another rootdir by
-  it, and then knows none of this project's options.
+conftest.py, which adds the options, is not loaded yet when pytest looks for tests on the command
+line. So `--target staging` would name a path. As there is none, pytest would load the conftest.py
+of every folder `test*`, and with it what only the project's own tests need.
+
+One sentence for two mistakes that pytest reports in a puzzling way:
+
+- `--targets-file FILE`: pytest takes a FILE that exists for a path to tests, may find another
+  rootdir by it, and then knows none of this project's options.
 - `--target` without a value: pytest prints argparse's usage, which does not say what a value is.
 
 This module is installed as a plugin, so it runs before both.
@@ -56,7 +61,10 @@ def taken_for_paths(args: Sequence[str]) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
-    """Refuse an option of ours without a value, and a value that changed pytest's rootdir."""
+    """Take the values of our options for what they are, and refuse those that cannot be used.
+
+    Refused are an option of ours without a value, and a value that changed pytest's rootdir.
+    """
     option = without_value(args)
     if option and early_config.rootpath == PROJECT:
         raise pytest.UsageError(f"{option} needs a value, for example: {EXAMPLES[option]}")
@@ -67,3 +75,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[st
                 f"write {options} with an equals sign: pytest took a separate value for a path to "
                 f"tests and changed its rootdir to {early_config.rootpath}"
             )
+    if early_config.rootpath == PROJECT:
+        paths = early_config.known_args_namespace.file_or_dir
+        for option, value in pairwise(args):
+            if option in EXAMPLES and value in paths:
+                paths.remove(value)

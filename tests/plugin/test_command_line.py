@@ -137,3 +137,15 @@ def test_help_lists_every_option(tmp_path: Path) -> None:
     options = dict(re.findall(r"^  (--[a-z-]+)(=?)", ours, re.MULTILINE))
     assert {option for option, value in options.items() if value} == set(EXAMPLES)
     assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)
+
+
+def test_a_run_does_not_load_the_tests(file: Path, tmp_path: Path) -> None:
+    """The name of a target is no path: what only the tests need may be missing, and takes time."""
+    options = (f"--targets-file={file}", "--target", "staging", "--check-config")
+    imports = {"PYTHONPROFILEIMPORTTIME": "1"}
+    run = run_suite(*options, out=tmp_path / "out", environ=imports)
+    assert run.status == 0
+    loaded = re.findall(r"\| +(\S+)$", run.errors, re.MULTILINE)
+    assert "fixtures.target.load" in loaded
+    # What tests/conftest.py brings along; the name of a module that pytest loads is not printed.
+    assert not {"lab", "syrupy"} & set(loaded)
