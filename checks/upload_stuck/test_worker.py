@@ -8,9 +8,15 @@ def test_process_is_running(worker):
 
 
 def test_process_is_responsive(worker):
-    """No worker process is stopped, a zombie, or in uninterruptible sleep."""
+    """No worker process stays stopped or is a zombie."""
     responsiveness = worker.responsiveness()
     assert responsiveness.all_responsive, responsiveness
+
+
+def test_no_process_waits_on_disk(worker):
+    """No worker process stays in uninterruptible sleep, as on a disk that hangs."""
+    disk_wait = worker.disk_wait()
+    assert disk_wait.none_waits, disk_wait
 
 
 def test_process_is_settled(worker, limits):

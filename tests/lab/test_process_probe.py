@@ -85,7 +85,7 @@ def test_hidden_processes_are_unreachable(listing: Callable[[str], Shell]) -> No
     """Where pid 1 is hidden, a worker may be hidden too; a visible one is checked as usual."""
     shell = listing("  812     1 Ss   10:00 sshd: monitor\n  813   812 S    00:01 cat")
     probe = ProcessProbe([shell], "job.*worker")
-    for method in (probe.running, probe.responsiveness, probe.uptime):
+    for method in (probe.running, probe.responsiveness, probe.disk_wait, probe.uptime):
         with pytest.raises(Unreachable, match=r"local hides the processes .* \(hidepid\)"):
             method()
     shell = listing("  812     1 Ss   10:00 /opt/job-worker")
@@ -94,9 +94,9 @@ def test_hidden_processes_are_unreachable(listing: Callable[[str], Shell]) -> No
 
 def test_only_the_program_is_recorded(listing: Callable[[str], Shell]) -> None:
     """A password on a worker's command line reaches no observation, so no report."""
-    shell = listing(f"{INIT}  700     1 T  00:03 /opt/job-worker --dsn postgres://u:hunter2@db/x")
+    shell = listing(f"{INIT}  700     1 S  00:03 /opt/job-worker --dsn postgres://u:hunter2@db/x")
     probe = ProcessProbe([shell], "job.*worker.*postgres")
-    for result in (probe.running(), probe.responsiveness(), probe.uptime()):
+    for result in (probe.running(), probe.uptime()):
         assert "hunter2" not in f"{result} {asdict(result)}"
         assert "'program': 'job-worker'" in str(asdict(result))
 
@@ -105,7 +105,7 @@ def test_no_worker_is_one_failure(shell: Shell) -> None:
     """Without a worker only its own check fails; the others are unreachable."""
     probe = ProcessProbe([shell], "job-worker-that-nobody-started")
     assert not probe.running().at_least_one
-    for method in (probe.responsiveness, probe.uptime):
+    for method in (probe.responsiveness, probe.disk_wait, probe.uptime):
         with pytest.raises(Unreachable, match="nothing to check: no running process matches"):
             method()
 
@@ -121,6 +121,73 @@ def test_a_stopped_worker_does_not_respond(
     assert probe.running().at_least_one
     assert f"process {process.pid} on {shell.name} is stopped (T)" in str(probe.responsiveness())
     assert not probe.responsiveness().all_responsive
+
+
+def test_a_worker_stopped_in_turns_responds(
+    worker: tuple[subprocess.Popen[bytes], str],
+) -> None:
+    """A worker that is seen stopped, and is continued now and then, can work."""
+    process, pattern = worker
+    process.send_signal(signal.SIGSTOP)
+    eventually(lambda: process_state(process.pid) == "T", "the worker to stop")
+    probe = ProcessProbe([Shell("local://", timeout=PATIENCE)], pattern)
+    assert [p.state for p in probe.running().processes] == ["T"]
+    turns = f"while kill -CONT {process.pid} && kill -STOP {process.pid}; do sleep 0.05; done"
+    limiter = subprocess.Popen(["sh", "-c", turns])
+    try:
+        assert probe.responsiveness().all_responsive, probe.responsiveness()
+    finally:
+        limiter.kill()
+        limiter.wait()
+
+
+SLEEPS_UNINTERRUPTIBLY = """
+import ctypes, signal
+if ctypes.CDLL(None).vfork() == 0:
+    signal.pause()
+"""
+"""A parent waits for its child of vfork as it would for a disk."""
+
+
+def test_a_worker_that_waits_on_disk_is_named(tmp_path: Path) -> None:
+    """It counts as waiting for a disk, and as responsive: storage is the place to look."""
+    name = f"job-worker-{tmp_path.parent.name}-{tmp_path.name}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPS_UNINTERRUPTIBLY, name], start_new_session=True
+    )
+    try:
+        eventually(lambda: process_state(process.pid) == "D", "the worker to wait")
+        probe = ProcessProbe([Shell("local://", timeout=PATIENCE)], f"{name}$")
+        wait = probe.disk_wait()
+        assert not wait.none_waits
+        assert f"process {process.pid} on local is in uninterruptible sleep (D)" in str(wait)
+        assert probe.responsiveness().all_responsive
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("later", "is_stuck"), [("T 0:00.07", True), ("T 0:00.08", False), ("S 0:00.07", False)]
+)
+def test_a_second_look_without_proc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str, is_stuck: bool
+) -> None:
+    """Without /proc, state and CPU time of ps tell a stopped worker from one that goes on."""
+    pid = 2**22 + 1  # beyond the largest pid of Linux
+    program = tmp_path / "ps"
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f"*time=*-p*) test -e {tmp_path}/again && echo '{pid} {later}' || echo '{pid} T 0:00.07'\n"
+        f"  touch {tmp_path}/again ;;\n"
+        f"*) echo '1 0 S 10:00 init'; echo '{pid} 1 T 09:00 /opt/job-worker' ;;\n"
+        "esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    probe = ProcessProbe([Shell("local://", timeout=PATIENCE)], "job-worker")
+    assert probe.responsiveness().all_responsive is not is_stuck
 
 
 def test_a_zombie_does_not_respond(shell: Shell, tmp_path: Path) -> None:

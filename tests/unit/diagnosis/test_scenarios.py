@@ -75,7 +75,7 @@ NO_HOST = """
     worker_activity_is_logged worker_starts_once no_timeouts_are_logged
     no_job_ran_out_of_time no_storage_errors_are_logged no_database_write_is_refused
     no_broker_access_is_refused
-    worker/process_is_running process_is_responsive
+    worker/process_is_running process_is_responsive no_process_waits_on_disk
     process_is_settled worker_is_logging
     storage/directory_exists
     directory_is_writable_by_service disk_space_is_free inodes_are_free stuck_files_exist
@@ -106,7 +106,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
             " worker/process_is_running worker_is_logging queue/queue_has_a_consumer"
             " queue_is_draining"
         ),
-        "worker/process_is_responsive process_is_settled",
+        "worker/process_is_responsive no_process_waits_on_disk process_is_settled",
     ),
     "worker-killed, moments ago": (
         W,
@@ -278,6 +278,11 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     "file-missing, nothing logged": (S, f"{STUCK} storage/stuck_files_exist", ""),
     "file-empty": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_whole", ""),
     "file-unreadable": (S, f"{STUCK} {FILE_ERRORS} storage/stuck_files_are_readable", ""),
+    "disk hangs": (
+        S,
+        f"{STUCK} worker/no_process_waits_on_disk worker_is_logging",
+        "storage/directory_is_writable_by_service disk_space_is_free inodes_are_free",
+    ),
     "error-swallowed": (F, f"{STUCK} database/finished_jobs_updated_their_upload", ""),
     "error-not-recorded": (F, f"{STUCK} database/failed_jobs_recorded_an_error", ""),
     "job-never-created": (
@@ -306,6 +311,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         (
             f"{STUCK} signal/no_upload_overstays_processing processing_time_is_normal"
             " database/jobs_finish_in_time jobs_start_promptly queue/backlog_is_bounded"
+        ),
+        "",
+    ),
+    "worker-starved": (
+        T,
+        (
+            f"{STUCK} {NOT_STARTING} signal/no_upload_overstays_processing"
+            " database/jobs_finish_in_time queue/queue_is_draining"
         ),
         "",
     ),

@@ -261,7 +261,7 @@ def test_silence_is_not_shown_as_health() -> None:
     assert {one.kind for one in stations(REPORTS["blind"])} <= {"unseen", "absent"}
     part = made.report(statuses={"storage/directory_exists": "unreachable"})
     assert station(part, "storage").kind == "partly"
-    assert station(part, "storage").said == "6 of 7 checks passed, 1 not observed"
+    assert station(part, "storage").said == "7 of 8 checks passed, 1 not observed"
 
 
 def test_what_is_there_once_is_counted_as_one() -> None:
