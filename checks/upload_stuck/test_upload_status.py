@@ -2,9 +2,15 @@
 
 
 def test_api_is_reachable(api):
-    """The API answers without a server error."""
+    """The API gives an HTTP answer."""
     reach = api.reach()
     assert reach.ok, reach
+
+
+def test_api_answers_without_server_error(api):
+    """The API answers a status request without an HTTP 5xx."""
+    answer = api.first_answer()
+    assert answer.ok, answer
 
 
 def test_token_is_accepted(api):

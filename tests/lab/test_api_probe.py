@@ -158,7 +158,6 @@ def test_large_answer_is_refused(probe_of: Make, reply_server: ReplyServer) -> N
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (Reply(503), "answers HTTP 503, a server error; see the API's log"),
         (Reply(302, location="http://login.example/?a=b"), "a redirect to http://login.example"),
         (Reply(200, b"<html>", "text/html"), "a page of HTML: not the upload API"),
     ],
@@ -166,12 +165,46 @@ def test_large_answer_is_refused(probe_of: Make, reply_server: ReplyServer) -> N
 def test_wrong_answers_fail_reach(
     probe_of: Make, reply_server: ReplyServer, reply: Reply, message: str
 ) -> None:
-    """Server errors, redirects and HTML pages fail reach, each with its own message."""
+    """Redirects and HTML pages fail reach, each with its own message."""
     reply_server.reply = reply
     reach = probe_of(reply_server.url).reach()
     assert not reach.ok
     assert message in str(reach)
     assert len(reply_server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(500, b"{}"), Reply(502, b"<html>bad gateway</html>", "text/html")]
+)
+def test_a_server_error_is_an_answer(
+    probe_of: Make, reply_server: ReplyServer, reply: Reply
+) -> None:
+    """An API that answers 5xx is reached and fails its own check; other routes are requested.
+
+    The answer says nothing about the token, so a status is requested all the same.
+    """
+    reply_server.reply = reply
+    reply_server.replies["/api/v1/uploads/u1/status"] = Reply(body=status_body("completed"))
+    probe = probe_of(reply_server.url)
+    assert probe.reach().ok
+    answer = probe.first_answer()
+    assert not answer.ok
+    assert "status, a server error; see the API's log" in str(answer)
+    with pytest.raises(Unreachable, match="says nothing about the token"):
+        probe.token()
+    for health in (probe.readiness(), probe.worker_health()):
+        assert (health.ok, health.http_status) == (False, reply.status)
+    assert probe.statuses((Subject("u1"),), 600.0).uploads[0].status == "completed"
+    assert not probe.track("u1", "t").served
+
+
+@pytest.mark.parametrize("status", [200, 401, 404])
+def test_another_status_is_no_server_error(
+    probe_of: Make, reply_server: ReplyServer, status: int
+) -> None:
+    """A refusal or an unknown id is no server error."""
+    reply_server.reply = Reply(status, b"{}")
+    assert probe_of(reply_server.url).first_answer().ok
 
 
 @pytest.mark.parametrize(
@@ -267,9 +300,9 @@ def test_track_id_comes_from_the_status_answer(probe_of: Make, reply_server: Rep
 
 
 def test_unknown_track_id_proves_nothing(probe_of: Make, reply_server: ReplyServer) -> None:
-    """A 404 for a track by its upload's id is unreachable, not a failure."""
+    """A 404 for a track by its upload's id is skipped, with the reason, and is no failure."""
     reply_server.reply = Reply(404, b'{"error": "not found"}')
-    with pytest.raises(Unreachable, match="neither the uploads table nor the status answer has a"):
+    with pytest.raises(NotOffered, match="proves nothing: neither the uploads table nor the"):
         probe_of(reply_server.url).track("x")
 
 

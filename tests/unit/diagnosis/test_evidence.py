@@ -135,6 +135,7 @@ def test_symptoms_are_what_users_notice(evidence: Evidence) -> None:
         "upload_status/uploads_have_left_uploading",
         "upload_status/api_agrees_with_database",
         "upload_status/api_is_reachable",
+        "upload_status/api_answers_without_server_error",
         "database/database_is_reachable",
         "canary/upload_is_accepted",
         "canary/upload_leaves_uploading",

@@ -54,8 +54,9 @@ STUCK = """
 """
 # The database cannot be read, and the API cannot answer without it.
 NO_API = """
-    upload_status/token_is_accepted api_is_ready worker_health_is_ok uploads_have_left_uploading
-    progress_agrees_with_status api_agrees_with_database metrics_are_served
+    upload_status/api_answers_without_server_error token_is_accepted api_is_ready
+    worker_health_is_ok uploads_have_left_uploading progress_agrees_with_status
+    api_agrees_with_database metrics_are_served
     broker_accepts_the_application completed_track_is_served signal/uploading_gauge_is_low
 """
 NO_DATABASE = """
@@ -380,15 +381,38 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
     "api-5xx": (
         "api",
         (
-            f"upload_status/api_is_ready worker_health_is_ok metrics_are_served {ERRORS}"
-            " upload_status/completed_track_is_served"
+            "upload_status/api_answers_without_server_error api_is_ready worker_health_is_ok"
+            f" metrics_are_served completed_track_is_served {ERRORS}"
         ),
         (
             "upload_status/uploads_have_left_uploading progress_agrees_with_status"
             " api_agrees_with_database token_is_accepted"
         ),
     ),
-    "api-5xx, taken for down": ("api", f"upload_status/api_is_reachable {ERRORS}", NO_API),
+    "api-5xx, without health routes, metrics and completed uploads": (
+        "api",
+        "upload_status/api_answers_without_server_error",
+        NO_API.replace("api_answers_without_server_error ", ""),
+    ),
+    "api-down, a log that is written on": (
+        "api",
+        "upload_status/api_is_reachable",
+        NO_API,
+    ),
+    "api-down, without logs": (
+        "api",
+        "upload_status/api_is_reachable",
+        f"{NO_API} {NO_HOST} {NO_BROKER}",
+    ),
+    "database-down, an API without health routes": (
+        "database",
+        "database/database_is_reachable upload_status/api_answers_without_server_error",
+        (
+            f"{NO_DATABASE} {NO_HOST} {NO_BROKER} queue/broker_is_reachable"
+            " upload_status/token_is_accepted api_is_ready worker_health_is_ok metrics_are_served"
+            " broker_accepts_the_application completed_track_is_served"
+        ),
+    ),
     "token-expired": (
         "api",
         "upload_status/token_is_accepted",
@@ -581,6 +605,32 @@ def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, n
     assert diagnosis.certainty == "outside", ranking
     assert diagnosis.outside[0].component == component, ranking
     assert diagnosis.unexplained, ranking
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("api-5xx", "api_failing"),
+        ("api-5xx, without health routes, metrics and completed uploads", "api_failing"),
+        ("api-down", "api_failing"),
+        ("api-down, a log that is written on", "api_failing"),
+        ("api-down, without logs", "api_failing"),
+        ("database-down", "database_down"),
+        ("database-down, an API without health routes", "database_down"),
+        ("cut off", "cut_off"),
+        ("cut off, with files of this machine", "cut_off"),
+    ],
+)
+def test_an_api_that_fails_is_told_from_what_makes_it_fail(
+    evidence: Evidence, name: str, cause: str
+) -> None:
+    """The API, its database and the network are named apart, each with 0.75 or more."""
+    _, failing, blind = OUTSIDE[name]
+    outside = run(evidence, failing, blind).outside
+    ranking = {finding.id: round(finding.probability, 3) for finding in outside}
+    assert outside[0].id == cause, ranking
+    assert outside[0].probability >= 0.75, ranking
+    assert outside[1].probability < 0.5, ranking
 
 
 @pytest.mark.parametrize("name", CONTROLS)
