@@ -52,6 +52,7 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         ends: float = PATIENCE,
         delete: str = TRACK,
         lookup: Lookup | None = None,
+        token: str = "token",
     ) -> Sent:
         http = CanaryClient(made_api.url, timeout, "the API")
         journal = Journal(tmp_path / "canaries.jsonl")
@@ -60,7 +61,7 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         may_remove.set()
         end = time.monotonic() + ends
         settings = CanarySettings(
-            NAME, "token", "/api/v1/upload", STATUS, TRACK, "file", deadline, end
+            NAME, token, "/api/v1/upload", STATUS, TRACK, "file", deadline, end
         )
         remover = Remover(http, "token", delete, STATUS, lookup, journal)
         remover.remove_earlier()
@@ -90,9 +91,8 @@ def test_a_working_api_passes_all_checks(made_api: MadeApi, send: Callable[..., 
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (413, "HTTP 413, the API considers the file too large: no"),
-        (415, "HTTP 415, the API does not accept WAV files: no"),
-        (500, "HTTP 500"),
+        (507, "HTTP 507, the API could not store the file: no"),
+        (500, "HTTP 500: no"),
     ],
 )
 def test_a_rejected_file_fails_its_check(
@@ -127,6 +127,30 @@ def test_a_refused_sender_is_unreachable(
     error = send().result("acceptance")
     assert isinstance(error, Unreachable)
     assert reason in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_a_refused_form_is_unreachable(
+    made_api: MadeApi, send: Callable[..., Sent], status: int
+) -> None:
+    """The sentence has what the API said, clean and without the token, and the key to check."""
+    said = {"error": {"message": "no \x1b[1mmultipart field 'audio' of a-very-secret-token"}}
+    made_api.manners.posts = [(status, said, {})]
+    error = send(token="a-very-secret-token").result("acceptance")
+    assert isinstance(error, Unreachable)
+    assert f"refuses the canary's form with HTTP {status}: no " in str(error)
+    assert "multipart field 'audio' of " in str(error)
+    assert "check canary.file_field, which is file" in str(error)
+    assert "secret" not in str(error)
+    assert "\x1b" not in str(error)
+
+
+def test_a_refused_form_has_any_other_body(made_api: MadeApi, send: Callable[..., Sent]) -> None:
+    """A list of invalid fields is shown as it is, cut."""
+    made_api.manners.posts = [(422, {"detail": [{"loc": ["body", "audio"]}] * 99}, {})]
+    error = str(send().result("acceptance"))
+    assert 'HTTP 422: {"detail": [{"loc": ["body", "audio"]}' in error
+    assert len(error) < 600
 
 
 def test_a_short_retry_after_is_waited_for_once(
