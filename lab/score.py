@@ -25,10 +25,11 @@ SIGNIFICANCE = 0.01
 class Trial:
     """One run of the suite under known faults.
 
-    `kind` is single, pair, triple, outside or control. `truth` has the hypotheses that were true,
-    `cause` the id of the cause outside the runbook that was, "" if none. `ranking` has (hypothesis,
-    probability), the likeliest first. `most_likely_set`, `most_likely_outside` and `certainty` are
-    those of the report, `statuses` those of its checks, `seconds` the run's wall time.
+    `kind` is single, pair, triple, outside, at risk or control. `truth` has the hypotheses that
+    were true, `cause` the id of the cause outside the runbook that was, "" if none. `ranking` has
+    (hypothesis, probability), the likeliest first. `most_likely_set`, `most_likely_outside` and
+    `certainty` are those of the report, `statuses` those of its checks, `seconds` the run's wall
+    time.
     """
 
     names: tuple[str, ...]
@@ -57,6 +58,8 @@ class Trial:
         """True when the report gives the answer that its kind of fault asks for."""
         if self.kind == "control":
             return self.state == "healthy"
+        if self.kind == "at risk":
+            return self.state == "at risk" and self.ranking[0][1] <= ACCUSED_MIN
         if self.kind == "outside":
             return self.certainty == "outside" and self.ranking[0][1] <= ACCUSED_MIN
         if self.kind in COMBINED:
@@ -157,13 +160,13 @@ def random_first_place(trials: Sequence[Trial]) -> float | None:
 def confusion(trials: Sequence[Trial]) -> dict[str, Counter[str]]:
     """Return the confusion matrix: for each truth, the count of each answer.
 
-    A truth is a hypothesis, "outside" or "nothing". Pairs and triples have several truths and are
-    left out.
+    A truth is a hypothesis, "outside", "at risk" or "nothing". Pairs and triples have several
+    truths and are left out.
     """
     matrix: dict[str, Counter[str]] = {}
     for trial in trials:
         if trial.kind not in COMBINED:
-            truth = next(iter(trial.truth), "outside" if trial.kind == "outside" else "nothing")
+            truth = next(iter(trial.truth), "nothing" if trial.kind == "control" else trial.kind)
             matrix.setdefault(truth, Counter())[trial.answer] += 1
     return matrix
 

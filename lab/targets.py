@@ -49,7 +49,12 @@ def write(lab: Lab) -> None:
             "service_user": _service_user(),
         },
         "logs": {"hosts": ["local://"], "files": [f"{lab.app_logs}/*.log"]},
-        "worker": {"hosts": ["local://"], "pattern": lab.worker_pattern, **worker_log},
+        "worker": {
+            "hosts": ["local://"],
+            "pattern": lab.worker_pattern,
+            **names["worker"],
+            **worker_log,
+        },
         "canary": names["canary"],
         "thresholds": THRESHOLDS | names["thresholds"],
     }
@@ -86,6 +91,7 @@ def _names(variant: Variant) -> dict[str, dict[str, object]]:
             "delete_path": routes.delete,
             "file_field": variant.file_field,
         },
+        "worker": {"count": variant.workers},
         "thresholds": {"worker_starts_max": variant.workers},
     }
 

@@ -7,6 +7,12 @@ def test_process_is_running(worker):
     assert running.at_least_one, running
 
 
+def test_expected_count_is_running(worker):
+    """At least `count` workers run, where the target has this key."""
+    workers = worker.worker_count()
+    assert workers.is_reached, workers
+
+
 def test_process_is_responsive(worker):
     """No worker process stays stopped or is a zombie."""
     responsiveness = worker.responsiveness()

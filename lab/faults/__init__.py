@@ -1,7 +1,8 @@
 """Faults: break the lab on purpose as it would really break, and heal it.
 
 Each module has the faults of one hypothesis: worker, queue, storage, silent, timeout. `outside` has
-those of no hypothesis, `controls` those that break nothing.
+those of no hypothesis, `at_risk` those that nobody suffers from, `controls` those that break
+nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import httpx
 import psycopg
 
 from lab.errors import LabError, find
-from lab.faults import controls, outside, queue, silent, storage, timeout, worker
+from lab.faults import at_risk, controls, outside, queue, silent, storage, timeout, worker
 from lab.faults.combinations import PAIRS, TRIPLES
 from lab.faults.heal import heal as _heal
 from lab.faults.model import Fault, Kind, Need
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 # In the order of injection: a fault that needs a working pipeline comes before one that stops it.
-_FAMILIES = (controls, silent, storage, timeout, queue, worker, outside)
+_FAMILIES = (controls, at_risk, silent, storage, timeout, queue, worker, outside)
 FAULTS: dict[str, Fault] = {
     fault.name: fault for module in _FAMILIES for fault in module.FAMILY.faults
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -83,20 +82,6 @@ def user_errors(tools: FaultTools) -> None:
 @FAMILY.fault("disk-85-percent", "the upload directory is 85 percent full", Need.FILE_SYSTEM)
 def disk_85_percent(tools: FaultTools) -> None:
     fill(tools.lab.storage_root, 0.85)
-
-
-@FAMILY.fault(
-    "one-worker-dead",
-    "one of two workers was killed, and the other does the work",
-    Need.TWO_WORKERS,
-)
-def one_worker_dead(tools: FaultTools) -> None:
-    """Kill the last worker; no target says how many workers there should be."""
-    tools.signal(tools.lab.workers[-1], signal.SIGKILL)
-    if tools.lab.broker:
-        consumers = len(tools.lab.workers) - 1
-        tools.wait_for_queue(consumers=(consumers, consumers))
-    tools.wait_for_uploads(tools.upload(), "completed", "completed")
 
 
 @FAMILY.fault("broker-absent", "Veza runs without RabbitMQ, from the job_queue table")

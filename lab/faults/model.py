@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """One hypothesis of the runbook is true."""
     OUTSIDE = "outside"
     """A cause outside the runbook is true: no hypothesis covers it."""
+    AT_RISK = "at risk"
+    """A part is broken, and no upload suffers from it yet."""
     CONTROL = "control"
     """Nothing is broken."""
 
@@ -38,7 +40,7 @@ class Fault:
     name: str
     description: str
     truth: frozenset[str]
-    """The hypotheses that are true under this fault; empty for outside faults and controls."""
+    """The hypotheses that are true under this fault; empty for the other kinds."""
     kind: Kind
     inject: Callable[[FaultTools], None]
     """Injects the fault and returns when it has taken effect; raises LabError when it does not."""

@@ -11,9 +11,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from fixtures.probes.errors import Unreachable
-from fixtures.probes.host.processes import ProcessProbe
+from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.host.processes import Process, ProcessProbe
 from fixtures.probes.host.shell import Shell
 from lab.processes import process_state
 from tests.waiting import PATIENCE, eventually
@@ -79,6 +81,87 @@ def test_a_child_of_the_worker_has_no_uptime(listing: Callable[[str], Shell]) ->
     assert [p.pid for p in probe.running().processes] == [700, 911]
     assert probe.uptime().all_longer_than(30), probe.uptime()
     assert "process 700 on local, the youngest of 1 worker process" in str(probe.uptime())
+
+
+def test_workers_are_counted_without_their_children(listing: Callable[[str], Shell]) -> None:
+    """Neither a worker's own child nor a zombie stands in for a worker that is gone."""
+    shell = listing(
+        f"{INIT}  700     1 Ss   02:00:00 /opt/job-worker\n"
+        "  701   700 S       00:03 /opt/job-worker --one-job\n"
+        "  702     1 Z       00:03 [job-worker] <defunct>"
+    )
+    assert ProcessProbe([shell], "job.*worker", 1).worker_count().is_reached
+    workers = ProcessProbe([shell], "job.*worker", 2).worker_count()
+    assert not workers.is_reached
+    assert str(workers) == "1 worker process runs of 2 expected: job-worker (pid 700)"
+
+
+def test_no_count_is_not_offered(listing: Callable[[str], Shell]) -> None:
+    """Without the key the check is skipped; without any worker it is not what fails."""
+    shell = listing(INIT)
+    with pytest.raises(NotOffered, match=r"\[worker\] has no count"):
+        ProcessProbe([shell], "job.*worker").worker_count()
+    with pytest.raises(Unreachable, match="nothing to count: no running process matches"):
+        ProcessProbe([shell], "job.*worker", 2).worker_count()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-7 1 S 00:10",
+        "7 -1 S 00:10",
+        "99999999999999999999 1 S 00:10",
+        f"{'9' * 5000} 1 S 00:10",
+        "seven 1 S 00:10",
+        "7 1 ? 00:10",
+        "7 1 S -00:10",
+        "7 1 S 1-",
+        f"7 1 S {'9' * 5000}",
+    ],
+)
+def test_impossible_numbers_are_unreachable(listing: Callable[[str], Shell], line: str) -> None:
+    """A worker with numbers that cannot be true is not called dead, nor the suite broken."""
+    shell = listing(f"{INIT}{line} /opt/job-worker --dsn postgres://u:hunter2@db/x")
+    probe = ProcessProbe([shell], "job.*worker", 1)
+    for method in (probe.running, probe.worker_count, probe.responsiveness, probe.uptime):
+        with pytest.raises(
+            Unreachable, match=r"local lists a worker with .* cannot be true"
+        ) as info:
+            method()
+        assert "hunter2" not in str(info.value)
+
+
+def test_impossible_numbers_of_others_do_not_matter(listing: Callable[[str], Shell]) -> None:
+    """The worker is found beside a process whose numbers cannot be true."""
+    shell = listing(f"{INIT}-4 -4 S -1 [kernel]\n  700     1 Ss   02:00:00 /opt/job-worker")
+    assert [p.pid for p in ProcessProbe([shell], "job.*worker").running().processes] == [700]
+
+
+FIELD = st.one_of(
+    st.integers().map(str),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\n"), max_size=30),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(lines=st.lists(st.tuples(FIELD, FIELD, FIELD, FIELD), max_size=4))
+def test_any_listing_is_an_observation_or_unreachable(
+    listing: Callable[[str], Shell], lines: list[tuple[str, str, str, str]]
+) -> None:
+    """Whatever ps prints, a method returns possible numbers or raises one sentence."""
+    text = "\n".join(" ".join([*fields, "/opt/job-worker"]) for fields in lines)
+    probe = ProcessProbe([listing(text)], "job.*worker", 1)
+    reason = ""
+    processes: tuple[Process, ...] = ()
+    try:
+        processes = (*probe.running().processes, *probe.uptime().processes)
+    except Unreachable as exc:
+        reason = str(exc)
+    assert bool(reason) != bool(processes)
+    assert len(reason.splitlines()) <= 1
+    assert all(0 <= p.pid < 2**31 and 0 <= p.seconds < 4e9 for p in processes)
 
 
 def test_hidden_processes_are_unreachable(listing: Callable[[str], Shell]) -> None:

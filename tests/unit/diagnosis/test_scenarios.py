@@ -76,8 +76,8 @@ NO_HOST = """
     worker_activity_is_logged worker_starts_once no_timeouts_are_logged
     no_job_ran_out_of_time no_storage_errors_are_logged no_database_write_is_refused
     no_broker_access_is_refused
-    worker/process_is_running process_is_responsive no_process_waits_on_disk
-    process_is_settled worker_is_logging
+    worker/process_is_running expected_count_is_running process_is_responsive
+    no_process_waits_on_disk process_is_settled worker_is_logging
     storage/directory_exists
     directory_is_writable_by_service disk_space_is_free inodes_are_free stuck_files_exist
     stuck_files_are_readable stuck_files_are_whole
@@ -107,7 +107,10 @@ SINGLES: dict[str, tuple[str, str, str]] = {
             " worker/process_is_running worker_is_logging queue/queue_has_a_consumer"
             " queue_is_draining"
         ),
-        "worker/process_is_responsive no_process_waits_on_disk process_is_settled",
+        (
+            "worker/expected_count_is_running process_is_responsive no_process_waits_on_disk"
+            " process_is_settled"
+        ),
     ),
     "worker-killed, moments ago": (
         W,
@@ -164,6 +167,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         (
             f"{STUCK} {NOT_STARTING} logs/worker_activity_is_logged worker/worker_is_logging"
             " queue/queue_has_a_consumer queue_is_draining"
+        ),
+        "",
+    ),
+    "worker-killed, one of two, and the other frozen": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok queue/queue_is_draining"
+            " worker/expected_count_is_running process_is_responsive worker_is_logging"
         ),
         "",
     ),
@@ -510,6 +521,7 @@ CONTROLS = {
     "errors of users in the log": ERRORS,
     "a time-out in the log": "logs/no_timeouts_are_logged",
     "a deploy a moment ago": "worker/process_is_settled",
+    "one of two workers gone": "worker/expected_count_is_running",
     "a canary late in a busy system": STUCK_CANARY,
     "an old dead letter": "queue/dead_letters_are_empty",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.bench import summary
@@ -82,6 +84,18 @@ def test_probabilities_are_scored() -> None:
     assert figures.brier == pytest.approx(0.2**2 / 10)
 
 
+@pytest.mark.parametrize(
+    ("state", "probability", "is_right"),
+    [("at risk", 0.2, True), ("at risk", 0.9, False), ("healthy", 0.2, False)],
+)
+def test_at_risk_is_a_state_without_an_accusation(
+    state: str, probability: float, is_right: bool
+) -> None:
+    """A part that is broken before anybody suffers must be reported, and accuses no cause."""
+    made = trial("at risk", "", "worker", probability, "unclear")
+    assert replace(made, state=state).is_right is is_right
+
+
 def test_an_unclear_answer_is_not_first_place() -> None:
     """A report that calls itself unclear has named no cause."""
     assert score([trial("single", "worker", "worker", 0.4, "unclear")]).first_place == (0, 1)
@@ -107,6 +121,7 @@ def test_the_confusion_matrix() -> None:
             trial("single", "worker", "queue"),
             trial("outside", "", "worker", 0.1, "outside"),
             trial("control"),
+            trial("at risk", "", "worker", 0.1, "unclear"),
             trial("pair", "worker+queue", "queue"),
         ]
     )
@@ -114,6 +129,7 @@ def test_the_confusion_matrix() -> None:
         "worker": {"queue": 1},
         "outside": {"outside": 1},
         "nothing": {"nothing": 1},
+        "at risk": {"unclear": 1},
     }
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probes.host.processes import Process, Running, Uptime, is_tool, parse_etime
+from fixtures.probes.host.processes import (
+    Process,
+    Running,
+    Uptime,
+    WorkerCount,
+    is_tool,
+    parse_etime,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,27 @@ def test_one_young_process_is_enough_to_fail() -> None:
 def test_the_sentence_has_pattern_and_hosts() -> None:
     """Without a match, and with some."""
     assert str(Running("job.*worker", ("a", "b"), ())) == (
-        "no running process matches /job.*worker/ on a, b"
+        "no running process matches /job.*worker/ on a, b; "
+        "if the worker runs under another name, correct [worker] pattern"
     )
     running = Running("w", ("h",), tuple(Process("h", n, 1, "S", 9.0, "x") for n in range(1, 6)))
-    assert str(running) == "5 processes match /w/ on h: pid 1, 2, 3 and 2 more"
+    assert str(running) == (
+        "5 processes match /w/ on h: x (pid 1), x (pid 2), x (pid 3) and 2 more"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "-", "-5", "--1", "1--2", ":", "1:2:3:4", "9" * 5000, "40000-00:00:00", "0x1f", "nan"],
+)
+def test_an_impossible_elapsed_time_is_none(text: str) -> None:
+    """A text that is no time, a negative time and more than a century have no seconds."""
+    assert parse_etime(text) is None
+
+
+def test_missing_workers_are_counted() -> None:
+    """The sentence has both numbers, and the processes that run."""
+    one = (Process("h", 2, 1, "S", 3.0, "job-worker"),)
+    assert WorkerCount(1, one).is_reached
+    assert not WorkerCount(2, one).is_reached
+    assert str(WorkerCount(2, one)) == ("1 worker process runs of 2 expected: job-worker (pid 2)")
