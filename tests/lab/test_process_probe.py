@@ -285,6 +285,29 @@ def test_a_zombie_does_not_respond(shell: Shell, tmp_path: Path) -> None:
     process.wait()
 
 
+def _install_without_ps(directory: Path) -> None:
+    for tool in ("sh", "env", "timeout", "tr", "head", "getconf"):
+        (directory / tool).symlink_to(shutil.which(tool) or tool)
+
+
+def test_a_line_break_in_a_name_hides_no_process_without_ps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name may contain line breaks and brackets; the listing goes on behind it."""
+    program = tmp_path / "job\nw) 1 (x"
+    program.symlink_to(shutil.which("sleep") or "sleep")
+    process = subprocess.Popen([str(program), "1000"])
+    _install_without_ps(tmp_path)
+    try:
+        with monkeypatch.context() as slim:
+            slim.setenv("PATH", str(tmp_path))
+            probe = ProcessProbe([Shell("local://", timeout=PATIENCE)], f"{tmp_path.name}/job w")
+            assert [p.pid for p in probe.running().processes] == [process.pid]
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_processes_are_found_without_ps(
     worker: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -294,8 +317,7 @@ def test_processes_are_found_without_ps(
     eventually(lambda: process_state(process.pid) == "T", "the worker to stop")
     shell = Shell("local://", timeout=PATIENCE)
     (before,) = ProcessProbe([shell], pattern).running().processes
-    for tool in ("sh", "env", "timeout", "tr", "head", "getconf"):
-        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    _install_without_ps(tmp_path)
     with monkeypatch.context() as slim:
         slim.setenv("PATH", str(tmp_path))
         assert shutil.which("ps") is None
