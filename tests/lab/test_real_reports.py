@@ -41,7 +41,8 @@ def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     def run(name: str, *arguments: str) -> Path:
         done = run_suite("--target", "lab", *arguments, out=out / name, environ=environ)
         assert done.report is not None, done.text + done.errors
-        return out / name / "lab/report.json"
+        folder = out / name / "lab"
+        return (folder / "partial" if arguments else folder) / "report.json"
 
     found = {"healthy": run("healthy"), "unknown": run("unknown", "-k", "no_such_check")}
     try:

@@ -22,7 +22,7 @@ import pytest
 def test_queue_exists():
     """The queue exists."""
 
-def test_queue_has_a_consumer():
+def test_broker_has_no_alarm():
     """The queue is consumed."""
     print("swordfish on the output")
     assert not "0 consumers, as swordfish saw", "queue q: 3 ready, 0 consumers, says swordfish"
@@ -63,7 +63,7 @@ def test_backlog_is_bounded(host):
     """The backlog is bounded."""
     os._exit(1)
 
-def test_queue_has_a_consumer():
+def test_broker_has_no_alarm():
     """The queue is consumed."""
 
 def test_broker_is_reachable():
@@ -103,7 +103,7 @@ def test_queue_exists():
     for folder in pathlib.Path().glob("allure-*"):
         shutil.rmtree(folder)
 
-def test_queue_has_a_consumer():
+def test_broker_has_no_alarm():
     """The queue is consumed."""
     assert not "consumers", "0 consumers"
 '''
@@ -116,7 +116,7 @@ def test_queue_exists():
     for folder in pathlib.Path().glob("allure-*"):
         folder.rename(f"away-{folder}")
 
-def test_queue_has_a_consumer():
+def test_broker_has_no_alarm():
     """The queue is consumed."""
     for folder in pathlib.Path().glob("away-*"):
         folder.rename(str(folder).removeprefix("away-"))
@@ -133,12 +133,12 @@ def test_queue_exists():
         "uuid": "late",
         "status": "passed",
         "historyId": "late",
-        "labels": [{"name": "check", "value": "queue/queue_has_a_consumer"}],
+        "labels": [{"name": "check", "value": "queue/broker_has_no_alarm"}],
         "parameters": [{"name": "target", "value": "made-up"}],
     }
     pathlib.Path("allure-n0", "late-result.json").write_text(json.dumps(late))
 
-def test_queue_has_a_consumer():
+def test_broker_has_no_alarm():
     """The queue is consumed."""
     raise KeyboardInterrupt
 
@@ -148,7 +148,7 @@ def test_broker_is_reachable():
 
 STATUSES = {
     "queue/queue_exists": "passed",
-    "queue/queue_has_a_consumer": "failed",
+    "queue/broker_has_no_alarm": "failed",
     "queue/broker_is_reachable": "broken",
     "queue/backlog_is_bounded": "broken",
     "queue/dead_letters_are_empty": "skipped",
@@ -243,7 +243,7 @@ def test_each_check_has_one_result(results: Callable[..., Results], processes: s
 def test_a_result_says_where_it_belongs(results: Callable[..., Results], processes: str) -> None:
     """A result carries runbook, verification, severity, its sentence as title, and a link."""
     found = results(BODY, processes).by_check
-    consumer = found["queue/queue_has_a_consumer"]
+    consumer = found["queue/broker_has_no_alarm"]
     assert consumer["name"] == "The queue is consumed."
     assert label(consumer, "epic") == "Upload stuck"
     assert label(consumer, "feature") == "4. The queue"
@@ -265,7 +265,7 @@ def test_a_symptom_is_critical(results: Callable[..., Results], pytester: pytest
 def test_what_was_seen_is_attached(results: Callable[..., Results], processes: str) -> None:
     """Each observation is attached, a defect has the verdict too, no attachment is missing."""
     found = results(BODY, processes)
-    consumer = found.by_check["queue/queue_has_a_consumer"]
+    consumer = found.by_check["queue/broker_has_no_alarm"]
     (step,) = consumer["steps"]
     assert step["name"] == "made.up: what was seen"
     observation = json.loads(found.files[step["attachments"][0]["source"]])
@@ -283,7 +283,7 @@ def test_what_was_seen_is_attached(results: Callable[..., Results], processes: s
 @processes
 def test_the_message_is_the_sentence(results: Callable[..., Results], processes: str) -> None:
     """Allure shows what was seen, no traceback, and why in the trace's place."""
-    details = results(BODY, processes).by_check["queue/queue_has_a_consumer"]["statusDetails"]
+    details = results(BODY, processes).by_check["queue/broker_has_no_alarm"]["statusDetails"]
     assert details["message"] == "queue q: 3 ready, 0 consumers, says ***"
     assert "Traceback" not in details["trace"]
     assert "Explained by: " in details["trace"]
@@ -296,8 +296,8 @@ def test_a_defect_has_one_category(results: Callable[..., Results], processes: s
     assert found.run.report is not None
     first = found.run.report["diagnosis"]["hypotheses"][0]
     expected = (first["title"], first["title"])
-    assert found.category("queue/queue_has_a_consumer") == expected
-    assert label(found.by_check["queue/queue_has_a_consumer"], "hypothesis") == first["id"]
+    assert found.category("queue/broker_has_no_alarm") == expected
+    assert label(found.by_check["queue/broker_has_no_alarm"], "hypothesis") == first["id"]
     assert found.category("queue/broker_is_reachable") == (UNREACHABLE, UNREACHABLE)
     assert found.category("queue/queue_is_draining") == (ERROR, ERROR)
 
@@ -333,7 +333,7 @@ def test_a_crashed_worker_loses_nothing(results: Callable[..., Results]) -> None
     assert statuses == {
         "queue/queue_exists": "passed",
         "queue/backlog_is_bounded[a]": "broken",
-        "queue/queue_has_a_consumer": "passed",
+        "queue/broker_has_no_alarm": "passed",
         "queue/broker_is_reachable": "passed",
     }
     assert label(found.by_check["queue/queue_exists"], "framework") == "pytest"
@@ -349,7 +349,7 @@ def test_an_interrupted_check_is_no_pass(results: Callable[..., Results]) -> Non
     found = results(INTERRUPTED, "-n0")
     assert {check: one["status"] for check, one in found.by_check.items()} == {
         "queue/queue_exists": "passed",
-        "queue/queue_has_a_consumer": "broken",
+        "queue/broker_has_no_alarm": "broken",
         "queue/broker_is_reachable": "broken",
     }
 
@@ -447,7 +447,7 @@ def test_a_folder_that_goes_away_costs_no_verdict(
     run = results(REMOVED, processes).run
     assert run.text.count("The Allure results were not written: ") == 1
     assert "Traceback" not in run.text + run.errors
-    assert run.statuses == {"queue/queue_exists": "passed", "queue/queue_has_a_consumer": "failed"}
+    assert run.statuses == {"queue/queue_exists": "passed", "queue/broker_has_no_alarm": "failed"}
     assert run.status == 1
 
 
@@ -457,7 +457,7 @@ def test_a_refused_file_is_told_and_made_up_for(
 ) -> None:
     """A result that could not be written is written at the end, and a sentence says so."""
     found = results(MOVED, *processes)
-    assert found.by_check.keys() == {"queue/queue_exists", "queue/queue_has_a_consumer"}
+    assert found.by_check.keys() == {"queue/queue_exists", "queue/broker_has_no_alarm"}
     assert found.run.text.count("The Allure results were not written: ") == 1
     assert found.run.status == 0
 

@@ -86,7 +86,7 @@ def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path, proce
     hung = run.outcome("upload_status/token_is_accepted")
     assert (hung["status"], hung["seen"].partition(":")[0]) == ("missing", "the check hangs")
     assert run.state == "incident"
-    assert "The API" in run.text
+    assert "the API" in run.text
     assert "Traceback" not in run.text + run.errors
     assert "token_is_accepted" in (tmp_path / "junit.xml").read_text()
 

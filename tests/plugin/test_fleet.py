@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,8 @@ def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str)
     )  # fmt: skip
     assert run.status == 1, run.text + run.errors
     lines = {line.partition(": ")[0]: line for line in run.text.splitlines() if ": " in line}
-    assert lines["here"].startswith("here: Partial run: 1 of 53 checks, passed.")
-    assert lines["gone"].startswith("gone: Partial run: 1 of 53 checks, 1 failed. At risk: ")
+    assert re.match(r"here: Partial run: 1 of \d+ checks, passed\.", lines["here"])
+    assert re.match(r"gone: Partial run: 1 of \d+ checks, 1 failed\. At risk: ", lines["gone"])
     reports = out.glob("*/partial/report.json")
     states = {p.parts[-3]: json.loads(p.read_text())["state"] for p in reports}
     assert states == {"here": "healthy", "gone": "at risk"}

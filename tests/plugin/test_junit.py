@@ -96,7 +96,7 @@ def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: s
     assert file.run.report is not None
     first = file.run.report["diagnosis"]["hypotheses"][0]
     verdict = file.verdict
-    assert verdict["hypothesis.queue/queue_has_a_consumer"] == first["id"]
+    assert verdict["hypothesis.queue/broker_has_no_alarm"] == first["id"]
     assert verdict["state"] == "at risk"
     assert verdict["verdict"] == file.run.report["headline"]
     assert verdict["top_hypothesis"] == first["id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -108,7 +109,7 @@ def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
     assert nagios(folder / "out/here/report.json") == line
     status, text = nagios(folder / "out/here/partial/report.json")
     assert status == 3
-    assert text.startswith("UNKNOWN: Partial run: 1 of 53 checks, passed.")
+    assert re.match(r"UNKNOWN: Partial run: 1 of \d+ checks, passed\.", text)
 
 
 @pytest.mark.parametrize("options", [("checks",), ("-n2",), ("-k", "not canary")], ids=" ".join)

@@ -66,7 +66,7 @@ def test_a_failure_that_lasts_is_reported_once(
     assert run.statuses["queue/queue_has_a_consumer"] == "failed"
     assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 2"
     assert run.statuses["queue/backlog_is_bounded"] == "passed"
-    assert "1 failed, 1 passed, 2 errors" in run.text
+    assert "1 failed, 1 passed, 2 unreachable" in run.text
 
 
 INTERRUPTED = (
