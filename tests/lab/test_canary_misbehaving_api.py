@@ -12,6 +12,7 @@ import pytest
 from fixtures.probes.canary.clean_up import Remover
 from fixtures.probes.canary.client import AGENT, CanaryClient
 from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.pace import Pace
 from fixtures.probes.canary.record import CanaryObserver, CanaryRecord
 from fixtures.probes.canary.send_and_follow import CanaryRun, CanarySettings
 from fixtures.probes.errors import NotOffered, ProbeError, Unreachable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fixtures.probes.canary.lookup import Lookup
+    from lab.state import Lab
 
 
 @dataclass
@@ -53,6 +55,7 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         delete: str = TRACK,
         lookup: Lookup | None = None,
         token: str = "token",
+        pace: Pace | None = None,
     ) -> Sent:
         http = CanaryClient(made_api.url, timeout, "the API")
         journal = Journal(tmp_path / "canaries.jsonl")
@@ -66,8 +69,8 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         remover = Remover(http, "token", delete, STATUS, lookup, journal)
         remover.remove_earlier()
         record = CanaryRecord(tmp_path / "record.json")
-        CanaryRun(settings, http, journal, record, remover, stop).run(may_remove)
-        return Sent(CanaryObserver(tmp_path / "record.json", 1.0, end + 1), journal, stop)
+        CanaryRun(settings, http, journal, record, remover, stop, pace).run(may_remove)
+        return Sent(CanaryObserver(tmp_path / "record.json", end + 1), journal, stop)
 
     return go
 
@@ -231,6 +234,68 @@ def test_a_run_that_ends_before_the_deadline_is_unreachable(
     error = send(deadline=600.0, ends=0.5).result("departure")
     assert isinstance(error, Unreachable)
     assert "the run ended" in str(error)
+
+
+def test_a_canary_behind_a_queue_that_moves_is_not_late(
+    made_api: MadeApi,
+    send: Callable[..., Sent],
+    services: Lab,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Where the run ends before its turn comes, the check says how many jobs are ahead."""
+    aged_upload("completed", minutes=1.0, job="completed")
+    aged_upload(minutes=0.9, job="pending")
+    aged_upload(minutes=0.9, job="pending")
+    waiting(made_api, aged_upload(minutes=0.5, job="pending"))
+    error = send(deadline=0.2, ends=10.5, pace=pace_of(services)).result("departure")
+    assert isinstance(error, Unreachable)
+    assert "is still waiting behind 2 jobs that move at " in str(error)
+
+
+def test_a_canary_whose_turn_comes_late_completes(
+    made_api: MadeApi,
+    send: Callable[..., Sent],
+    services: Lab,
+    aged_upload: Callable[..., str],
+) -> None:
+    """While earlier jobs end it is followed beyond its deadline, until it completes."""
+    aged_upload("completed", minutes=1.0, job="completed")
+    waiting(made_api, aged_upload(minutes=0.5, job="pending"), *["uploading"] * 6, "completed")
+    timeline = send(deadline=0.2, pace=pace_of(services)).observer.completion()
+    assert timeline.completed
+    assert timeline.seconds > 0.2
+
+
+@pytest.mark.parametrize(
+    "minutes", [None, 6.0, 1.0], ids=["no job ended", "one ended long ago", "only later jobs end"]
+)
+def test_a_canary_behind_a_queue_that_stands_still_is_late(
+    made_api: MadeApi,
+    send: Callable[..., Sent],
+    services: Lab,
+    aged_upload: Callable[..., str],
+    minutes: float | None,
+) -> None:
+    """Without the end of an earlier job there is no turn to wait for: the check fails."""
+    if minutes is not None:
+        aged_upload("completed", minutes=minutes, job="completed")
+    aged_upload(minutes=4.0, job="pending")
+    waiting(made_api, aged_upload(minutes=3.0, job="pending"))
+    timeline = send(deadline=0.2, pace=pace_of(services)).observer.departure()
+    assert not timeline.left_uploading
+
+
+def waiting(made_api: MadeApi, upload: str, *statuses: str) -> None:
+    """Have the API accept the canary as this upload, and report these statuses."""
+    made_api.manners.posts = [(202, {"data": {"upload_id": upload, "status": "uploading"}}, {})]
+    made_api.manners.told_id = upload
+    made_api.manners.track = {"data": {"id": upload}}
+    made_api.manners.statuses = list(statuses) or ["uploading"]
+
+
+def pace_of(lab: Lab) -> Pace:
+    """Return a reader of the lab's jobs."""
+    return Pace(lab.dsn, "uploads", "job_queue", "process_upload", PATIENCE)
 
 
 def test_a_different_track_fails(made_api: MadeApi, send: Callable[..., Sent]) -> None:
