@@ -303,8 +303,8 @@ class _Screen:
                 break
         against = [one for one in finding.against if one.status == "passed" and _is_telling(one)]
         for contribution in against[:1]:
-            expected = self._report.expected(contribution.check)
-            blocks.append(self._sign(5, "passed", f"against it: {plain(expected)}"))
+            text = self._report.evidence(contribution.check)
+            blocks.append(self._sign(5, "passed", f"against it: {plain(text)}"))
         return blocks
 
     def _rivals(self, accepted: Sequence[Finding]) -> list[Block]:
