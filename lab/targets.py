@@ -52,7 +52,7 @@ def write(lab: Lab) -> None:
         "worker": {
             "hosts": ["local://"],
             "pattern": lab.worker_pattern,
-            **names["worker"],
+            "count": len(lab.workers),
             **worker_log,
         },
         "canary": names["canary"],
@@ -91,7 +91,6 @@ def _names(variant: Variant) -> dict[str, dict[str, object]]:
             "delete_path": routes.delete,
             "file_field": variant.file_field,
         },
-        "worker": {"count": variant.workers},
         "thresholds": {"worker_starts_max": variant.workers},
     }
 
