@@ -93,3 +93,20 @@ def test_the_first_failure_ends_a_run_that_stops_at_failures(
     run = run_checks(CHECKS, *PLUGIN, "-n0", "-x")
     assert run.statuses["queue/queue_exists"] == "failed"
     assert run.statuses["queue/queue_is_draining"] == "missing"
+
+
+HALTED = '''
+def test_queue_has_a_consumer(readings=[]):
+    """The queue is consumed."""
+    readings.append("consumed")
+    if len(readings) > 1:
+        raise KeyboardInterrupt
+    assert False, "0 consumers, reading 1"
+'''
+
+
+def test_an_interrupt_of_a_second_look_keeps_the_first(run_checks: Callable[..., Run]) -> None:
+    """The check that was being looked at again is failed, as it was first read, and not lost."""
+    run = run_checks(HALTED, *PLUGIN, "-n0")
+    assert run.statuses == {"queue/queue_has_a_consumer": "failed"}
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 1"
