@@ -58,11 +58,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file() and p.name[0] != "."}
 
 
-def nagios(report: Path) -> tuple[int, str]:
-    """Return exit status and line of `python -m reports nagios`."""
-    command = [sys.executable, "-m", "reports", "nagios", str(report)]
-    done = subprocess.run(
-        command,
+def reports(command: str, report: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m reports` on a report."""
+    return subprocess.run(
+        [sys.executable, "-m", "reports", command, str(report), *arguments],
         cwd=ROOT,
         env=environment(None),
         capture_output=True,
@@ -70,6 +69,11 @@ def nagios(report: Path) -> tuple[int, str]:
         timeout=PATIENCE,
         check=False,
     )
+
+
+def nagios(report: Path) -> tuple[int, str]:
+    """Return exit status and line of `python -m reports nagios`."""
+    done = reports("nagios", report)
     return done.returncode, done.stdout
 
 
@@ -165,15 +169,7 @@ def test_a_partial_run_tells_nobody(folder: Path, command: str) -> None:
     run(folder, NODE)
     report = folder / "out/here/partial/report.json"
     place = "http://127.0.0.1:9" if command == "push" else "env:NOWHERE"
-    done = subprocess.run(
-        [sys.executable, "-m", "reports", command, str(report), "--to", place],
-        cwd=ROOT,
-        env=environment(None),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = reports(command, report, "--to", place)
     assert done.returncode == 2
     assert done.stderr.strip().endswith(
         "is of a partial run, which says nothing of the whole target"
