@@ -222,8 +222,8 @@ def test_an_interrupted_run_removes_its_canary(
     with broken(lab, "worker-killed"), started(lab, tmp_path) as process:
         await_event(tmp_path, "accepted", process)
         process.send_signal(number)
-        process.communicate(timeout=PATIENCE)
-        assert events(tmp_path)[-1] == "removed"
+        text, _ = process.communicate(timeout=PATIENCE)
+        assert events(tmp_path)[-1] == "removed", text
         assert left_in(lab) == []
     assert (tmp_path / "lab" / "partial" / "report.json").exists()
 
