@@ -12,8 +12,8 @@ class TargetSummary:
     `components` has the place of each component that a target can have, None where this one leaves
     it out. `placeholders` has what the runbook's commands call things, by the placeholder's name.
     `runbook_document` is the path of the team's own document, None for ours. `limits` has the
-    largest value of a figure that the target accepts, by the figure's id. `worker_hosts` are the
-    kinds of the hosts of the worker: local, ssh, docker, podman, kubectl.
+    largest value of a figure that the target accepts, `minimums` the smallest, by the figure's id.
+    `worker_hosts` are the kinds of the hosts of the worker: local, ssh, docker, podman, kubectl.
     """
 
     name: str
@@ -22,4 +22,5 @@ class TargetSummary:
     placeholders: dict[str, str] = field(default_factory=dict)
     runbook_document: str | None = None
     limits: dict[str, float] = field(default_factory=dict)
+    minimums: dict[str, float] = field(default_factory=dict)
     worker_hosts: tuple[str, ...] = ()

@@ -28,7 +28,8 @@ TARGET = TargetSummary(
     environment="live",
     components={"api": "https://veza.example", "database": "veza at db", "queue": None},
     placeholders={"service": "veza-backend-api", "api_url": "https://veza.example"},
-    limits={"processing_seconds": 300.0},
+    limits={"processing_seconds": 300.0, "oldest_stuck_seconds": 600.0, "backlog": 100.0},
+    minimums={"consumers": 1.0, "disk_free_ratio": 0.1},
 )
 
 DEAD_WORKER = (

@@ -20,6 +20,9 @@ _FIGURES = (
 _RISING = ("uploads_completed",)
 """The figures that rise when uploads flow again; the others fall."""
 
+_LIMITED = ("processing_seconds",)
+"""The figures that have recovered when they are within the target's limit."""
+
 
 @dataclass(frozen=True)
 class WatchedMetric:
@@ -41,6 +44,6 @@ def watched_metrics(items: Sequence[str], limits: Mapping[str, float]) -> tuple[
     for item in items:
         name = re.split(r"\s[-–—]\s", item)[0].replace("`", "")
         figure = next((figure for pattern, figure in _FIGURES if pattern.search(name)), None)
-        limit = limits.get(figure) if figure else None
+        limit = limits.get(figure) if figure and figure in _LIMITED else None
         metrics.append(WatchedMetric(name, figure, figure in _RISING, limit))
     return tuple(metrics)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 STYLES = {"holds": "green", "fails": "yellow", "broken": "bold red"}
 """The style of a station by its kind; that of any other is dim."""
 
+CUT = STYLES["broken"]
+
 WORDS = {"holds": "ok", "fails": "failed", "broken": "broken", "partly": "partly seen"}
 WORDS |= {"unseen": "not seen", "absent": "not set"}
 """What stands under a station without a figure."""
@@ -45,9 +47,7 @@ def path_lines(report: Report, width: int) -> list[Text]:
 
 def _link(station: Station) -> str:
     """Return the sign before a station."""
-    if station.kind == "broken":
-        return " ─✗ "
-    return " ┄ " if station.after_break else " ─ "
+    return {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}[station.link]
 
 
 def _line(
@@ -62,7 +62,7 @@ def _line(
     line = Text()
     for station, text, cell, link in zip(row, texts, cells, links, strict=True):
         style = STYLES.get(station.kind, "dim")
-        line.append(" " * len(link) if under else link, style if "✗" in link else "dim")
+        line.append(" " * len(link) if under else link, CUT if "✗" in link else "dim")
         line.append(text, style)
         line.append(" " * (cell - cell_len(text)))
     line.rstrip()
@@ -73,10 +73,9 @@ def _figure(station: Station) -> str:
     """Return the station's first figure that was observed, or a word for its kind."""
     if station.kind in ("unseen", "absent"):
         return WORDS[station.kind]
-    observed = [pair for pair in station.figures if pair[0] != "not observed"]
-    if not observed:
+    first = next((one for one in station.measures if one.observed), None)
+    if first is None:
         return WORDS[station.kind]
-    value, noun = observed[0]
-    if station.kind == "fails" and value == "0" and noun not in ZERO_IS_BAD:
+    if station.kind == "fails" and first.value == "0" and first.noun not in ZERO_IS_BAD:
         return WORDS["fails"]
-    return f"{value} {noun.split()[-1].replace('recently', 'lately')}"
+    return f"{first.value} {first.noun.split()[-1].replace('recently', 'lately')}"

@@ -19,11 +19,11 @@ from core.outcome import STATUS_WORDS
 from core.text import capitalized, count, flat, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
+from reports.render.first_steps import STEPS_MAX, first_steps
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
 from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids, since
-from reports.runbook.placeholders import placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Contribution, Finding
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
-    from reports.runbook.document import Step
 
 LINES_MAX = 23
 """Lines of the verdict: a screen of 24 without that of the prompt which follows."""
 
-STEPS_MAX = 3
 CAUSES_MAX = 3
 REASONS_MAX = 2
 
@@ -347,7 +345,7 @@ class _Screen:
 
     def _to_do(self) -> list[Block]:
         remedies = self._report.remedies
-        steps = _first_steps([list(remedy.steps) for remedy in remedies])
+        steps = first_steps(remedy.steps for remedy in remedies)
         blocks: list[Block] = []
         for place, step in enumerate(steps):
             lines = step_lines(len(blocks) + 1, step, self._width)
@@ -483,22 +481,6 @@ class _Screen:
 
 def _is_telling(contribution: Contribution) -> bool:
     return abs(contribution.log_odds) >= TELLING
-
-
-def _first_steps(groups: list[list[Step]]) -> list[Step]:
-    """Return the first steps to show: of several groups in turn, those first that can be pasted."""
-    order = {id(step): place for place, step in enumerate(step for g in groups for step in g)}
-    ready = [[step for step in group if _is_ready(step)] or group for group in groups]
-    chosen: list[Step] = []
-    while any(ready) and len(chosen) < STEPS_MAX:
-        for group in ready:
-            if group and len(chosen) < STEPS_MAX:
-                chosen.append(group.pop(0))
-    return sorted(chosen, key=lambda step: order[id(step)])
-
-
-def _is_ready(step: Step) -> bool:
-    return bool(step.commands) and any(not placeholders(one.text) for one in step.commands)
 
 
 def _reasons(report: Report) -> Counter[str]:

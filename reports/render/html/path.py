@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reports.model.report import Report, Result
 
 Kind = Literal["holds", "fails", "broken", "partly", "unseen", "absent"]
+Link = Literal["whole", "cut", "stalled"]
 
 STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -30,6 +31,12 @@ STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     ("api", "API", "api", (("uploads_uploading", "uploading"),)),
+    (
+        "storage",
+        "Storage",
+        "storage",
+        (("disk_free_ratio", "of space free"), ("inodes_free_ratio", "of inodes free")),
+    ),
     ("database", "Database", "database", (("jobs_waiting", "jobs late"),)),
     (
         "queue",
@@ -48,19 +55,18 @@ STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
         (("worker_processes", "running"), ("consumers", "consuming")),
     ),
     (
-        "storage",
-        "Storage",
-        "storage",
-        (("disk_free_ratio", "of space free"), ("inodes_free_ratio", "of inodes free")),
-    ),
-    (
         "completed",
         "Completed",
         "upload path",
         (("uploads_completed", "recently"), ("processing_seconds", "on average")),
     ),
 )
-"""Key, name, component and figures (id, noun) of each station, in the upload's order."""
+"""Key, name, component and figures (id, noun) of each station, in the upload's order.
+
+The API stores the file before it records the job: a full disk breaks the path there.
+"""
+
+NOT_OBSERVED = "not observed"
 
 SINGULAR = {
     "uploads stuck": "upload stuck",
@@ -82,42 +88,74 @@ PLACES = {
 """The station that a cause breaks; any other breaks the one with the strongest evidence."""
 
 
+READING = ("storage/stuck_files_are_readable",)
+"""The checks of the storage that concern the worker, not the API that writes."""
+
+FINISHING = ("processing_failed_silently", "processing_timeout")
+"""The causes for which the work arrives at its station and does not leave it."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of a station: its value and what it counts.
+
+    `limit` is the value that the checks accept, such as "max 100", or empty. `violated`: the value
+    lies beyond it.
+    """
+
+    value: str
+    noun: str
+    limit: str = ""
+    violated: bool = False
+
+    @property
+    def observed(self) -> bool:
+        """Return whether the run saw it: absent is not zero."""
+        return self.value != NOT_OBSERVED
+
+
 @dataclass(frozen=True)
 class Station:
-    """One station. `figures` are pairs of a value and what it counts.
+    """One station.
 
-    `cause` names what breaks the path here or, before any symptom, threatens to. `after_break`
-    says that an earlier station is broken.
+    `cause` names what breaks the path here or, before any symptom, threatens to. `link` is the
+    state of the path between the station before and this one.
     """
 
     key: str
     name: str
     kind: Kind
     said: str
-    figures: tuple[tuple[str, str], ...]
+    measures: tuple[Measure, ...]
     cause: str
-    after_break: bool
+    link: Link
 
 
 def stations(report: Report) -> tuple[Station, ...]:
     """Return the stations of the upload's path as this run observed them."""
-    causes = _breaks(report)
+    breaks = _breaks(report)
     left_out = {source.component for source in report.coverage if source.place is None}
     row: list[Station] = []
+    cut_before_next = False
     for key, name, component, figures in STATIONS:
         outcomes = [r.outcome for r in report.results if _station(r) == key]
         kind, said = _seen(outcomes)
-        cause = " and ".join(causes.get(key, ()))
-        if cause:
+        found = breaks.get(key, [])
+        if found:
             # Before any symptom, uploads still pass.
             kind = "broken" if report.state == "incident" else "fails"
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
             kind, said = "absent", "not configured"
-        told = tuple(_figure(report, figure, word) for figure, word in figures)
+        measures = tuple(_measure(report, figure, noun) for figure, noun in figures)
         if key == "client" and not report.figure("uploads_stuck"):
-            told = told[:1]  # no upload, no oldest
-        after = any(station.kind == "broken" for station in row)
-        row.append(Station(key, name, kind, said, told, cause, after))
+            measures = measures[:1]  # no upload, no oldest
+        behind = kind == "broken" and all(one.behind for one in found)
+        link: Link = "stalled" if any(station.kind == "broken" for station in row) else "whole"
+        if cut_before_next or (kind == "broken" and not behind):
+            link = "cut"
+        cut_before_next = behind
+        cause = " and ".join(one.title for one in found)
+        row.append(Station(key, name, kind, said, measures, cause, link))
     return tuple(row)
 
 
@@ -142,20 +180,52 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
     return "unseen", f"none of {total} observed" if asked else "not checked"
 
 
-def _figure(report: Report, name: str, word: str) -> tuple[str, str]:
+def _measure(report: Report, name: str, noun: str) -> Measure:
     found = next((one for one in report.figures if one.id == name), None)
-    if found and found.value == 1:
-        word = SINGULAR.get(word, word)
-    return (html_text.figure(found) if found else "not observed", word)
+    if found is None or found.value is None:
+        return Measure(NOT_OBSERVED, noun)
+    most, least = report.target.limits.get(name), report.target.minimums.get(name)
+    limit = html_text.limit(most, least, found.unit)
+    violated = (most is not None and found.value > most) or (
+        least is not None and found.value < least
+    )
+    noun = SINGULAR.get(noun, noun) if found.value == 1 else noun
+    return Measure(html_text.figure(found), noun, limit, violated)
 
 
-def _breaks(report: Report) -> dict[str, list[str]]:
-    """Return the titles of the causes that are named, by the station that they break."""
-    found: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class _Break:
+    """A cause that breaks a station. `behind`: work arrives there and does not leave."""
+
+    title: str
+    behind: bool
+
+
+def _breaks(report: Report) -> dict[str, list[_Break]]:
+    """Return the causes that are named, by the station that they break."""
+    found: dict[str, list[_Break]] = {}
     for finding in report.diagnosis.accepted:
-        place = PLACES.get(finding.id) or finding.component or _strongest(report, finding)
-        found.setdefault(place, []).append(finding.title)
+        place, behind = _place(report, finding)
+        found.setdefault(place, []).append(_Break(finding.title, behind))
     return found
+
+
+def _place(report: Report, finding: Finding) -> tuple[str, bool]:
+    """Return the station that a cause breaks, and whether the path is cut behind it."""
+    place = PLACES.get(finding.id) or finding.component or _strongest(report, finding)
+    if place == "queue":
+        in_it = (report.figure("backlog") or 0) + (report.figure("unacknowledged") or 0)
+        return place, in_it > 0
+    if place == "storage":
+        failed = {
+            result.outcome.check
+            for result in report.results
+            if result.component == "storage" and result.outcome.status == "failed"
+        }
+        # The API has stored the files, and the worker cannot read them.
+        if failed and failed <= set(READING):
+            return "worker", True
+    return place, finding.id in FINISHING
 
 
 def _strongest(report: Report, finding: Finding) -> str:

@@ -38,6 +38,15 @@ def figure(one: Figure) -> str:
     return "not observed" if one.value is None else quantity(one.value, one.unit)
 
 
+def limit(most: float | None, least: float | None, unit: str) -> str:
+    """Return the limit of a figure as "max 10 min" or "min 10 %"; empty where it has none."""
+    value, word = (most, "max") if most is not None else (least, "min")
+    if value is None or not isfinite(value):
+        return ""
+    text = f"{value * 100:.3g} %" if unit == "ratio" else quantity(value, unit)
+    return f"{word} {text}"
+
+
 def probability(value: float) -> str:
     """Return a probability as the headline says it; a tiny one as "<0.01"."""
     return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"

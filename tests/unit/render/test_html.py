@@ -231,7 +231,8 @@ def test_break_is_where_the_cause_is() -> None:
     """A dead worker breaks the path at the worker; what comes after it stands still."""
     row = stations(REPORTS["incident"])
     assert [one.key for one in row if one.kind == "broken"] == ["worker"]
-    assert [one.key for one in row if one.after_break] == ["storage", "completed"]
+    assert [one.key for one in row if one.link == "cut"] == ["worker"]
+    assert [one.key for one in row if one.link == "stalled"] == ["completed"]
     assert station(REPORTS["incident"], "worker").cause == "Job worker down"
     assert station(REPORTS["incident"], "queue").kind == "fails"
 
@@ -241,7 +242,44 @@ def test_risk_is_no_break() -> None:
     failed = ["storage/disk_space_is_free", "storage/inodes_are_free"]
     row = stations(made.report(failed))
     assert [(one.key, one.kind) for one in row if one.cause] == [("storage", "fails")]
-    assert not any(one.after_break for one in row)
+    assert {one.link for one in row} == {"whole"}
+
+
+def cuts(report: Report) -> list[tuple[str, str]]:
+    """The stations between which the path is cut."""
+    keys = [one.key for one in stations(report)]
+    return [
+        (before, one.key)
+        for before, one in zip(keys, stations(report)[1:], strict=False)
+        if one.link == "cut"
+    ]
+
+
+def test_full_disk_cuts_the_path_from_the_api_to_the_storage() -> None:
+    """An upload that cannot be written gets no further than the API."""
+    failed = ["signal/no_upload_is_stuck", "storage/disk_space_is_free"]
+    failed.append("storage/directory_is_writable_by_service")
+    assert cuts(made.report(failed)) == [("api", "storage")]
+
+
+def test_unreadable_files_cut_the_path_behind_the_worker() -> None:
+    """Files that were stored and cannot be read stop the worker, not the API."""
+    failed = ["signal/no_upload_is_stuck", "storage/stuck_files_are_readable"]
+    report = made.report(failed)
+    assert report.diagnosis.most_likely_set == ("storage_problem",)
+    assert cuts(report) == [("worker", "completed")]
+
+
+@pytest.mark.parametrize(
+    ("backlog", "cut"), [(0, ("database", "queue")), (10, ("queue", "worker"))]
+)
+def test_blocked_queue_is_cut_where_the_messages_stop(backlog: int, cut: tuple[str, str]) -> None:
+    """Messages that wait have arrived in the queue; where none waits, none arrived."""
+    failed = ["signal/no_upload_is_stuck", "queue/queue_is_draining", "queue/broker_has_no_alarm"]
+    failed.append("database/jobs_start_promptly")
+    report = made.report(failed, figures={"backlog": backlog})
+    assert report.diagnosis.most_likely_set == ("queue_blocked",)
+    assert cuts(report) == [cut]
 
 
 def test_cause_outside_the_runbook_breaks_its_component() -> None:
@@ -268,8 +306,11 @@ def test_what_is_there_once_is_counted_as_one() -> None:
     """One upload of one user is told as such, and so is the only check of a station."""
     upload = Affected("upload-1", user_id="ada", age_seconds=900.0)
     client = station(made.incident(stuck=[upload]), "client")
-    assert client.figures[0] == ("1", "upload stuck")
-    assert client.figures[2] == ("1", "user affected")
+    assert [f"{one.value} {one.noun}" for one in client.measures] == [
+        "1 upload stuck",
+        "15 min the oldest",
+        "1 user affected",
+    ]
     only = made.report(only="queue/queue_exists")
     assert station(only, "queue").said == "1 of 1 check passed"
 
@@ -284,13 +325,31 @@ def test_station_left_out_of_the_target_says_so() -> None:
 
 def test_figures_stand_at_their_stations_and_absent_is_not_zero() -> None:
     """What was observed is a number at its station; what was not is "not observed"."""
-    figures = {word: value for value, word in station(REPORTS["incident"], "queue").figures}
-    assert figures == {
+    queue = {one.noun: one.value for one in station(REPORTS["incident"], "queue").measures}
+    assert queue == {
         "waiting": "10",
         "unacknowledged": "not observed",
         "dead-lettered": "not observed",
     }
-    assert ("47 min", "the oldest") in station(REPORTS["incident"], "client").figures
+
+
+def test_figures_stand_beside_their_limits() -> None:
+    """A figure has the limit of its target and says when it lies beyond it."""
+    _, oldest, users = station(REPORTS["incident"], "client").measures
+    assert (oldest.value, oldest.limit, oldest.violated) == ("47 min", "max 10 min", True)
+    assert (users.limit, users.violated) == ("", False)
+    waiting = station(REPORTS["incident"], "queue").measures[0]
+    assert (waiting.limit, waiting.violated) == ("max 100", False)
+    consumers = station(REPORTS["incident"], "worker").measures[1]
+    assert (consumers.limit, consumers.violated) == ("min 1", True)
+
+
+def test_report_without_limits_shows_the_figures_alone() -> None:
+    """A report of an older version knows no limit."""
+    report = REPORTS["incident"]
+    bare = replace(report, target=replace(report.target, limits={}, minimums={}))
+    measures = [one for place in stations(bare) for one in place.measures]
+    assert {(one.limit, one.violated) for one in measures} == {("", False)}
 
 
 def test_commands_are_whole_filled_and_marked() -> None:

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from fixtures.target.model import Target, Thresholds
+from typing import Any
+
+from fixtures.target.model import Target, Thresholds, Worker
 from fixtures.target.summary import summary_of
 
 
-def test_the_summary_has_the_limit_of_the_processing_time() -> None:
-    """A report says whether processing is fast again by the target's own limit."""
-    target = Target(
-        name="live",
-        environment="live",
-        thresholds=Thresholds.model_validate({"processing_max": "90 s"}),
-    )
-    assert summary_of(target).limits == {"processing_seconds": 90.0}
+def target(worker: Worker | None = None, **thresholds: Any) -> Target:
+    """A target with these thresholds."""
+    limits = Thresholds.model_validate(thresholds)
+    return Target(name="live", environment="live", thresholds=limits, worker=worker)
+
+
+def test_the_summary_has_the_largest_values_that_the_checks_accept() -> None:
+    """A report shows each figure beside the target's own limit."""
+    limits = summary_of(target(processing_max="90 s", backlog_max=7)).limits
+    assert limits["processing_seconds"] == 90
+    assert limits["backlog"] == 7
+    assert limits["oldest_stuck_seconds"] == 600
+    assert limits["uploads_stuck"] == limits["jobs_waiting"] == 0
+
+
+def test_the_summary_has_the_smallest_values_that_the_checks_accept() -> None:
+    """Free space has a minimum, as a share; a size is none before the disk is known."""
+    minimums = summary_of(target(disk_free_min="20%", inodes_free_min="1000")).minimums
+    assert minimums["disk_free_ratio"] == 0.2
+    assert "inodes_free_ratio" not in minimums
+    assert minimums["consumers"] == minimums["worker_processes"] == 1
+
+
+def test_the_summary_expects_as_many_workers_as_the_target_says() -> None:
+    """The number of workers that should run is their minimum."""
+    worker = Worker(count=3)
+    assert summary_of(target(worker)).minimums["worker_processes"] == 3
