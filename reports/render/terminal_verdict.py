@@ -6,7 +6,6 @@ are left out; no line is ever wider than the screen, and no command is cut.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass
@@ -15,22 +14,36 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.outcome import STATUS_WORDS
-from core.text import capitalized, count, flat, listed, uncapitalized
+from core.text import capitalized, count, flat, listed
 from core.units import format_duration
-from reports.model.headline import next_check_of, suspects
-from reports.render.first_steps import STEPS_MAX, first_steps
+from reports.render.first_steps import first_steps
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
-from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids, since
+from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids
+from reports.render.verdict_words import (
+    completed,
+    counted_statuses,
+    failed_components,
+    failed_symptoms,
+    no_symptom,
+    partial_run,
+    reasons,
+    ruled_out,
+    since,
+    stuck_uploads,
+    sureness,
+    telling,
+    unnamed_cause,
+    where_to_look,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
     from core.journey import Stage
-    from reports.diagnosis.result import Contribution, Finding
+    from reports.diagnosis.result import Finding
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
@@ -39,12 +52,6 @@ LINES_MAX = 23
 
 CAUSES_MAX = 3
 REASONS_MAX = 2
-
-TELLING = 0.3
-"""Log-odds below which a check is not worth a line."""
-
-RULED_OUT = 0.01
-"""Probability below which a hypothesis that has evidence against it is called ruled out."""
 
 STYLES = {
     "healthy": ("✓", "bold green"),
@@ -113,7 +120,7 @@ class _Screen:
         self._footer = footer
         self._runs = runs
         self._again = footer.again or f"pytest --target {shlex.quote(report.target.name)}"
-        self._reasons = _reasons(report)
+        self._reasons = reasons(report)
         self._shown: set[str] = set()
 
     def healthy(self) -> list[Block]:
@@ -121,12 +128,12 @@ class _Screen:
         where = self._report.target.name
         seconds = f"{self._report.seconds:.1f} s"
         if self._report.partial:
-            title = self._title(f"{self._partial()} · {where} · {seconds}")
+            title = self._title(f"{partial_run(self._report)} · {where} · {seconds}")
             second = f"partial, so not the state of {where}; the whole: {self._again}"
         else:
             checks = self._report.headline.partition(": ")[2].removesuffix(".")
             title = self._title("HEALTHY", where, checks, seconds)
-            second = self._flow() or f"{counter['passed']} checks passed"
+            second = completed(self._report) or f"{counter['passed']} checks passed"
         return [
             self._blank(),
             *self._journeys(),
@@ -163,7 +170,7 @@ class _Screen:
             facts = [f"seen at {clock(report.started, report.started, self._footer.zone)}"]
         blocks = []
         if report.partial:
-            blocks.append(Block(0, (self._title(self._partial()),)))
+            blocks.append(Block(0, (self._title(partial_run(self._report)),)))
             facts.insert(0, f"{report.target.name}: {word} as far as it was looked")
             blocks.append(Block(1, (self._line(f"  {' · '.join(filter(None, facts))}"),)))
         else:
@@ -172,11 +179,6 @@ class _Screen:
         if impact:
             blocks.append(Block(1, (self._line(f"  {impact}", "bold"),)))
         return blocks
-
-    def _partial(self) -> str:
-        """Return the sentence with which the headline of a partial run begins."""
-        sentence = re.search(r"Partial run.*?(?=\.( |$))", self._report.headline)
-        return sentence[0] if sentence else "Partial run"
 
     def _journeys(self) -> list[Block]:
         """Return the way of each upload that the command line named: it is the first question."""
@@ -207,33 +209,15 @@ class _Screen:
 
     def _impact(self) -> str:
         """Return what users feel."""
-        figure = self._report.figure
-        stuck, oldest = figure("uploads_stuck"), figure("oldest_stuck_seconds")
+        stuck = stuck_uploads(self._report)
         if stuck:
-            users = round(figure("users_affected") or 0)
-            of = f" of {count(users, 'user')}" if users else ""
-            affected = self._report.affected
-            name = f" ({short_ids(affected[0].id)})" if affected else ""
-            old = f", oldest {format_duration(oldest)}{name}" if oldest is not None else ""
-            return f"{count(round(stuck), 'upload')}{of} stuck{old}"
-        symptoms = [
-            result.outcome
-            for result in self._report.results
-            if result.role == "symptom" and result.outcome.status == "failed"
-        ]
+            return stuck
+        symptoms = failed_symptoms(self._report)
         if symptoms:
             self._shown.add(plain(symptoms[0].seen))
             more = f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
             return self._counted(symptoms[0].seen, more)
-        if not self._report.results:
-            return "no check was selected"
-        if stuck is None:
-            return "not seen: whether uploads are stuck"
-        return f"no upload is stuck{', ' * bool(self._flow())}{self._flow()}"
-
-    def _flow(self) -> str:
-        completed = self._report.figure("uploads_completed")
-        return "" if completed is None else f"{count(round(completed), 'upload')} completed lately"
+        return no_symptom(self._report)
 
     def _decision(self) -> list[Block]:
         if not self._footer.decision:
@@ -270,16 +254,13 @@ class _Screen:
                 label = "CAUSE" if not place else "  and"
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
                 blocks += self._evidence(finding, each)
-            blocks += self._rivals(accepted)
+            blocks += self._rivals()
         else:
             blocks += self._unclear()
         return blocks
 
     def _cause_title(self, label: str, finding: Finding) -> Text:
-        certainty = self._report.diagnosis.certainty
-        sure = "certain" if certainty == "certain" else f"likely, {finding.probability:.2f}"
-        if finding.outside:
-            sure = f"outside this runbook, {finding.probability:.2f}"
+        sure = sureness(self._report, finding)
         room = self._width - cell_len(f"{label}   ({sure})")
         title = Text(finding.title)
         title.truncate(max(room, 1), overflow="ellipsis")
@@ -289,8 +270,7 @@ class _Screen:
 
     def _evidence(self, finding: Finding, most: int) -> list[Block]:
         blocks: list[Block] = []
-        failed = [one for one in finding.supporting if one.status == "failed" and _is_telling(one)]
-        for contribution in failed:
+        for contribution in telling(finding.supporting, "failed"):
             text = self._report.evidence(contribution.check)
             if not text or plain(text) in self._shown:
                 continue
@@ -299,35 +279,25 @@ class _Screen:
             blocks.append(self._sign(rank, "failed", self._counted(text)))
             if len(blocks) == most:
                 break
-        against = [one for one in finding.against if one.status == "passed" and _is_telling(one)]
-        for contribution in against[:1]:
+        for contribution in telling(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
             blocks.append(self._sign(5, "passed", f"against it: {plain(text)}"))
         return blocks
 
-    def _rivals(self, accepted: Sequence[Finding]) -> list[Block]:
+    def _rivals(self) -> list[Block]:
         diagnosis = self._report.diagnosis
         blocks = []
         for finding in diagnosis.also_possible[:2]:
             text = f"  or   {finding.title} ({finding.probability:.2f})"
             blocks.append(Block(4, (self._line(text),)))
-        out = [
-            uncapitalized(finding.title)
-            for finding in diagnosis.hypotheses
-            if finding.probability < RULED_OUT and finding.against and finding not in accepted
-        ]
+        out = ruled_out(self._report)
         if out:
             blocks.append(self._sign(5, "passed", f"ruled out: {', '.join(out)}"))
         return blocks
 
     def _unclear(self) -> list[Block]:
         diagnosis = self._report.diagnosis
-        named = [f"{f.title} ({f.probability:.2f})" for f in suspects(diagnosis)]
-        if diagnosis.certainty == "outside":
-            parts = sorted({failure.component for failure in diagnosis.unexplained})
-            text = f"outside this runbook: {listed(parts)}"
-        else:
-            text = f"not clear: {listed(named, 'or')}" if named else "not known to this runbook"
+        text = unnamed_cause(self._report)
         title = Text.assemble(("CAUSE", "bold"), "  ", (text, "bold"))
         blocks = [Block(0, tuple(self._split(title, "       ", most=2)))]
         failed = [
@@ -353,29 +323,13 @@ class _Screen:
         if not steps:
             blocks = [
                 Block(place, (self._line(f"  {place + 1} {text}"),))
-                for place, text in enumerate(self._where_to_look())
+                for place, text in enumerate(where_to_look(self._report))
             ]
         blocks.append(self._verify("then " * bool(blocks)))
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
         note = "  ⚠ changes the system" if marked else ""
         title = Text.assemble(("DO THIS", "bold"), (note, "yellow"))
         return [self._blank(), Block(0, (title,)), *blocks]
-
-    def _where_to_look(self) -> list[str]:
-        """Return what to do where the runbook has no action: the places to look at."""
-        report = self._report
-        places = {source.component: source.place for source in report.coverage if source.place}
-        broken = dict.fromkeys(f.component for f in report.diagnosis.accepted if f.component)
-        found = [
-            f"look at the {'API' if name == 'api' else name} (no action in this runbook): "
-            f"{re.sub(r'//[^/]*@', '//', places[name])}"
-            for name in broken
-            if name in places
-        ]
-        proposed = next_check_of(report.diagnosis)
-        if proposed and not found:
-            found = [f"find out: {plain(report.expected(proposed.check))}"]
-        return found[:STEPS_MAX]
 
     def _verify(self, then: str) -> Block:
         affected = self._report.affected
@@ -392,23 +346,22 @@ class _Screen:
 
     def _counts(self) -> list[Block]:
         results = self._report.results
-        counter = Counter(result.outcome.status for result in results)
-        words = [(word, counter[status]) for status, word in STATUS_WORDS.items()]
-        failed = counter["failed"]
+        words = counted_statuses(self._report)
+        failed = dict(words).get("failed", 0)
         blocks = [self._blank()]
         if failed:
             parts = [f"{failed} of {len(results)}"]
-            parts += [f"{number} {word}" for word, number in words if number and word != "failed"]
+            parts += [f"{number} {word}" for word, number in words if word != "failed"]
             head = ("FAILED", "bold red")
         else:
-            parts = [f"{number} {word}" for word, number in words if number]
+            parts = [f"{number} {word}" for word, number in words]
             parts = [f"{len(results)}: {parts[0]}", *parts[1:]] if parts else ["none"]
             head = ("CHECKS", "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))
         blocks.append(Block(0, (self._cut(line),)))
-        places = Counter(r.component for r in results if r.outcome.status == "failed")
+        places = failed_components(self._report)
         if places:
-            text = "  ".join(f"{name} {number}" for name, number in places.most_common())
+            text = "  ".join(f"{name} {number}" for name, number in places)
             blocks.append(Block(4, (self._line(f"  {text}"),)))
         reasons = [reason for reason in self._reasons if reason not in self._shown]
         for place, reason in enumerate(reasons[:REASONS_MAX]):
@@ -477,28 +430,3 @@ class _Screen:
             rest = rest[1:] if rest.plain.startswith(" ") else rest
             lines += [first, Text(indent).append_text(rest)]
         return [self._cut(one) for one in lines]
-
-
-def _is_telling(contribution: Contribution) -> bool:
-    return abs(contribution.log_odds) >= TELLING
-
-
-def _reasons(report: Report) -> Counter[str]:
-    """Return why checks have no result, the most frequent reason first, with how many say it.
-
-    A reason that another one quotes at its end is the same one. A failed check that gives the
-    reason itself is counted too.
-    """
-    counter: Counter[str] = Counter()
-    failed = Counter(plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed")
-    for result in report.results:
-        if result.outcome.status in ("unreachable", "error") and result.outcome.seen:
-            counter[plain(result.outcome.seen)] += 1
-    known = [*failed, *counter]
-    for reason in list(counter):
-        inner = min((one for one in known if reason.endswith(f": {one}")), key=len, default=reason)
-        if inner != reason:
-            counter[inner] += counter.pop(reason)
-    for reason in counter:
-        counter[reason] += failed[reason]
-    return Counter(dict(counter.most_common()))

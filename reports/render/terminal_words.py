@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.text import flat
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
+    from reports.history.trend import Point
 
 ID_MAX = 8
 """Characters shown of an id where the whole one is not needed."""
@@ -70,30 +69,14 @@ def ordinal(number: int) -> str:
     return f"{number}{'th' if 10 < number % 100 < 20 else ending}"
 
 
-def bad_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
+def bad_runs(runs: Sequence[Point]) -> list[Point]:
     """Return the last runs, oldest first, that all saw something fail."""
-    streak: list[RunRecord] = []
+    streak: list[Point] = []
     for run in reversed(runs):
         if run.state not in BAD:
             break
         streak.insert(0, run)
     return streak
-
-
-def since(report: Report, runs: Sequence[RunRecord], zone: tzinfo | None) -> str:
-    """Return since when users suffer: by the oldest stuck upload, or else by the first bad run.
-
-    The time is that of `zone`, None for the machine's own; empty where it is not known.
-    """
-    started = datetime.fromisoformat(report.started)
-    oldest = report.figure("oldest_stuck_seconds")
-    if report.figure("uploads_stuck") and oldest:
-        began = started + timedelta(seconds=report.seconds - oldest)
-        return f"uploads stuck since about {clock(began.isoformat(), report.started, zone)}"
-    streak = bad_runs(runs)
-    if len(streak) > 1:
-        return f"since {clock(streak[0].started, report.started, zone)}"
-    return ""
 
 
 def clock(moment: str, now: str, zone: tzinfo | None) -> str:

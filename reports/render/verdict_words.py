@@ -1,0 +1,204 @@
+"""The verdict in words that every format says alike: impact, cause, evidence, reasons."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from core.outcome import STATUS_WORDS
+from core.text import count, listed, uncapitalized
+from core.units import format_duration
+from reports.model.headline import next_check_of, suspects
+from reports.render.terminal_words import bad_runs, clock, plain, short_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from core.outcome import Outcome
+    from reports.diagnosis.result import Contribution, Finding
+    from reports.history.trend import Point
+    from reports.model.report import Report
+
+TELLING = 0.3
+"""Log-odds below which a check is not worth a line."""
+
+RULED_OUT = 0.01
+"""Probability below which a hypothesis that has evidence against it is called ruled out."""
+
+PLACES_MAX = 3
+
+
+def stuck_uploads(report: Report) -> str:
+    """Return how many uploads of how many users are stuck, and the oldest; empty if none is."""
+    stuck, oldest = report.figure("uploads_stuck"), report.figure("oldest_stuck_seconds")
+    if not stuck:
+        return ""
+    users = round(report.figure("users_affected") or 0)
+    of = f" of {count(users, 'user')}" if users else ""
+    name = f" ({short_ids(report.affected[0].id)})" if report.affected else ""
+    old = f", oldest {format_duration(oldest)}{name}" if oldest is not None else ""
+    return f"{count(round(stuck), 'upload')}{of} stuck{old}"
+
+
+def failed_symptoms(report: Report) -> list[Outcome]:
+    """Return the failed checks that say what users feel, in the runbook's order."""
+    return [
+        result.outcome
+        for result in report.results
+        if result.role == "symptom" and result.outcome.status == "failed"
+    ]
+
+
+def no_symptom(report: Report) -> str:
+    """Return what is known of the users where no symptom was seen."""
+    if not report.results:
+        return "no check was selected"
+    if report.figure("uploads_stuck") is None:
+        return "not seen: whether uploads are stuck"
+    done = completed(report)
+    return f"no upload is stuck{', ' * bool(done)}{done}"
+
+
+def completed(report: Report) -> str:
+    """Return how many uploads completed lately; empty where that was not observed."""
+    number = report.figure("uploads_completed")
+    return "" if number is None else f"{count(round(number), 'upload')} completed lately"
+
+
+def partial_run(report: Report) -> str:
+    """Return the sentence with which the headline of a partial run begins."""
+    sentence = re.search(r"Partial run.*?(?=\.( |$))", report.headline)
+    return sentence[0] if sentence else "Partial run"
+
+
+def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, str] | None:
+    """Return since when users suffer, and the words before that time; None where it is not known.
+
+    The time is that of the oldest stuck upload, or else of the first bad run in a row.
+    """
+    oldest = report.figure("oldest_stuck_seconds")
+    if report.figure("uploads_stuck") and oldest:
+        started = datetime.fromisoformat(report.started)
+        try:
+            return started + timedelta(seconds=report.seconds - oldest), "uploads stuck since about"
+        except OverflowError:
+            return None
+    streak = bad_runs(runs)
+    if len(streak) > 1:
+        try:
+            first = datetime.fromisoformat(streak[0].started)
+        except ValueError:
+            return None
+        return first if first.tzinfo else first.replace(tzinfo=UTC), "since"
+    return None
+
+
+def since(report: Report, runs: Sequence[Point], zone: tzinfo | None) -> str:
+    """Return since when users suffer, by the clock of `zone`, None for the machine's own."""
+    found = began(report, runs)
+    if found is None:
+        return ""
+    at, words = found
+    return f"{words} {clock(at.isoformat(), report.started, zone)}"
+
+
+def sureness(report: Report, finding: Finding) -> str:
+    """Return how sure an accepted cause is, in words."""
+    if finding.outside:
+        return f"outside this runbook, {finding.probability:.2f}"
+    certain = report.diagnosis.certainty == "certain"
+    return "certain" if certain else f"likely, {finding.probability:.2f}"
+
+
+def unnamed_cause(report: Report) -> str:
+    """Return what is known of a cause that no hypothesis stands for."""
+    diagnosis = report.diagnosis
+    if diagnosis.certainty == "outside":
+        parts = sorted({failure.component for failure in diagnosis.unexplained})
+        return f"outside this runbook: {listed(parts)}"
+    named = [f"{f.title} ({f.probability:.2f})" for f in suspects(diagnosis)]
+    return f"not clear: {listed(named, 'or')}" if named else "not known to this runbook"
+
+
+def telling(contributions: Sequence[Contribution], status: str) -> list[Contribution]:
+    """Return the checks of this status that weigh enough for a line, the strongest first."""
+    return [c for c in contributions if c.status == status and abs(c.log_odds) >= TELLING]
+
+
+def ruled_out(report: Report) -> list[str]:
+    """Return the titles of the hypotheses that the evidence speaks against."""
+    diagnosis = report.diagnosis
+    return [
+        uncapitalized(finding.title)
+        for finding in diagnosis.hypotheses
+        if finding.probability < RULED_OUT and finding.against and finding not in diagnosis.accepted
+    ]
+
+
+def where_to_look(report: Report) -> list[str]:
+    """Return what to do where the runbook has no action: the places to look at."""
+    places = {source.component: source.place for source in report.coverage if source.place}
+    broken = dict.fromkeys(f.component for f in report.diagnosis.accepted if f.component)
+    found = [
+        f"look at the {'API' if name == 'api' else name} (no action in this runbook): "
+        f"{re.sub(r'//[^/]*@', '//', places[name])}"
+        for name in broken
+        if name in places
+    ]
+    proposed = next_check_of(report.diagnosis)
+    if proposed and not found:
+        found = [f"find out: {plain(report.expected(proposed.check))}"]
+    return found[:PLACES_MAX]
+
+
+def counted_statuses(report: Report) -> list[tuple[str, int]]:
+    """Return the word and the number of each status that occurs, the worst first."""
+    counter = Counter(result.outcome.status for result in report.results)
+    return [(word, counter[status]) for status, word in STATUS_WORDS.items() if counter[status]]
+
+
+def failed_components(report: Report) -> list[tuple[str, int]]:
+    """Return the components of the failed checks with their number, the most first."""
+    return Counter(
+        r.component for r in report.results if r.outcome.status == "failed"
+    ).most_common()
+
+
+def reasons(report: Report) -> Counter[str]:
+    """Return why checks have no result, the most frequent reason first, with how many say it.
+
+    A failed check that gives the reason itself is counted too.
+    """
+    names = shared_reasons(report)
+    counter: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for result in report.results:
+        outcome = result.outcome
+        if outcome.status == "failed":
+            failed[plain(outcome.seen)] += 1
+        elif outcome.status in ("unreachable", "error") and outcome.seen:
+            counter[names[plain(outcome.seen)]] += 1
+    for reason in counter:
+        counter[reason] += failed[reason]
+    return Counter(dict(counter.most_common()))
+
+
+def shared_reasons(report: Report) -> dict[str, str]:
+    """Return the reason that stands for each one why a check has no result.
+
+    A reason that another one quotes at its end is the same one.
+    """
+    failed = [plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed"]
+    unseen = [
+        plain(r.outcome.seen)
+        for r in report.results
+        if r.outcome.status in ("unreachable", "error") and r.outcome.seen
+    ]
+    known = dict.fromkeys((*failed, *unseen))
+    return {
+        reason: min((one for one in known if reason.endswith(f": {one}")), key=len, default=reason)
+        for reason in dict.fromkeys(unseen)
+    }
