@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ class ReceivedRequest:
 class Receiver:
     """A server on loopback that runs while its context is entered.
 
-    It answers `status`. With `hang` it does not answer before the context is left.
+    It answers `status` without a body, or what `answer` returns for a request. With `hang` it does
+    not answer before the context is left.
     """
 
     def __init__(self) -> None:
         self.requests: list[ReceivedRequest] = []
         self.status = 200
+        self.answer: Callable[[ReceivedRequest], tuple[int, str]] = lambda _: (self.status, "")
         self.hang = False
         self._released = threading.Event()
         receiver = self
@@ -44,14 +46,17 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def _record(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                receiver.requests.append(
-                    ReceivedRequest(self.command, self.path, dict(self.headers), body)
-                )
+                got = ReceivedRequest(self.command, self.path, dict(self.headers), body)
+                receiver.requests.append(got)
                 if receiver.hang:
                     receiver._released.wait(60)
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
+                status, text = receiver.answer(got)
+                self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
+                self.wfile.write(text.encode())
 
             do_GET = do_POST = do_PUT = _record  # noqa: N815 - the names of http.server
 

@@ -24,16 +24,18 @@ def ping(address: str, *, success: bool, headline: str) -> None:
     parts = parse_http_address(address, "--heartbeat")
     text = headline[:QUERY_TEXT_MAX]
     if "/api/push/" in parts.path:
-        call("GET", _with_query(parts, {"status": "up" if success else "down", "msg": text}))
+        query = {"status": "up" if success else "down", "msg": text}
+        call("GET", _with_query(parts, query), redirects=True)
     elif "/api/v1/endpoints/" in parts.path and parts.path.rstrip("/").endswith("/external"):
         query = {"success": "true"} if success else {"success": "false", "error": text}
         token = unquote(parts.password or parts.username or "")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        call("POST", _with_query(parts, query), headers=headers)
+        call("POST", _with_query(parts, query), headers=headers, secrets=[token], redirects=True)
     else:
         path = parts.path if success else f"{parts.path.rstrip('/')}/fail"
         headers = {"Content-Type": "text/plain; charset=utf-8"}
-        call("POST", parts._replace(path=path), headline, headers)
+        # Healthchecks takes a ping without its text too.
+        call("POST", parts._replace(path=path), headline, headers, redirects=True)
 
 
 def _with_query(parts: SplitResult, query: dict[str, str]) -> SplitResult:

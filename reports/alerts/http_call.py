@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import queue
+import re
 import threading
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
+from core.secrets import Redactor
 from core.text import clean, flat
 from core.urls import host_and_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from urllib.parse import SplitResult
 
 SECONDS_MAX = 10.0
@@ -24,9 +26,19 @@ SECONDS_MAX = 10.0
 REFUSAL_MAX = 500
 """Bytes that are read of a refusal."""
 
+TOKEN_MIN = 8
+"""Characters from which a part of an address may be a token."""
+
 
 class CallError(Exception):
     """The call failed; `str()` names the host and the reason in one sentence."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Takes a redirect for a failure: following one, a client drops the body of a POST."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        """Follow none."""
 
 
 def call(
@@ -34,8 +46,15 @@ def call(
     address: SplitResult,
     body: str = "",
     headers: Mapping[str, str] | None = None,
+    *,
+    secrets: Sequence[str] = (),
+    redirects: bool = False,
 ) -> None:
-    """Make the call; raises CallError. A name and a password in the address go as Basic."""
+    """Make the call; raises CallError. A name and a password in the address go as Basic.
+
+    `secrets` are those of the body and the headers. `redirects`: the call means the same where a
+    redirect takes its body away.
+    """
     host = host_and_port(address)
     request = Request(  # noqa: S310 - the caller has checked the scheme
         address._replace(netloc=host).geturl(),
@@ -46,21 +65,31 @@ def call(
     if address.username is not None and not request.has_header("Authorization"):
         login = f"{unquote(address.username)}:{unquote(address.password or '')}"
         request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+    opener = build_opener() if redirects else build_opener(_NoRedirects)
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     # In a thread: a socket's timeout is for each read, and a slow server would hold us forever.
-    threading.Thread(target=lambda: answers.put(_send(request)), daemon=True).start()
+    threading.Thread(target=lambda: answers.put(_send(opener, request)), daemon=True).start()
     try:
         problem = answers.get(timeout=SECONDS_MAX)
     except queue.Empty:
         problem = f"no answer within {SECONDS_MAX:g} s"
     if problem:
-        raise CallError(f"{host}: {problem}")
+        # A server may quote what it refuses.
+        hidden = Redactor([*secrets, *_tokens(address)])
+        raise CallError(f"{host}: {hidden.text(problem)}")
 
 
-def _send(request: Request) -> str:
+def _tokens(address: SplitResult) -> list[str]:
+    """Return the parts of an address that may be a token."""
+    login = [unquote(one) for one in (address.username, address.password) if one]
+    parts = re.split(r"[/&=]", f"{address.path}/{address.query}")
+    return login + [unquote(part) for part in parts if len(part) >= TOKEN_MIN]
+
+
+def _send(opener: OpenerDirector, request: Request) -> str:
     """Return why the call failed; empty if it did not."""
     try:
-        with urlopen(request, timeout=SECONDS_MAX):  # noqa: S310
+        with opener.open(request, timeout=SECONDS_MAX):
             return ""
     except HTTPError as exc:
         return f"it answered {exc.code} {_refusal(exc)}".rstrip()
@@ -76,7 +105,10 @@ def _send(request: Request) -> str:
 
 
 def _refusal(answer: HTTPError) -> str:
+    """Return the remedy of a redirect, or else the beginning of what a server says."""
     with answer:
+        if answer.code in (301, 302, 303, 307, 308):
+            return "(a redirect): write the address that it leads to"
         try:
             return clean(flat(answer.read(REFUSAL_MAX).decode(errors="replace")), 200)
         except (OSError, HTTPException):

@@ -1,17 +1,37 @@
-"""Maintenance windows: while one is open, no message is sent. They silence no check."""
+"""Maintenance windows: while one is open, no message is sent. They silence no check.
+
+A window is one period, "START/END", or comes back, "CRON for DURATION in ZONE".
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
 
 from core.files import FileError, read_text
+from core.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WINDOWS_MAX = 1_000
+
+LONGEST = 7 * 24 * 3_600.0
+"""Seconds of the longest window that comes back: a longer one is a schedule without alerts."""
+
+_RECURRING = re.compile(r"(?P<cron>.+?)\s+for\s+(?P<length>.+?)(?:\s+in\s+(?P<zone>\S+))?")
+
+EXAMPLES = 'write it like 2026-11-23T22:00/2026-11-23T23:00, or "0 2 * * SUN for 2h"'
+
+
+class Window(Protocol):
+    """A maintenance window."""
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether `now`, with its zone, is within it."""
 
 
 @dataclass(frozen=True)
@@ -21,32 +41,86 @@ class MaintenanceWindow:
     start: datetime
     end: datetime
 
+    def is_open(self, now: datetime) -> bool:
+        """Return whether `now`, with its zone, is within it."""
+        return self.start <= now < self.end
 
-def parse_window(text: str) -> MaintenanceWindow:
-    """Return the window of "START/END" in ISO 8601; raises ValueError with an example.
+
+@dataclass(frozen=True)
+class RecurringWindow:
+    """A window that opens whenever a cron expression says, and stays open for `length`.
+
+    The clock is that of `zone`, None for this machine's own.
+    """
+
+    cron: str
+    length: timedelta
+    zone: ZoneInfo | None
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether `now`, with its zone, is within it."""
+        from cronsim import CronSim
+
+        # By the clock on the wall: cron's two o'clock is two o'clock in summer too.
+        clock = now.astimezone(self.zone).replace(tzinfo=None)
+        before = CronSim(self.cron, clock + timedelta(minutes=1), reverse=True)
+        opened = next(before, None)
+        if opened is None:
+            return False
+        # In UTC, because the clock on the wall may be set while the window is open.
+        local = opened.replace(tzinfo=self.zone) if self.zone else opened.astimezone()
+        start = local.astimezone(UTC)
+        return start <= now.astimezone(UTC) < start + self.length
+
+
+def parse_window(text: str) -> Window:
+    """Return the window that a text writes; raises ValueError with an example.
 
     A time without a zone is this machine's local time.
     """
+    recurring = _RECURRING.fullmatch(text.strip())
+    if recurring:
+        return _recurring(text[:80], **recurring.groupdict())
     try:
         start, end = (datetime.fromisoformat(part.strip()).astimezone() for part in text.split("/"))
     except (ValueError, OverflowError) as exc:
-        raise ValueError(
-            f"{text[:80]!r} is not a maintenance window: "
-            "write it like 2026-11-23T22:00/2026-11-23T23:00"
-        ) from exc
+        raise ValueError(f"{text[:80]!r} is not a maintenance window: {EXAMPLES}") from exc
     if end <= start:
         raise ValueError(f"the maintenance window {text[:80]!r} ends before it starts")
     return MaintenanceWindow(start, end)
 
 
-def read_windows(
-    values: Iterable[str],
-) -> tuple[tuple[MaintenanceWindow, ...], tuple[str, ...]]:
+def _recurring(text: str, cron: str, length: str, zone: str | None) -> Window:
+    from cronsim import CronSim, CronSimError
+
+    problem = f"{text!r} is not a maintenance window"
+    if len(cron.split()) != 5:
+        raise ValueError(f"{problem}: {cron!r} has not the five fields of cron; {EXAMPLES}")
+    try:
+        CronSim(cron, datetime(2026, 1, 1))  # noqa: DTZ001 - a clock on the wall
+    except CronSimError as exc:
+        raise ValueError(f"{problem}: {exc} in {cron!r}; {EXAMPLES}") from exc
+    try:
+        seconds = parse_duration(length)
+    except ValueError as exc:
+        raise ValueError(f"{problem}: {exc}") from exc
+    try:
+        known = ZoneInfo(zone) if zone else None
+    except (ValueError, OSError, KeyError) as exc:
+        raise ValueError(
+            f"{problem}: there is no time zone {zone!r}; write one like Europe/Paris"
+        ) from exc
+    if seconds > LONGEST:
+        raise ValueError(f"{problem}: it is longer than a week")
+    return RecurringWindow(cron, timedelta(seconds=seconds), known)
+
+
+def read_windows(values: Iterable[str]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
     """Return the windows that the values write or name as file:PATH, and the problems with them.
 
     A window that cannot be read silences nothing: a slip in the file must not cost an alert.
     """
-    windows: list[MaintenanceWindow] = []
+    windows: list[Window] = []
     problems: list[str] = []
     for value in values:
         try:
@@ -58,16 +132,17 @@ def read_windows(
             try:
                 windows.append(parse_window(line))
             except ValueError as exc:
-                problems.append(str(exc))
+                problems.append(f"--quiet: {exc}")
     return tuple(windows[:WINDOWS_MAX]), tuple(problems[:3])
 
 
-def in_maintenance(windows: Iterable[MaintenanceWindow], now: datetime) -> bool:
+def in_maintenance(windows: Iterable[Window], now: datetime) -> bool:
     """Return whether `now`, with its zone, is within a window."""
-    return any(window.start <= now < window.end for window in windows)
+    return any(window.is_open(now) for window in windows)
 
 
 def _lines(path: str) -> list[str]:
     lines = read_text(path).splitlines()[:WINDOWS_MAX]
-    without_comments = (line.partition("#")[0].strip() for line in lines)
+    # Within a cron expression SUN#1 is the first Sunday of a month.
+    without_comments = (re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() for line in lines)
     return [line for line in without_comments if line]

@@ -1,21 +1,35 @@
-"""The text of an alert: the headline, since when, the first actions, a link to the report."""
+"""The text of an alert: the terminal's verdict in short, since when, a link to the report."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from core.text import clean
+from core.text import clean, count, cut, listed
 from core.units import format_duration
+from reports.render.first_steps import first_steps
+from reports.render.html.path import stations
+from reports.render.terminal_words import clock, plain
+from reports.render.verdict_words import (
+    counted_statuses,
+    failed_components,
+    ruled_out,
+    telling,
+    where_to_look,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
     from pathlib import Path
 
     from reports.alerts.policy import Change
-    from reports.model.report import Remedy, Report
+    from reports.model.report import Report
 
-ACTIONS_MAX = 3
+EVIDENCE_MAX = 2
+EVIDENCE_LINE_MAX = 160
 LINE_MAX = 300
 BODY_MAX = 1_800
 """Characters of a body; the strictest of the common services takes 2,000."""
@@ -29,50 +43,99 @@ def title_of(report: Report, change: Change) -> str:
     kind = "cannot tell" if change.kind == "unknown" else change.kind
     event = {
         "alert": kind,
+        "worse": kind,
         "reminder": f"still {kind}",
         "recovery": "observed again" if change.kind == "unknown" else f"{kind} over",
     }[change.event]
     return f"Veza {_harmless(report.target.name)}: {event}"
 
 
-def body_of(report: Report, change: Change, path: Path, link_base: str | None) -> str:
-    """Return the body. `path` is the report's file, `link_base` the URL of the targets' folders."""
-    head = f"{_harmless(report.headline)}\n\n{_duration(change)}"
-    link = f"Report: {_link(report, path, link_base)}"
-    if change.event == "recovery" or not report.remedies:
-        return f"{head}\n\n{link}"
-    actions = _actions(report.remedies[0], BODY_MAX - len(head) - len(link) - 4)
-    return f"{head}\n\n{actions}\n\n{link}"
+def body_of(
+    report: Report,
+    change: Change,
+    path: Path,
+    link_base: str | None,
+    zone: tzinfo | None = None,
+) -> str:
+    """Return the body. `path` is the report's file, `link_base` the URL of the targets' folders.
+
+    Times are those of `zone`, None for the machine's own.
+    """
+    head = f"{_harmless(report.headline)}\n{_duration(report, change, zone)}"
+    place = link_of(report, link_base) if link_base else path.resolve().with_name("report.html")
+    foot = f"Report: {place}"
+    if change.event == "recovery":
+        return f"{head}\n\n{foot}"
+    why = "\n".join(map(_harmless, _why(report)))
+    foot = "\n".join([*map(_harmless, _counts(report)), foot])
+    room = BODY_MAX - len(head) - len(why) - len(foot) - 6
+    return "\n\n".join(filter(None, [head, why, _to_do(report, room), foot]))
 
 
-def _duration(change: Change) -> str:
+def link_of(report: Report, base: str) -> str:
+    """Return the report's address below the URL of the targets' folders."""
+    return f"{base.rstrip('/')}/{quote(report.target.name, safe='')}/report.html"
+
+
+def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:
     if change.seconds is None:
         return "Duration unknown: a clock was set back."
+    since = clock(change.since, report.started, zone)
     if change.event == "recovery":
-        return f"It lasted {format_duration(change.seconds)}, since {change.since}."
-    return f"Since {change.since} ({format_duration(change.seconds)})."
+        return f"It lasted {format_duration(change.seconds)}, since {since}."
+    users = report.figure("users_affected")
+    affected = f"; {count(round(users), 'user')} affected" if users else ""
+    return f"Since {since} ({format_duration(change.seconds)}){affected}."
 
 
-def _actions(remedy: Remedy, limit: int) -> str:
-    """Return the first actions in as many whole lines as fit into `limit` characters."""
-    lines = [f"What to do: {remedy.title}"]
-    for step in remedy.steps[:ACTIONS_MAX]:
+def _why(report: Report) -> Iterator[str]:
+    """Yield the upload's path with its break, and the evidence for what is named as the cause."""
+    row = stations(report)
+    broken = [one.name for one in row if one.kind == "broken"]
+    if broken:
+        yield f"Broken at {listed(broken)}: " + " > ".join(
+            f"✗ {one.name.upper()}" if one.kind == "broken" else one.name for one in row
+        )
+    accepted = report.diagnosis.accepted
+    checks = [c.check for finding in accepted for c in telling(finding.supporting, "failed")]
+    failed = [r.outcome.check for r in report.results if r.outcome.status == "failed"]
+    sentences = (cut(plain(report.evidence(c)), EVIDENCE_LINE_MAX) for c in checks or failed)
+    for sentence in list(dict.fromkeys(filter(None, sentences)))[:EVIDENCE_MAX]:
+        yield f"✗ {sentence}"
+    out = ruled_out(report)
+    if accepted and out:
+        yield f"✓ ruled out: {', '.join(out)}"
+
+
+def _to_do(report: Report, limit: int) -> str:
+    """Return the first steps in as many whole lines as fit into `limit` characters."""
+    lines = []
+    for number, step in enumerate(first_steps(one.steps for one in report.remedies), start=1):
         mark = " (changes the system)" if step.dangerous else ""
-        lines.append(f"{step.number}. {step.title}{mark}")
+        lines.append(f"{number}. {step.title}{mark}")
         for command in step.commands:
             lines += [f"    {line}" for line in command.text.strip().splitlines()]
-    text = "\n".join(map(_harmless, lines))
-    if len(text) <= limit:
-        return text
-    more = "(more in the report)"
-    whole_lines = text[: limit - len(more)].rpartition("\n")[0]
-    return f"{whole_lines}\n{more}"
+    lines = lines or [f"- {place}" for place in where_to_look(report)]
+    verify = f"pytest --target {shlex.quote(report.target.name)}"
+    if report.affected:
+        verify += f" --upload-id={report.affected[0].id}"
+    last = _harmless(f"Then verify: {verify}" if lines else f"To look again: {verify}")
+    if not lines:
+        return last
+    text = "\n".join(map(_harmless, ["Do this:", *lines]))
+    if len(text) + len(last) + 1 > limit:
+        more = "(more in the report)"
+        text = text[: limit - len(more) - len(last) - 2].rpartition("\n")[0] + f"\n{more}"
+    return f"{text}\n{last}"
 
 
-def _link(report: Report, path: Path, link_base: str | None) -> str:
-    if link_base is None:
-        return str(path.resolve().with_name("report.html"))
-    return f"{link_base.rstrip('/')}/{quote(report.target.name, safe='')}/report.html"
+def _counts(report: Report) -> Iterator[str]:
+    """Yield how many checks failed, by component, and how many had another status."""
+    places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
+    others = [f"{number} {word}" for word, number in counted_statuses(report) if word != "failed"]
+    failed = dict(counted_statuses(report)).get("failed", 0)
+    parts = [f"{failed} of {len(report.results)} ({places})"] if failed else []
+    yield f"Checks: {'; '.join(['failed ' + part for part in parts] + others)}"
 
 
 def _harmless(text: str) -> str:

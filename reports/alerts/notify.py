@@ -15,10 +15,12 @@ from filelock import FileLock, Timeout
 
 from reports.alerts.addresses import OptionError
 from reports.alerts.delivery import DESTINATIONS_MAX, deliver
+from reports.alerts.destinations import destinations_of
 from reports.alerts.heartbeat import ping
 from reports.alerts.http_call import CallError
+from reports.alerts.incident_services import Subject
 from reports.alerts.maintenance import in_maintenance
-from reports.alerts.message import body_of, title_of
+from reports.alerts.message import body_of, link_of, title_of
 from reports.alerts.outbox import UNDELIVERED_MAX, Outbox, report_key
 from reports.alerts.policy import Rule, counted_runs, next_alert
 from reports.history.store import NAME, HistoryError
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    from reports.alerts.maintenance import MaintenanceWindow
+    from reports.alerts.maintenance import Window
     from reports.alerts.policy import AlertRun
     from reports.model.report import Report
 
@@ -40,14 +42,14 @@ LOCK_WAIT = 45.0
 
 @dataclass(frozen=True)
 class Settings:
-    """The destinations and the rule. `addresses` are apprise's, `heartbeat` is an http address.
+    """The destinations and the rule. `heartbeat` is an http address.
 
     `heartbeat_fails_on`: the states that are pinged as a failure.
     """
 
     addresses: tuple[str, ...] = ()
     rule: Rule = field(default_factory=Rule)
-    windows: tuple[MaintenanceWindow, ...] = ()
+    windows: tuple[Window, ...] = ()
     link_base: str | None = None
     heartbeat: str | None = None
     heartbeat_fails_on: Literal["incident", "unknown", "never"] = "incident"
@@ -74,15 +76,17 @@ def notify(report: Report, path: Path, settings: Settings, now: float | None = N
 
 
 def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: float) -> list[str]:
-    problems = []
     addresses = tuple(dict.fromkeys(settings.addresses))[:DESTINATIONS_MAX]
+    link = link_of(report, settings.link_base) if settings.link_base else ""
+    destinations = destinations_of(addresses, Subject(report.target.name, link))
+    problems = [f"--to: {one.name}: {one.problem}" for one in destinations if one.problem]
     if in_maintenance(settings.windows, datetime.fromtimestamp(now, UTC)):
-        addresses = ()
+        destinations = ()
     key = report_key(report)
     with box.transaction():
         box.add_run(key, report)
         runs = box.runs()
-        if addresses and box.mark_evaluated(key):
+        if destinations and box.mark_evaluated(key):
             alert, change = next_alert(box.alert(), runs, settings.rule, now)
             box.save_alert(alert)
             if change:
@@ -97,8 +101,8 @@ def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: 
         problems += failures
         if not failures:
             box.mark_pinged(key)
-    if addresses:
-        undelivered = deliver(box, addresses)
+    if destinations:
+        undelivered = deliver(box, destinations)
         problems += [f"not delivered, the next call tries again: {why}" for why in undelivered]
     return problems
 

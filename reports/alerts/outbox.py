@@ -37,23 +37,20 @@ DELIVERED_MAX = 100
 
 @dataclass(frozen=True)
 class Message:
-    """A message to deliver, with the event and the kind of its `Change`."""
+    """A message to deliver, with the event, the kind, the start and the episode of its `Change`."""
 
     number: int
     event: str
     kind: str
     title: str
     body: str
+    since: str
+    episode: str
 
 
 def report_key(report: Report) -> str:
     """Return a key that differs for every run and is the same for the same report."""
     return hashlib.sha256(to_json(report).encode("utf-8", "replace")).hexdigest()
-
-
-def destination_key(address: str) -> str:
-    """Return the key of a destination; no secret can be read from it."""
-    return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class Outbox(OpenFile):
@@ -108,14 +105,14 @@ class Outbox(OpenFile):
 
     def alert(self) -> Alert:
         """Return the alert as it was saved last."""
-        row = self._db.execute("SELECT kind, since, told FROM alert").fetchone()
+        row = self._db.execute("SELECT kind, since, told, episode FROM alert").fetchone()
         return Alert(*row) if row else Alert()
 
     def save_alert(self, alert: Alert) -> None:
         """Replace the saved alert."""
         self._db.execute(
-            "INSERT OR REPLACE INTO alert VALUES (1, ?, ?, ?)",
-            (alert.kind, alert.since, alert.notified),
+            "INSERT OR REPLACE INTO alert VALUES (1, ?, ?, ?, ?)",
+            (alert.kind, alert.since, alert.notified, alert.episode),
         )
 
     def add_message(self, change: Change, title: str, body: str) -> bool:
@@ -126,8 +123,9 @@ class Outbox(OpenFile):
         execute = self._db.execute
         execute("DELETE FROM alert_messages WHERE done = 0 AND what = 'reminder'")
         execute(
-            "INSERT INTO alert_messages (what, kind, title, body) VALUES (?, ?, ?, ?)",
-            (change.event, change.kind, title, body),
+            "INSERT INTO alert_messages (what, kind, title, body, since, episode) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (change.event, change.kind, title, body, change.since, change.episode),
         )
         execute(
             "DELETE FROM alert_messages WHERE done AND id <= "
@@ -143,9 +141,18 @@ class Outbox(OpenFile):
 
     def undelivered(self) -> tuple[Message, ...]:
         """Return the messages that some destination does not have, oldest first."""
+        return self._messages("WHERE NOT done ORDER BY id")
+
+    def last_of_open_incident(self) -> Message | None:
+        """Return the last message if it reports an incident that is not over."""
+        last = self._messages("ORDER BY id DESC LIMIT 1")
+        return last[0] if last and last[0].event != "recovery" else None
+
+    def _messages(self, which: str) -> tuple[Message, ...]:
         with translate_errors(self._path):
             rows: list[Any] = self._db.execute(
-                "SELECT id, what, kind, title, body FROM alert_messages WHERE NOT done ORDER BY id"
+                "SELECT id, what, kind, title, body, since, episode "  # noqa: S608 - ours
+                f"FROM alert_messages {which}"
             ).fetchall()
         return tuple(Message(*row) for row in rows)
 

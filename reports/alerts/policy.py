@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Severity = Literal["good", "at risk", "incident", "unknown"]
-Event = Literal["alert", "reminder", "recovery"]
+Event = Literal["alert", "worse", "reminder", "recovery"]
 
 RUNS_MAX = 200
 """Runs that are searched for the start of an alert."""
@@ -63,25 +63,30 @@ class AlertRun:
 class Alert:
     """The open alert; its `kind` is "good" where none is open.
 
-    `since` is the start of the first bad run, `notified` the Unix time of the last message.
+    `since` is the start of the first bad run of this kind, `notified` the Unix time of the last
+    message. `episode` is the start of the first bad run of all: it stays the same until all is good
+    again, whatever the alert turns into.
     """
 
     kind: Severity = "good"
     since: str = ""
     notified: float = 0.0
+    episode: str = ""
 
 
 @dataclass(frozen=True)
 class Change:
     """A message that is due: the event, the kind of alert, its start and its duration in seconds.
 
-    `seconds` is None where a clock that was set back makes the duration negative.
+    `seconds` is None where a clock that was set back makes the duration negative. `episode` is that
+    of the alert.
     """
 
     event: Event
     kind: Severity
     since: str
     seconds: float | None
+    episode: str
 
 
 def next_alert(
@@ -102,20 +107,22 @@ def next_alert(
     if _RANK[kind] > _RANK[alert.kind]:
         # A risk that becomes an incident is one alert; an unknown state before it is another.
         since = alert.since if alert.kind == "at risk" else since
-        return Alert(kind, since, now), Change("alert", kind, since, _seconds(since, started))
+        event: Event = "alert" if alert.kind == "good" else "worse"
+        opened = Alert(kind, since, now, alert.episode or since)
+        return opened, Change(event, kind, since, _seconds(since, started), opened.episode)
     if alert.kind == "good":
         return alert, None
     if latest == "good":
         if _is_flapping(severities, alert, rule):
             return alert, None
         seconds = _seconds(alert.since, _first_good(severities))
-        return Alert(), Change("recovery", alert.kind, alert.since, seconds)
+        return Alert(), Change("recovery", alert.kind, alert.since, seconds, alert.episode)
     if now < alert.notified:
         # The clock was set back: the wait for the reminder starts again.
         return replace(alert, notified=now), None
     if now - alert.notified >= rule.remind_every:
         seconds = _seconds(alert.since, started)
-        reminder = Change("reminder", alert.kind, alert.since, seconds)
+        reminder = Change("reminder", alert.kind, alert.since, seconds, alert.episode)
         return replace(alert, notified=now), reminder
     return alert, None
 

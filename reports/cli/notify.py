@@ -23,7 +23,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "notify",
         run,
-        "send one message per incident through apprise, and a heartbeat after each run",
+        "open, update and close one alert per incident, and send a heartbeat after each run",
     )
     option = parser.add_argument
     option(
@@ -31,7 +31,8 @@ def add_to(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="env:NAME|file:PATH",
-        help="where one or several apprise addresses are; may be repeated",
+        help="where one or several addresses are: pagerduty://, opsgenie://, alertmanager://, or "
+        "any of apprise's; may be repeated",
     )
     option(
         "--confirm",
@@ -58,8 +59,9 @@ def add_to(commands: Commands) -> None:
         "--quiet",
         action="append",
         default=[],
-        metavar="START/END|file:PATH",
-        help="a maintenance window, in which no message is sent; local time without a zone",
+        metavar="START/END|'CRON for TIME'|file:PATH",
+        help="a maintenance window, in which no message is sent: one period, or one that comes "
+        "back, such as '0 2 * * SUN for 2h'; local time without a zone",
     )
     option(
         "--link-base",

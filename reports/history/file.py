@@ -95,6 +95,16 @@ MIGRATIONS = (
     ALTER TABLE alert_runs ADD COLUMN symptoms TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE alert_runs ADD COLUMN outcomes TEXT NOT NULL DEFAULT '{}'
     """,
+    # The incident that a message belongs to: services that keep one open know it by its episode.
+    """
+    ALTER TABLE alert ADD COLUMN episode TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alert_messages ADD COLUMN episode TEXT NOT NULL DEFAULT '';
+    ALTER TABLE alert_messages ADD COLUMN since TEXT NOT NULL DEFAULT '';
+    UPDATE alert SET episode = since;
+    UPDATE alert_messages SET (episode, since) = (SELECT since, since FROM alert)
+        WHERE (NOT done OR id = (SELECT max(id) FROM alert_messages))
+        AND EXISTS (SELECT 1 FROM alert)
+    """,
 )
 """The statements from each version of the tables to the next. A released one is never changed."""
 

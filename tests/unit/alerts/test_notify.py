@@ -7,9 +7,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +22,7 @@ from reports.alerts.policy import Rule
 from reports.cli.main import main
 from reports.history import store as history
 from reports.model.report_json import to_json
+from reports.render import terminal_words
 from tests import made
 from tests.waiting import PATIENCE
 
@@ -41,6 +44,18 @@ def path(tmp_path: Path) -> Path:
 def at(minutes: float) -> str:
     """A time that many minutes after the first run."""
     return (datetime.fromisoformat(made.STARTED) + timedelta(minutes=minutes)).isoformat()
+
+
+def undelivered(path: Path) -> int:
+    """The number of messages that wait."""
+    with closing(sqlite3.connect(path.with_name(history.NAME))) as other:
+        waiting = other.execute("SELECT count(*) FROM alert_messages WHERE NOT done").fetchone()
+    return int(waiting[0])
+
+
+def clock(moment: str) -> str:
+    """A time as a message shows it."""
+    return terminal_words.clock(moment, made.STARTED, None)
 
 
 def save(path: Path, report: Report) -> Path:
@@ -81,7 +96,7 @@ def test_an_incident_is_one_message_and_its_end_another(
         assert run_notify(save(path, report), monkeypatch, receiver) == 0
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
     assert [got.json["type"] for got in receiver.requests] == ["failure", "success"]
-    assert f"It lasted 25 min, since {at(5)}." in receiver.requests[1].json["message"]
+    assert f"It lasted 25 min, since {clock(at(5))}." in receiver.requests[1].json["message"]
     assert capsys.readouterr() == ("", "")
 
 
@@ -95,7 +110,10 @@ def test_a_narrowed_run_does_not_end_an_incident(
     for report in (bad(0), bad(5), narrowed, bad(15), good(20)):
         assert run_notify(save(path, report), monkeypatch, receiver, "--heartbeat", "env:BEAT") == 0
     assert titles(receiver) == ["Veza live: incident", "Veza live: incident over"]
-    assert f"It lasted 20 min, since {at(0)}." in receiver.requests_to("/alerts")[1].json["message"]
+    assert (
+        f"It lasted 20 min, since {clock(at(0))}."
+        in receiver.requests_to("/alerts")[1].json["message"]
+    )
     assert [got.path for got in receiver.requests_to("/ping")] == ["/ping/fail"] * 4 + ["/ping"]
 
 
@@ -108,7 +126,10 @@ def test_a_message_has_the_headline_the_actions_and_a_link(
     assert run_notify(path, monkeypatch, receiver, *base) == 0
     text = receiver.requests[0].json["message"]
     assert text.startswith(made.incident().headline)
-    assert "What to do: " in text
+    assert "Broken at Worker: Client > API > " in text
+    assert "Do this:" in text
+    assert "Then verify: pytest --target live --upload-id=upload-1" in text
+    assert "Checks: failed 4 of " in text
     assert "veza-backend-api" in text
     assert text.endswith("Report: https://ops.example/veza/live/report.html")
     assert len(text) < 2_000
@@ -235,7 +256,7 @@ def test_an_incident_that_outlasts_maintenance_is_reported_after_it(
     after = begin.timestamp() + 3601
     assert notify(bad(60), save(path, bad(60)), settings, after) == []
     assert titles(receiver) == ["Veza live: incident"]
-    assert f"Since {at(0)}" in receiver.requests[0].json["message"]
+    assert f"Since {clock(at(0))} " in receiver.requests[0].json["message"]
 
 
 def test_a_recovery_in_maintenance_is_reported_after_it(path: Path, receiver: Receiver) -> None:
@@ -286,6 +307,87 @@ def test_a_broken_maintenance_window_silences_nothing(
     save(path, bad(0))
     assert run_notify(path, monkeypatch, receiver, "--confirm=1", f"--quiet=file:{file}") == 1
     assert "'tomorrow' is not a maintenance window" in capsys.readouterr().err
+    assert titles(receiver) == ["Veza live: incident"]
+
+
+ZONE = ZoneInfo("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("window", "inside", "outside"),
+    [
+        # Sunday, 1 March 2026, in winter; 5 July in summer: two o'clock on the wall.
+        ("0 2 * * SUN for 2h in Europe/Paris", "2026-03-01T02:00", "2026-03-01T01:59"),
+        ("0 2 * * SUN for 2h in Europe/Paris", "2026-07-05T03:59", "2026-07-05T04:00"),
+        ("0 2 * * 0 for 2 h in Europe/Paris", "2026-03-08T03:00", "2026-03-09T03:00"),
+        # It began the day before, and lasts beyond the next time that it would open.
+        ("30 22 * * MON-FRI for 8h in Europe/Paris", "2026-03-07T06:29", "2026-03-07T06:30"),
+        ("*/30 * 1 * * for 31min in Europe/Paris", "2026-04-01T12:15", "2026-04-02T00:01"),
+        ("0 4 * * TUE#1 for 1h in Europe/Paris", "2026-03-03T04:30", "2026-03-10T04:30"),
+        # The clock is set forward at two: the hour does not exist, the window does.
+        ("30 1 29 3 * for 1h in Europe/Paris", "2026-03-29T03:29", "2026-03-29T03:30"),
+    ],
+)
+def test_a_window_that_comes_back(window: str, inside: str, outside: str) -> None:
+    """A cron expression opens it, by the clock of its zone."""
+    windows, problems = read_windows([window])
+    assert problems == ()
+    assert in_maintenance(windows, datetime.fromisoformat(inside).replace(tzinfo=ZONE))
+    assert not in_maintenance(windows, datetime.fromisoformat(outside).replace(tzinfo=ZONE))
+
+
+def test_a_window_without_a_zone_is_in_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own zone, with its summer time."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        (window,), _ = read_windows(["0 2 * * * for 1h"])
+        assert window.is_open(datetime.fromisoformat("2026-07-05T06:30+00:00"))
+        assert window.is_open(datetime.fromisoformat("2026-01-05T07:30+00:00"))
+        assert not window.is_open(datetime.fromisoformat("2026-01-05T06:30+00:00"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("window", "sentence"),
+    [
+        ("0 2 * * for 2h", "'0 2 * *' has not the five fields of cron"),
+        ("0 25 * * SUN for 2h", "Bad hour in '0 25 * * SUN'"),
+        ("0 2 * * SUN for ever", 'write it like "10 min"'),
+        ("0 2 * * SUN for 8d", "it is longer than a week"),
+        ("0 2 * * SUN for 2h in Mars/Base", "there is no time zone 'Mars/Base'"),
+        ("0 2 * * SUN for 2h in ../etc", "write one like Europe/Paris"),
+        ("tomorrow", '"0 2 * * SUN for 2h"'),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_one_sentence(window: str, sentence: str) -> None:
+    """It says what is wrong and how to write it."""
+    windows, (problem,) = read_windows([window])
+    assert windows == ()
+    assert problem.startswith(f"--quiet: {window!r} is not a maintenance window: ")
+    assert sentence in problem
+
+
+def test_a_file_has_windows_and_comments(tmp_path: Path) -> None:
+    """A # begins a comment, but not within a cron expression."""
+    file = tmp_path / "quiet.txt"
+    file.write_text("# weekly\n0 2 * * SUN for 2h # upgrades\n0 2 * * SUN#1 for 4h\n")
+    windows, problems = read_windows([f"file:{file}"])
+    assert problems == ()
+    assert [getattr(window, "cron", "") for window in windows] == ["0 2 * * SUN", "0 2 * * SUN#1"]
+
+
+def test_a_weekly_window_silences_the_messages(path: Path, receiver: Receiver) -> None:
+    """What lasts beyond it is reported by the first run after it."""
+    windows, _ = read_windows(["0 10 * * MON for 30min in UTC"])
+    settings = Settings((f"json://{receiver.address}/alerts",), Rule(1, 1), windows)
+    begin = datetime.fromisoformat(at(0)).timestamp()
+    for minute in (0, 10, 29):
+        assert notify(bad(minute), save(path, bad(minute)), settings, begin + minute * 60) == []
+    assert receiver.requests == []
+    assert notify(bad(30), save(path, bad(30)), settings, begin + 1800) == []
     assert titles(receiver) == ["Veza live: incident"]
 
 
@@ -385,8 +487,36 @@ def test_an_address_that_apprise_does_not_know_is_reported(path: Path, receiver:
     """The other destinations still get the message."""
     addresses = ("nonsense://hunter22", f"json://{receiver.address}/alerts")
     (problem,) = notify(bad(0), save(path, bad(0)), Settings(addresses, Rule(1, 1)))
-    assert problem.endswith("destination 1 (nonsense): apprise does not know this kind of address")
+    assert problem.startswith("--to: destination 1 (nonsense): apprise cannot use it")
     assert titles(receiver) == ["Veza live: incident"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "reason"),
+    [
+        # apprise counts each of these as a success.
+        ("json://{}/alerts?optional=yes", 500, "it answered 500"),
+        ("json://{}/alerts", 302, "it answered 302"),
+        ("emby://user:password@{}", 500, "it answered 500"),
+        ("emby://user:password@{}", 200, "nobody is there to notify"),
+    ],
+)
+def test_what_was_not_sent_does_not_count_as_delivered(
+    path: Path, receiver: Receiver, form: str, status: int, reason: str
+) -> None:
+    """An optional address that failed, a redirect that drops the message, a service without users.
+
+    The message waits, and is sent when the service takes it.
+    """
+    login = '{"Id": "1", "AccessToken": "1"}'
+    receiver.answer = lambda got: (status, "[]" if "Sessions" in got.path else login)
+    settings = Settings((form.format(receiver.address),), Rule(1, 1))
+    (problem,) = notify(bad(0), save(path, bad(0)), settings)
+    assert problem.endswith(f": {reason}")
+    assert undelivered(path) == 1
+    receiver.answer = lambda got: (200, '[{"Id": "s"}]' if "Sessions" in got.path else login)
+    assert notify(bad(5), save(path, bad(5)), settings) == []
+    assert undelivered(path) == 0
 
 
 def test_without_a_history_the_heartbeat_is_a_failure(path: Path, receiver: Receiver) -> None:

@@ -51,7 +51,7 @@ def changes(letters: str, rule: Rule | None = None) -> list[tuple[int, Change]]:
         # Silence is not health.
         ("huuuu", [(3, "alert", "unknown")]),
         ("uuh", [(2, "alert", "unknown"), (3, "recovery", "unknown")]),
-        ("uuiih", [(2, "alert", "unknown"), (4, "alert", "incident"), (5, "recovery", "incident")]),
+        ("uuiih", [(2, "alert", "unknown"), (4, "worse", "incident"), (5, "recovery", "incident")]),
     ],
 )
 def test_a_series_of_runs_gives_these_messages(
@@ -77,7 +77,7 @@ def test_a_risk_that_becomes_an_incident_is_one_alert_with_two_messages() -> Non
     sent = changes("rrriirh", Rule(at_risk=True))
     assert [(number, change.event, change.kind) for number, change in sent] == [
         (2, "alert", "at risk"),
-        (5, "alert", "incident"),
+        (5, "worse", "incident"),
         (7, "recovery", "incident"),
     ]
     assert sent[-1][1].seconds == 6 * EVERY

@@ -124,12 +124,13 @@ def test_messages(snapshot_txt: SnapshotAssertion) -> None:
     report = REPORTS["incident"]()
     since = (datetime.fromisoformat(report.started) - timedelta(hours=1)).isoformat()
     changes = [
-        Change("alert", "incident", since, 3600.0),
-        Change("reminder", "incident", since, 5 * 3600.0),
-        Change("recovery", "incident", since, 3600.0),
+        Change("alert", "incident", since, 3600.0, since),
+        Change("reminder", "incident", since, 5 * 3600.0, since),
+        Change("recovery", "incident", since, 3600.0, since),
     ]
+    path, base = Path("out"), "https://veza.example"
     texts = [
-        f"{title_of(report, change)}\n\n{body_of(report, change, Path('out'), 'https://veza.example')}"
+        f"{title_of(report, change)}\n\n{body_of(report, change, path, base, UTC)}"
         for change in changes
     ]
     assert f"\n\n{'-' * 80}\n\n".join(texts) == snapshot_txt

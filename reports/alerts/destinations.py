@@ -1,0 +1,67 @@
+"""The destination that an address names: a service that keeps incidents open, or apprise."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from reports.alerts.addresses import OptionError
+from reports.alerts.apprise_sender import AppriseSender
+from reports.alerts.incident_services import Alertmanager, Opsgenie, PagerDuty
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.alerts.incident_services import Subject
+    from reports.alerts.outbox import Message
+
+
+class Sender(Protocol):
+    """Sends messages to one destination; `is_refreshed`: it gets an open alert after each run."""
+
+    is_refreshed: bool
+
+    def send(self, message: Message) -> None:
+        """Send a message; raises CallError."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One address. `name` is its place in the list and its kind, `key` is without secrets.
+
+    `sender` is None where the address cannot be used, for the reason `problem`.
+    """
+
+    name: str
+    key: str
+    sender: Sender | None
+    problem: str = ""
+
+
+def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destination, ...]:
+    """Return the destination of each address."""
+    found = []
+    for number, address in enumerate(addresses, start=1):
+        key = hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
+        scheme = address.partition(":")[0].lower()
+        shown = scheme if re.fullmatch(r"[a-z][a-z0-9+.-]{0,20}", scheme) else "?"
+        name = f"destination {number} ({shown})"
+        try:
+            sender = _sender_of(scheme, address, subject)
+        except OptionError as exc:
+            found.append(Destination(name, key, None, str(exc)))
+        else:
+            found.append(Destination(name, key, sender))
+    return tuple(found)
+
+
+def _sender_of(scheme: str, address: str, subject: Subject) -> Sender:
+    if scheme == "pagerduty":
+        return PagerDuty(address, subject)
+    if scheme in ("opsgenie", "jira"):
+        return Opsgenie(address, subject)
+    if scheme in ("alertmanager", "alertmanagers"):
+        return Alertmanager(address, subject)
+    return AppriseSender(address)
