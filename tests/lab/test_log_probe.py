@@ -337,6 +337,33 @@ def test_only_the_end_of_a_large_log_is_read(log_dir: Path, logs_of: Make) -> No
     assert len(str(errors)) < 2000
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_end_that_does_not_reach_back_far_enough_proves_nothing(
+    log_dir: Path, logs_of: Make, *, compressed: bool
+) -> None:
+    """Without an error in it, the end of a log must have a line from before the window."""
+    lines = [zap(age, "upload received", detail="x" * 200) for age in range(2000, 0, -1)]
+    path = log_dir / "a.log"
+    if compressed:
+        path.touch()
+        (log_dir / "a.log.1.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    else:
+        path.write_text("".join(lines))
+    assert logs_of(most=300_000).errors().none
+    with pytest.raises(Unreachable, match=r"reach back .* of 15 min; raise log_scan_max"):
+        logs_of(most=100_000).errors()
+    path.write_text(zap(60, "upload error", "error"))
+    assert logs_of(most=100_000).errors().counts == (1,)
+
+
+@pytest.mark.parametrize("content", ["\0" * 300_000, "a line without a time\n" * 20_000])
+def test_an_end_without_a_time_proves_nothing(log_dir: Path, logs_of: Make, content: str) -> None:
+    """How far a log without a time was read is unknown, and so is what stands before."""
+    (log_dir / "a.log").write_text(zap(60, "upload error", "error") + content)
+    with pytest.raises(Unreachable, match=r"a\.log on .* have no time that can be read"):
+        logs_of(most=100_000).errors()
+
+
 def test_many_errors_are_capped(log_dir: Path, logs_of: Make) -> None:
     """Thousands of errors become a minimum count and a few samples."""
     (log_dir / "a.log").write_text(
