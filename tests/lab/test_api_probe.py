@@ -257,6 +257,21 @@ def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServ
     assert readiness.reasons == ("checks queue: connection lost",)
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\x1f\x8b\x08 compressed", b'{"status": "ok"'])
+def test_a_health_report_that_cannot_be_read_is_unreachable(
+    probe_of: Make, reply_server: ReplyServer, body: bytes
+) -> None:
+    """HTTP 200 with a body that claims to be JSON and is not proves nothing."""
+    for route in ("/readyz", "/health/worker"):
+        reply_server.replies[route] = Reply(200, body)
+    probe = probe_of(reply_server.url)
+    for call in (probe.readiness, probe.worker_health):
+        with pytest.raises(Unreachable, match="a body that is not valid JSON"):
+            call()
+    with pytest.raises(NotOffered, match="has no health report"):
+        probe.broker_access()
+
+
 def test_only_get_is_sent_and_ids_are_quoted(probe_of: Make, reply_server: ReplyServer) -> None:
     """Special characters of an id are quoted in the path; health routes get no token."""
     reply_server.reply = Reply(body=status_body())
