@@ -25,17 +25,21 @@ Behaviour = Callable[["Peer"], None]
 
 
 class Peer:
-    """One connection; `ended` is set when the server is to stop."""
+    """One connection; `ended` is set when the server is to stop, `asked` is what was read last."""
 
     def __init__(self, connection: socket.socket, ended: threading.Event) -> None:
         self.connection = connection
         self.ended = ended
-        self.unread = b""
+        self.asked = b""
 
     def read(self) -> bytes:
         """Return what has come, b"" at the end of the stream."""
-        data, self.unread = self.unread, b""
-        return data or self.connection.recv(65536)
+        self.asked = self.connection.recv(65536)
+        return self.asked
+
+    def asks(self, route: str) -> bool:
+        """Return whether the HTTP request that was read last is for this route."""
+        return self.asked.partition(b" ")[2].startswith(route.encode())
 
     def send(self, data: bytes) -> None:
         """Send all of it."""
@@ -123,10 +127,13 @@ def endless(peer: Peer) -> None:
     peer.flood()
 
 
+_TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+
+
 def tls(peer: Peer) -> None:
     """Answer as a TLS server does to a client that does not speak TLS."""
     peer.read()
-    peer.send(b"\x15\x03\x01\x00\x02\x02\x46")
+    peer.send(_TLS_ALERT)
 
 
 def http_answer(body: bytes, kind: str = "application/json", **headers: str) -> bytes:
@@ -136,15 +143,21 @@ def http_answer(body: bytes, kind: str = "application/json", **headers: str) -> 
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _http(act: Callable[[Peer], None]) -> Behaviour:
+def answering(act: Behaviour, route: str = "/") -> Behaviour:
+    """Act on each HTTP request for this route, and know no other."""
+
     def behave(peer: Peer) -> None:
         while peer.read():
-            act(peer)
+            if peer.asks(route):
+                act(peer)
+            else:
+                answer = http_answer(b'{"error": {"message": "not found"}}')
+                peer.send(answer.replace(b"200 OK", b"404 Not Found"))
 
     return behave
 
 
-def _then(begin: bytes, act: Callable[[Peer], None]) -> Callable[[Peer], None]:
+def _then(begin: bytes, act: Behaviour) -> Behaviour:
     def begin_and_act(peer: Peer) -> None:
         peer.send(begin)
         act(peer)
@@ -153,7 +166,7 @@ def _then(begin: bytes, act: Callable[[Peer], None]) -> Callable[[Peer], None]:
 
 
 def _says(answer: bytes) -> Behaviour:
-    return _http(lambda peer: peer.send(answer))
+    return lambda peer: peer.send(answer)
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -181,19 +194,17 @@ _ABSURD = (
 
 HTTP: dict[str, Behaviour] = {
     "silent": silent,
-    "drip": _http(_then(_HEAD + b"\r\n", lambda peer: peer.drip(b" "))),
-    "garbage": garbage,
-    "cut": _http(_then(_HEAD + b'Content-Length: 99\r\n\r\n{"st', Peer.reset)),
-    "endless": _http(_then(_HEAD + b"\r\n", Peer.flood)),
-    "endless header": _http(
-        _then(b"HTTP/1.1 200 OK\r\nX: ", lambda peer: peer.flood(b"x" * 65536))
-    ),
-    "giant": _http(_then(_HEAD + b"Content-Length: 99999999999\r\n\r\n", Peer.flood)),
+    "drip": _then(_HEAD + b"\r\n", lambda peer: peer.drip(b" ")),
+    "garbage": lambda peer: peer.send(bytes(range(256)) * 40),
+    "cut": _then(_HEAD + b'Content-Length: 99\r\n\r\n{"st', Peer.reset),
+    "endless": _then(_HEAD + b"\r\n", Peer.flood),
+    "endless header": _then(b"HTTP/1.1 200 OK\r\nX: ", lambda peer: peer.flood(b"x" * 65536)),
+    "giant": _then(_HEAD + b"Content-Length: 99999999999\r\n\r\n", Peer.flood),
     "redirect loop": _says(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
     "redirect elsewhere": _says(
         b"HTTP/1.1 301 Moved\r\nLocation: http://192.0.2.1:81/login\r\nContent-Length: 0\r\n\r\n"
     ),
-    "tls": tls,
+    "tls": lambda peer: peer.send(_TLS_ALERT),
     "bomb": _says(http_answer(gzip.compress(bytes(2**26)), Content_Encoding="gzip")),
     "wrong types": _says(http_answer(json.dumps(_WRONG).encode())),
     "empty object": _says(http_answer(b"{}")),
@@ -210,21 +221,24 @@ HTTP: dict[str, Behaviour] = {
         )
     ),
 }
+"""What is done with one request that was read."""
 
 
-def only_at(route: str, behave: Behaviour) -> Behaviour:
-    """Behave so at one route, and know no other."""
+def _broker(answer: bytes) -> Behaviour:
+    """Answer as RabbitMQ does where it names its version, and so everywhere else."""
+    version = http_answer(b'{"rabbitmq_version": "3.13.7", "management_version": "3.13.7"}')
+    return lambda peer: peer.send(version if peer.asks("/api/overview") else http_answer(answer))
 
-    def behave_there(peer: Peer) -> None:
-        while data := peer.read():
-            if data.split(b" ", 2)[1].startswith(route.encode()):
-                peer.unread = data
-                return behave(peer)
-            answer = http_answer(b'{"error": {"message": "not found"}}')
-            peer.send(answer.replace(b"200 OK", b"404 Not Found"))
-        return None
 
-    return behave_there
+MANAGEMENT = HTTP | {
+    "empty objects of a broker": _broker(b"{}"),
+    "wrong types of a broker": _broker(
+        json.dumps(_WRONG | {"name": "process_upload", "items": [_WRONG, 1, None]}).encode()
+    ),
+    "absurd figures of a broker": _broker(
+        _ABSURD.replace(b'"ok"', b'"ok", "name": "process_upload", "items": [{}]')
+    ),
+}
 
 
 RAW: dict[str, Behaviour] = {
@@ -248,7 +262,36 @@ def _other_version(peer: Peer) -> None:
     peer.send(b"AMQP\x00\x01\x00\x00")
 
 
-AMQP = RAW | {"giant": _start_frame, "other version": _other_version}
+_START = b"\x00\x0a\x00\x0a\x00\x09" + bytes(4) + b"\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US"
+
+
+def _started(act: Behaviour) -> Behaviour:
+    """Begin as RabbitMQ does, with its first frame."""
+    frame = b"\x01\x00\x00" + struct.pack(">I", len(_START)) + _START + b"\xce"
+
+    def behave(peer: Peer) -> None:
+        peer.read()
+        peer.send(frame)
+        peer.read()
+        act(peer)
+
+    return behave
+
+
+AMQP = RAW | {
+    "giant": _start_frame,
+    "other version": _other_version,
+    "silent after the start": _started(silent),
+    "garbage after the start": _started(lambda peer: peer.send(bytes(range(256)) * 9)),
+    "endless after the start": _started(Peer.flood),
+}
+
+SSH = RAW | {
+    "silent after the greeting": _then(b"SSH-2.0-OpenSSH_9.6\r\n", silent),
+    "garbage after the greeting": _then(b"SSH-2.0-OpenSSH_9.6\r\n", garbage),
+    "endless after the greeting": _then(b"SSH-2.0-OpenSSH_9.6\r\n", endless),
+    "greeting without end": lambda peer: peer.flood(b"welcome\r\n" * 4000),
+}
 
 
 def _message(kind: bytes, body: bytes) -> bytes:
@@ -268,7 +311,7 @@ def _login(peer: Peer) -> None:
     return None
 
 
-def _logged_in(act: Callable[[Peer], None]) -> Behaviour:
+def _logged_in(act: Behaviour) -> Behaviour:
     def behave(peer: Peer) -> None:
         _login(peer)
         while peer.read():
@@ -282,15 +325,45 @@ _ROWS = _message(b"1", b"") + _message(b"2", b"") + _message(b"T", _COLUMN)
 _ROW = _message(b"D", b"\x00\x01" + struct.pack(">I", 1000) + b"x" * 1000) * 60
 
 
+_NOTICE = _message(b"N", b"SNOTICE\0C01000\0M" + b"x" * 600 + b"\0\0")
+_SETTING = _message(b"S", b"application_name\0" + b"x" * 600 + b"\0")
+
+
+def _row(*values: bytes) -> bytes:
+    body = b"".join(struct.pack(">I", len(value)) + value for value in values)
+    return _message(b"D", struct.pack(">H", len(values)) + body)
+
+
+def _then_read(act: Behaviour) -> Behaviour:
+    """Accept the login, and act before the server is ready."""
+
+    def behave(peer: Peer) -> None:
+        peer.read()
+        peer.send(_message(b"R", bytes(4)))
+        act(peer)
+
+    return behave
+
+
 def _giant_row(peer: Peer) -> None:
     size = 2**30 - 100
     peer.send(_ROWS + b"D" + struct.pack(">I", size + 10) + b"\x00\x01" + struct.pack(">I", size))
     peer.flood(b"x" * 65536)
 
 
-POSTGRES = RAW | {
+LOGGED_IN: dict[str, Behaviour] = {
     "silent after login": _logged_in(silent),
     "garbage after login": _logged_in(lambda peer: peer.send(bytes(range(256)) * 9)),
+    "two columns of one": _logged_in(
+        lambda peer: peer.send(_ROWS + _row(b"x", b"y") + _message(b"Z", b"I"))
+    ),
+    "endless notices": _logged_in(lambda peer: peer.flood(_NOTICE * 90)),
+    "giant error": _logged_in(
+        lambda peer: peer.send(_message(b"E", b"SERROR\0C57014\0M" + b"x" * 2**26 + b"\0\0"))
+    ),
     "endless rows": _logged_in(_then(_ROWS, lambda peer: peer.flood(_ROW))),
     "giant row": _logged_in(_giant_row),
 }
+POSTGRES = (
+    RAW | LOGGED_IN | {"endless settings": _then_read(lambda peer: peer.flood(_SETTING * 90))}
+)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import tomllib
 import uuid
 from contextlib import contextmanager
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 BUDGET = 15.0
-MARGIN = 30.0
-"""Seconds that a busy machine may take beyond the budget: to start, and to write the report."""
+LATE_MAX = 2.0
+"""Seconds beyond the budget, from its start as a process, in which a run has ended.
+
+The time for which it was ready to run and other programs had the processors does not count: the
+kernel measures it, and it is no time of the run's own.
+"""
+
+SAMPLE = 0.05
+"""Seconds between two looks at the threads of a run."""
 
 MEMORY_MAX = 300 * 2**20
 PASSWORD = "c0rrect-Horse-battery"
@@ -41,25 +49,38 @@ TOKEN = "t0ken-of-the-hostile-matrix"
 CHECKS = tomllib.loads((ROOT / "runbooks/upload_stuck/evidence.toml").read_text())["checks"]
 SELECTED = {check for check in CHECKS if not check.startswith(("canary/", "hosts/"))}
 
-TRUE_OR_NOT = ("wrong types", "empty object", "list", "deep", "absurd", "absurd metrics", "bomb")
-"""Answers of HTTP 200 that are well-formed enough to be some service's way to say that it is up."""
+WELL_FORMED = ("wrong types", "empty object", "list", "absurd", "absurd metrics")
+"""Answers of HTTP 200 that some service may give to say that it is up."""
+COMPLETE = (*WELL_FORMED, "bomb", "deep")
+"""Complete answers of HTTP 200, whatever they hold."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """A component: its tables in the targets file, and the checks that must not pass.
+    """A component: its tables in the targets file, and the checks of it that may pass.
 
-    `never` are those that no behaviour lets pass; `broken` those that may pass only on an answer
-    that is complete.
+    `reached` are those that may always pass, `complete` those that may where the answer is one of
+    COMPLETE, `answered` where it is one of WELL_FORMED or begins with a login that is accepted.
     """
 
     tables: str
     behaviours: Mapping[str, servers.Behaviour]
-    never: Sequence[str]
-    broken: Sequence[str] = ()
-    route: str = ""
+    reached: Sequence[str] = ()
+    complete: Sequence[str] = ()
+    answered: Sequence[str] = ()
 
 
+def http(route: str = "/", answers: Mapping[str, servers.Behaviour] = servers.HTTP) -> Any:
+    """Return the behaviours of a server that knows one route."""
+    return {name: servers.answering(act, route) for name, act in answers.items()}
+
+
+REACHED = (
+    "upload_status/api_is_reachable",
+    "upload_status/api_answers_without_server_error",
+    "upload_status/token_is_accepted",
+)
+HEALTH = ("upload_status/worker_health_is_ok", "upload_status/broker_accepts_the_application")
 API = """
 [targets.hostile.api]
 url = "http://127.0.0.1:{port}"
@@ -68,25 +89,11 @@ timeout = "1 s"
 """
 COMPONENTS = {
     "api": Component(
-        API,
-        servers.HTTP,
-        ["upload_status/metrics_are_served", "upload_status/uploads_have_left_uploading"],
-        ["upload_status/api_is_ready", "upload_status/worker_health_is_ok"],
+        API, http(), complete=REACHED, answered=["upload_status/api_is_ready", *HEALTH]
     ),
-    "api over tls": Component(
-        API.replace("http:", "https:"),
-        servers.RAW,
-        ["upload_status/api_is_reachable", "upload_status/api_is_ready"],
-    ),
-    "metrics": Component(
-        API,
-        servers.HTTP,
-        ["upload_status/metrics_are_served", "signal/uploading_gauge_is_low"],
-        route="/metrics",
-    ),
-    "worker health": Component(
-        API, servers.HTTP, [], ["upload_status/worker_health_is_ok"], route="/health/worker"
-    ),
+    "api over tls": Component(API.replace("http:", "https:"), servers.RAW),
+    "metrics": Component(API, http("/metrics"), REACHED),
+    "worker health": Component(API, http("/health/worker"), REACHED, answered=HEALTH),
     "management": Component(
         """
 [targets.hostile.queue]
@@ -95,8 +102,7 @@ management_url = "http://monitor:{password}@127.0.0.1:{port}"
 name = "process_upload"
 timeout = "1 s"
 """,
-        servers.HTTP,
-        ["queue/broker_has_no_alarm", "queue/deliveries_are_acknowledged"],
+        http(answers=servers.MANAGEMENT),
     ),
     "amqp": Component(
         """
@@ -106,7 +112,6 @@ name = "process_upload"
 timeout = "1 s"
 """,
         servers.AMQP,
-        ["queue/broker_is_reachable", "queue/queue_exists", "queue/queue_has_a_consumer"],
     ),
     "postgresql": Component(
         """
@@ -115,7 +120,7 @@ dsn = "postgresql://monitor:{password}@127.0.0.1:{port}/veza"
 timeout = "1 s"
 """,
         servers.POSTGRES,
-        ["database/schema_is_as_expected", "signal/no_upload_is_stuck"],
+        answered=["database/database_is_reachable"],
     ),
     "ssh": Component(
         """
@@ -125,14 +130,13 @@ hosts = ["ssh://monitor@127.0.0.1:{port}"]
 files = ["/var/log/veza/*.log"]
 hosts = ["ssh://monitor@127.0.0.1:{port}"]
 """,
-        servers.RAW,
-        ["worker/process_is_running", "logs/application_is_logging"],
+        servers.SSH,
     ),
 }
 
 SMALL = {
     ("api", "drip"),
-    ("management", "empty object"),
+    ("management", "wrong types of a broker"),
     ("amqp", "giant"),
     ("postgresql", "garbage after login"),
 }
@@ -146,12 +150,16 @@ CASES = [
 
 @dataclass(frozen=True)
 class Result:
-    """A run that has ended; `memory` is the largest process's, in bytes."""
+    """A run that has ended; `memory` is the largest process's, in bytes.
+
+    `late` are the seconds after its budget at which it ended, below 0 where it ended before.
+    """
 
     status: int
     output: str
     report: dict[str, Any]
     memory: int
+    late: float
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -160,6 +168,16 @@ class Result:
         statuses = {outcome["check"]: outcome["status"] for outcome in outcomes}
         assert len(statuses) == len(outcomes), "a check has two outcomes"
         return statuses
+
+    @property
+    def passed(self) -> set[str]:
+        """The checks that passed, without those of the folder on this machine, which is well."""
+        well = ("storage/", "hosts/")
+        return {
+            check
+            for check, status in self.statuses.items()
+            if status == "passed" and not check.startswith(well)
+        }
 
 
 def run(
@@ -180,6 +198,7 @@ def run(
     out = folder / "out"
     arguments = (f"--targets-file={file}", "--target", "hostile", f"--budget={BUDGET:g} s")
     output = folder / "output"
+    started, waited = time.monotonic(), cpu_wait("thread-self")
     with output.open("wb") as stream:
         process = subprocess.Popen(
             [*prefix, *command(out, (*arguments, *options))],
@@ -197,14 +216,17 @@ def run(
             stderr=stream,
         )
         try:
-            usage = wait(process, PATIENCE)
+            usage, run_waited = wait(process, PATIENCE)
+            waited = cpu_wait("thread-self") - waited + run_waited
+            late = time.monotonic() - started - waited - BUDGET
         finally:
             process.kill()
             process.wait()
     text = output.read_text(errors="replace")
     report = json.loads((out / "hostile" / "report.json").read_text())
-    result = Result(process.returncode, text, report, usage.ru_maxrss * 1024)
-    assert report["seconds"] < BUDGET + MARGIN
+    result = Result(process.returncode, text, report, usage.ru_maxrss * 1024, late)
+    assert late < LATE_MAX
+    assert report["seconds"] < BUDGET + waited
     assert {base for base in map(base_of, result.statuses) if base in SELECTED} == SELECTED
     assert "error" not in result.statuses.values(), text
     assert not any(word in text for word in ("Traceback", "INTERNALERROR"))
@@ -216,18 +238,34 @@ def run(
     written = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
     for secret in (PASSWORD, TOKEN):
         assert secret.encode() not in b"".join([output.read_bytes(), *written])
+    # The folder on this machine is not held up by what hangs.
+    assert result.statuses["storage/directory_exists"] == "passed"
     return result
 
 
-def wait(process: subprocess.Popen[bytes], seconds: float) -> resource.struct_rusage:
-    """Wait until a process ends; returns what it and its children have used."""
+def wait(process: subprocess.Popen[bytes], seconds: float) -> tuple[resource.struct_rusage, float]:
+    """Wait until a process ends; returns what it and its children have used, and its `cpu_wait`."""
     handle = os.pidfd_open(process.pid)
-    ended, _, _ = select.select([handle], [], [], seconds)
+    deadline = time.monotonic() + seconds
+    waits: dict[str, float] = {}
+    while not select.select([handle], [], [], SAMPLE)[0]:
+        for thread in Path(f"/proc/{process.pid}/task").glob("*"):
+            with contextlib.suppress(OSError):
+                waits[thread.name] = cpu_wait(f"{process.pid}/task/{thread.name}")
+        assert time.monotonic() < deadline, f"the run had not ended after {seconds:g} s"
     os.close(handle)
-    assert ended, f"the run had not ended after {seconds:g} s"
+    # Of the main thread until its end; the others have gone.
+    waits[str(process.pid)] = cpu_wait(f"{process.pid}/task/{process.pid}")
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return usage
+    return usage, sum(waits.values())
+
+
+def cpu_wait(thread: str) -> float:
+    """Return the seconds for which a thread was ready to run and had no processor."""
+    path = Path("/proc") / thread / "schedstat"
+    # Without it in the kernel nothing is subtracted.
+    return int(path.read_text().split()[1]) / 1e9 if path.exists() else 0.0
 
 
 def base_of(check: str) -> str:
@@ -251,23 +289,24 @@ def test_a_hostile_component(
 ) -> None:
     """The run ends in time with one outcome a check, and nothing passes that cannot be true."""
     component = COMPONENTS[name]
-    behave = component.behaviours[behaviour]
-    if component.route:
-        behave = servers.only_at(component.route, behave)
-    with servers.serving(behave) as port:
+    with servers.serving(component.behaviours[behaviour]) as port:
         result = run(tmp_path, component.tables.format(port=port, password=PASSWORD))
     record(record_property, result)
-    never = [*component.never, *(() if behaviour in TRUE_OR_NOT else component.broken)]
-    passed = [check for check in never if result.statuses[check] == "passed"]
-    assert not passed
-    # The only component that is well is not held up.
-    assert result.statuses["storage/directory_exists"] == "passed"
+    may_pass = {*component.reached}
+    if behaviour in COMPLETE:
+        may_pass |= {*component.complete}
+    if behaviour in WELL_FORMED or behaviour in servers.LOGGED_IN:
+        may_pass |= {*component.answered}
+    assert result.passed <= may_pass
+    # One component that hangs costs its time limits, and leaves time for all other checks.
+    assert "missing" not in result.statuses.values()
 
 
 def record(record_property: Callable[[str, object], None], result: Result) -> None:
     """Keep what a case showed, for the JUnit file that `tox -e hostile` writes."""
     statuses = list(result.statuses.values())
     record_property("seconds", result.report["seconds"])
+    record_property("late", round(result.late, 1))
     record_property("memory", result.memory >> 20)
     record_property("state", result.report["state"])
     record_property("missing", statuses.count("missing"))
@@ -338,7 +377,7 @@ def test_a_hostile_name_server(
     record(record_property, result)
     for check in ("upload_status/api_is_reachable", "queue/broker_is_reachable"):
         assert result.statuses[check] == "failed"
-    assert result.statuses["storage/directory_exists"] == "passed"
+    assert not result.passed
 
 
 def write_deep(path: Path) -> None:
@@ -380,8 +419,12 @@ def test_hostile_log_files(
     LOGS[content](tmp_path / "log" / "veza.log")
     result = run(tmp_path, f'[targets.hostile.logs]\nfiles = ["{tmp_path}/log/*.log"]\n')
     record(record_property, result)
-    if content in ("fifo", "endless device", "folder", "deep json"):
-        assert result.statuses["logs/no_recent_processing_errors"] != "passed"
+    assert "missing" not in result.statuses.values()
+    assert "logs/no_recent_processing_errors" not in result.passed or content == "garbage"
+    if content in ("fifo", "endless device", "folder"):
+        assert not result.passed
+    elif content == "giant line":
+        assert result.passed == {"logs/application_is_logging"}
 
 
 def test_everything_is_silent_at_once(
@@ -396,11 +439,4 @@ def test_everything_is_silent_at_once(
     with servers.serving(servers.silent) as port:
         result = run(tmp_path, tables.format(port=port, password=PASSWORD))
     record(record_property, result)
-    assert set(result.statuses.values()) <= {
-        "failed",
-        "unreachable",
-        "missing",
-        "skipped",
-        "passed",
-    }
-    assert result.statuses["storage/directory_exists"] == "passed"
+    assert not result.passed
