@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 
+STATUS = "veza_checks_check_status"
+FORMER_STATUS = "veza_check_status"
+"""The name without the common prefix; it is written until version 0.4."""
+
+
 def render(report: Report) -> str:
     """Return the report as metrics, each labelled with the target."""
     from prometheus_client.exposition import generate_latest
@@ -61,35 +66,45 @@ def _metrics(report: Report) -> Iterator[Metric]:
     for name in STATES:
         state.add_metric([target, name.replace(" ", "_")], float(name == current))
     yield state
-    yield _statuses(report, target)
+    yield _statuses(report, target, STATUS)
+    yield _statuses(report, target, FORMER_STATUS)
     if report.diagnosis.coverage.observed:
-        yield _probabilities(report, target)
+        yield from _causes(report, target)
     for figure in report.figures:
         if figure.value is not None:
             said = f"{figure.meaning[:1].upper()}{figure.meaning[1:]}."
             yield single(figure.id, said, figure.value)
 
 
-def _probabilities(report: Report, target: str) -> Metric:
+def _causes(report: Report, target: str) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
-    causes = GaugeMetricFamily(
+    labels = ["target", "hypothesis", "scope"]
+    probabilities = GaugeMetricFamily(
         "veza_checks_hypothesis_probability",
         "Probability of each cause, given the observed checks.",
-        labels=["target", "hypothesis", "scope"],
+        labels=labels,
+    )
+    named = GaugeMetricFamily(
+        "veza_checks_hypothesis_named",
+        "1 for each cause that the verdict names, 0 for the others.",
+        labels=labels,
     )
     for finding in report.diagnosis.causes:
-        scope = "outside" if finding.outside else "runbook"
-        causes.add_metric([target, finding.id, scope], finding.probability)
-    return causes
+        values = [target, finding.id, "outside" if finding.outside else "runbook"]
+        probabilities.add_metric(values, finding.probability)
+        named.add_metric(values, float(finding in report.diagnosis.accepted))
+    yield probabilities
+    yield named
 
 
-def _statuses(report: Report, target: str) -> Metric:
+def _statuses(report: Report, target: str, name: str) -> Metric:
     from prometheus_client.core import GaugeMetricFamily
 
     metric = GaugeMetricFamily(
-        "veza_check_status",
-        "1 for the status of each check in the last run, 0 for the others.",
+        name,
+        "1 for the status of each check in the last run, 0 for the others."
+        + (f" Use {STATUS} instead." if name == FORMER_STATUS else ""),
         labels=["target", "check", "verification", "status"],
     )
     for result in report.results:

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from reports.render.prometheus import render
-from tests import made
+from tests import made, saved_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,11 +77,12 @@ def test_a_run_is_told_in_full() -> None:
     assert found[("veza_checks_run_duration_seconds",)] == 1.5
     assert found[("veza_checks_run_state", "state=incident")] == 1
     assert found[("veza_checks_run_state", "state=at_risk")] == 0
-    check = ("veza_check_status", "check=worker/process_is_running")
+    check = ("veza_checks_check_status", "check=worker/process_is_running")
     assert found[(*check, "status=failed", "verification=3")] == 1
     assert found[(*check, "status=passed", "verification=3")] == 0
-    chance = ("veza_checks_hypothesis_probability", "hypothesis=job_worker_down", "scope=runbook")
-    assert found[chance] > 0.9
+    cause = ("hypothesis=job_worker_down", "scope=runbook")
+    assert found[("veza_checks_hypothesis_probability", *cause)] > 0.9
+    assert found[("veza_checks_hypothesis_named", *cause)] == 1
     assert found[("veza_checks_uploads_stuck",)] == 2
     assert found[("veza_checks_oldest_stuck_seconds",)] == 2820
     assert found[("veza_checks_backlog",)] == 10
@@ -92,10 +93,35 @@ def test_each_check_has_exactly_one_status() -> None:
     """Of the series of one check exactly one is 1."""
     sums: dict[str, float] = {}
     for series, value in samples(made.incident()).items():
-        if series[0] == "veza_check_status":
+        if series[0] == "veza_checks_check_status":
             sums[series[1]] = sums.get(series[1], 0) + value
     assert set(sums.values()) == {1.0}
     assert len(sums) == len(made.bundle().evidence.checks)
+
+
+def test_the_former_name_of_the_status_is_kept() -> None:
+    """Alert rules of an older version still find it."""
+    found = samples(made.incident())
+    former = {key[1:]: value for key, value in found.items() if key[0] == "veza_check_status"}
+    now = {key[1:]: value for key, value in found.items() if key[0] == "veza_checks_check_status"}
+    assert former == now != {}
+
+
+def test_one_prefix() -> None:
+    """But for the former name, every metric begins with that of the checks."""
+    names = {series[0] for series in samples(made.incident())} - {"veza_check_status"}
+    assert all(name.startswith("veza_checks_") for name in names)
+
+
+def test_no_hypothesis_is_named_where_the_cause_lies_outside() -> None:
+    """The text of a page has the causes that the verdict names."""
+    found = samples(saved_runs.load("outside"))
+    named = {
+        series[1:]
+        for series, value in found.items()
+        if series[0] == "veza_checks_hypothesis_named" and value == 1
+    }
+    assert {scope for _, scope in named} == {"scope=outside"}
 
 
 def test_what_was_not_observed_has_no_series() -> None:
