@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.text import clean, count, cut, listed
 from core.units import format_duration
-from reports.render.first_steps import first_steps
+from reports.render.first_steps import first_steps, verify_command
 from reports.render.html.path import stations
 from reports.render.terminal_words import clock, plain
 from reports.render.verdict_words import (
@@ -116,9 +115,7 @@ def _to_do(report: Report, limit: int) -> str:
         for command in step.commands:
             lines += [f"    {line}" for line in command.text.strip().splitlines()]
     lines = lines or [f"- {place}" for place in where_to_look(report)]
-    verify = f"pytest --target {shlex.quote(report.target.name)}"
-    if report.affected:
-        verify += f" --upload-id={report.affected[0].id}"
+    verify = verify_command(report)
     last = _harmless(f"Then verify: {verify}" if lines else f"To look again: {verify}")
     if not lines:
         return last

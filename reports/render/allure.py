@@ -15,6 +15,9 @@ from allure_commons.utils import md5, uuid4
 from core.text import clean
 from reports.model.attribution import NO_FAILURE, attribute, categories, reason
 from reports.model.report import titles_of
+from reports.render.first_steps import first_steps, verify_command
+from reports.render.markdown import coded, escaped, fenced
+from reports.render.verdict_words import stuck_uploads, where_to_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -134,7 +137,27 @@ def explain(test: TestResult, result: Result, report: Report, verdict: Attachmen
     why = f"{attribution.why}\nDefect: {attribution.category}\n\n{report.headline}"
     trace = "\n\n".join(filter(None, [rest, why]))
     test.statusDetails = StatusDetails(message=message, trace=trace)
+    test.description = f"{verdict_and_actions(report)}\n\n---\n\n{test.description}"
     test.attachments.append(verdict)
+
+
+def verdict_and_actions(report: Report) -> str:
+    """Return the headline and the first actions in Markdown: what a check's page begins with."""
+    blocks = [f"**{escaped(report.headline)}**"]
+    impact = stuck_uploads(report)
+    if impact:
+        blocks.append(escaped(f"{impact}."))
+    steps = first_steps(remedy.steps for remedy in report.remedies)
+    places = [] if steps else where_to_look(report)
+    if steps or places:
+        blocks.append("Do this:")
+    for number, step in enumerate(steps, start=1):
+        mark = " (changes the system)" if step.dangerous else ""
+        blocks.append(f"{number}\\. {escaped(step.title)}{mark}")
+        blocks += [fenced(command.text, "sh") for command in step.commands]
+    blocks += [f"- {escaped(place)}" for place in places]
+    blocks.append(f"Then verify: {coded(verify_command(report))}")
+    return "\n\n".join(blocks)
 
 
 def unreported(nodeid: str, report: Report) -> TestResult:

@@ -1,7 +1,8 @@
-"""The steps of the corrective actions that a short report shows."""
+"""What to do, in a short report: the first steps of the corrective actions, how to verify."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from reports.runbook.placeholders import placeholders
@@ -9,14 +10,18 @@ from reports.runbook.placeholders import placeholders
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reports.model.report import Report
     from reports.runbook.document import Step
 
 STEPS_MAX = 3
 
 
 def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
-    """Return the first steps to show: of several causes in turn, those first that can be pasted."""
-    groups = [list(steps) for steps in remedies]
+    """Return the first steps to show: of several causes in turn, those first that can be pasted.
+
+    A step that only runs the checks again is left out: `verify_command` says it.
+    """
+    groups = [[step for step in steps if not _runs_checks(step)] for steps in remedies]
     order = {id(step): place for place, step in enumerate(step for g in groups for step in g)}
     ready = [[step for step in group if _is_ready(step)] or group for group in groups]
     chosen: list[Step] = []
@@ -25,6 +30,16 @@ def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
             if group and len(chosen) < STEPS_MAX:
                 chosen.append(group.pop(0))
     return sorted(chosen, key=lambda step: order[id(step)])
+
+
+def verify_command(report: Report) -> str:
+    """Return the command that shows whether the actions have helped."""
+    command = f"pytest --target {shlex.quote(report.target.name)}"
+    return command + (f" --upload-id={report.affected[0].id}" if report.affected else "")
+
+
+def _runs_checks(step: Step) -> bool:
+    return bool(step.commands) and all(one.text.startswith("pytest ") for one in step.commands)
 
 
 def _is_ready(step: Step) -> bool:

@@ -204,6 +204,9 @@ def test_a_defect_explains_itself(incident: str, visit: Callable[[str], Page]) -
     see(page, "queue process_upload: 11 ready, 0 consumers")
     see(page, "Category: Job worker down")
     see(page, "Explained by: Job worker down")
+    description = page.frame_locator("iframe")
+    for text in ("Most likely: job worker down", "Do this:", "Then verify:"):
+        description.get_by_text(text).first.wait_for(state="visible")
     see(page, "made.up: queue process_upload")
     address = page.get_by_role("link", name="Upload stuck").first.get_attribute("href")
     assert address == "https://veza.example/runbooks/upload_stuck/runbook.md"

@@ -10,6 +10,7 @@ import pytest
 
 from reports.model.attribution import ERROR, NOT_RUN, UNREACHABLE
 from reports.render.allure import executor, old_categories, properties, source_address
+from reports.render.markdown import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -278,6 +279,26 @@ def test_what_was_seen_is_attached(results: Callable[..., Results], processes: s
     named = re.findall(r'"source": "([^"]+)"', "".join(found.files.values()))
     there = [name for name in found.files if "-attachment." in name]
     assert sorted(named) == sorted(there), "each attachment belongs to one place"
+
+
+@processes
+def test_a_defect_s_page_begins_with_the_verdict_and_the_actions(
+    results: Callable[..., Results], processes: str
+) -> None:
+    """Each check that does not hold, so also the first, has both as its description."""
+    found = results(BODY, processes)
+    report = found.run.report
+    assert report is not None
+    step = report["remedies"][0]["steps"][0]
+    for check, result in found.by_check.items():
+        text = result["description"]
+        if result["status"] in ("passed", "skipped"):
+            assert "Do this:" not in text
+            continue
+        assert text.startswith(f"**{escaped(report['headline'])}**"), check
+        assert f"\n\n1\\. {escaped(step['title'])}" in text
+        assert text.index("Do this:") < text.index("Then verify: `pytest --target made-up`")
+        assert f"`{check}`: a cause" in text
 
 
 @processes

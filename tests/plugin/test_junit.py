@@ -100,6 +100,9 @@ def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: s
     assert verdict["state"] == "at risk"
     assert verdict["verdict"] == file.run.report["headline"]
     assert verdict["top_hypothesis"] == first["id"]
+    assert verdict["cause"] == f"{first['title']} (likely, {first['probability']:.2f})"
+    assert "\n" in verdict["action.1"]
+    assert verdict["verify"] == "pytest --target made-up"
     assert verdict[f"probability.{first['id']}"] == f"{first['probability']:.4f}"
 
 
