@@ -13,7 +13,7 @@ from reports.render.html.page import render
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -34,7 +34,7 @@ HISTORY = tuple(
         f"2026-03-02T08:{minute:02}:00+00:00",
         ("healthy", "at risk", "incident", "unknown")[minute % 4],
         0.5 + minute / 60,
-        {"uploads_stuck": minute % 3 or None, "backlog": minute * 2.0, "disk_free_ratio": 0.4},
+        {"oldest_stuck_seconds": minute % 3 * 60, "backlog": minute * 2.0, "disk_free_ratio": 0.4},
     )
     for minute in range(0, 60, 5)
 )
@@ -59,6 +59,8 @@ def browser() -> Iterator[Browser]:
 def visit(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Open a report from disk: `visit(report, width=…, color_scheme=…)` is its page.
 
+    `history` are the runs before it, `now` the time of the browser's clock.
+
     The test fails if any page wrote to the console, raised an error or asked for anything but its
     own file.
     """
@@ -67,15 +69,24 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     files: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def visit(report: Report, *, width: int = 1280, **options: Any) -> Page:
+    def visit(
+        report: Report,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        history: Sequence[Point] = HISTORY,
+        now: str = "2026-03-02T10:00:10Z",
+        **options: Any,
+    ) -> Page:
         file = tmp_path / f"report-{len(contexts)}.html"
         files.append(file.as_uri())
-        file.write_text(render(report, HISTORY), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        file.write_text(render(report, history), encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE * 1000)
         context.on("request", lambda request: asked.append(request.url))
         page = context.new_page()
+        page.clock.set_fixed_time(now)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(file.as_uri())

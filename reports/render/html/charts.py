@@ -1,45 +1,84 @@
-"""The trends of the last runs as SVG."""
+"""The last runs over time: a strip of their states, and a chart of each figure, as SVG.
+
+All of them share one axis of time. Each run stands for the time around it, half-way to its
+neighbours; where no run was for long, nothing is drawn: silence is not health.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from math import isfinite
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from leather import Chart, Dots, Line, Linear, Series  # type: ignore[import-untyped]
-
-from reports.render.html.text import moment, quantity
+from core.text import LINE_MAX, clean
+from reports.render.html.text import limit, moment, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.target_summary import TargetSummary
     from reports.history.trend import Point
 
-WIDTH, HEIGHT = 360, 170
+WIDTH, HEIGHT = 340, 130
+LEFT, RIGHT, TOP, BOTTOM = 46, 6, 16, 8
+"""Units of a chart, and its margins: at the left stand the values, at the top the limit's word."""
+
+STRIP_WIDTH, STRIP_HEIGHT = 1000, 24
 
 LARGEST = 1e12
 """A larger figure is a wrong reading and would flatten all others."""
 
+DAY = 86_400.0
+
+TOUCHING = 1e-6
+"""Share of the axis up to which two spans count as touching."""
+
 FOLLOWED: tuple[tuple[str, str, str], ...] = (
     ("uploads_stuck", "Stuck uploads", ""),
+    ("oldest_stuck_seconds", "Oldest stuck upload", "seconds"),
+    ("jobs_waiting", "Late jobs", ""),
     ("backlog", "Queue backlog", ""),
     ("processing_seconds", "Processing time", "seconds"),
     ("disk_free_ratio", "Free disk", "ratio"),
 )
-"""Figures with a trend: id, title, unit. A run's duration has one as well."""
+"""Figures with a chart, each of which can have a limit: id, title, unit."""
 
 STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
 """The CSS class of each state; any other is unknown."""
 
-_LONG = re.compile(r"\.(\d)\d+")
+STATE_HEIGHTS = {"good": 8, "warn": 16, "bad": 24, "open": 12}
+"""The height of a state in the strip: it is told apart without colours too."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time around one run, as shares of the whole axis from 0 to 1; `at` is the run's own."""
+
+    start: float
+    at: float
+    end: float
+    point: Point
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The axis of time: its runs, and the ISO times of its start, middle and end.
+
+    `form` says how these are written: "hours" within a day, else "days".
+    """
+
+    spans: tuple[Span, ...]
+    marks: tuple[str, ...]
+    form: str
 
 
 @dataclass(frozen=True)
 class Trend:
-    """A chart with what a reader who cannot see it needs: the last value and the range.
+    """A chart with what a reader who cannot see it needs: the last value, the range, the limit.
 
     `svg` is safe markup that holds no text but numbers; it is empty where nothing was observed.
     """
@@ -48,87 +87,154 @@ class Trend:
     last: str
     least: str
     most: str
+    limit: str
     svg: str
 
 
-def trends(points: Sequence[Point]) -> tuple[Trend, ...]:
-    """Return a chart of each figure in FOLLOWED, and of the runs' duration."""
-    placed = positions(points)
-    found = [
-        _trend(title, unit, [(x, point.figures.get(name)) for x, point in placed])
-        for name, title, unit in FOLLOWED
-    ]
-    return (
-        *found,
-        _trend("Duration of a run", "seconds", [(x, point.seconds) for x, point in placed]),
+def axis_of(points: Sequence[Point]) -> Axis:
+    """Return the axis of these runs, by their times; a run without a time is dropped."""
+    stamped = sorted(
+        ((stamp, point) for point in points if (stamp := _stamp(point.started)) is not None),
+        key=lambda pair: pair[0],
     )
-
-
-def positions(points: Sequence[Point]) -> list[tuple[float, Point]]:
-    """Return each point with its position in time, 0 to 1; others are dropped."""
-    stamped = [(stamp, point) for point in points if (stamp := _stamp(point.started)) is not None]
     if not stamped:
-        return []
-    first = min(stamp for stamp, _ in stamped)
-    span = max(stamp for stamp, _ in stamped) - first
-    return [((stamp - first) / span if span else 1.0, point) for stamp, point in stamped]
+        return Axis((), (), "hours")
+    stamps = [stamp for stamp, _ in stamped]
+    gaps = [after - before for before, after in pairwise(stamps)]
+    reach = max(median([gap for gap in gaps if gap] or [600.0]), 1.0)
+    first, whole = stamps[0] - reach / 2, stamps[-1] - stamps[0] + reach
+    spans = []
+    for place, (stamp, point) in enumerate(stamped):
+        before = gaps[place - 1] / 2 if place else reach / 2
+        after = gaps[place] / 2 if place < len(gaps) else reach / 2
+        start, at, end = (
+            (one - first) / whole
+            for one in (stamp - min(before, reach), stamp, stamp + min(after, reach))
+        )
+        spans.append(Span(start, at, end, point))
+    marks = tuple(
+        datetime.fromtimestamp(min(max(first + share * whole, 0.0), 2e11), UTC).isoformat()
+        for share in (0, 0.5, 1)
+    )
+    return Axis(tuple(spans), marks, "hours" if whole <= DAY else "days")
 
 
-def states(points: Sequence[Point]) -> str:
-    """Return a strip with a column for each run, coloured and shaped by its state."""
-    height = {"good": 8, "warn": 16, "bad": 24, "open": 12}
-    root = _root(len(points) * 10, 24, "strip")
-    for number, point in enumerate(points):
-        kind = STATE_CLASSES.get(point.state, "open")
-        tall = height[kind]
-        bar = ET.SubElement(root, "rect", x=str(number * 10 + 1), y=str(24 - tall))
-        bar.attrib.update({"width": "8", "height": str(tall), "class": kind})
-        ET.SubElement(bar, "title").text = f"{moment(point.started)}: {point.state}"
+def states(axis: Axis) -> str:
+    """Return a strip with the state of each run, coloured and shaped by it."""
+    root = _root(STRIP_WIDTH, STRIP_HEIGHT, "strip")
+    root.set("preserveAspectRatio", "none")
+    for span in axis.spans:
+        kind = STATE_CLASSES.get(span.point.state, "open")
+        tall = STATE_HEIGHTS[kind]
+        bar = _rect(root, kind, span.start, span.end, (0, STRIP_WIDTH), STRIP_HEIGHT - tall, tall)
+        text = f"{moment(span.point.started)}: {span.point.state}"
+        ET.SubElement(bar, "title").text = clean(text, LINE_MAX)
     return ET.tostring(root, encoding="unicode")
 
 
-def _trend(title: str, unit: str, values: Sequence[tuple[float, Any]]) -> Trend:
-    scale = 100 if unit == "ratio" else 1
-    rows = [(x, _usable(value)) for x, value in values]
+def trends(axis: Axis, target: TargetSummary) -> tuple[Trend, ...]:
+    """Return a chart of each figure in FOLLOWED, with its limit and the incidents shaded."""
+    return tuple(_trend(axis, target, *figure) for figure in FOLLOWED)
+
+
+def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) -> Trend:
+    most, least = target.limits.get(name), target.minimums.get(name)
+    said = limit(most, least, unit)
+    threshold = _usable(least if most is None else most)
+    rows = [(span, _usable(span.point.figures.get(name))) for span in axis.spans]
     seen = [value for _, value in rows if value is not None]
     if not seen:
-        return Trend(title, "not observed", "", "", "")
-    # Below 1 leather's ticks can no longer be told apart from one another.
-    top = 100.0 if unit == "ratio" else max(*seen, 1.0)
-    chart = Chart()
-    chart.add_x_scale(0, 1)
-    chart.set_y_scale(Linear(0, top))
-    chart.add_x_axis(ticks=[0, 1], tick_formatter=lambda *_: "")
-    chart.add_y_axis(tick_formatter=lambda value, *_: _tick(float(value), unit))
-    rows_scaled = [(x, None if v is None else min(v * scale, top)) for x, v in rows]
-    chart.add_series(Series(rows_scaled), _Trace())
+        return Trend(title, "not observed", "", "", said, "")
+    top = 1.0 if unit == "ratio" else max(*seen, threshold or 0.0, 1.0)
     root = _root(WIDTH, HEIGHT, "chart")
-    root.set("viewBox", f"0 6 {WIDTH} {HEIGHT - 34}")  # leather leaves room for labels below
-    root.append(chart.to_svg_group(WIDTH, HEIGHT))
+    for span in axis.spans:
+        if span.point.state == "incident":
+            plot = (LEFT, WIDTH - LEFT - RIGHT)
+            _rect(root, "shade", span.start, span.end, plot, TOP, HEIGHT - TOP - BOTTOM)
+    for value in (0.0, top):
+        _level(root, "grid", value / top)
+        _label(root, "tick", LEFT - 5, _y(value / top) + 4, "end", _tick(value, unit))
+    if threshold is not None:
+        height = min(threshold / top, 1.0)
+        _level(root, "threshold", height)
+        _label(root, "limit", WIDTH - RIGHT, _y(height) - 4, "end", said)
+    _line(root, [(span, None if v is None else min(v / top, 1.0)) for span, v in rows])
     last = rows[-1][1]
     return Trend(
         title,
         "not observed" if last is None else quantity(last, unit),
         quantity(min(seen), unit),
         quantity(max(seen), unit),
-        _LONG.sub(r".\1", ET.tostring(root, encoding="unicode")),
+        said,
+        ET.tostring(root, encoding="unicode"),
     )
 
 
-class _Trace:
-    """A line with a dot at each run, so that a run between two gaps is seen; for leather."""
+def _line(root: ET.Element, rows: Sequence[tuple[Span, float | None]]) -> None:
+    """Draw a line through the values, with a dot at each.
 
-    _shapes = (Line("#0b5cad"), Dots("#0b5cad", 2))
+    It breaks where a value is missing, and where no run was for long.
+    """
+    pieces: list[list[str]] = [[]]
+    reached = 0.0
+    for span, value in rows:
+        if value is None or span.start > reached + TOUCHING:
+            pieces.append([])
+        reached = span.end
+        if value is None:
+            continue
+        x, y = f"{_x(span.at):.1f}", f"{_y(value):.1f}"
+        pieces[-1].append(f"{x},{y}")
+        ET.SubElement(root, "circle", {"class": "dot", "cx": x, "cy": y, "r": "1.8"})
+    for piece in pieces:
+        if len(piece) > 1:
+            ET.SubElement(root, "polyline", {"class": "line", "points": " ".join(piece)})
 
-    def validate_series(self, series: Any) -> None:
-        for shape in self._shapes:
-            shape.validate_series(series)
 
-    def to_svg(self, *place: Any) -> ET.Element:
-        group = ET.Element("g")
-        for shape in self._shapes:
-            group.append(shape.to_svg(*place))
-        return group
+def _rect(
+    root: ET.Element,
+    kind: str,
+    start: float,
+    end: float,
+    across: tuple[int, int],
+    top: int,
+    height: int,
+) -> ET.Element:
+    left, width = across
+    return ET.SubElement(
+        root,
+        "rect",
+        {
+            "class": kind,
+            "x": f"{left + start * width:.1f}",
+            "y": str(top),
+            "width": f"{max((end - start) * width, 1):.1f}",
+            "height": str(height),
+        },
+    )
+
+
+def _level(root: ET.Element, kind: str, height: float) -> None:
+    y = f"{_y(height):.1f}"
+    attributes = {"class": kind, "x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": y, "y2": y}
+    ET.SubElement(root, "line", attributes)
+
+
+def _label(root: ET.Element, kind: str, x: float, y: float, anchor: str, text: str) -> None:
+    attributes = {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
+    ET.SubElement(root, "text", attributes).text = text
+
+
+def _tick(value: float, unit: str) -> str:
+    return f"{value * 100:.0f} %" if unit == "ratio" else quantity(value, unit)
+
+
+def _x(share: float) -> float:
+    return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
 def _root(width: int, height: int, kind: str) -> ET.Element:
@@ -136,13 +242,6 @@ def _root(width: int, height: int, kind: str) -> ET.Element:
     return ET.Element(
         "svg", {"viewBox": f"0 0 {width} {height}", "class": kind, "aria-hidden": "true"}
     )
-
-
-def _tick(value: float, unit: str) -> str:
-    if unit == "ratio":
-        return f"{value:.0f} %"
-    text = f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
-    return f"{text} s" if unit == "seconds" else text
 
 
 def _usable(value: Any) -> float | None:
@@ -153,6 +252,6 @@ def _usable(value: Any) -> float | None:
 def _stamp(started: str) -> float | None:
     try:
         at = datetime.fromisoformat(started)
-    except ValueError:
+        return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=at.tzinfo or UTC).timestamp()

@@ -1,4 +1,4 @@
-"""The checks by verification, as the HTML report lists them."""
+"""The checks as the HTML report lists them: why some did not pass, then the others, folded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.outcome import STATUS_WORDS
+from reports.render.terminal_words import plain
+from reports.render.verdict_words import shared_reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from core.outcome import Outcome
+    from core.outcome import Outcome, Status
     from reports.model.report import Report
+
+GOOD: tuple[Status, ...] = ("passed", "skipped")
+"""The statuses of checks that are folded."""
+
+ORDER = tuple(STATUS_WORDS)
 
 
 @dataclass(frozen=True)
@@ -29,49 +36,103 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Group:
-    """The checks of one verification; `hidden` counts those that the page has no room for."""
+class Reason:
+    """Checks that did not pass for the same reason. `counts` has their number by status."""
 
-    title: str
+    text: str
+    status: Status
     checks: tuple[Check, ...]
-    counts: tuple[tuple[str, int], ...]
-    hidden: int
+    counts: tuple[tuple[Status, int], ...]
 
 
 @dataclass(frozen=True)
-class Groups:
-    """All checks of the page, the count of each status, and the number of each check."""
+class Group:
+    """Checks of one verification of the runbook."""
 
+    title: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The checks of one status that are folded: how many there are, and those with room."""
+
+    status: Status
+    total: int
     groups: tuple[Group, ...]
-    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """All checks of the page, the count of each status, and the number of each check.
+
+    `hidden` counts those that the page has no room for.
+    """
+
+    reasons: tuple[Reason, ...]
+    folds: tuple[Fold, ...]
+    counts: tuple[tuple[Status, int], ...]
     places: dict[str, int]
+    hidden: int
 
 
-def groups_of(report: Report, limit: int) -> Groups:
-    """Return the checks in the runbook's order, at most `limit`; passed ones are dropped first."""
+def checks_of(report: Report, limit: int) -> Checks:
+    """Return the checks of the page, at most `limit`; passed ones are dropped first."""
     numbered = [Check(number, r.outcome) for number, r in enumerate(report.results, start=1)]
-    urgent = sorted(numbered, key=lambda check: check.outcome.status == "passed")
-    kept = {check.number for check in urgent[:limit]}
+    urgent = sorted(numbered, key=lambda check: ORDER.index(check.outcome.status))
+    kept = urgent[:limit]
+    return Checks(
+        reasons=_reasons(report, [one for one in kept if one.outcome.status not in GOOD]),
+        folds=tuple(_fold(report, kept, status) for status in GOOD if _has(numbered, status)),
+        counts=_counts(check.outcome for check in numbered),
+        places={check.outcome.check: check.number for check in kept},
+        hidden=len(numbered) - len(kept),
+    )
+
+
+def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
+    """Return the reasons in the order of their worst check."""
+    shared = shared_reasons(report)
+    found: dict[str, list[Check]] = {}
+    for check in checks:
+        reason = plain(check.outcome.seen)
+        if check.outcome.status != "failed":
+            reason = shared.get(reason, reason)
+        # A check that says nothing has no reason in common with another.
+        found.setdefault(reason or f"check {check.number}", []).append(check)
+    return tuple(
+        Reason(
+            group[0].outcome.seen,
+            group[0].outcome.status,
+            tuple(group),
+            _counts(check.outcome for check in group),
+        )
+        for group in found.values()
+    )
+
+
+def _fold(report: Report, kept: list[Check], status: Status) -> Fold:
     titles = {
         step.number: f"{step.number}. {step.title}" if step.number else step.title
         for step in report.verifications
     }
     groups: dict[str, list[Check]] = {title: [] for title in titles.values()}
-    for check, result in zip(numbered, report.results, strict=True):
-        title = titles.get(result.verification, "Checks outside the runbook")
+    chosen = [check for check in kept if check.outcome.status == status]
+    for check in sorted(chosen, key=lambda one: one.number):
+        verification = report.results[check.number - 1].verification
+        title = titles.get(verification, "Checks outside the runbook")
         groups.setdefault(title, []).append(check)
-    return Groups(
-        groups=tuple(_group(title, checks, kept) for title, checks in groups.items() if checks),
-        counts=_counts(numbered),
-        places={check.outcome.check: check.number for check in numbered if check.number in kept},
+    return Fold(
+        status,
+        sum(result.outcome.status == status for result in report.results),
+        tuple(Group(title, tuple(checks)) for title, checks in groups.items() if checks),
     )
 
 
-def _group(title: str, checks: Sequence[Check], kept: set[int]) -> Group:
-    shown = tuple(check for check in checks if check.number in kept)
-    return Group(title, shown, _counts(checks), len(checks) - len(shown))
+def _has(checks: list[Check], status: Status) -> bool:
+    return any(check.outcome.status == status for check in checks)
 
 
-def _counts(checks: Sequence[Check]) -> tuple[tuple[str, int], ...]:
-    counter = Counter(check.outcome.status for check in checks)
+def _counts(outcomes: Iterable[Outcome]) -> tuple[tuple[Status, int], ...]:
+    counter = Counter(outcome.status for outcome in outcomes)
     return tuple((status, number) for status in STATUS_WORDS if (number := counter[status]))

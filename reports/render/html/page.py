@@ -17,9 +17,13 @@ from core.text import clean
 from core.units import format_bytes, format_duration
 from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_check_of
+from reports.render.chat import render as as_chat
+from reports.render.html import charts
 from reports.render.html import text as html_text
-from reports.render.html.checks import groups_of
+from reports.render.html.checks import checks_of
 from reports.render.html.path import stations
+from reports.render.html.verdict import verdict_of
+from reports.render.journey import with_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,16 +68,19 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
     `history` are the runs before this one, oldest first. Pure: the same report and history give the
     same bytes. What was cut to fit says so; report.json has all of it.
     """
-    trend, diagnosis = trend_of(report, history), report.diagnosis
+    diagnosis = report.diagnosis
+    runs = _runs(report, history)
     shown = {
         "report": report,
+        "verdict": verdict_of(report, runs),
+        "chat": as_chat(report, runs),
         "stations": stations(report),
+        "journeys": [(journey, with_outcomes(journey, report)) for journey in report.journeys],
         "held": {finding.id for finding in diagnosis.accepted},
         "stuck": report.figure("uploads_stuck"),
         "users": report.figure("users_affected"),
-        **_trends(trend),
-        # The headline may be a problem, word for word.
-        "problems": [one for one in report.problems if one not in report.headline],
+        **_over_time(report, trend_of(report, history)),
+        "problems": report.problems,
         "causes": _ranked(diagnosis),
         "next_look": next_check_of(diagnosis),
         "titles": {f.id: f.title for f in diagnosis.causes},
@@ -86,14 +93,18 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
     return page
 
 
-def _trends(trend: Sequence[Point]) -> dict[str, Any]:
-    if len(trend) < 2:
-        return {"trend": trend, "trends": (), "states": ""}
-    # Imported here: a first run has no trend, and the library takes long to import.
-    from reports.render.html import charts
+def _runs(report: Report, history: Sequence[Point]) -> list[Point]:
+    """Return the runs up to this report's, which is the last: an old report has later ones."""
+    own = trend_of(report, ())[-1]
+    return [*(point for point in history if point.started < report.started), own]
 
-    drawn = Markup(charts.states(trend))  # noqa: S704 - an XML writer's, escaped
-    return {"trend": trend, "trends": charts.trends(trend), "states": drawn}
+
+def _over_time(report: Report, trend: Sequence[Point]) -> dict[str, Any]:
+    line = charts.axis_of(trend)
+    if len(line.spans) < 2:
+        return {"line": line, "trends": (), "states": ""}
+    drawn = Markup(charts.states(line))  # noqa: S704 - an XML writer's, escaped
+    return {"line": line, "trends": charts.trends(line, report.target), "states": drawn}
 
 
 def _ranked(diagnosis: Diagnosis) -> list[Finding]:
@@ -109,7 +120,7 @@ def _ranked(diagnosis: Diagnosis) -> list[Finding]:
 def _page(shown: dict[str, Any], report: Report, amount: PageLimits) -> str:
     environment, policy = _environment()
     text = environment.get_template("report.html").render(
-        shown, amount=amount, groups=groups_of(report, amount.checks), policy=policy
+        shown, amount=amount, groups=checks_of(report, amount.checks), policy=policy
     )
     # Half a character, as a broken file name leaves it, is no UTF-8.
     return text.encode("utf-8", "replace").decode()
@@ -127,9 +138,11 @@ def _environment() -> tuple[Environment, str]:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    names = ("command", "moment", "number", "probability", "unfilled")
+    names = ("command", "message", "number", "probability", "time", "unfilled")
     environment.filters.update({name: getattr(html_text, name) for name in names})
-    environment.filters.update(prose=_prose, duration=format_duration, size=format_bytes)
+    environment.filters.update(
+        prose=_prose, breakable=_breakable, duration=format_duration, size=format_bytes
+    )
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment.globals.update(
@@ -156,6 +169,11 @@ def _finalize(context: Context, value: Any) -> Any:
 @pass_context
 def _prose(context: Context, text: str) -> Markup:
     return html_text.prose(clean(text, context["amount"].sentence))
+
+
+@pass_context
+def _breakable(context: Context, text: str) -> Markup:
+    return html_text.breakable(clean(text, context["amount"].sentence))
 
 
 def _hash(text: str) -> str:

@@ -16,6 +16,25 @@ from reports.runbook.placeholders import placeholders
 if TYPE_CHECKING:
     from reports.model.figures import Figure
 
+TOKEN_MAX = 20
+"""Characters of a name that fits into a line of any screen."""
+
+_WORD_START = re.compile(r"(?<=[^\w.])(?=\w)|(?<=\.)(?=[^\W\d])")
+
+WORD_MAX = 36
+"""Characters of a word that fits into a command's line on a phone."""
+
+MESSAGE_MAX = 8_000
+
+FORMS = {
+    "moment": "{day} {at:%b} {at:%Y}, {at:%H:%M} UTC",
+    "short": "{day} {at:%b}, {at:%H:%M} UTC",
+    "clock": "{at:%H:%M} UTC",
+    "hours": "{at:%H:%M}",
+    "days": "{day} {at:%b}",
+}
+"""How a time is written; the page's script has the same forms for local time."""
+
 _MARKED = re.compile(r"(`[^`\n]{1,400}`|\*\*[^*\n]{1,400}\*\*|<[a-z][a-z0-9_]{0,40}>)")
 
 
@@ -52,14 +71,32 @@ def probability(value: float) -> str:
     return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
-def moment(started: str) -> str:
-    """Return an ISO time as a person reads it, in UTC; any other text stays as it is."""
+def moment(started: str, form: str = "moment") -> str:
+    """Return an ISO time in UTC in one of FORMS; any other text stays as it is."""
     try:
         at = datetime.fromisoformat(started)
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return started
-    return f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
+    # The day without a leading zero, on every platform.
+    return FORMS[form].format(day=at.day, at=at)
+
+
+def time(started: str, form: str) -> Markup:
+    """Return an ISO time as an element that the page's script turns into local time."""
+    text = moment(started, form)
+    if text == started:
+        return escape(started)
+    return Markup('<time datetime="{}" data-form="{}">{}</time>').format(started, form, text)
+
+
+def breakable(text: str) -> Markup:
+    """Return a text whose long names may be broken between their words, and nowhere else."""
+    tokens = re.split(r"(\s+)", text)
+    return Markup("").join(
+        Markup("<wbr>").join(_WORD_START.split(token)) if len(token) > TOKEN_MAX else token
+        for token in tokens
+    )
 
 
 def prose(text: str) -> Markup:
@@ -77,7 +114,25 @@ def prose(text: str) -> Markup:
 
 def command(text: str) -> Markup:
     """Return a command, whole, with the placeholders marked that a person has to fill in."""
-    return Markup("").join(_open(part) for part in _MARKED.split(clean(text.strip())))
+    parts = _MARKED.split(clean(text.strip()))
+    return Markup("").join(
+        _open(part) if _MARKED.fullmatch(part) else _unbroken(part) for part in parts
+    )
+
+
+def message(text: str) -> Markup:
+    """Return a text of several lines that is copied whole, whatever the page cuts."""
+    return escape(clean(text.strip(), MESSAGE_MAX))
+
+
+def _unbroken(part: str) -> Markup:
+    """Return a part of a command in which an option or a name is not broken at its hyphens."""
+    return Markup("").join(
+        Markup('<span class="word">{}</span>').format(token)
+        if "-" in token and len(token) <= WORD_MAX
+        else escape(token)
+        for token in re.split(r"(\s+)", part)
+    )
 
 
 def unfilled(text: str) -> str:

@@ -13,26 +13,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.outcome import Affected, Observation
+from core.journey import Journey, Stage
+from core.outcome import Affected, Observation, Outcome
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
 from reports.render.html import charts
-from reports.render.html.checks import groups_of
+from reports.render.html.checks import checks_of
 from reports.render.html.page import BYTES_MAX, render
 from reports.render.html.path import Station, stations
+from reports.render.html.verdict import impact
 from reports.runbook.document import is_dangerous
-from tests import made
+from tests import made, saved_runs
 
 if TYPE_CHECKING:
     from reports.model.report import Report
 
-VOID = {"meta", "input", "br", "link", "img", "hr"}
+VOID = {"meta", "br", "link", "img", "hr", "wbr"}
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)> \" ' & </style> {{ 7*7 }} \u202e"
 TAGS = """
-    a body button circle code dd defs details div dl dt ellipse figcaption figure footer form g h1
-    h2 h3 h4 head header html input kbd label li line main mark meta nav ol option output p path pre
-    rect script section select small span strong style summary svg symbol table tbody td text th
-    thead time title tr ul use
+    a body button circle code dd defs details div dl dt ellipse figcaption figure footer h1 h2 h3 h4
+    head header html li line main mark meta nav ol p path polyline pre rect script section small
+    span strong style summary svg symbol table tbody td text th thead time title tr ul use wbr
 """
 
 
@@ -124,6 +125,11 @@ def station(report: Report, key: str) -> Station:
     return next(one for one in stations(report) if one.key == key)
 
 
+def storage_only(outcome: Outcome) -> Outcome | None:
+    """Keep what `-k storage` selects."""
+    return outcome if outcome.check.startswith("storage/") else None
+
+
 REPORTS = {
     "healthy": made.recovered(),
     "incident": made.incident(),
@@ -159,7 +165,7 @@ def test_page_is_well_formed_and_self_contained(name: str) -> None:
     assert text.startswith("<!DOCTYPE html>")
     assert "http-equiv" in dict(page.attributes)
     assert any(value.startswith("default-src 'none'") for value in page.values("content"))
-    assert REPORTS[name].headline in page.text
+    assert impact(REPORTS[name]) in page.text
     assert "url(" not in text
     assert "@import" not in text
 
@@ -217,14 +223,43 @@ def test_page_never_exceeds_its_size() -> None:
 
 
 def test_what_passed_gives_way_first() -> None:
-    """Where not all checks have room, those that failed are kept, in the runbook's order."""
+    """Where not all checks have room, those that failed are kept."""
     report = REPORTS["incident"]
-    kept = groups_of(report, 10)
-    numbers = [check.number for group in kept.groups for check in group.checks]
+    kept = checks_of(report, 10)
     failed = [r.outcome.check for r in report.results if r.outcome.status == "failed"]
-    assert numbers == sorted(numbers)
-    assert len(numbers) == 10
+    assert len(kept.places) == 10
     assert set(failed) <= set(kept.places)
+    assert kept.hidden == len(report.results) - 10
+
+
+def test_passed_checks_are_folded_and_the_others_are_not() -> None:
+    """Checks that did not pass stand open, the failed ones first; the others are counted."""
+    report = made.incident(statuses={"logs/no_recent_processing_errors": "skipped"})
+    checks = checks_of(report, 400)
+    assert {status for reason in checks.reasons for status, _ in reason.counts} == {"failed"}
+    folds = {fold.status: fold.total for fold in checks.folds}
+    assert folds == {"passed": len(report.results) - len(made.DEAD_WORKER) - 1, "skipped": 1}
+    assert not checks_of(REPORTS["healthy"], 400).reasons
+
+
+def test_same_reason_is_told_once_with_its_checks() -> None:
+    """A database that is down is one reason, also for the checks that quote it."""
+    report = REPORTS["outside"]
+    down = "database veza opens no session: Connection refused"
+    seen = {
+        "database/database_is_reachable": down,
+        "signal/no_upload_is_stuck": down,
+        "signal/uploads_are_completing": f"the flow is not known: {down}",
+    }
+    results = tuple(
+        replace(r, outcome=replace(r.outcome, seen=seen.get(r.outcome.check, r.outcome.seen)))
+        for r in report.results
+    )
+    reasons = checks_of(replace(report, results=results), 400).reasons
+    (shared,) = [reason for reason in reasons if reason.text == down]
+    assert sorted(check.outcome.check for check in shared.checks) == sorted(seen)
+    assert shared.counts == (("failed", 1), ("unreachable", 2))
+    assert reasons[0].status == "failed"
 
 
 def test_break_is_where_the_cause_is() -> None:
@@ -358,9 +393,11 @@ def test_commands_are_whole_filled_and_marked() -> None:
     text = render(report)
     page = Page(text)
     commands = [c.text for remedy in report.remedies for s in remedy.steps for c in s.commands]
+    first = next(command for command in commands if command in page.codes)
     assert commands
     assert set(commands) <= set(page.codes)
-    dangerous = sum(is_dangerous(command) for command in commands)
+    # The first one stands at the top too.
+    dangerous = sum(is_dangerous(command) for command in (first, *commands))
     assert page.text.count("May lose data or interrupt the service.") == dangerous > 0
     assert any("systemctl restart" in command for command in commands)
     assert "Left out: tail -n 200 <worker_log_files>" in page.text
@@ -369,20 +406,56 @@ def test_commands_are_whole_filled_and_marked() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("healthy", "Nothing to do."),
         ("outside", "The runbook has no repair for this cause. These commands only read."),
         ("unclear", "a fix for the wrong cause can be a second incident"),
-        ("blind", "Make the unreachable checks reachable."),
+        ("blind", "seen otherwise (53 checks)"),
     ],
 )
 def test_lack_of_actions_is_explained(name: str, said: str) -> None:
     """A report without corrective actions says why there are none."""
-    assert said in Page(render(REPORTS[name])).text
+    checks = len(made.bundle().evidence.checks)
+    assert said.replace("53", str(checks)) in Page(render(REPORTS[name])).text
+
+
+def test_healthy_report_has_no_empty_cards() -> None:
+    """Where all is well there are no causes, no actions, no stuck uploads: strip and charts."""
+    ids = Page(render(REPORTS["healthy"], [point(1, backlog=1.0)])).values("id")
+    assert not {"first", "actions", "causes", "uploads"} & set(ids)
+    assert {"path", "trends", "checks", "coverage"} <= set(ids)
+
+
+def test_the_page_says_since_when_and_how_long() -> None:
+    """The bar has the begin of the trouble, by the oldest upload, and how long that was ago."""
+    page = Page(render(REPORTS["incident"]))
+    assert "since about 09:13 UTC (47 min)" in page.text
+    assert "seen 2 Mar, 10:00 UTC" in page.text
+
+
+def test_partial_run_is_not_shown_as_the_state_of_the_target() -> None:
+    """A narrowed run that passed says what it is, and has no colour of health."""
+    passed = saved_runs.load("healthy", storage_only, partial=True)
+    page = Page(render(passed))
+    assert "Partial run lab 7 of" in page.text
+    assert "all passed, not the state of the target" in page.text
+    assert "verdict open" in page.values("class")
+
+
+def test_named_upload_is_answered_first() -> None:
+    """The journey of an upload that was asked for stands before the cause."""
+    stages = (Stage("received", True, 60.0, "uploads"), Stage("picked up", False, None, "jobs"))
+    report = replace(REPORTS["incident"], journeys=(Journey("upload-1", "uploading", stages),))
+    page = Page(render(report))
+    assert "upload-1 is uploading: not picked up" in page.text
+    ids = page.values("id")
+    assert ids.index("journeys") < ids.index("first")
 
 
 def test_first_run_has_no_trends() -> None:
     """Without an earlier run the page says so and draws nothing."""
-    assert "No earlier run is recorded." in Page(render(REPORTS["healthy"])).text
+    assert (
+        "No earlier run is recorded: this begins with the next run."
+        in Page(render(REPORTS["healthy"])).text
+    )
 
 
 def test_trend_ends_with_the_report_itself() -> None:
@@ -397,20 +470,58 @@ def test_trend_ends_with_the_report_itself() -> None:
     assert points[-2] == many[-1]
 
 
+def chart_of(points: list[Point], title: str) -> charts.Trend:
+    """The chart of one figure."""
+    drawn = charts.trends(charts.axis_of(points), made.TARGET)
+    return next(one for one in drawn if one.title == title)
+
+
 def test_run_that_saw_nothing_is_a_gap() -> None:
     """A figure that was not observed breaks the line instead of falling to zero."""
     row = [point(n, backlog=value) for n, value in enumerate((5.0, 6.0, None, 4.0))]
-    chart = next(one for one in charts.trends(row) if one.title == "Queue backlog")
-    assert len(re.findall("<path", chart.svg)) == 2
+    chart = chart_of(row, "Queue backlog")
+    assert len(re.findall("<polyline", chart.svg)) == 1
     assert len(re.findall("<circle", chart.svg)) == 3
     assert (chart.last, chart.least, chart.most) == ("4", "4", "6")
 
 
+def test_time_without_a_run_is_a_gap() -> None:
+    """Where no run was for long, neither the strip nor a line says anything."""
+    row = [point(n, backlog=1.0) for n in (0, 1, 2, 40, 41, 42)]
+    line = charts.axis_of(row)
+    assert line.spans[2].end < 0.1
+    assert line.spans[3].start > 0.9
+    assert len(re.findall("<polyline", chart_of(row, "Queue backlog").svg)) == 2
+
+
+def test_charts_have_limits_and_shaded_incidents() -> None:
+    """Each chart of a figure with a limit draws it; an incident is shaded in all of them."""
+    row = [
+        point(n, state, oldest_stuck_seconds=1.0, disk_free_ratio=0.5)
+        for n, state in enumerate(("healthy", "incident", "incident", "at risk"))
+    ]
+    oldest, disk = (chart_of(row, title) for title in ("Oldest stuck upload", "Free disk"))
+    assert (oldest.limit, disk.limit) == ("max 10 min", "min 10 %")
+    for chart in (oldest, disk):
+        assert chart.svg.count('class="threshold"') == 1
+        assert chart.svg.count('class="shade"') == 2
+        assert chart.limit in chart.svg
+
+
+def test_time_axis_goes_from_the_first_run_to_the_last() -> None:
+    """The marks are those of the start, the middle and the end; days where it is longer."""
+    line = charts.axis_of([point(0), point(10), point(20)])
+    assert [mark[11:16] for mark in line.marks] == ["07:55", "08:10", "08:25"]
+    assert line.form == "hours"
+    last = replace(point(0), started="2026-03-09T08:00:00+00:00")
+    assert charts.axis_of([point(0), last]).form == "days"
+
+
 def test_state_of_each_run_is_told_by_shape_and_word() -> None:
-    """The strip has a column a run, of a height that goes with its state, and the word."""
+    """The strip has a bar for each run, of a height that goes with its state, and the word."""
     states = ("healthy", "at risk", "incident", "unknown", "<b>")
-    strip = ET.fromstring(charts.states([point(n, state) for n, state in enumerate(states)]))
-    bars = list(strip)
+    line = charts.axis_of([point(n, state) for n, state in enumerate(states)])
+    bars = list(ET.fromstring(charts.states(line)))
     assert [bar.get("class") for bar in bars] == ["good", "warn", "bad", "open", "open"]
     assert len({bar.get("height") for bar in bars}) == 4
     assert (bars[2][0].text or "").endswith(": incident")
@@ -428,6 +539,8 @@ STAMPS = st.one_of(st.datetimes().map(lambda at: at.isoformat()), st.text())
 def test_no_history_breaks_the_charts(history: list[Point]) -> None:
     """Whatever a history file holds, the charts are finite XML without its words as markup."""
     history.append(Point("2026-01-01T00:00:00+00:00", "healthy", math.nan, {}))
-    for one in charts.trends(history):
+    line = charts.axis_of(history)
+    assert ET.fromstring(charts.states(line)).tag == "svg"
+    for one in charts.trends(line, made.TARGET):
         assert "nan" not in one.svg.casefold()
         assert not one.svg or ET.fromstring(one.svg).tag == "svg"

@@ -1,52 +1,58 @@
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
-  const form = document.querySelector(".filter");
-  const text = $("filter-text");
-  const status = $("filter-status");
-  const checks = [...document.querySelectorAll(".check")].map((row) => ({
-    row, status: row.dataset.status, words: row.textContent.toLowerCase(),
-  }));
-  const groups = [...document.querySelectorAll(".group")];
 
-  const filter = () => {
-    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = status.value;
-    let shown = 0;
-    for (const check of checks) {
-      const fits = (!wanted || (wanted === "!passed" ? check.status !== "passed" : check.status === wanted))
-        && words.every((word) => check.words.includes(word));
-      check.row.hidden = !fits;
-      shown += fits;
-    }
-    for (const group of groups) group.hidden = !group.querySelector(".check:not([hidden])");
-    $("filter-none").hidden = shown > 0 || !checks.length;
-    $("filter-count").textContent = `${shown} of ${checks.length} shown`;
+  // Times are written in UTC; here they become those of the reader.
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  const day = { day: "numeric", month: "short" };
+  const forms = {
+    moment: { ...day, year: "numeric", ...clock, timeZoneName: "short" },
+    short: { ...day, ...clock, timeZoneName: "short" },
+    clock: { ...clock, timeZoneName: "short" },
+    hours: clock,
+    days: day,
   };
-  const showAll = () => { form.reset(); filter(); };
+  for (const time of document.querySelectorAll("time[data-form]")) {
+    const at = new Date(time.dateTime);
+    if (isNaN(at)) continue;
+    time.title = time.textContent;
+    time.textContent = at.toLocaleString("en-GB", forms[time.dataset.form]);
+  }
+  for (const place of document.querySelectorAll("[data-zone]")) {
+    const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts();
+    place.textContent = parts.find((part) => part.type === "timeZoneName").value;
+  }
 
-  form.hidden = !checks.length;
-  form.addEventListener("input", filter);
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(filter));
-  document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      text.focus();
-    } else if (event.key === "Escape" && form.contains(event.target)) {
-      showAll();
+  // An old page looks like a fresh one: it says how old it is.
+  const ago = () => {
+    for (const place of document.querySelectorAll("[data-ago]")) {
+      const minutes = Math.round((Date.now() - new Date(place.dataset.ago)) / 60000);
+      if (!(minutes >= 1)) continue;
+      const hours = Math.round(minutes / 60);
+      const text = minutes < 120 ? `${minutes} min` : hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
+      place.textContent = `, ${text} ago`;
+      place.classList.toggle("stale", minutes >= 60);
     }
-  });
-  // A link leads nowhere where the filter hides the check, or the evidence is folded.
-  addEventListener("hashchange", () => {
-    const place = $(location.hash.slice(1));
-    if (place?.hidden) { showAll(); place.scrollIntoView(); }
-    if (place?.matches("details")) place.open = true;
-  });
-  filter();
+  };
+  ago();
+  setInterval(ago, 30000);
+
+  // A link leads nowhere where its place is folded.
+  const unfold = () => {
+    const place = $(decodeURIComponent(location.hash.slice(1)));
+    if (!place) return;
+    for (let node = place; node; node = node.parentElement) {
+      if (node.matches("details")) node.open = true;
+    }
+    place.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  if (location.hash) unfold();
 
   const byHand = (node) => {
+    for (let part = node; part; part = part.parentElement) {
+      if (part.matches("details")) part.open = true;
+    }
     const range = document.createRange();
     range.selectNodeContents(node);
     const selection = getSelection();
@@ -55,18 +61,19 @@
     return document.execCommand("copy");
   };
   for (const button of document.querySelectorAll(".copy")) {
+    const label = button.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const code = button.closest(".command").querySelector("code");
+      const source = $(button.dataset.of) ?? button.closest(".command").querySelector("code");
       let done = true;
       try {
-        await navigator.clipboard.writeText(code.textContent);
+        await navigator.clipboard.writeText(source.textContent);
       } catch {
-        done = byHand(code);
+        done = byHand(source);
       }
       button.textContent = done ? "Copied" : "Select and copy";
       $("said").textContent = done ? "Copied" : "Copying is not allowed here: select the text";
-      setTimeout(() => { button.textContent = "Copy"; $("said").textContent = ""; }, 2500);
+      setTimeout(() => { button.textContent = label; $("said").textContent = ""; }, 2500);
     });
   }
 })();

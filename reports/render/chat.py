@@ -1,0 +1,115 @@
+"""The verdict as a message for a chat: plain text of a few lines, times in UTC."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from core.text import capitalized, clean, cut
+from reports.render.first_steps import first_steps
+from reports.render.html.path import stations
+from reports.render.html.text import moment
+from reports.render.html.verdict import verdict_of
+from reports.render.terminal_words import plain
+from reports.render.verdict_words import (
+    counted_statuses,
+    failed_components,
+    ruled_out,
+    telling,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reports.history.trend import Point
+    from reports.model.report import Report
+    from reports.render.html.verdict import Verdict
+
+LINE_MAX = 200
+COMMAND_MAX = 1_000
+EVIDENCE_MAX = 2
+
+_MENTION = re.compile(r"@(?=everyone|here|channel|all)", re.IGNORECASE)
+"""A mention of everybody, which a log line may contain."""
+
+MARKS = {"healthy": "✓", "at risk": "!", "incident": "✗"}
+
+
+def render(report: Report, runs: Sequence[Point] = ()) -> str:
+    """Return the verdict as plain text; `runs` are the runs up to this one, which is the last."""
+    return "".join(f"{clean(line)}\n" for line in _lines(report, runs))
+
+
+def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
+    verdict = verdict_of(report, runs)
+    mark = "?" if verdict.kind == "open" else MARKS[report.state]
+    state = "PARTIAL RUN" if report.partial else report.state.upper()
+    yield _line(f"{mark} {state} {report.target.name}: {verdict.impact}")
+    yield _times(report, verdict)
+    if report.state == "healthy":
+        return
+    row = stations(report)
+    if any(station.kind == "broken" for station in row):
+        yield "Path: " + _path(report)
+    if verdict.cause:
+        yield _line(f"{verdict.label}: {verdict.cause}")
+    yield from map(_line, _evidence(report))
+    if verdict.rivals:
+        yield _line(f"Or: {verdict.rivals}")
+    yield from _to_do(report)
+    words = ", ".join(f"{number} {word}" for word, number in counted_statuses(report))
+    places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
+    yield _line(f"Checks: {words or 'none'}" + (f" (failed: {places})" if places else ""))
+
+
+def _times(report: Report, verdict: Verdict) -> str:
+    """Return since when, and when the run was."""
+    parts = [verdict.streak, f"seen {moment(report.started)}"]
+    if verdict.since:
+        day = "clock" if verdict.since.at[:10] == report.started[:10] else "short"
+        ago = f" ({verdict.since.duration})" if verdict.since.duration else ""
+        parts.insert(0, f"{verdict.since.words} {moment(verdict.since.at, day)}{ago}")
+    return capitalized(", ".join(filter(None, parts)))
+
+
+def _path(report: Report) -> str:
+    signs = {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}
+    text = ""
+    for station in stations(report):
+        name = station.name.upper() if station.kind == "broken" else station.name
+        text += (signs[station.link] if text else "") + name
+    return text
+
+
+def _evidence(report: Report) -> Iterator[str]:
+    shown: dict[str, None] = {}
+    for finding in report.diagnosis.accepted:
+        texts = [plain(report.evidence(c.check)) for c in telling(finding.supporting, "failed")]
+        shown |= dict.fromkeys([text for text in texts if text not in shown][:EVIDENCE_MAX])
+    if not shown:
+        failed = [plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed"]
+        shown = dict.fromkeys(failed[:EVIDENCE_MAX])
+    yield from (f"✗ {text}" for text in shown)
+    if report.diagnosis.accepted and ruled_out(report):
+        yield f"✓ ruled out: {', '.join(ruled_out(report))}"
+
+
+def _to_do(report: Report) -> Iterator[str]:
+    verdict = verdict_of(report, ())
+    steps = first_steps(remedy.steps for remedy in report.remedies)
+    if steps:
+        yield "Do this:"
+    elif verdict.action and verdict.action.title:
+        yield _line(verdict.action.title)
+    for number, step in enumerate(steps, start=1):
+        yield _line(f"{number}. {step.title}{' ⚠ changes the system' if step.dangerous else ''}")
+        for command in step.commands:
+            if len(command.text) > COMMAND_MAX:
+                yield "   (the command is in the report)"
+                continue
+            yield from (f"   {line}" for line in command.text.strip().splitlines())
+    yield f"{'Then verify' if steps else 'Check again'}: {verdict.again}"
+
+
+def _line(text: str) -> str:
+    return cut(_MENTION.sub("(at)", plain(text)), LINE_MAX)

@@ -1,0 +1,192 @@
+"""What the top of the page says: state, impact, since when, the cause, and the first action."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from core.text import capitalized, count, listed
+from core.units import format_duration
+from reports.render.first_steps import first_steps
+from reports.render.terminal_words import bad_runs, ordinal, plain
+from reports.render.verdict_words import (
+    began,
+    completed,
+    failed_symptoms,
+    no_symptom,
+    partial_run,
+    reasons,
+    stuck_uploads,
+    sureness,
+    telling,
+    unnamed_cause,
+    where_to_look,
+)
+from reports.runbook.placeholders import placeholders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.history.trend import Point
+    from reports.model.report import Report
+    from reports.runbook.document import Command
+
+KINDS = {"healthy": "good", "at risk": "warn", "incident": "bad"}
+"""The CSS class of each state; any other is unknown."""
+
+CAUSES_MAX = 3
+
+
+@dataclass(frozen=True)
+class Since:
+    """When the trouble began, in words before an ISO time, and how long that was before the run."""
+
+    words: str
+    at: str
+    duration: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """The first action. `more` counts the other commands of its step, `steps` all steps."""
+
+    title: str
+    command: Command | None
+    dangerous: bool
+    more: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The top of the page. Each text is a plain one that may quote the target.
+
+    `cause` is the cause with how sure it is, or what is known instead; `because` the strongest
+    evidence, `rivals` what else is possible.
+    """
+
+    kind: str
+    state: str
+    impact: str
+    since: Since | None
+    streak: str
+    label: str
+    cause: str
+    because: str
+    rivals: str
+    action: Action | None
+    again: str
+
+
+def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
+    """Return the verdict; `runs` are the runs up to this one, which is the last."""
+    action = _action(report)
+    label, cause, because = _cause(report)
+    # A partial run says nothing about the target's health.
+    kind = "open" if report.partial and report.state == "healthy" else KINDS.get(report.state)
+    length = 0 if report.partial else len(bad_runs(runs))
+    return Verdict(
+        kind=kind or "open",
+        state=report.state,
+        impact=impact(report),
+        since=_since(report, runs),
+        streak=f"{ordinal(length)} bad run in a row" if length > 1 else "",
+        label=label,
+        cause=cause,
+        because=because,
+        rivals=_rivals(report),
+        action=action,
+        again=again(report),
+    )
+
+
+def impact(report: Report) -> str:
+    """Return what users feel, on one line."""
+    if report.partial and report.state == "healthy":
+        return f"{_part(report)}, not the state of the target"
+    if report.state == "healthy":
+        said = report.headline.partition(": ")[2].removesuffix(".")
+        return ", ".join(filter(None, [said, completed(report)]))
+    symptoms = failed_symptoms(report)
+    more = f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
+    said = stuck_uploads(report) or (f"{plain(symptoms[0].seen)}{more}" if symptoms else "")
+    said = said or no_symptom(report)
+    if not report.partial:
+        return said
+    checks = _part(report).partition(", ")[0]
+    return f"{checks}, {report.state} so far: {said}"
+
+
+def _part(report: Report) -> str:
+    """Return how many checks a partial run came to, without its name."""
+    sentence = partial_run(report).removeprefix("Partial run")
+    if sentence.startswith(", interrupted"):
+        return f"interrupted after {sentence.partition(': ')[2]}"
+    return sentence.removeprefix(": ")
+
+
+def again(report: Report) -> str:
+    """Return the command that runs the checks again, for the worst upload if there is one."""
+    command = f"pytest --target {shlex.quote(report.target.name)}"
+    return f"{command} --upload-id={report.affected[0].id}" if report.affected else command
+
+
+def _since(report: Report, runs: Sequence[Point]) -> Since | None:
+    found = began(report, runs) if report.state != "healthy" else None
+    if found is None:
+        return None
+    at, words = found
+    seen = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
+    ago = (seen - at).total_seconds()
+    words = "since about" if words.endswith("about") else words
+    return Since(words, at.astimezone(UTC).isoformat(), format_duration(ago) if ago > 0 else "")
+
+
+def _cause(report: Report) -> tuple[str, str, str]:
+    """Return a label, the cause in one line, and the strongest evidence."""
+    diagnosis = report.diagnosis
+    accepted = list(diagnosis.accepted)[:CAUSES_MAX]
+    shared = reasons(report)
+    if diagnosis.certainty == "none":
+        if report.state == "healthy" or not shared:
+            return "", "", ""
+        reason, number = next(iter(shared.items()))
+        return "Not seen", _counted(reason, number), ""
+    if not accepted:
+        text = capitalized(unnamed_cause(report))
+        failed = [r for r in report.results if r.outcome.status == "failed"]
+        failed.sort(key=lambda result: result.role != "cause")
+        return "Cause", text, plain(failed[0].outcome.seen) if failed else ""
+    names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
+    checks = telling(accepted[0].supporting, "failed")
+    because = plain(report.evidence(checks[0].check)) if checks else ""
+    return "Cause", listed(names), _counted(because, shared.get(because, 0))
+
+
+def _counted(text: str, number: int) -> str:
+    return f"{text} ({number} checks)" if number > 1 else text
+
+
+def _rivals(report: Report) -> str:
+    named = [f"{one.title} ({one.probability:.2f})" for one in report.diagnosis.also_possible[:2]]
+    return listed(named, "or")
+
+
+def _action(report: Report) -> Action | None:
+    """Return the first step that can be pasted, or the first place to look at."""
+    if report.state == "healthy":
+        return None
+    steps = first_steps(remedy.steps for remedy in report.remedies)
+    total = sum(len(remedy.steps) for remedy in report.remedies)
+    if steps:
+        step = steps[0]
+        ready = [one for one in step.commands if not placeholders(one.text)]
+        command = next(iter(ready or step.commands), None)
+        dangerous = command.dangerous if command else step.dangerous
+        more = max(len(step.commands) - 1, 0)
+        return Action(step.title, command, dangerous, more, total)
+    looks = where_to_look(report)
+    title = capitalized(looks[0]) if looks else ""
+    return Action(title, None, dangerous=False, more=0, steps=0)
