@@ -6,6 +6,7 @@ import os
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from core.text import flat
 
@@ -59,8 +60,10 @@ def has_unicode(encoding: str | None, environ: Mapping[str, str] = os.environ) -
 
 
 def as_ascii(text: str) -> str:
-    """Return a text for a terminal that has ASCII only, of the same length."""
-    return text.translate(ASCII).encode("ascii", "replace").decode("ascii")
+    """Return a text for a terminal that has ASCII only, no wider than it was."""
+    # An accent of its own has no width, and a "?" in its place would have one.
+    letters = "".join(letter for letter in text if category(letter) not in ("Mn", "Me"))
+    return letters.translate(ASCII).encode("ascii", "replace").decode("ascii")
 
 
 def ordinal(number: int) -> str:
