@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import html
-import json
 import os
 import re
 import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 
 from core import urls
 from core.files import FileError, read_text
@@ -38,6 +36,9 @@ TAIL = 300
 
 ENCODED_MIN = 6
 """Characters of an encoding that is searched for."""
+
+ESCAPE_MAX = 12
+"""Characters of an escaped one, such as %25252F or &amp;#39;."""
 
 DEPTH_MAX = 12
 """Levels of nesting that are kept; below them a value is shown as text."""
@@ -72,6 +73,10 @@ _ELSEWHERE = (
         rf"\1{MASK}",
     ),
 )
+
+
+_ESCAPES = re.compile(r"[%&+\\]")
+_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
 class SecretError(ValueError):
@@ -169,32 +174,43 @@ def searchable(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def encodings(secret: str) -> set[str]:
-    """Return a secret as it is, and as URLs, HTML, JSON and base64 hold it.
+    """Return a secret as it is, and as base64 holds it.
 
     Within a longer text in base64, such as "user:password", a secret begins at one of three places
     of a group. Its first and last letter there may depend on what is beside it and are left out.
     """
     data = secret.encode("utf-8", "surrogateescape")
-    quoted = quote(data, safe="")
-    forms = {
-        secret,
-        quoted,
-        quote(data),
-        quote_plus(data),
-        re.sub("%..", lambda code: code[0].lower(), quoted),
-        html.escape(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        json.dumps(secret)[1:-1].replace("/", "\\/"),
-        repr(secret)[1:-1],
-        CONTROL.sub("\N{REPLACEMENT CHARACTER}", secret),
-    }
+    forms = {secret, CONTROL.sub("\N{REPLACEMENT CHARACTER}", secret)}
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + data).decode()
         inner = encoded[-(-before * 4 // 3) : (before + len(data)) * 4 // 3]
         if len(inner) >= ENCODED_MIN:
             forms |= {inner, inner.replace("+", "-").replace("/", "_")}
     return forms
+
+
+def escaped(secret: str) -> str:
+    """Return a pattern of a secret in which each special character is as it is or escaped.
+
+    As URLs, HTML and JSON escape it, whichever of them a program escapes, and JSON within JSON.
+    """
+    return "".join(map(_escaped, secret))
+
+
+def _escaped(char: str) -> str:
+    if char.isascii() and char.isalnum():
+        return char
+    octets = char.encode("utf-8", "surrogateescape")
+    pairs = char.encode("utf-16-be", "surrogatepass")
+    ways = [
+        rf"\\{{0,8}}{re.escape(char)}",
+        "".join(f"%(?:25){{0,2}}{octet:02x}" for octet in octets),
+        "".join(rf"\\{{1,8}}u{pair.hex()}" for pair in (pairs[:2], pairs[2:]) if pair),
+        f"&(?:amp;){{0,2}}(?:#{ord(char)}|#x{ord(char):x}|{_ENTITIES.get(char, '#')});",
+    ]
+    if char == " ":
+        ways.append(r"\+")
+    return f"(?i:{'|'.join(ways)})"
 
 
 class Redactor:
@@ -205,12 +221,14 @@ class Redactor:
     pytest's hooks for example, shows none.
     """
 
-    __slots__ = ("_forms", "_tail")
+    __slots__ = ("_escaped", "_forms", "_tail")
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
+        secrets = sorted({s for s in secrets if len(s) >= SECRET_MIN}, key=lambda s: (-len(s), s))
         forms = {form for secret in secrets for form in encodings(secret)}
-        self._forms = sorted((f for f in forms if len(f) >= SECRET_MIN), key=lambda f: (-len(f), f))
-        self._tail = max([TAIL, *map(len, self._forms)])
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._escaped = [re.compile(escaped(secret)) for secret in secrets]
+        self._tail = max([TAIL, *map(len, self._forms), *(ESCAPE_MAX * len(s) for s in secrets)])
 
     def __repr__(self) -> str:
         return f"Redactor({MASK})"
@@ -232,6 +250,9 @@ class Redactor:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
+        if _ESCAPES.search(text):
+            for pattern in self._escaped:
+                text = pattern.sub(MASK, text)
         return text
 
     def whole(self, text: str) -> str:
