@@ -265,7 +265,7 @@ def _other_version(peer: Peer) -> None:
 _START = b"\x00\x0a\x00\x0a\x00\x09" + bytes(4) + b"\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US"
 
 
-def _started(act: Behaviour) -> Behaviour:
+def started(act: Behaviour) -> Behaviour:
     """Begin as RabbitMQ does, with its first frame."""
     frame = b"\x01\x00\x00" + struct.pack(">I", len(_START)) + _START + b"\xce"
 
@@ -281,9 +281,9 @@ def _started(act: Behaviour) -> Behaviour:
 AMQP = RAW | {
     "giant": _start_frame,
     "other version": _other_version,
-    "silent after the start": _started(silent),
-    "garbage after the start": _started(lambda peer: peer.send(bytes(range(256)) * 9)),
-    "endless after the start": _started(Peer.flood),
+    "silent after the start": started(silent),
+    "garbage after the start": started(lambda peer: peer.send(bytes(range(256)) * 9)),
+    "endless after the start": started(Peer.flood),
 }
 
 SSH = RAW | {
