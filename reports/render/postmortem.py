@@ -8,19 +8,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from core.units import format_duration
 from reports.history.incidents import last_incident
 from reports.render import postmortem_sections as sections
 from reports.render.markdown import escaped
 from reports.render.postmortem_sections import causes_of
+from reports.render.postmortem_times import local, times_of
 from reports.runbook.placeholders import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from reports.history.incidents import Incident, RunRecord
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
+    from reports.render.postmortem_times import Times
     from reports.runbook.document import Runbook
 
 UPLOADS_NAMED = 3
@@ -37,24 +39,27 @@ def render(
     runbook: Runbook,
     episode: Incident | None = None,
     runs: Sequence[RunRecord] = (),
+    zone: tzinfo | None = None,
 ) -> str:
     """Return the post-mortem of an incident.
 
     `report` is the run that saw it best, `episode` its course and `runs` the history up to now,
-    oldest first; without them the report stands alone.
+    oldest first; without them the report stands alone. Times are those of `zone`, None for the
+    machine's own.
     """
     target = escaped(report.target.name)
+    times = times_of(report, episode)
     parts = [
         f"# Post-mortem: {escaped(report.runbook)}, target {target}",
-        escaped(report.headline),
-        "Filled in from what the checks observed. A word in angle brackets is for you to fill in.",
-        _template(report, runbook, episode),
-        "## What the checks observed",
-        *sections.timeline(report, episode),
-        *sections.uploads(report),
+        sections.summary(report, episode, times, zone),
+        "The checks have filled this in. A word in angle brackets is for you to fill in.",
+        *sections.since_when(times, zone),
+        _template(report, runbook, episode, times, zone),
+        *sections.timeline(report, episode, times, zone),
         *sections.causes(report),
+        *sections.actions(report, episode),
+        *sections.uploads(report),
         *sections.failures(report),
-        *sections.actions(report),
         *sections.preventive(runbook),
         *sections.figures(report, episode, runs),
     ]
@@ -70,8 +75,14 @@ def of_incident(report: Report, bundle: RunbookBundle, runs: Sequence[RunRecord]
     return render(report, bundle.document, episode, runs)
 
 
-def _template(report: Report, runbook: Runbook, episode: Incident | None) -> str:
-    values = _values(report, episode)
+def _template(
+    report: Report,
+    runbook: Runbook,
+    episode: Incident | None,
+    times: Times,
+    zone: tzinfo | None,
+) -> str:
+    values = _values(report, episode, times, zone)
     text = runbook.postmortem
     for name, pattern in BRACKETS:
         text = re.sub(pattern, f"<{name}>", text)
@@ -79,7 +90,9 @@ def _template(report: Report, runbook: Runbook, episode: Incident | None) -> str
     return fill(text, {name: value.replace("`", "'") for name, value in values.items()})
 
 
-def _values(report: Report, episode: Incident | None) -> dict[str, str]:
+def _values(
+    report: Report, episode: Incident | None, times: Times, zone: tzinfo | None
+) -> dict[str, str]:
     """Return the template's placeholders that are known; the others stay as they are."""
     found = {
         "upload_id": _listed([upload.id for upload in report.affected]),
@@ -87,11 +100,11 @@ def _values(report: Report, episode: Incident | None) -> dict[str, str]:
         "users_affected": _most(report, episode, "users_affected"),
         "root_cause": _root_cause(report),
         "probability": _sureness(report),
-        "started_at": _began(report, episode),
+        "started_at": _began(times, zone),
+        "duration": sections.duration(times),
     }
-    if episode and episode.after:
-        found["ended_at"] = f"{episode.after.started}, by the first run after it"
-        found["duration"] = "" if episode.seconds is None else format_duration(episode.seconds)
+    if times.end:
+        found["ended_at"] = f"{local(times.end, zone)}, by the first run after it"
     return {name: value for name, value in found.items() if value}
 
 
@@ -123,10 +136,10 @@ def _sureness(report: Report) -> str:
     return f"{told}, from {named}" if named else told
 
 
-def _began(report: Report, episode: Incident | None) -> str:
-    if episode is None:
-        return f"{report.started} or earlier"
-    first = episode.runs[0].started
-    if episode.before is None:
+def _began(times: Times, zone: tzinfo | None) -> str:
+    if times.oldest and times.oldest < times.first_bad:
+        return f"about {local(times.oldest, zone)}, by the oldest stuck upload"
+    first = local(times.first_bad, zone)
+    if times.last_good is None:
         return f"{first} or earlier"
-    return f"between {episode.before.started} and {first}"
+    return f"between {local(times.last_good, zone)} and {first}"

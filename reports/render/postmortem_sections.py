@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from core.text import capitalized, count, listed
 from core.units import format_duration
 from reports.history.incidents import recovery
 from reports.model.headline import suspects
 from reports.render.markdown import coded, escaped, fenced
+from reports.render.postmortem_times import local, time_of
+from reports.render.terminal_words import plain
+from reports.render.verdict_words import failed_symptoms, sureness, unnamed_cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
 
     from reports.diagnosis.result import Contribution
     from reports.history.incidents import Incident, RunRecord
     from reports.model.report import Remedy, Report
+    from reports.render.postmortem_times import Times
     from reports.runbook.document import Runbook
 
 EVIDENCE_NAMED = 8
 HISTORY_NAMED = 30
+LAST_NAMED = 10
+"""Runs of a long timeline: so many in all, and of them the last ones."""
+
+REPAIRED = ("worker_processes", "consumers", "disk_free_ratio", "inodes_free_ratio")
+"""Figures that a repair changes."""
 
 WATCHED = (
     "uploads_stuck",
@@ -42,27 +54,82 @@ def causes_of(report: Report) -> list[str]:
     return sorted({one.component for one in report.diagnosis.unexplained})
 
 
-def timeline(report: Report, episode: Incident | None) -> Iterator[str]:
-    yield "### Timeline"
-    lines = [f"- Clearest run, {report.started}: {escaped(report.headline)}"]
-    oldest = report.figure("oldest_stuck_seconds")
-    if oldest:
-        lines.append(f"- The oldest stuck upload was {format_duration(oldest)} old then.")
-    if episode is None:
-        lines.append("- No other run is in the history: start and end are not known.")
+def summary(report: Report, episode: Incident | None, times: Times, zone: tzinfo | None) -> str:
+    """Return the incident in a few sentences: impact, duration, cause."""
+    certainty = report.diagnosis.certainty
+    named = [f"{one.title} ({sureness(report, one)})" for one in report.diagnosis.accepted]
+    cause = listed(named) or ("" if certainty == "none" else unnamed_cause(report))
+    if times.end:
+        span = f"It lasted {duration(times)}, from about {local(times.began, zone)} to "
+        span += local(times.end, zone)
     else:
-        before = episode.before.started if episode.before else "<last_good_run>"
-        lines.append(f"- Last run without the incident: {before}")
-        lines.append(f"- First run with the incident: {episode.runs[0].started}")
-        after = episode.after.started if episode.after else "<ended_at>"
-        lines.append(f"- First run after the incident: {after}")
-        lines += [
-            f"  - {run.started}, {escaped(run.state)}: {escaped(run.headline)}"
-            for run in episode.runs[:HISTORY_NAMED]
-        ]
-        if len(episode.runs) > HISTORY_NAMED:
-            lines.append(f"  - and {len(episode.runs) - HISTORY_NAMED} more runs")
-    yield "\n".join(lines)
+        word = "about" if times.began == times.oldest else "before"
+        span = f"It began {word} {local(times.began, zone)}; no run has seen its end yet"
+    sentences = [_impact(report, episode), span, f"Cause: {cause}" if cause else ""]
+    return " ".join(f"{escaped(one)}." for one in sentences if one)
+
+
+def _impact(report: Report, episode: Incident | None) -> str:
+    """Return what users felt, at worst."""
+
+    def worst(name: str) -> float | None:
+        return episode.worst(name) if episode else report.figure(name)
+
+    stuck, users, oldest = map(worst, ("uploads_stuck", "users_affected", "oldest_stuck_seconds"))
+    if stuck:
+        of = f" of {count(round(users), 'user')}" if users else ""
+        old = f", the oldest for {format_duration(oldest)}" if oldest else ""
+        return f"{count(round(stuck), 'upload')}{of} stuck{' at worst' if episode else ''}{old}"
+    symptoms = failed_symptoms(report)
+    return capitalized(plain(symptoms[0].seen).removesuffix(".")) if symptoms else ""
+
+
+def duration(times: Times) -> str:
+    """Return how long it lasted; empty where it is not known."""
+    if times.seconds is None:
+        return ""
+    length = format_duration(times.seconds)
+    if times.end:
+        return length
+    # One run alone has seen a moment.
+    return f"at least {length}, until the last run that saw it" if times.seconds >= 60 else ""
+
+
+def since_when(times: Times, zone: tzinfo | None) -> Iterator[str]:
+    """Yield since when the users suffered, by all who know something of it."""
+    yield "### Since when"
+    rows = [
+        ("Oldest stuck upload", times.oldest, "not observed"),
+        ("Last good run", times.last_good, "<last_good_run>"),
+        ("First bad run", times.first_bad, ""),
+        ("Last bad run", times.seen, ""),
+        ("First good run after it", times.end, "<ended_at>"),
+    ]
+    lines = [f"| {name} | {local(at, zone) if at else blank} |" for name, at, blank in rows]
+    yield "\n".join(["| | time |", "| --- | --- |", *lines])
+
+
+def timeline(
+    report: Report, episode: Incident | None, times: Times, zone: tzinfo | None
+) -> Iterator[str]:
+    """Yield the course of the incident, run by run."""
+    yield "### Timeline"
+    runs = (episode.before, *episode.runs, episode.after) if episode else ()
+    events = [(at, run.state, run.headline) for run in runs if run and (at := time_of(run))]
+    if episode is None:
+        events = [(datetime.fromisoformat(report.started), report.state, report.headline)]
+    rows = [(local(at, zone), str(state), text) for at, state, text in events]
+    if len(rows) > HISTORY_NAMED:
+        left = count(len(rows) - HISTORY_NAMED, "more run")
+        rows = [*rows[: HISTORY_NAMED - LAST_NAMED], ("", "", left), *rows[-LAST_NAMED:]]
+    if times.oldest:
+        # It may have arrived before the last good run, when it was not yet called stuck.
+        place = sum(at < times.oldest for at, *_ in events[:2])
+        rows.insert(place, (local(times.oldest, zone), "", "The oldest stuck upload arrived"))
+    lines = [f"| {at} | {escaped(state)} | {escaped(text)} |" for at, state, text in rows]
+    yield "\n".join(["| time | state | what was seen |", "| --- | --- | --- |", *lines])
+    if episode is None:
+        yield "No other run is in the history."
 
 
 def uploads(report: Report) -> Iterator[str]:
@@ -88,6 +155,7 @@ def causes(report: Report) -> Iterator[str]:
     if not found and report.diagnosis.certainty == "none":
         return
     yield "### Root cause and evidence"
+    yield "What made it so, and why it was not noticed earlier: <what_made_it_so>"
     if not found and report.diagnosis.certainty == "outside":
         yield f"Outside this runbook: {escaped(', '.join(causes_of(report)))}."
         return
@@ -114,12 +182,34 @@ def failures(report: Report) -> Iterator[str]:
         yield "\n".join(f"- {coded(o.check)}: {escaped(o.seen or o.expected)}" for o in failed)
 
 
-def actions(report: Report) -> Iterator[str]:
+def actions(report: Report, episode: Incident | None) -> Iterator[str]:
+    """Yield what is known of what was done: what changed at the end, and what was proposed."""
+    yield "### Actions"
+    yield "What was done, by whom, and when: <actions_taken>"
+    changes = list(_changes(report, episode)) if episode and episode.after else []
+    if changes:
+        yield "Between the last bad run and the first good one:"
+        yield "\n".join(f"- {change}" for change in changes)
     if report.remedies:
-        yield "### Proposed actions"
-        yield "Tick what was done, and when."
+        yield "The runbook proposed the following. Tick what was done, and when."
     for remedy in report.remedies:
         yield from _action(remedy)
+
+
+def _changes(report: Report, episode: Incident) -> Iterator[str]:
+    """Yield what the runs saw change when the incident ended: the trace of a repair."""
+    last, after = episode.runs[-1], episode.after
+    assert after is not None
+    for figure in report.figures:
+        before, now = last.figures.get(figure.id), after.figures.get(figure.id)
+        if figure.id in REPAIRED and before is not None and now is not None and before != now:
+            told = [_value(value, figure.unit) for value in (before, now)]
+            yield f"{escaped(figure.meaning)}: from {told[0]} to {told[1]}"
+    roles = {result.outcome.check: result.role for result in report.results}
+    for check, status in last.outcomes.items():
+        cause = roles.get(check) == "cause"
+        if cause and status == "failed" and after.outcomes.get(check) == "passed":
+            yield f"{coded(check)} passes again"
 
 
 def _action(remedy: Remedy) -> Iterator[str]:
@@ -165,4 +255,6 @@ def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord])
 def _value(value: float | None, unit: str) -> str:
     if value is None:
         return "not observed"
+    if unit == "ratio":
+        return f"{value:.1%}"
     return format_duration(value) if unit == "seconds" else f"{value:.0f}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.text import capitalized, count, listed
 from core.units import format_duration
-from reports.render.first_steps import first_steps
+from reports.render.first_steps import first_steps, verify_command
 from reports.render.terminal_words import bad_runs, ordinal, plain
 from reports.render.verdict_words import (
     began,
@@ -98,7 +97,7 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
         because=because,
         rivals=_rivals(report),
         action=action,
-        again=again(report),
+        again=verify_command(report),
     )
 
 
@@ -125,12 +124,6 @@ def _part(report: Report) -> str:
     if sentence.startswith(", interrupted"):
         return f"interrupted after {sentence.partition(': ')[2]}"
     return sentence.removeprefix(": ")
-
-
-def again(report: Report) -> str:
-    """Return the command that runs the checks again, for the worst upload if there is one."""
-    command = f"pytest --target {shlex.quote(report.target.name)}"
-    return f"{command} --upload-id={report.affected[0].id}" if report.affected else command
 
 
 def _since(report: Report, runs: Sequence[Point]) -> Since | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -163,8 +164,8 @@ def test_a_post_mortem_can_be_written_after_the_incident(tmp_path: Path, capsys:
         history.record(path, one)
     assert main(["postmortem", str(save_report(tmp_path, made.recovered(started=after)))]) == 0
     out = capsys.readouterr().out
-    assert f"**Ended**: {after}" in out
-    assert "**Duration**: 30 min" in out
+    assert re.search(r"\*\*Ended\*\*: .* by the first run after it", out)
+    assert "**Duration**: 77 min" in out
     assert "**Job worker down**, probability" in out
 
 
@@ -181,8 +182,8 @@ def test_an_incident_of_another_day_is_not_mixed_in(report: Path, capsys: Captur
     )
     assert main(["postmortem", str(report)]) == 0
     out = capsys.readouterr().out
-    assert "2020-01-01" not in out
-    assert f"**Began**: {made.STARTED} or earlier" in out
+    assert "2020" not in out
+    assert "No other run is in the history." in out
 
 
 def test_a_post_mortem_is_written_without_a_corrupt_history(report: Path, capsys: Capture) -> None:

@@ -12,7 +12,10 @@ import pytest
 from core.journey import Journey, Stage
 from reports.alerts.message import body_of, title_of
 from reports.alerts.policy import Change
+from reports.history import store as history
+from reports.history.incidents import last_incident
 from reports.model.headline import INTERRUPTED
+from reports.render.chat import render as as_chat
 from reports.render.nagios import render as as_nagios
 from reports.render.postmortem import render as as_postmortem
 from reports.render.terminal import render as as_terminal
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from core.outcome import Outcome
+    from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
 
@@ -116,7 +120,26 @@ def test_nagios_lines(snapshot_txt: SnapshotAssertion) -> None:
 def test_post_mortem(name: str, snapshot_txt: SnapshotAssertion) -> None:
     """The post-mortem of a report without a history."""
     report = REPORTS[name]()
-    assert as_postmortem(report, made.bundle().document) == snapshot_txt
+    assert as_postmortem(report, made.bundle().document, zone=UTC) == snapshot_txt
+
+
+def test_post_mortem_with_its_course(tmp_path: Path, snapshot_txt: SnapshotAssertion) -> None:
+    """The post-mortem of an incident that is over, from the runs of an hour."""
+    incident, healthy = REPORTS["incident"](), REPORTS["healthy"]()
+    at = datetime.fromisoformat(incident.started)
+    runs: tuple[RunRecord, ...] = ()
+    for minutes, report in ((-50, healthy), (-5, incident), (0, incident), (5, healthy)):
+        started = (at + timedelta(minutes=minutes)).isoformat()
+        runs, _ = history.record(tmp_path / history.NAME, replace(report, started=started))
+    episode = last_incident(runs)
+    document = made.bundle().document
+    assert as_postmortem(incident, document, episode, runs, UTC) == snapshot_txt
+
+
+def test_text_for_a_chat(snapshot_txt: SnapshotAssertion) -> None:
+    """The message of each state that the page has to copy."""
+    texts = {name: as_chat(make()) for name, make in REPORTS.items()}
+    assert "\n".join(f"{name}:\n\n{text}" for name, text in texts.items()) == snapshot_txt
 
 
 def test_messages(snapshot_txt: SnapshotAssertion) -> None:

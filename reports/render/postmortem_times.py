@@ -1,0 +1,96 @@
+"""The times of an incident: since when users suffered, when runs saw it, when it was over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+    from reports.history.incidents import Incident
+    from reports.history.trend import Point
+    from reports.model.report import Report
+
+
+@dataclass(frozen=True)
+class Times:
+    """The times of one incident, None where one is not known.
+
+    `oldest` is when the oldest stuck upload arrived, by its age in any run. `seen` is the last
+    run that saw the incident, `end` the first run after it.
+    """
+
+    oldest: datetime | None
+    last_good: datetime | None
+    first_bad: datetime
+    seen: datetime
+    end: datetime | None
+
+    @property
+    def began(self) -> datetime:
+        """Return when users began to suffer: the oldest upload is older than the first bad run."""
+        return min(self.oldest or self.first_bad, self.first_bad)
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long it lasted, or has lasted; None where a clock was set back."""
+        seconds = ((self.end or self.seen) - self.began).total_seconds()
+        return seconds if seconds >= 0 else None
+
+
+def times_of(report: Report, episode: Incident | None) -> Times:
+    """Return the times of the incident that this report saw; `episode` has its other runs."""
+    started = datetime.fromisoformat(report.started)
+    figures = {figure.id: figure.value for figure in report.figures}
+    # A run is dated by its end: the ages that it saw are those of that moment.
+    ages = [(started + timedelta(seconds=report.seconds), figures)]
+    if episode is None:
+        return Times(_oldest(ages), None, started, ages[0][0], None)
+    bad = [run for run in episode.runs if run.state == "incident"]
+    ages += [(at, dict(run.figures)) for run, at in _dated(bad)]
+    return Times(
+        oldest=_oldest(ages),
+        last_good=time_of(episode.before),
+        first_bad=time_of(episode.runs[0]) or started,
+        seen=max(at for at, _ in ages),
+        end=time_of(episode.after),
+    )
+
+
+def local(at: datetime, zone: tzinfo | None) -> str:
+    """Return a time as a clock in `zone` shows it, None for the machine's own, with the zone."""
+    at = at.astimezone(zone)
+    return f"{at.day} {at:%b %Y, %H:%M %Z}"
+
+
+def _dated(runs: Sequence[Point]) -> Iterator[tuple[Point, datetime]]:
+    for run in runs:
+        at = time_of(run)
+        if at:
+            yield run, at + timedelta(seconds=run.seconds)
+
+
+def _oldest(ages: list[tuple[datetime, dict[str, float | None]]]) -> datetime | None:
+    found = []
+    for at, figures in ages:
+        age = figures.get("oldest_stuck_seconds")
+        if figures.get("uploads_stuck") and age:
+            try:
+                found.append(at - timedelta(seconds=age))
+            except OverflowError:
+                continue
+    return min(found, default=None)
+
+
+def time_of(run: Point | None) -> datetime | None:
+    """Return when a run began; None where there is no run or its time cannot be read."""
+    if run is None:
+        return None
+    try:
+        at = datetime.fromisoformat(run.started)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
