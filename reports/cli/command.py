@@ -45,8 +45,12 @@ class Parser(argparse.ArgumentParser):
 def add_command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
 ) -> Parser:
-    """Add a command that reads a report and runs this function."""
-    parser = commands.add_parser(name, help=summary, description=f"{capitalized(summary)}.")
+    """Add a command that reads a report and runs this function.
+
+    The list of commands has the summary up to a semicolon, the command's own help all of it.
+    """
+    short = summary.partition(";")[0]
+    parser = commands.add_parser(name, help=short, description=f"{capitalized(summary)}.")
     parser.set_defaults(run=run)
     parser.add_argument("report", type=Path, metavar="REPORT", help="such as out/live/report.json")
     return parser

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reports.history.incidents import RunRecord
     from reports.model.watch import WatchedMetric
 
-SUMMARY = "list the last runs, checks that flap, and whether metrics recover after an incident"
+SUMMARY = "list the last runs, flapping checks, and metrics that recover"
 
 RUNS_MIN = 200
 """Runs that are read, of which fewer may be shown: enough for an incident of some hours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import threading
@@ -40,12 +41,22 @@ INPUT_ERRORS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = Parser(prog="python -m reports", description=__doc__)
+    parser = Parser(
+        prog="python -m reports",
+        description=__doc__,
+        epilog="`python -m reports COMMAND --help` has the options of a command.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
+        add_help=False,
+    )
     commands = parser.add_subparsers(
         required=True, metavar="COMMAND", title="commands", dest="command"
     )
     for command in COMMANDS:
         command.add_to(commands)
+    # Below the commands, which are what one looks for.
+    parser.add_argument_group("options").add_argument(
+        "-h", "--help", action="help", help="show this help and exit"
+    )
     if arguments[:1] == ["nagios"]:
         # An option that no command knows is an error of this parser.
         parser.status = UNKNOWN

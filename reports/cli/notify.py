@@ -23,7 +23,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "notify",
         run,
-        "open, update and close one alert per incident, and send a heartbeat after each run",
+        "open, update and close one alert per incident; send a heartbeat after each run",
     )
     option = parser.add_argument
     option(

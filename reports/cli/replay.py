@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "replay",
         run,
-        "diagnose a saved report's outcomes again, for example with an edited evidence.toml",
+        "diagnose the same outcomes again; for example with an edited evidence.toml",
     )
     add_text_options(parser)
     parser.add_argument(

@@ -29,21 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--out",
         metavar="DIR",
         default="out",
-        help="write reports there, in a folder for each target (default: out); write it with "
-        "the =, or pytest would take an existing folder as its rootdir",
+        help="where the reports go, a folder for each target (default: out)",
     )
     parser.getgroup("veza").addoption(
         "--baseline",
         metavar="FILE",
         default=None,
-        help="a report.json: fail only on checks that are worse than in it (write it with the =)",
+        help="fail only on checks that are worse than in this report.json",
     )
     parser.getgroup("veza").addoption(
         "--runbook-doc",
         metavar="FILE",
         default=None,
-        help="take titles and corrective actions from this Markdown file: your team's own runbook, "
-        "of the same structure, in English or French (default: the target's, else ours)",
+        help="take titles and actions from your team's own runbook (Markdown)",
     )
 
 

@@ -130,11 +130,16 @@ def test_a_dead_target_is_an_incident(file: Path, tmp_path: Path, processes: str
 
 
 def test_help_lists_every_option(tmp_path: Path) -> None:
-    """--help works without a target; the guard knows every option of ours that takes a value."""
+    """--help works without a target and begins with our options, a line or two for each.
+
+    The guard knows every option of ours that takes a value.
+    """
     run = run_suite("--help", out=tmp_path / "out")
     assert run.status == 0
     ours = run.text.partition("\nveza-checks:\n")[2].partition("\n\n")[0]
+    assert run.text.index("\nveza-checks:\n") < run.text.index("\ngeneral:\n")
     options = dict(re.findall(r"^  (--[a-z-]+)(=?)", ours, re.MULTILINE))
+    assert len(ours.splitlines()) <= 2 * len(options)
     assert {option for option, value in options.items() if value} == set(EXAMPLES)
     assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.cli.main import main
+from reports.cli.main import COMMANDS, main
 from reports.cli.render import FORMATS
 from reports.history import store as history
 from reports.model.report_json import to_json
@@ -288,3 +288,15 @@ def test_a_terminal_with_another_encoding_works(report: Path, tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     assert "?berlauf x" in done.stdout
+
+
+def test_help_begins_with_the_commands(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line or two for each, before the options."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert text.index("commands:") < text.index("options:")
+    listed = text.partition("COMMAND\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) <= len(COMMANDS) + 2

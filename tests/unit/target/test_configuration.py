@@ -62,6 +62,23 @@ def test_no_text_of_a_target_holds_a_secret(file: Path) -> None:
     assert not any(secret in texts for secret in target.secrets())
 
 
+def test_what_nobody_wrote_is_asked_for(tmp_path: Path) -> None:
+    """--check-config names the keys that it guesses; one that is written is not asked for."""
+    path = tmp_path / "targets.toml"
+    path.write_text(
+        '[targets.live]\nenvironment = "live"\n'
+        '[targets.live.storage]\npath = "/uploads"\nhosts = ["local://"]\n'
+        '[targets.live.worker]\nhosts = ["local://"]\n'
+    )
+    text = describe(load(path, "live", {}))
+    assert "[targets.live.worker] pattern = 'job.*worker|worker.*upload': " in text
+    assert "[targets.live.storage] service_user = 'veza': the user that" in text
+    path.write_text(path.read_text() + 'pattern = "veza-worker"\n')
+    text = describe(load(path, "live", {}))
+    assert "] pattern = " not in text
+    assert "] service_user = " in text
+
+
 USABLE = {
     "VEZA_STAGING_TOKEN": ("t0ken", "abc.DEF-1_2~+/=="),
     "VEZA_STAGING_DSN": (
