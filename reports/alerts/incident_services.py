@@ -282,7 +282,11 @@ def _responder(name: str) -> dict[str, str]:
 
 
 def _one_line(message: Message) -> str:
-    return flat(f"{message.title}: {message.body.partition(chr(10))[0]}")
+    """Return the title and the body's first line, which repeats the kind of alert."""
+    first = message.body.partition("\n")[0]
+    kind = f"{message.kind}: "
+    text = first[len(kind) :] if first.lower().startswith(kind) else first
+    return flat(f"{message.title}: {text}")
 
 
 def _utc(moment: str) -> str:

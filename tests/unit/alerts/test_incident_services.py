@@ -93,7 +93,7 @@ def test_each_service_gets_the_content_in_its_own_form(world: World) -> None:
     """Severity, summary, details and a link to the report."""
     for minute in (0, 5):
         world.run(minute, made.incident())
-    headline = made.incident().headline
+    headline = made.incident().headline.removeprefix("Incident: ")
     (event,) = world.pagerduty.events
     assert event["payload"]["summary"] == f"Veza live: incident: {headline}"
     assert event["payload"]["severity"] == "critical"
@@ -101,7 +101,7 @@ def test_each_service_gets_the_content_in_its_own_form(world: World) -> None:
     assert "Do this:" in event["payload"]["custom_details"]["message"]
     assert event["links"] == [{"href": "https://ops.example/veza/live/report.html"}]
     (content,) = world.opsgenie.contents
-    assert content["message"].startswith("Veza live: incident: Incident: 2 uploads stuck")
+    assert content["message"].startswith("Veza live: incident: 2 uploads stuck")
     assert content["priority"] == "P1"
     assert content["responders"] == [{"type": "team", "name": "uploads"}]
     assert content["tags"] == ["veza"]
