@@ -119,6 +119,26 @@ def test_bar_stays_in_sight(visit: Visit, width: int) -> None:
     expect(page.get_by_role("button", name="Copy for chat")).to_be_in_viewport()
 
 
+def test_bar_stays_small_whatever_the_target_says(visit: Visit) -> None:
+    """A long reason in the bar must not hide the page below it."""
+    failed = ["upload_status/api_is_reachable"]
+    page = visit(made.report(failed, seen="the API says: " + "endless words " * 200), **PHONE)
+    box = page.locator("header.verdict").bounding_box()
+    assert box is not None
+    assert box["height"] <= PHONE["height"] / 3
+
+
+@pytest.mark.parametrize("width", [1050, 1100, 1280])
+def test_stations_have_room_for_their_names(visit: Visit, width: int) -> None:
+    """Where the stations stand in a row, no name and no figure runs out of its box."""
+    page = visit(REAL["dead worker"], width=width)
+    wide = """[...document.querySelectorAll(".station")].filter((one) =>
+      [...one.querySelectorAll("h3, dt, dd, p")].some((text) =>
+        text.getBoundingClientRect().left + text.scrollWidth
+          > one.getBoundingClientRect().right)).map((one) => one.innerText)"""
+    assert page.evaluate(wide) == []
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_copy_buttons_are_as_large_as_a_finger(visit: Visit, width: int) -> None:
     """Each button can be hit with a finger."""
@@ -213,8 +233,8 @@ def test_keyboard_reaches_the_actions_and_sees_where_it_is(visit: Visit) -> None
     """The first keys lead to the copy buttons; nothing that has the focus is below the bar."""
     page = visit(REAL["dead worker"], height=500, reduced_motion="reduce")
     names = []
-    for _ in range(30):
-        page.keyboard.press("Tab")
+    for key in (*["Tab"] * 30, *["Shift+Tab"] * 25):
+        page.keyboard.press(key)
         names.append(page.evaluate("document.activeElement.textContent.trim()"))
         assert not page.evaluate(BELOW_THE_BAR), names[-1]
     assert names[:3] == ["Skip to the report", "Copy for chat", "Copy"]

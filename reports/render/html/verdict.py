@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from core.text import capitalized, count, listed
+from core.text import capitalized, count, cut, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.terminal_words import bad_runs, ordinal, plain
@@ -36,6 +36,10 @@ KINDS = {"healthy": "good", "at risk": "warn", "incident": "bad"}
 """The CSS class of each state; any other is unknown."""
 
 CAUSES_MAX = 3
+
+IMPACT_MAX = 160
+LINE_MAX = 300
+"""Characters: the bar stays in sight, and must not hide what it stands above."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,12 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
     return Verdict(
         kind=kind or "open",
         state=report.state,
-        impact=impact(report),
+        impact=cut(impact(report), IMPACT_MAX),
         since=_since(report, runs),
         streak=f"{ordinal(length)} bad run in a row" if length > 1 else "",
         label=label,
-        cause=cause,
-        because=because,
+        cause=cut(cause, LINE_MAX),
+        because=cut(because, LINE_MAX),
         rivals=_rivals(report),
         action=action,
         again=verify_command(report),

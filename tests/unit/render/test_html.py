@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -17,6 +18,7 @@ from core.journey import Journey, Stage
 from core.outcome import Affected, Observation, Outcome
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
+from reports.model.report_json import parse_report, to_json
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
 from reports.render.html.page import BYTES_MAX, render
@@ -385,6 +387,18 @@ def test_report_without_limits_shows_the_figures_alone() -> None:
     bare = replace(report, target=replace(report.target, limits={}, minimums={}))
     measures = [one for place in stations(bare) for one in place.measures]
     assert {(one.limit, one.violated) for one in measures} == {("", False)}
+
+
+def test_report_of_an_older_version_is_shown() -> None:
+    """A report.json without the fields that came later has a page like any other."""
+    document = json.loads(to_json(REPORTS["incident"]))
+    for name in ("partial", "journeys", "watch"):
+        del document[name]
+    for name in ("limits", "minimums", "worker_hosts"):
+        del document["target"][name]
+    page = Page(render(parse_report(json.dumps(document).encode(), "report.json")))
+    harmless(page)
+    assert "Job worker down (certain)" in page.text
 
 
 def test_commands_are_whole_filled_and_marked() -> None:
