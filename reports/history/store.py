@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 NAME = "history.sqlite3"
 
+DROPPED_MAX = 500
+"""Runs that are too old and that one run drops: after a pause of months it must not take long."""
+
 __all__ = ["NAME", "History", "HistoryError", "Retention", "record"]
 
 
@@ -184,16 +187,17 @@ class History(OpenFile):
     def _retain(self, report: Report, retention: Retention) -> None:
         oldest = datetime.fromisoformat(report.started) - timedelta(days=retention.days)
         self._db.execute(
-            "DELETE FROM runs WHERE julianday(started) < julianday(?) "
-            "AND id <= (SELECT max(id) FROM runs) - ?",
-            (oldest.isoformat(), retention.least),
+            "DELETE FROM runs WHERE id IN (SELECT id FROM runs "
+            "WHERE julianday(started) < julianday(?) AND id <= (SELECT max(id) FROM runs) - ? "
+            "ORDER BY id LIMIT ?)",
+            (oldest.isoformat(), retention.least, DROPPED_MAX),
         )
         while self._used() > retention.size:
-            # A tenth at a time, so that only one run in many has to drop any.
+            # Several at a time, so that only one run in many has to drop any.
             dropped = self._db.execute(
                 "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE id < "
                 "(SELECT max(id) FROM runs) ORDER BY id "
-                "LIMIT (SELECT count(*) / 10 + 1 FROM runs))"
+                "LIMIT (SELECT count(*) / 100 + 1 FROM runs))"
             ).rowcount
             if not dropped:
                 return
