@@ -1,6 +1,6 @@
 """The history over 100,000 runs: it reaches its limits, stays within them and stays fast.
 
-    python -m bench.retention [--runs 100000] [--kills 60] [--seed 5]
+    python -m bench.retention [--runs 100000] [--kills 60] [--seed 5] [--folder DIR]
 
 The runs are five minutes apart, and one in fifty is an incident, whose report is kept. Then a
 process that drops runs is killed with SIGKILL at random moments: the history must be intact, and
@@ -35,19 +35,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = timedelta(minutes=5)
 INCIDENT_EVERY = 50
-STEPS = 10
+STEPS, SAMPLED = 10, 100
+INCIDENT, HEALTHY = made.incident(), made.recovered()
 SECONDS_MAX = 0.25
 """Seconds that one run may take on average to be added and to read the last hundred."""
 SLACK = 8 << 20
 """Bytes that the file may have beyond the limit: the write-ahead log and one run."""
-SMALL = Retention(size=16 << 20)
+SMALL = Retention(size=32 << 20)
 """Limits that have half of a full history dropped at once."""
 
 
-def reports(runs: int) -> list[Report]:
-    """Return the reports of an incident and of a healthy run, in the order of the runs."""
-    incident, healthy = made.incident(), made.recovered()
-    return [healthy if number % INCIDENT_EVERY else incident for number in range(runs)]
+def report(number: int) -> Report:
+    """Return the report of a run: an incident, or healthy."""
+    kind = HEALTHY if number % INCIDENT_EVERY else INCIDENT
+    return replace(kind, started=at(number))
 
 
 def at(number: int) -> str:
@@ -61,29 +62,38 @@ def size_of(path: Path) -> int:
 
 
 def fill(path: Path, runs: int) -> bool:
-    """Add runs as each run of the checks does; return whether the limits held."""
+    """Add runs, every hundredth as a run of the checks does; return whether the limits held."""
     held = True
-    seconds: list[float] = []
     started = time.perf_counter()
     limit = Retention().size + SLACK
-    for number, report in enumerate(reports(runs), start=1):
-        before = time.perf_counter()
-        with History.to_write(path) as history:
-            history.append(replace(report, started=at(number)))
-            history.runs(100)
-        seconds.append(time.perf_counter() - before)
-        if number % max(runs // STEPS, 1) == 0:
-            size = size_of(path)
-            held = held and size <= limit and statistics.mean(seconds) <= SECONDS_MAX
-            print(
-                f"{number:>7} runs  {count(path):>6} kept  {size / 2**20:5.1f} MiB  "
-                f"{statistics.mean(seconds) * 1000:5.1f} ms a run, "
-                f"{max(seconds) * 1000:6.1f} ms the slowest",
-                flush=True,
-            )
-            seconds.clear()
+    every = max(runs // STEPS, SAMPLED)
+    for first in range(0, runs, every):
+        seconds = [
+            sampled(path, number, min(SAMPLED, runs - number))
+            for number in range(first, min(first + every, runs), SAMPLED)
+        ]
+        size = size_of(path)
+        mean = statistics.mean(seconds)
+        held = held and size <= limit and mean <= SECONDS_MAX
+        print(
+            f"{min(first + every, runs):>7} runs  {count(path):>6} kept  {size / 2**20:5.1f} MiB  "
+            f"{mean * 1000:5.1f} ms a run, {max(seconds) * 1000:6.1f} ms the slowest",
+            flush=True,
+        )
     print(f"{runs:,} runs in {time.perf_counter() - started:.0f} s")
     return held
+
+
+def sampled(path: Path, first: int, runs: int) -> float:
+    """Add runs from number `first` on; return the seconds of the last one, opened for itself."""
+    with History.to_write(path) as history:
+        for number in range(first, first + runs - 1):
+            history.append(report(number))
+    before = time.perf_counter()
+    with History.to_write(path) as history:
+        history.append(report(first + runs - 1))
+        history.runs(100)
+    return time.perf_counter() - before
 
 
 def count(path: Path) -> int:
@@ -160,12 +170,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100_000, metavar="N", help="runs to add")
     parser.add_argument("--kills", type=int, default=60, metavar="N", help="processes to kill")
     parser.add_argument("--seed", type=int, default=5, help="seed of the random moments")
+    parser.add_argument("--folder", metavar="DIR", help="where the history is made")
     parser.add_argument("--drop", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.drop:
         drop(options.drop)
         return 0
-    with tempfile.TemporaryDirectory(prefix="veza-retention-") as folder:
+    with tempfile.TemporaryDirectory(prefix="veza-retention-", dir=options.folder) as folder:
         path = Path(folder) / NAME
         held = fill(path, options.runs)
         survived = kill_while_dropping(path, options.kills, options.seed)

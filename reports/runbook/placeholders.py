@@ -76,6 +76,24 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 """A value that no shell and no SQL acts on, wherever it stands."""
 
 
+_WORD = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
+"""A value that ends no comment and no string of any kind."""
+
+_NESTED = re.compile(r"`|\$[({\[']|<<")
+"""What begins a substitution, a string with escapes or a here document in a shell."""
+
+_SQL_STARTS = re.compile(
+    r"--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|(?<![\w$])(?:[EeBbXx]|[Uu]&)'|[Uu]&\"|['\"]"
+)
+_SQL_ENDS = {
+    **dict.fromkeys(("E'", "e'"), r"(?:[^'\\]|\\.|'')*'"),
+    **dict.fromkeys(("B'", "b'", "X'", "x'", "U&'", "u&'"), r"(?:[^']|'')*'"),
+    **dict.fromkeys(('U&"', 'u&"'), r'(?:[^"]|"")*"'),
+    "--": r"[^\n]*\n",
+}
+"""What ends what begins so, where it is something else than the next start."""
+
+
 def placeholders(text: str) -> tuple[str, ...]:
     """Return the names of the placeholders in a text, each once, in order of appearance."""
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
@@ -210,58 +228,64 @@ def _in_sql(name: str, value: str, context: str) -> str | None:
         return ", ".join("'" + one.replace("'", "''") + "'" for one in values)
     if context in ("'", '"') and len(values) == 1:
         return value.replace(context, context * 2)
-    return value if len(values) == 1 and _PLAIN.fullmatch(value) and "--" not in value else None
+    return value if len(values) == 1 and _WORD.fullmatch(value) else None
 
 
-def _shell_contexts(text: str) -> dict[int, str]:  # noqa: C901 - one branch a kind of quoting
+def _shell_contexts(text: str) -> dict[int, str]:
     """Return the context of each position of a shell command.
 
-    "" is a bare word, a quote the text within it, "#" a comment, and "$" what is nested.
+    "" is a bare word, a quote the text within it, "#" a comment, and "$" what follows the start of
+    a substitution or a here document, which is not looked into.
     """
     contexts: dict[int, str] = {}
-    context, depth, index = "", 0, 0
-    backquoted = False
+    context, index = "", 0
     while index < len(text):
         char = text[index]
-        contexts[index] = "$" if depth or backquoted else context
-        if context == "#":
-            context = "" if char == "\n" else "#"
-        elif context == "'":
-            context = "" if char == "'" else "'"
+        contexts[index] = context
+        if context in ("#", "'"):
+            context = "" if char == {"#": "\n", "'": "'"}[context] else context
         elif char == "\\":
             index += 1
-            contexts[index] = contexts[index - 1]
-        elif char == "`":
-            backquoted = not backquoted
-        elif text.startswith("$(", index):
-            depth += 1
-        elif char == ")" and depth:
-            depth -= 1
-        elif text.startswith("<<", index):
-            # A here document: what follows is not looked into.
-            depth += 1_000_000
-        elif context == '"':
-            context = "" if char == '"' else '"'
-        elif char in "'\"" and not depth:
-            context = char
-        elif char == "#" and (index == 0 or text[index - 1] in " \t\n;"):
+            contexts[index] = context
+        elif _NESTED.match(text, index):
+            return contexts | dict.fromkeys(range(index, len(text)), "$")
+        elif char == '"' or (char == "'" and context == ""):
+            context = "" if context else char
+        elif char == "#" and context == "" and (index == 0 or text[index - 1] in " \t\n;&|()<>"):
             context = "#"
         index += 1
     return contexts
 
 
 def _sql_contexts(text: str) -> dict[int, str]:
-    """Return the context of each position of a statement: "" bare, a quote, "--", or "/*"."""
+    """Return the context of each position of a statement: "" bare, a quote, "--", or another start.
+
+    Others are those of a block comment, a dollar quote, and a string with escapes such as E'...'.
+    """
     contexts: dict[int, str] = {}
-    context = ""
-    for index, char in enumerate(text):
-        if context == "":
-            starts = (s for s in ("--", "/*", "'", '"', "$$") if text.startswith(s, index))
-            context = next(starts, "")
-            contexts[index] = context
+    index = 0
+    while index < len(text):
+        found = _SQL_STARTS.match(text, index)
+        if found is None:
+            contexts[index] = ""
+            index += 1
             continue
-        contexts[index] = context
-        ends = {"--": "\n", "/*": "/"}.get(context, context)
-        if char == ends and (context != "/*" or text[index - 1] == "*"):
-            context = ""
+        end = _end_in_sql(text, found)
+        contexts |= dict.fromkeys(range(index, end), found.group())
+        index = end
     return contexts
+
+
+def _end_in_sql(text: str, start: re.Match[str]) -> int:
+    """Return the position behind the quote or comment that begins there."""
+    if start.group() == "/*":
+        depth = 0
+        for found in re.compile(r"/\*|\*/").finditer(text, start.start()):
+            depth += 1 if found.group() == "/*" else -1
+            if depth == 0:
+                return found.end()
+        return len(text)
+    mark = re.escape(start.group())
+    end = re.compile(_SQL_ENDS.get(start.group(), f".*?{mark}"), re.DOTALL)
+    ended = end.match(text, start.end())
+    return ended.end() if ended else len(text)
