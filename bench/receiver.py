@@ -56,7 +56,8 @@ class Receiver:
                     self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
-                self.wfile.write(text.encode())
+                if text:
+                    self.wfile.write(text.encode())
 
             do_GET = do_POST = do_PUT = _record  # noqa: N815 - the names of http.server
 

@@ -6,7 +6,8 @@ import logging
 import re
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     from apprise import AppriseResult
 
+    from reports.alerts.incident_services import Subject
     from reports.alerts.outbox import Message
+
+_OWN_KEY = re.compile(r"[?&](action|dedup|external_id|thirdparty)=")
+"""What an address says itself of how a service opens and closes an incident."""
 
 _STATUS = re.compile(r"error=(\d{3})\b")
 _NOTHING_SENT = re.compile(r"\bThere were no .* to notify\b")
@@ -40,16 +45,22 @@ def quiet_apprise() -> Iterator[None]:
 
 
 class AppriseSender:
-    """One address of apprise's."""
+    """One address of apprise's.
+
+    A service that opens and closes something by a key, such as incident.io or GoAlert, gets that of
+    the incident, unless the address names one.
+    """
 
     is_refreshed = False
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, subject: Subject) -> None:
         """Raise OptionError for an address that apprise cannot use."""
+        self._address = address
+        self._subject = subject
         with quiet_apprise():
             import apprise
 
-            asset = apprise.AppriseAsset(
+            self._asset = apprise.AppriseAsset(
                 app_id="veza-checks",
                 app_desc="Veza checks",
                 # Not in threads of its own: Python would wait at its exit for one that hangs.
@@ -57,12 +68,13 @@ class AppriseSender:
                 # A client that follows one drops the body, and takes the answer for a success.
                 http_redirects=False,
             )
-            self._apprise = apprise.Apprise(asset=asset)
-            if not self._apprise.add(address):
+            services = apprise.Apprise(asset=self._asset)
+            if not services.add(address):
                 raise OptionError(
                     "apprise cannot use it: correct it, "
                     "https://github.com/caronc/apprise/wiki shows the form for each service"
                 )
+        self._takes_key = any(map(_takes_key, services.find()))
 
     def send(self, message: Message) -> None:
         """Send a message; raises CallError."""
@@ -74,7 +86,9 @@ class AppriseSender:
         elif message.kind == "incident":
             kind = apprise.NotifyType.FAILURE
         try:
-            sent = self._apprise.notify(
+            services = apprise.Apprise(asset=self._asset)
+            services.add(self._keyed(message))
+            sent = services.notify(
                 body=message.body,
                 title=message.title,
                 notify_type=kind,
@@ -86,6 +100,20 @@ class AppriseSender:
         problem = _problem(sent)
         if problem:
             raise CallError(problem)
+
+    def _keyed(self, message: Message) -> str:
+        """Return the address, where its service takes it with the key of the incident."""
+        if not self._takes_key or _OWN_KEY.search(self._address):
+            return self._address
+        mark = "&" if "?" in self._address else "?"
+        options = {"action": "map", "dedup": self._subject.key(message)}
+        return f"{self._address}{mark}{urlencode(options)}"
+
+
+def _takes_key(service: Any) -> bool:
+    """Return whether a service of apprise's opens on a failure and closes on a success by a key."""
+    options = service.template_args
+    return "dedup" in options and "map" in options.get("action", {}).get("values", ())
 
 
 def _problem(sent: AppriseResult) -> str:

@@ -64,4 +64,4 @@ def _sender_of(scheme: str, address: str, subject: Subject) -> Sender:
         return Opsgenie(address, subject)
     if scheme in ("alertmanager", "alertmanagers"):
         return Alertmanager(address, subject)
-    return AppriseSender(address)
+    return AppriseSender(address, subject)

@@ -269,3 +269,18 @@ def test_an_incident_that_an_older_version_opened_is_closed(world: World) -> Non
     assert world.run(10, made.recovered(), confirm=1, of=1) == []
     assert world.pagerduty.incidents == {KEY: ["trigger", "resolve"]}
     assert world.alertmanager.firing() == []
+
+
+def test_a_service_of_apprise_s_that_takes_a_key_gets_it(world: World) -> None:
+    """GoAlert closes what the incident opened, although the titles of the two messages differ."""
+    server = world.servers[0]
+    server.answer = lambda _: (204, "")
+    goalert = f"goalert://{server.address}/{OPSGENIE_KEY}"
+    for minute, report in ((0, made.incident()), (5, made.recovered())):
+        assert world.run(minute, report, goalert, confirm=1, of=1) == []
+    sent = [request.json for request in server.requests]
+    assert [one["dedup"] for one in sent] == [KEY, KEY]
+    assert [one.get("action") for one in sent] == [None, "close"]
+    own = f"{goalert}?dedup=mine"
+    assert world.run(10, made.incident(), own, confirm=1, of=1) == []
+    assert server.requests[-1].json["dedup"] == "mine"
