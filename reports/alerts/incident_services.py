@@ -128,7 +128,8 @@ class Opsgenie:
 
     def __init__(self, address: str, subject: Subject) -> None:
         """Raise OptionError for an address that cannot be used."""
-        options = _parse("opsgenie", "NotifyOpsgenie", address)
+        # For a parser of URLs a # ends the path; here it is the sign of a team.
+        options = _parse("opsgenie", "NotifyOpsgenie", address.replace("#", "%23"))
         self._key = str(options.get("apikey") or "")
         if not self._key:
             raise OptionError("it has no key: write opsgenie://API_KEY or jira://API_KEY")
@@ -181,7 +182,12 @@ class Opsgenie:
             "tags": options.get("tags"),
             "user": options.get("user"),
             "details": details | options.get("details", {}),
-            "responders": [_responder(name) for name in options.get("targets", ())],
+            "responders": [
+                _responder(name)
+                for names in options.get("targets", ())
+                for name in re.split(r"[,\s]+", names)
+                if name
+            ],
         }
         return {name: value for name, value in content.items() if value}
 

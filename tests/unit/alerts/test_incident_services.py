@@ -41,7 +41,7 @@ class World:
         one, two, three = (server.address for server in self.servers)
         self.addresses = (
             f"pagerduty://{PAGERDUTY_KEY}@restkey?api_url=http://{one}",
-            f"opsgenie://{OPSGENIE_KEY}/%23uploads?api_url=http://{two}&tags=veza",
+            f"opsgenie://{OPSGENIE_KEY}/#uploads/@ada?api_url=http://{two}&tags=veza",
             f"alertmanager://{three}",
         )
         self.path = folder / "live/report.json"
@@ -103,7 +103,10 @@ def test_each_service_gets_the_content_in_its_own_form(world: World) -> None:
     (content,) = world.opsgenie.contents
     assert content["message"].startswith("Veza live: incident: 2 uploads stuck")
     assert content["priority"] == "P1"
-    assert content["responders"] == [{"type": "team", "name": "uploads"}]
+    assert content["responders"] == [
+        {"type": "team", "name": "uploads"},
+        {"type": "user", "username": "ada"},
+    ]
     assert content["tags"] == ["veza"]
     ((alert,),) = world.alertmanager.posts
     assert alert["startsAt"] == "2026-03-02T10:00:00Z"
