@@ -275,8 +275,8 @@ def _score(trials: Sequence[Trial]) -> list[str]:
 
 def _rows(suite: Score, worker: Score, random_rate: float | None) -> list[str]:
     rows = []
-    rates = ("first_place", "exact_pairs", "exact_triples", "false_alarms")
-    for name in (*rates, "outside_recognised", "outside_named"):
+    rates = ("first_place", "exact_pairs", "exact_triples", "triples_told", "false_alarms")
+    for name in (*rates, "outside_recognised", "outside_named", "named_falsely"):
         (count, total), (worker_count, worker_total) = getattr(suite, name), getattr(worker, name)
         random = f"{random_rate:.2f}" if name == "first_place" and random_rate is not None else "-"
         rows.append(_row(name, f"{count} of {total}", f"{worker_count} of {worker_total}", random))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ACCUSED_MIN = 0.5
 """Probability above which a hypothesis of the runbook counts as accused."""
 
+POSSIBLE_MIN = 0.1
+"""Probability from which the report names a cause as also possible."""
+
 COMBINED = ("pair", "triple")
 """Kinds of trials with several faults."""
 
@@ -68,8 +71,25 @@ class Trial:
 
     @property
     def names_cause(self) -> bool:
-        """True when the report names the cause outside the runbook, and no other."""
-        return self.most_likely_outside == {self.cause}
+        """True when the report names the cause outside the runbook, if it has one, and no other."""
+        return self.most_likely_outside == self._outside
+
+    @property
+    def names_falsely(self) -> bool:
+        """True when the report names a cause that was not true."""
+        named = self.most_likely_set | self.most_likely_outside
+        has_named = self.certainty not in ("none", "unclear")
+        return has_named and not named <= self.truth | self._outside
+
+    @property
+    def tells_truth(self) -> bool:
+        """True when the report names each true hypothesis, at least as also possible."""
+        possible = {cause for cause, probability in self.ranking if probability >= POSSIBLE_MIN}
+        return self.truth <= self.most_likely_set | possible
+
+    @property
+    def _outside(self) -> frozenset[str]:
+        return frozenset(filter(None, [self.cause]))
 
     @property
     def probability_of_truth(self) -> float:
@@ -84,9 +104,11 @@ class Score:
     first_place: tuple[int, int]
     exact_pairs: tuple[int, int]
     exact_triples: tuple[int, int]
+    triples_told: tuple[int, int]
     false_alarms: tuple[int, int]
     outside_recognised: tuple[int, int]
     outside_named: tuple[int, int]
+    named_falsely: tuple[int, int]
     mean_probability: float | None
     brier: float | None
     median_seconds: float | None
@@ -111,16 +133,17 @@ def score(trials: Sequence[Trial]) -> Score:
     with_truth = [trial for trial in trials if trial.truth]
     errors = [(p - (cause in trial.truth)) ** 2 for trial in trials for cause, p in trial.ranking]
     controls = [trial for trial in trials if trial.kind == "control"]
+    triples = [trial for trial in trials if trial.kind == "triple"]
+    outside = [trial for trial in trials if trial.kind == "outside"]
     return Score(
         first_place=_rate(trials, "single"),
         exact_pairs=_rate(trials, "pair"),
         exact_triples=_rate(trials, "triple"),
+        triples_told=(sum(trial.tells_truth for trial in triples), len(triples)),
         false_alarms=(sum(not trial.is_right for trial in controls), len(controls)),
         outside_recognised=_rate(trials, "outside"),
-        outside_named=(
-            sum(trial.names_cause for trial in trials if trial.kind == "outside"),
-            sum(trial.kind == "outside" for trial in trials),
-        ),
+        outside_named=(sum(trial.names_cause for trial in outside), len(outside)),
+        named_falsely=(sum(trial.names_falsely for trial in trials), len(trials)),
         mean_probability=(
             fmean(trial.probability_of_truth for trial in with_truth) if with_truth else None
         ),

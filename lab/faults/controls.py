@@ -35,7 +35,7 @@ def busy(tools: FaultTools) -> None:
     # Four jobs run at a time, about four seconds each: the backlog lasts almost a minute.
     tools.turn_on(seconds_per_chunk=2.0)
     uploads = tools.upload(BUSY_UPLOADS)
-    tools.backdate(list(reversed(uploads)), newest=0, oldest=4)
+    tools.backdate_between(uploads, 0, 4)
 
 
 @FAMILY.fault("healthy-idle", "nobody has uploaded anything for an hour")

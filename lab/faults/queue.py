@@ -89,7 +89,7 @@ def stuck(tools: FaultTools) -> None:
     _start_consumer(tools, "migration-script", "--priority", "10")
     _make_stuck_uploads(tools)
     # The traffic of the last minutes: its messages go to the same consumer.
-    tools.backdate(tools.upload(70), newest=0.2, oldest=9)
+    tools.backdate_between(tools.upload(70), 0.2, 9)
     tools.wait_for_queue(messages_unacknowledged=(60, UNLIMITED))
 
 

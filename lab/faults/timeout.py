@@ -106,7 +106,7 @@ def hung(tools: FaultTools) -> None:
     tools.turn_on(hangs=True)
     uploads = tools.upload(1, stem="répétition")
     tools.wait_for_uploads(uploads, "processing", "processing")
-    tools.backdate(uploads, newest=35, oldest=35)
+    tools.backdate_between(uploads, 35, 35)
     # The other uploads still complete.
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
 

@@ -270,29 +270,43 @@ class FaultTools:
 
     # Time. Waiting ten minutes is too slow, so rows, files and logs are made older instead.
 
-    def backdate(
-        self,
-        uploads: Sequence[str],
-        newest: float = NEWEST_MINUTES,
-        oldest: float = OLDEST_MINUTES,
-    ) -> None:
-        """Make uploads, their jobs and files `newest` to `oldest` minutes older, spread evenly."""
+    def backdate(self, uploads: Sequence[str]) -> None:
+        """Make uploads, their jobs and files older than any limit of the target.
+
+        Those whose job never started get the younger half of the time: also with several faults no
+        worker has passed over a job.
+        """
+        waiting = {
+            row[0]
+            for row in self.query(
+                "SELECT payload::jsonb ->> 'upload_id' FROM job_queue"
+                " WHERE status::text = 'pending' AND started_at IS NULL"
+            )
+        }
+        middle = (NEWEST_MINUTES + OLDEST_MINUTES) / 2
+        started = [upload for upload in uploads if upload not in waiting]
+        self.backdate_between(started, middle, OLDEST_MINUTES)
+        waited = [upload for upload in uploads if upload in waiting]
+        self.backdate_between(waited, NEWEST_MINUTES, middle)
+
+    def backdate_between(self, uploads: Sequence[str], newest: float, oldest: float) -> None:
+        """Make uploads `newest` to `oldest` minutes older, spread evenly, the first one most."""
         step = (oldest - newest) / max(len(uploads) - 1, 1)
-        with self._owner_session() as session:
-            for number, upload in enumerate(uploads):
-                age = timedelta(minutes=newest + number * step)
-                session.execute(
-                    "UPDATE uploads SET created_at = created_at - %s, updated_at = updated_at - %s"
-                    " WHERE id = %s",
-                    (age, age, upload),
-                )
-                session.execute(
-                    "UPDATE job_queue SET created_at = created_at - %s,"
-                    " started_at = started_at - %s, completed_at = completed_at - %s"
-                    " WHERE payload::jsonb ->> 'upload_id' = %s",
-                    (age, age, age, upload),
-                )
-                self._backdate_files(upload, age.total_seconds())
+        for number, upload in enumerate(uploads):
+            self._make_older(upload, timedelta(minutes=oldest - number * step))
+
+    def _make_older(self, upload: str, age: timedelta) -> None:
+        self.query(
+            "UPDATE uploads SET created_at = created_at - %s, updated_at = updated_at - %s"
+            " WHERE id::text = %s",
+            *(age, age, upload),
+        )
+        self.query(
+            "UPDATE job_queue SET created_at = created_at - %s, started_at = started_at - %s,"
+            " completed_at = completed_at - %s WHERE payload::jsonb ->> 'upload_id' = %s",
+            *(age, age, age, upload),
+        )
+        self._backdate_files(upload, age.total_seconds())
 
     def _backdate_files(self, upload: str, seconds: float) -> None:
         path = self.stored_file(upload)

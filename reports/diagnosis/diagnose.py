@@ -41,10 +41,9 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Certainty
 
 OWN_FACTOR = 2.0
-"""Evidence of its own speaks for a cause this many times as strongly as for any other."""
-
-RULED_OUT = 0.05
-"""The probability below which another cause no longer counts as a rival for a piece of evidence."""
+"""Evidence of its own speaks for a cause this many times as strongly as for any other that is
+possible, and as for the others on average.
+"""
 
 BEYOND_CHANCE = 10.0
 """Evidence of its own is this many times likelier under the cause than with no cause at all."""
@@ -143,14 +142,15 @@ def _observe(
     for check, status in results:
         if status in OBSERVED:
             cases.setdefault(base_id(check), {}).setdefault(status, []).append(check)
+    passed = {check for check, by_status in cases.items() if "passed" in by_status}
+    failing = {check for check, by_status in cases.items() if "failed" in by_status}
     observed = []
     for row in evidence.checks:
         by_status = cases.get(row.id)
         if not by_status or not row.explained_by:
             continue
-        failed = "failed" in by_status
-        condition = cases.get(row.moot_when or "")
-        if not failed and condition and "failed" not in condition:
+        failed = row.id in failing
+        if not failed and row.is_moot(passed, failing):
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id
@@ -185,7 +185,7 @@ def _findings(
     rivals = {
         cause.id
         for node, cause in enumerate(evidence.causes)
-        if probability(odds[node]) >= RULED_OUT
+        if probability(odds[node]) >= POSSIBLE
     }
     return [
         Finding(
@@ -210,21 +210,23 @@ def _findings(
 def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> bool:
     """Return whether the failure of a check is evidence of this cause rather than of its rivals.
 
-    The signal, and every check of the component that the signal is about, says that something is
-    wrong and not what.
+    What most causes bring about, the signal first of all, says that something is wrong and not
+    what, even where every other cause has become unlikely.
     """
     if row.component in evidence.signal_components:
         return False
     weight = row.weight(cause)
-    others = max((row.weight(other) for other in rivals - {cause}), default=0.0)
-    return weight >= max(OWN_FACTOR * others, BEYOND_CHANCE * row.leak) > 0
+    others = [row.weight(other.id) for other in evidence.causes if other.id != cause]
+    rival = max((row.weight(other) for other in rivals - {cause}), default=0.0)
+    typical = sum(others) / max(len(others), 1)
+    return weight >= max(OWN_FACTOR * rival, OWN_FACTOR * typical, BEYOND_CHANCE * row.leak) > 0
 
 
 def _unseen(
     evidence: Evidence, results: list[tuple[str, str]], findings: set[Finding]
 ) -> tuple[UnseenComponent, ...]:
     """Return the components without an observed check that hide evidence of a possible cause."""
-    possible = {finding.id for finding in findings if finding.probability >= RULED_OUT}
+    possible = {finding.id for finding in findings if finding.probability >= POSSIBLE}
     statuses: dict[str, set[str]] = {}
     for check, status in results:
         row = evidence.row(check)

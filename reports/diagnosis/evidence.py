@@ -25,7 +25,7 @@ from core.text import CONTROL, LINE_MAX, printable
 from core.validation import first_of, nearest, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
 MAX_CHECKS = 1000
@@ -64,7 +64,8 @@ class CheckRow:
 
     `explained_by` has (cause id, weight) in the order of the causes; a weight is the probability
     that this cause alone makes the check fail. `leak` is the probability that it fails without any
-    cause. A pass is no evidence if the check `moot_when` passed.
+    cause. A pass is no evidence if the check `moot_when` passed, or the check `moot_if_failed`
+    failed.
     """
 
     id: str
@@ -74,7 +75,14 @@ class CheckRow:
     explained_by: tuple[tuple[str, float], ...]
     leak: float
     moot_when: str | None = None
+    moot_if_failed: str | None = None
     gate: bool = False
+
+    def is_moot(self, passed: Container[str], failed: Container[str]) -> bool:
+        """Return whether a pass is no evidence; a check with a failed case has not passed."""
+        return (self.moot_when in passed and self.moot_when not in failed) or (
+            self.moot_if_failed in failed
+        )
 
     def weight(self, cause: str) -> float:
         """Return the weight of a cause for this check; 0.0 if it does not explain it."""
@@ -127,7 +135,9 @@ def matrix(evidence: Evidence) -> str:
         weights = dict(row.explained_by)
         cells = [f"{weights[c.id]:g}" if c.id in weights else "" for c in evidence.causes]
         name = f"**{row.id}**" if row.role == "symptom" else row.id
-        lines.append([name + (" †" if row.moot_when else ""), *cells, f"{row.leak:g}"])
+        lines.append(
+            [name + (" †" if row.moot_when or row.moot_if_failed else ""), *cells, f"{row.leak:g}"]
+        )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -157,6 +167,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             explained_by=tuple((c, row.explained_by[c]) for c in order if c in row.explained_by),
             leak=row.leak,
             moot_when=row.moot_when,
+            moot_if_failed=row.moot_if_failed,
             gate=row.gate,
         )
         for key, row in file.checks.items()
@@ -211,6 +222,7 @@ class _Check(_Table):
     explained_by: dict[str, Probability]
     leak: Probability
     moot_when: str | None = None
+    moot_if_failed: str | None = None
     gate: bool = False
 
 
@@ -260,8 +272,10 @@ def _check_references(
                 f'{path}: [checks."{key}"] explained_by.{name}: is not a cause of this file'
                 f"{nearest(cause, causes)}"
             )
-    if row.moot_when is not None and (row.moot_when not in checks or row.moot_when == key):
-        raise EvidenceError(f'{path}: [checks."{key}"] moot_when: must name another check')
+    for name in ("moot_when", "moot_if_failed"):
+        other = getattr(row, name)
+        if other is not None and (other not in checks or other == key):
+            raise EvidenceError(f'{path}: [checks."{key}"] {name}: must name another check')
 
 
 def _sentence(error: ValidationError) -> str:

@@ -43,9 +43,12 @@ def choose_next_check(
     unreachable = {base_id(check) for check, status in results if status == "unreachable"}
     best: NextCheck | None = None
     for row in evidence.checks:
-        moot = row.moot_when in passed and row.moot_when not in failed
         done = row.id in passed | failed | unreachable
-        if done or moot or not (row.weight(first.id) or row.weight(second.id)):
+        if (
+            done
+            or row.is_moot(passed, failed)
+            or not (row.weight(first.id) or row.weight(second.id))
+        ):
             continue
         joint = list(map(operator.mul, masses, network.likelihood(row, failed=False)))
         states = [sum(compress(masses, member)) for member in members]

@@ -23,11 +23,12 @@ from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from core.journey import Journey
     from core.outcome import Outcome
     from core.target_summary import TargetSummary
+    from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.result import Diagnosis
     from reports.model.bundle import RunbookBundle
     from reports.model.figures import Figure
@@ -116,8 +117,8 @@ def remedies_for(
     """Return the actions for each accepted cause, with placeholders filled.
 
     A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
-    commands that only look. Empty where the cause is unclear: a remedy for a guess is a second
-    incident.
+    commands that only look, and so has a component outside it whose cause is not known. Empty where
+    the cause is unclear: a remedy for a guess is a second incident.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
     actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
@@ -132,7 +133,21 @@ def remedies_for(
         else:
             continue
         remedies.append(Remedy(cause.id, title, tuple(fill_step(step, values) for step in steps)))
+    if diagnosis.certainty == "outside" and not remedies:
+        remedies += _looks_at_components(diagnosis, bundle.evidence, values)
     return tuple(remedies)
+
+
+def _looks_at_components(
+    diagnosis: Diagnosis, evidence: Evidence, values: Mapping[str, str]
+) -> Iterator[Remedy]:
+    """Yield for each component that failed the commands of the first cause that lies in it."""
+    for component in dict.fromkeys(failure.component for failure in diagnosis.unexplained):
+        for cause in evidence.outside:
+            if cause.component == component and cause.look:
+                step = fill_step(_look(cause.look), values)
+                yield Remedy(component, f"{component}: look, change nothing", (step,))
+                break
 
 
 def _shown(steps: Sequence[Step], facts: Facts) -> list[Step]:

@@ -64,7 +64,8 @@ class ComponentSummary:
 class Remedy:
     """The runbook's corrective actions for an accepted hypothesis.
 
-    Placeholders without a value stay visible.
+    `hypothesis` is a cause, or the component where only that is known. Placeholders without a value
+    stay visible.
     """
 
     hypothesis: str

@@ -405,6 +405,22 @@ def test_a_moot_pass_is_no_evidence() -> None:
     assert probabilities(run(evidence, m_stuck="failed", m_files="passed"))["h"] < stuck
 
 
+def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
+    """While the worker logs nothing, no logged error is no evidence; an error still counts."""
+    evidence = model(
+        {"h": 0.1, "silence": 0.1},
+        {"m/logging": ({"silence": 0.5}, 0.01), "m/errors": ({"h": 0.5}, 0.01)},
+    )
+    row = replace(evidence.checks[1], moot_if_failed="m/logging")
+    evidence = replace(evidence, checks=(evidence.checks[0], row))
+    silent = probabilities(run(evidence, m_logging="failed"))
+    assert probabilities(run(evidence, m_logging="failed", m_errors="passed")) == silent
+    assert probabilities(run(evidence, m_logging="failed", m_errors="failed"))["h"] > silent["h"]
+    for status in ("passed", "unreachable", "skipped"):
+        seen = probabilities(run(evidence, m_logging=status, m_errors="passed"))
+        assert seen["h"] < probabilities(run(evidence, m_logging=status))["h"]
+
+
 def test_nothing_observed_leaves_the_priors() -> None:
     """A run without observations accuses no cause and lists every check as not observed."""
     diagnosis = diagnose(SHIPPED, [Result(row.id, "unreachable") for row in SHIPPED.checks])

@@ -232,6 +232,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("checks", "a/b", "component"), "x\x1b[2J", r"component: must be one printable line"),
     (("checks", "a/b", "moot_when"), "a/z", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_when"), "a/b", r"moot_when: must name another check"),
+    (("checks", "a/b", "moot_if_failed"), "a/z", r"moot_if_failed: must name another check"),
     (("checks", "a/b", "moot_when"), ["a/c"], r"moot_when: must be text"),
     (("checks", "a/b", "explained_by"), [], r"explained_by: must be a table"),
     (

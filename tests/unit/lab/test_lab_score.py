@@ -74,7 +74,29 @@ def test_each_kind_of_fault_has_its_own_rule() -> None:
     assert figures.false_alarms == (1, 2)
     assert figures.outside_recognised == (1, 2)
     assert figures.outside_named == (1, 2)
+    assert figures.named_falsely == (3, 10)
     assert figures.median_seconds == 2.0
+
+
+def test_a_cause_that_is_only_possible_is_told() -> None:
+    """A triple is told when each true cause is named or has a probability of at least 0.1."""
+    missing = trial("triple", "worker+queue+storage", "queue+worker")
+    (storage,) = [entry for entry in missing.ranking if entry[0] == "storage"]
+    for probability, told in ((0.09, 0), (0.1, 1)):
+        entries = [entry for entry in missing.ranking if entry != storage]
+        made = replace(missing, ranking=(*entries, ("storage", probability)))
+        assert score([made]).triples_told == (told, 1)
+        assert score([made]).exact_triples == (0, 1)
+
+
+def test_a_fault_without_a_cause_of_its_own_must_name_none() -> None:
+    """Where only the component is known, naming any cause outside the runbook is wrong."""
+    unknown = replace(trial("outside", "", "worker", 0.2, "outside"), cause="")
+    unknown = replace(unknown, most_likely_set=frozenset())
+    assert score([unknown]).outside_named == (1, 1)
+    accused = replace(unknown, most_likely_outside=frozenset({"database"}))
+    assert score([accused]).outside_named == (0, 1)
+    assert score([accused]).named_falsely == (1, 1)
 
 
 def test_probabilities_are_scored() -> None:

@@ -47,6 +47,8 @@ def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
         (zap("upload failed", error="permission denied for table uploads"), False),
         (zap("upload refused", error="permission denied: not the owner"), False),
         (zap("upload done", "info", note="no such file before"), False),
+        (zap("upload failed", error="EACCES: open '/srv/u/7'"), True),
+        (zap("upload queue lost", "warn", reason="ProbableAccessDeniedError"), False),
         (zap("geoip not loaded", "warn", error="no such file or directory"), False),
     ],
 )
@@ -68,7 +70,9 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
         (zap("x", error="ACCESS_REFUSED - Login was refused using PLAIN"), False, True),
         (zap("x", error="Exception (403) Reason: username or password not allowed"), False, True),
         (zap("x", error="NOT_ALLOWED - access to vhost 'v' refused for user 'u'"), False, True),
+        (zap("broker connection lost", "warn", reason="AccessDeniedError"), False, True),
         (zap("x", error="HTTP 403 forbidden"), False, False),
+        (zap("x", error="access denied"), False, False),
         (zap("read-only file system"), False, False),
     ],
 )
