@@ -8,7 +8,6 @@ nor prolongs it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -69,18 +68,6 @@ class Incident:
     def symptoms(self) -> tuple[str, ...]:
         """Return the checks that made it an incident; the run that ends it observes each again."""
         return tuple(sorted({check for run in self.runs for check in run.symptoms}))
-
-    @property
-    def seconds(self) -> float | None:
-        """Return the time from the first run of the incident to the first after it.
-
-        None while it lasts, and where a clock that was set back makes it negative.
-        """
-        if self.after is None:
-            return None
-        started, ended = (datetime.fromisoformat(r.started) for r in (self.runs[0], self.after))
-        seconds = (ended - started).total_seconds()
-        return seconds if seconds >= 0 else None
 
     def worst(self, figure: str) -> float | None:
         """Return the largest value of a figure, None where it was never observed."""

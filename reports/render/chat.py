@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.text import capitalized, clean, cut
+from reports.model.headline import journey_sentence
 from reports.render.first_steps import first_steps
 from reports.render.html.path import stations
 from reports.render.html.text import moment
@@ -46,6 +47,7 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
     state = "PARTIAL RUN" if report.partial else report.state.upper()
     yield _line(f"{mark} {state} {report.target.name}: {verdict.impact}")
     yield _times(report, verdict)
+    yield from (_line(journey_sentence([journey])) for journey in report.journeys)
     if report.state == "healthy":
         return
     row = stations(report)

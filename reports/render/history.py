@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from core.text import clean, named
 from core.units import format_duration
 from reports.history.incidents import flapping, recent_incident, recovery, unobserved
+from reports.render.incident_times import local, times_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from reports.history.incidents import RunRecord
     from reports.model.watch import WatchedMetric
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
 MARKS = {True: "✓", False: "✗", None: "?"}
 
 
-def render(runs: Sequence[RunRecord], shown: int, metrics: Sequence[WatchedMetric] = ()) -> str:
+def render(
+    runs: Sequence[RunRecord],
+    shown: int,
+    metrics: Sequence[WatchedMetric] = (),
+    zone: tzinfo | None = None,
+) -> str:
     """Return the last `shown` of these runs as text, oldest first, and what follows from all.
 
-    `metrics` are those to watch after an incident.
+    `metrics` are those to watch after an incident. Its time is that of `zone`, None for the
+    machine's own.
     """
     if not runs:
         return "No run is in the history yet.\n"
@@ -29,22 +37,26 @@ def render(runs: Sequence[RunRecord], shown: int, metrics: Sequence[WatchedMetri
         f"Flapping: {flap.check} changed {flap.changes} times in {flap.runs} runs."
         for flap in flapping(runs)
     ]
-    lines += afterwards(runs, metrics)
+    lines += afterwards(runs, metrics, zone)
     # The headlines quote the target, and the file may have been written by anybody.
     return "".join(f"{clean(line)}\n" for line in lines)
 
 
-def afterwards(runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric]) -> list[str]:
+def afterwards(
+    runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric], zone: tzinfo | None = None
+) -> list[str]:
     """Return lines that say whether a recent incident is over and these metrics recover."""
     incident = recent_incident(runs)
-    if incident is None:
+    times = times_of_runs(incident) if incident else None
+    if incident is None or times is None:
         return []
-    subject = f"The incident since {incident.runs[0].started}"
+    word = "about " if times.began == times.oldest else ""
+    subject = f"The incident since {word}{local(times.began, zone)}"
     if incident.after is None and runs[-1].state != "incident":
         checks = unobserved(incident.symptoms, runs[-1].outcomes)
         reason = f"did not observe {named(checks)}" if checks else "has the state unknown"
         return [f"{subject} may go on: this run {reason}."]
-    length = "" if incident.seconds is None else f" after {format_duration(incident.seconds)}"
+    length = "" if times.seconds is None else f" after {format_duration(times.seconds)}"
     state = f"is over{length}" if incident.after else "goes on"
     watched = [f"  {MARKS[metric.recovers]} {metric.text}" for metric in recovery(runs, metrics)]
     return [f"{subject} {state}.{' Metrics to watch:' if watched else ''}", *watched]

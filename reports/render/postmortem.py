@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from reports.history.incidents import last_incident
 from reports.render import postmortem_sections as sections
+from reports.render.incident_times import local, times_of
 from reports.render.markdown import escaped
 from reports.render.postmortem_sections import causes_of
-from reports.render.postmortem_times import local, times_of
 from reports.runbook.placeholders import fill
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reports.history.incidents import Incident, RunRecord
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
-    from reports.render.postmortem_times import Times
+    from reports.render.incident_times import Times
     from reports.runbook.document import Runbook
 
 UPLOADS_NAMED = 3
@@ -56,7 +56,7 @@ def render(
         *sections.since_when(times, zone),
         _template(report, runbook, episode, times, zone),
         *sections.timeline(report, episode, times, zone),
-        *sections.causes(report),
+        *sections.causes(report, episode),
         *sections.actions(report, episode),
         *sections.uploads(report),
         *sections.failures(report),

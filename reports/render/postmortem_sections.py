@@ -9,8 +9,8 @@ from core.text import capitalized, count, listed
 from core.units import format_duration
 from reports.history.incidents import recovery
 from reports.model.headline import suspects
+from reports.render.incident_times import local, time_of
 from reports.render.markdown import coded, escaped, fenced
-from reports.render.postmortem_times import local, time_of
 from reports.render.terminal_words import plain
 from reports.render.verdict_words import failed_symptoms, sureness, unnamed_cause
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Contribution
     from reports.history.incidents import Incident, RunRecord
     from reports.model.report import Remedy, Report
-    from reports.render.postmortem_times import Times
+    from reports.render.incident_times import Times
     from reports.runbook.document import Runbook
 
 EVIDENCE_NAMED = 8
@@ -150,12 +150,17 @@ def uploads(report: Report) -> Iterator[str]:
     yield "\n".join(rows)
 
 
-def causes(report: Report) -> Iterator[str]:
+def causes(report: Report, episode: Incident | None) -> Iterator[str]:
+    """Yield the cause with its evidence, and a blank for what made it so."""
     found = report.diagnosis.accepted
     if not found and report.diagnosis.certainty == "none":
         return
     yield "### Root cause and evidence"
     yield "What made it so, and why it was not noticed earlier: <what_made_it_so>"
+    runs = episode.runs if episode else ()
+    named = list(dict.fromkeys(title for run in runs for title in run.accepted))
+    if len(named) > len(found):
+        yield f"In its course the runs named, in this order: {escaped(', '.join(named))}."
     if not found and report.diagnosis.certainty == "outside":
         yield f"Outside this runbook: {escaped(', '.join(causes_of(report)))}."
         return

@@ -217,7 +217,7 @@ def test_the_history_reports_the_metrics_to_watch(tmp_path: Path, capsys: Captur
     command = ["history", "--target-dir", str(tmp_path)]
     assert main(command) == 0
     out, err = capsys.readouterr()
-    assert out.endswith("is over after 30 min.\n")
+    assert out.endswith("is over after 77 min.\n")
     assert err.startswith("The metrics to watch are left out: ")
     save_report(tmp_path, after)
     assert main(command) == 0

@@ -129,6 +129,15 @@ def test_long_timeline_keeps_its_begin_and_its_end(path: Path) -> None:
     assert text.count("| incident |") == 30
 
 
+def test_causes_that_were_named_in_between_are_told(path: Path) -> None:
+    """The runs of one incident may have named several causes, one after the other."""
+    full = ["signal/no_upload_is_stuck", "storage/disk_space_is_free"]
+    disk = made.report(full, started="2026-03-02T10:05:00+00:00")
+    runs = runs_of(path, [made.incident(), disk])
+    text = render(disk, RUNBOOK, last_incident(runs), runs, UTC)
+    assert "the runs named, in this order: Job worker down, Storage problem." in text
+
+
 def test_what_changed_at_the_end_is_told(path: Path) -> None:
     """The trace of a repair: the figures and the causes that were well again."""
     runs = in_time(path)

@@ -27,7 +27,7 @@ def test_an_incident_leaves_history_metrics_and_post_mortem(tmp_path: Path) -> N
     after = made.recovered(started="2026-03-02T10:10:00+00:00")
     left = write_artifacts(tmp_path, after, made.bundle())
     assert states(tmp_path) == ["incident", "healthy"]
-    assert left.afterwards[0].endswith("is over after 10 min. Metrics to watch:")
+    assert left.afterwards[0].endswith("is over after 57 min. Metrics to watch:")
     assert 'state="healthy",target="live"} 1.0' in (tmp_path / "metrics.prom").read_text()
 
 

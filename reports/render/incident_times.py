@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
     from reports.history.incidents import Incident
@@ -42,20 +42,28 @@ class Times:
 
 
 def times_of(report: Report, episode: Incident | None) -> Times:
-    """Return the times of the incident that this report saw; `episode` has its other runs."""
+    """Return the times of the incident that this report saw; `episode` has all runs of it."""
+    found = times_of_runs(episode) if episode else None
+    if found:
+        return found
     started = datetime.fromisoformat(report.started)
+    seen = started + timedelta(seconds=report.seconds)
     figures = {figure.id: figure.value for figure in report.figures}
+    return Times(_oldest([(seen, figures)]), None, started, seen, None)
+
+
+def times_of_runs(episode: Incident) -> Times | None:
+    """Return the times of an incident; None where no run of it has a time that can be read."""
+    bad = [(run, at) for run in episode.runs if run.state == "incident" and (at := time_of(run))]
+    if not bad:
+        return None
     # A run is dated by its end: the ages that it saw are those of that moment.
-    ages = [(started + timedelta(seconds=report.seconds), figures)]
-    if episode is None:
-        return Times(_oldest(ages), None, started, ages[0][0], None)
-    bad = [run for run in episode.runs if run.state == "incident"]
-    ages += [(at, dict(run.figures)) for run, at in _dated(bad)]
+    ends = [(at + timedelta(seconds=run.seconds), run.figures) for run, at in bad]
     return Times(
-        oldest=_oldest(ages),
+        oldest=_oldest(ends),
         last_good=time_of(episode.before),
-        first_bad=time_of(episode.runs[0]) or started,
-        seen=max(at for at, _ in ages),
+        first_bad=bad[0][1],
+        seen=max(at for at, _ in ends),
         end=time_of(episode.after),
     )
 
@@ -66,14 +74,7 @@ def local(at: datetime, zone: tzinfo | None) -> str:
     return f"{at.day} {at:%b %Y, %H:%M %Z}"
 
 
-def _dated(runs: Sequence[Point]) -> Iterator[tuple[Point, datetime]]:
-    for run in runs:
-        at = time_of(run)
-        if at:
-            yield run, at + timedelta(seconds=run.seconds)
-
-
-def _oldest(ages: list[tuple[datetime, dict[str, float | None]]]) -> datetime | None:
+def _oldest(ages: Sequence[tuple[datetime, Mapping[str, float | None]]]) -> datetime | None:
     found = []
     for at, figures in ages:
         age = figures.get("oldest_stuck_seconds")
