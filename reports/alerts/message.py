@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from reports.alerts.policy import Change
     from reports.model.report import Report
 
+CAUSES_MAX = 3
 EVIDENCE_MAX = 2
+"""Pieces of evidence for the only cause; each of several has one."""
+
 EVIDENCE_LINE_MAX = 160
 LINE_MAX = 300
 BODY_MAX = 1_800
@@ -96,11 +99,15 @@ def _why(report: Report) -> Iterator[str]:
             f"✗ {one.name.upper()}" if one.kind == "broken" else one.name for one in row
         )
     accepted = report.diagnosis.accepted
-    checks = [c.check for finding in accepted for c in telling(finding.supporting, "failed")]
-    failed = [r.outcome.check for r in report.results if r.outcome.status == "failed"]
-    sentences = (cut(plain(report.evidence(c)), EVIDENCE_LINE_MAX) for c in checks or failed)
-    for sentence in list(dict.fromkeys(filter(None, sentences)))[:EVIDENCE_MAX]:
-        yield f"✗ {sentence}"
+    groups = [[c.check for c in telling(one.supporting, "failed")] for one in accepted]
+    groups = groups or [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
+    each = EVIDENCE_MAX if len(groups) == 1 else 1
+    shown: dict[str, None] = {}
+    for checks in groups[:CAUSES_MAX]:
+        sentences = (cut(plain(report.evidence(check)), EVIDENCE_LINE_MAX) for check in checks)
+        new = [one for one in dict.fromkeys(sentences) if one and one not in shown]
+        shown |= dict.fromkeys(new[:each])
+    yield from (f"✗ {sentence}" for sentence in shown)
     out = ruled_out(report)
     if accepted and out:
         yield f"✓ ruled out: {', '.join(out)}"

@@ -143,17 +143,20 @@ def test_text_for_a_chat(snapshot_txt: SnapshotAssertion) -> None:
 
 
 def test_messages(snapshot_txt: SnapshotAssertion) -> None:
-    """The message of an incident, its reminder and its recovery."""
-    report = REPORTS["incident"]()
-    since = (datetime.fromisoformat(report.started) - timedelta(hours=1)).isoformat()
+    """The message of an incident, its recovery, and what others begin with."""
+    since = (datetime.fromisoformat(REPORTS["incident"]().started) - timedelta(hours=1)).isoformat()
     changes = [
-        Change("alert", "incident", since, 3600.0, since),
-        Change("reminder", "incident", since, 5 * 3600.0, since),
-        Change("recovery", "incident", since, 3600.0, since),
+        ("incident", Change("alert", "incident", since, 3600.0, since)),
+        ("healthy", Change("recovery", "incident", since, 3600.0, since)),
+        ("two causes", Change("reminder", "incident", since, 5 * 3600.0, since)),
+        ("outside the runbook", Change("worse", "incident", since, 3600.0, since)),
+        ("unclear", Change("alert", "incident", since, 3600.0, since)),
+        ("nothing observed", Change("alert", "unknown", since, 3600.0, since)),
     ]
     path, base = Path("out"), "https://veza.example"
-    texts = [
-        f"{title_of(report, change)}\n\n{body_of(report, change, path, base, UTC)}"
-        for change in changes
-    ]
+    texts = []
+    for name, change in changes:
+        report = REPORTS[name]()
+        body = body_of(report, change, path, base, UTC)
+        texts.append(f"{title_of(report, change)}\n\n{body}")
     assert f"\n\n{'-' * 80}\n\n".join(texts) == snapshot_txt
