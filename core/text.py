@@ -21,6 +21,8 @@ CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    # Behind a symbol they choose its look, as in many an emoji.
+    "|(?<![\u2000-\u32ff\U0001f000-\U0001faff])[\ufe00-\ufe0f]"
 )
 """Control characters except tab and newline, invisible ones, and those that reorder text.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -18,6 +19,7 @@ from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 TEXT, INT8, FLOAT8 = 25, 20, 701
 
@@ -179,6 +181,14 @@ def test_an_odd_answer_is_unreachable(name: str) -> None:
             assert str(refused.value).startswith("database d at 127.0.0.1:")
             assert "\n" not in str(refused.value)
         probe.close()
+
+
+@pytest.mark.parametrize("key", ["passfile", "sslrootcert", "sslkey"])
+def test_a_setting_that_names_a_fifo_is_refused(tmp_path: Path, key: str) -> None:
+    """libpq would wait for it without end."""
+    os.mkfifo(tmp_path / "fifo")
+    probe = DatabaseProbe(f"host=127.0.0.1 port=1 user=u {key}={tmp_path}/fifo", timeout=5.0)
+    assert f"its {key} {tmp_path}/fifo is not a regular file" in str(probe.reach())
 
 
 @pytest.mark.parametrize(

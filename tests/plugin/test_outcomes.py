@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -222,4 +223,18 @@ def test_an_unwritable_folder_costs_no_verdict(
     run = run_checks(MIXED, "-n0")
     assert "The report was not written: " in run.text
     assert "AT RISK" in run.text
+    assert run.status == 1
+
+
+def test_a_healthy_run_without_a_report_is_no_success(
+    run_checks: Callable[..., Run], pytester: pytest.Pytester
+) -> None:
+    """Whoever reads the report of an earlier run must not take it for this one."""
+    healthy = 'def test_queue_exists():\n    """The queue exists."""\n'
+    assert run_checks(healthy, "-n0").status == 0
+    (folder,) = (pytester.path / "out").iterdir()
+    shutil.rmtree(folder)
+    folder.touch()
+    run = run_checks(healthy, "-n0")
+    assert "The report was not written: " in run.text
     assert run.status == 1

@@ -1,0 +1,38 @@
+"""Texts that a person reads are free of what cannot be seen."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import pytest
+
+from core.secrets import Redactor
+from core.text import clean
+
+IGNORABLE = (
+    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164),
+    *(*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
+    *(*range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFF9)),
+    *(*range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000)),
+)
+"""The characters that Unicode has a program show as nothing (Default_Ignorable_Code_Point)."""
+
+
+def test_no_invisible_character_is_kept() -> None:
+    """Control characters, those that reorder text and those that show nothing are replaced."""
+    formats = (
+        code
+        for code in range(sys.maxunicode + 1)
+        # Those of category Cf that are left are visible marks of Arabic and other scripts.
+        if unicodedata.category(chr(code)) in ("Cc", "Cs") or chr(code) in "\u2028\u2029"
+    )
+    for code in {*IGNORABLE, *formats} - {ord("\n"), ord("\t")}:
+        for text in (clean(f"a{chr(code)}b"), Redactor().text(f"a{chr(code)}b")):
+            assert text == "a\N{REPLACEMENT CHARACTER}b", hex(code)
+
+
+@pytest.mark.parametrize("text", ["⚠️ 3 ❤️", "tab\tand\nline", "été, 東京"])
+def test_what_can_be_seen_is_kept(text: str) -> None:
+    """The look of a symbol stays with it."""
+    assert clean(text) == text
