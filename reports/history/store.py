@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 NAME = "history.sqlite3"
 
 DROPPED_MAX = 500
-"""Runs that are too old and that one run drops: after a pause of months it must not take long."""
+"""Oldest runs of which one run drops those that are too old: it must not take long, whether the
+history is large or all of it is too old after a pause.
+"""
 
 __all__ = ["NAME", "History", "HistoryError", "Retention", "record"]
 
@@ -187,10 +189,10 @@ class History(OpenFile):
     def _retain(self, report: Report, retention: Retention) -> None:
         oldest = datetime.fromisoformat(report.started) - timedelta(days=retention.days)
         self._db.execute(
-            "DELETE FROM runs WHERE id IN (SELECT id FROM runs "
-            "WHERE julianday(started) < julianday(?) AND id <= (SELECT max(id) FROM runs) - ? "
-            "ORDER BY id LIMIT ?)",
-            (oldest.isoformat(), retention.least, DROPPED_MAX),
+            "DELETE FROM runs WHERE id IN (SELECT id FROM "
+            "(SELECT id, started FROM runs ORDER BY id LIMIT ?) "
+            "WHERE julianday(started) < julianday(?) AND id <= (SELECT max(id) FROM runs) - ?)",
+            (DROPPED_MAX, oldest.isoformat(), retention.least),
         )
         while self._used() > retention.size:
             # Several at a time, so that only one run in many has to drop any.

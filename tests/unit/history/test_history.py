@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sqlite3
 import tempfile
 import threading
@@ -158,6 +159,76 @@ def test_a_size_that_is_too_small_keeps_the_newest_run(path: Path) -> None:
         for number in range(3):
             opened.append(made.incident(started=at(number)), Retention(size=1))
         assert [run.started for run in opened.runs(100)] == [at(2)]
+
+
+def test_a_run_after_a_long_pause_drops_some_of_the_old_ones(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropping thousands of runs takes seconds, so each run drops the oldest few."""
+    monkeypatch.setattr(history, "DROPPED_MAX", 3)
+    record_all(path, [made.recovered(started=at(number)) for number in range(8)])
+    later = Retention(days=3, least=1)
+    kept = []
+    with History.to_write(path) as opened:
+        for day in (30, 31, 32):
+            opened.append(made.recovered(started=at(day * 1440)), later)
+            kept.append(len(opened.runs(100)))
+    assert kept == [6, 4, 3]
+
+
+def append_until_killed(path: Path, statement: str, steps: int, size: int) -> None:
+    """Add a run that drops others, and be killed so many steps after a statement begins."""
+    with History.to_write(path) as opened:
+        connection = opened._db
+
+        def kill() -> int:
+            os.kill(os.getpid(), signal.SIGKILL)
+            return 0
+
+        def begins(text: str) -> None:
+            if text.startswith(statement):
+                connection.set_progress_handler(kill, steps) if steps else kill()
+
+        connection.set_trace_callback(begins)
+        opened.append(made.recovered(started=at(60)), Retention(size=size))
+
+
+@pytest.mark.parametrize(
+    ("statement", "steps"),
+    [
+        ("DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE id <", 0),
+        ("DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE id <", 40),
+        ("DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE id <", 400),
+        ("COMMIT", 0),
+        ("PRAGMA incremental_vacuum", 0),
+        ("PRAGMA incremental_vacuum", 20),
+    ],
+)
+def test_a_kill_while_runs_are_dropped_leaves_a_whole_history(
+    path: Path, statement: str, steps: int
+) -> None:
+    """The runs are all there or the oldest have gone, and the next run is added within limits."""
+    with History.to_write(path) as opened:
+        for number in range(60):
+            opened.append(made.incident(started=at(number)))
+    size = path.stat().st_size // 2
+    process = multiprocessing.get_context("fork").Process(
+        target=append_until_killed, args=(path, statement, steps, size)
+    )
+    process.start()
+    process.join(PATIENCE)
+    assert process.exitcode == -signal.SIGKILL
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with History.to_read(path) as opened:
+        kept = [run.started for run in opened.runs(100)]
+    committed = statement.startswith("PRAGMA")
+    assert kept == [at(number) for number in range(61 - len(kept), 61)] or not committed
+    assert committed or kept == [at(number) for number in range(60)]
+    with History.to_write(path) as opened:
+        opened.append(made.incident(started=at(61)), Retention(size=size))
+        assert opened.runs(1)[0].started == at(61)
+    assert path.stat().st_size <= size
 
 
 def test_writers_at_the_same_time_lose_no_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
