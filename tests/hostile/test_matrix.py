@@ -39,6 +39,9 @@ The time for which it was ready to run and other programs had the processors doe
 kernel measures it, and it is no time of the run's own.
 """
 
+SPARE = 3.0
+"""Seconds of the budget that a run can lose to other programs and still ask everything once."""
+
 SAMPLE = 0.05
 """Seconds between two looks at the threads of a run."""
 
@@ -152,7 +155,8 @@ CASES = [
 class Result:
     """A run that has ended; `memory` is the largest process's, in bytes.
 
-    `late` are the seconds after its budget at which it ended, below 0 where it ended before.
+    `late` are the seconds after its budget at which it ended, below 0 where it ended before;
+    `waited` are those for which it was ready to run and had no processor, which `late` leaves out.
     """
 
     status: int
@@ -160,6 +164,7 @@ class Result:
     report: dict[str, Any]
     memory: int
     late: float
+    waited: float
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -224,7 +229,7 @@ def run(
             process.wait()
     text = output.read_text(errors="replace")
     report = json.loads((out / "hostile" / "report.json").read_text())
-    result = Result(process.returncode, text, report, usage.ru_maxrss * 1024, late)
+    result = Result(process.returncode, text, report, usage.ru_maxrss * 1024, late, run_waited)
     assert late < LATE_MAX
     assert report["seconds"] < BUDGET + waited
     assert {base for base in map(base_of, result.statuses) if base in SELECTED} == SELECTED
@@ -299,7 +304,7 @@ def test_a_hostile_component(
         may_pass |= {*component.answered}
     assert result.passed <= may_pass
     # One component that hangs costs its time limits, and leaves time for all other checks.
-    assert "missing" not in result.statuses.values()
+    assert "missing" not in result.statuses.values() or result.waited > SPARE
 
 
 def record(record_property: Callable[[str, object], None], result: Result) -> None:
@@ -307,6 +312,7 @@ def record(record_property: Callable[[str, object], None], result: Result) -> No
     statuses = list(result.statuses.values())
     record_property("seconds", result.report["seconds"])
     record_property("late", round(result.late, 1))
+    record_property("waited", round(result.waited, 1))
     record_property("memory", result.memory >> 20)
     record_property("state", result.report["state"])
     record_property("missing", statuses.count("missing"))
@@ -419,7 +425,7 @@ def test_hostile_log_files(
     LOGS[content](tmp_path / "log" / "veza.log")
     result = run(tmp_path, f'[targets.hostile.logs]\nfiles = ["{tmp_path}/log/*.log"]\n')
     record(record_property, result)
-    assert "missing" not in result.statuses.values()
+    assert "missing" not in result.statuses.values() or result.waited > SPARE
     assert "logs/no_recent_processing_errors" not in result.passed or content == "garbage"
     if content in ("fifo", "endless device", "folder"):
         assert not result.passed

@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -190,7 +191,7 @@ def append_until_killed(path: Path, statement: str, steps: int, size: int) -> No
                 connection.set_progress_handler(kill, steps) if steps else kill()
 
         connection.set_trace_callback(begins)
-        opened.append(made.recovered(started=at(60)), Retention(size=size))
+        opened.append(made.recovered(started=at(20)), Retention(size=size))
 
 
 @pytest.mark.parametrize(
@@ -208,9 +209,10 @@ def test_a_kill_while_runs_are_dropped_leaves_a_whole_history(
     path: Path, statement: str, steps: int
 ) -> None:
     """The runs are all there or the oldest have gone, and the next run is added within limits."""
+    incident = made.incident()
     with History.to_write(path) as opened:
-        for number in range(60):
-            opened.append(made.incident(started=at(number)))
+        for number in range(20):
+            opened.append(replace(incident, started=at(number)))
     size = path.stat().st_size // 2
     process = multiprocessing.get_context("fork").Process(
         target=append_until_killed, args=(path, statement, steps, size)
@@ -223,11 +225,11 @@ def test_a_kill_while_runs_are_dropped_leaves_a_whole_history(
     with History.to_read(path) as opened:
         kept = [run.started for run in opened.runs(100)]
     committed = statement.startswith("PRAGMA")
-    assert kept == [at(number) for number in range(61 - len(kept), 61)] or not committed
-    assert committed or kept == [at(number) for number in range(60)]
+    assert kept == [at(number) for number in range(21 - len(kept), 21)] or not committed
+    assert committed or kept == [at(number) for number in range(20)]
     with History.to_write(path) as opened:
-        opened.append(made.incident(started=at(61)), Retention(size=size))
-        assert opened.runs(1)[0].started == at(61)
+        opened.append(replace(incident, started=at(21)), Retention(size=size))
+        assert opened.runs(1)[0].started == at(21)
     assert path.stat().st_size <= size
 
 
