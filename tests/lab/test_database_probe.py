@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import psycopg.sql
 import pytest
 
+from fixtures.probes.background import settle
 from fixtures.probes.consistency import StatusConsistency
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
@@ -801,3 +803,65 @@ def test_text_of_an_sql_ascii_database_is_read(services: Lab, probe_of: Make) ->
         assert (upload.status, upload.error_message) == ("uploading", "f\N{REPLACEMENT CHARACTER}r")
     finally:
         superuser(services, "DROP DATABASE ascii WITH (FORCE)")
+
+
+def quietly(question: Callable[[], object]) -> Callable[[], object]:
+    """Return the question with its error for a result, as a rehearsal expects it."""
+    return lambda: settle(Future[object](), question)
+
+
+def test_questions_are_read_ahead_together(
+    services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
+) -> None:
+    """After a rehearsal the questions ask nothing: they are answered although the server hangs."""
+    way = proxy("127.0.0.1", services.ports.postgres)
+    probe = probe_of(services.dsn.replace(f":{services.ports.postgres}/", f":{way.port}/"))
+    questions: list[Callable[[], Any]] = [
+        lambda: probe.stuck_uploads(600.0),
+        lambda: probe.flow(300.0),
+        lambda: probe.locks(2.0),
+        probe.recently_finished,
+    ]
+    probe.rehearse([quietly(question) for question in questions])
+    way.go_deaf()
+    stuck, flow, locks, _ = [question() for question in questions]
+    assert (stuck.total, flow.stands_still, locks.block_uploads) == (0, False, False)
+    assert way.accepted == 1
+
+
+def test_what_was_read_ahead_is_used_once(probe: DatabaseProbe, aged_upload: Any) -> None:
+    """A second call reads anew, and so does a first one after the rehearsal was ended."""
+    probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
+    assert probe.stuck_uploads(600.0).total == 0
+    aged_upload()
+    assert probe.stuck_uploads(600.0).total == 1
+    probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
+    aged_upload()
+    probe.rehearse([])
+    assert probe.stuck_uploads(600.0).total == 2
+
+
+def test_a_statement_that_fails_ahead_costs_no_other(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """Of statements that are sent together, each has its own rows or its own error."""
+    odd.execute(
+        "CREATE VIEW odd.uploads AS SELECT id, CASE WHEN random() >= 0 THEN (1 / 0)::text END"
+        " AS status, progress, created_at, updated_at, error_message FROM public.uploads"
+    )
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    questions = [lambda: probe.stuck_uploads(600.0), lambda: probe.flow(300.0)]
+    probe.rehearse([quietly(question) for question in questions])
+    with pytest.raises(Unreachable, match="division by zero"):
+        probe.stuck_uploads(600.0)
+    assert not probe.flow(300.0).stands_still
+
+
+def test_a_locked_table_is_not_read_ahead(services: Lab, probe: DatabaseProbe) -> None:
+    """While a table is locked, a rehearsal waits for nothing, and the lock is named afterwards."""
+    with locked(services.owner_dsn, "uploads"):
+        probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
+        assert not probe._session.is_locked("uploads")
+        with pytest.raises(Unreachable, match="uploads is locked by another session"):
+            probe.stuck_uploads(600.0)
