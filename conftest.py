@@ -1,5 +1,11 @@
 """The plugins of a run; each owns one subject."""
 
+import gc
+
+# Most of what a run creates stays: modules, classes, results. To search it for garbage again and
+# again takes a seventh of the run's processor time.
+gc.set_threshold(100_000, 50, 50)
+
 pytest_plugins = (
     "fixtures.run.options",
     "fixtures.run.several_targets",
@@ -9,7 +15,9 @@ pytest_plugins = (
     "fixtures.run.watchdog",
     "fixtures.run.host_names",
     "fixtures.run.log_redaction",
+    "fixtures.run.lanes",
     "fixtures.run.recorder",
+    "fixtures.run.ahead",
     "fixtures.run.second_look",
     "fixtures.run.lab",
     "fixtures.subjects",
