@@ -34,7 +34,9 @@ def outcome_of(
     else:
         status, seen = _verdict(call, report)
     observations = item.config.hook.pytest_check_observations(item=item) or ()
-    seconds = setup_seconds + (call.duration if call.when == "call" else 0.0)
+    seconds = item.config.hook.pytest_check_seconds(item=item)
+    if seconds is None:
+        seconds = setup_seconds + (call.duration if call.when == "call" else 0.0)
     function = getattr(item, "function", None)
     outcome = Outcome(
         check=check_id(item.nodeid),

@@ -35,6 +35,12 @@ def pytest_check_journeys(config: pytest.Config) -> tuple[Journey, ...]:
 
 
 @pytest.hookspec(firstresult=True)
+def pytest_check_seconds(item: pytest.Item) -> float | None:
+    """Return the seconds that a check's probes took; None where that is not known."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
 def pytest_check_time_limit(config: pytest.Config, component: str) -> float | None:
     """Return the seconds that one call of a component may take, None where it has no limit."""
     raise NotImplementedError

@@ -1,0 +1,97 @@
+"""The observations of all checks are begun together, before the first check waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.suite import Run
+
+CHECKS = '''
+import threading
+from dataclasses import dataclass
+
+import pytest
+
+from fixtures.probes.errors import Unreachable
+from fixtures.run.recorder import Recorded
+
+MEETING = threading.Barrier(2)
+CALLS = []
+
+@dataclass(frozen=True)
+class Seen:
+    number: int
+    def __str__(self):
+        return f"seen {self.number}"
+
+class Probe:
+    def meet(self):
+        MEETING.wait(60)
+        return Seen(1)
+    def refuse(self):
+        raise Unreachable("nothing listens")
+
+@pytest.fixture(scope="session")
+def one(recorder):
+    return Recorded("one", Probe(), recorder)
+
+@pytest.fixture(scope="session")
+def other(recorder):
+    return Recorded("other", Probe(), recorder)
+
+@pytest.fixture(scope="session")
+def broken():
+    raise ValueError("a fixture of another check")
+
+@pytest.fixture(scope="session")
+def _selection():
+    return None
+
+def test_broker_is_reachable(one):
+    """The first component is seen."""
+    assert one.meet().number == 1
+
+def test_queue_exists(other):
+    """The second component is seen at the same time."""
+    seen = other.meet()
+    assert seen.number == 2, seen
+
+def test_queue_has_a_consumer(one):
+    """What cannot be seen is unreachable."""
+    assert one.refuse()
+
+def test_backlog_is_bounded():
+    """A check without a component is not called before its turn."""
+    CALLS.append("called")
+    assert len(CALLS) == 1
+
+def test_queue_is_draining(broken, one):
+    """A fixture that fails costs its own check."""
+    assert one.meet()
+'''
+
+
+def test_components_are_looked_at_side_by_side(run_checks: Callable[..., Run]) -> None:
+    """Two looks that wait for each other succeed; each check gets its own observation and error."""
+    plugins = (
+        "-p",
+        "fixtures.run.lanes",
+        "-p",
+        "fixtures.run.recorder",
+        "-p",
+        "fixtures.run.ahead",
+    )
+    run = run_checks(CHECKS, *plugins, "-n0")
+    assert run.statuses == {
+        "queue/broker_is_reachable": "passed",
+        "queue/queue_exists": "failed",
+        "queue/queue_has_a_consumer": "unreachable",
+        "queue/backlog_is_bounded": "passed",
+        "queue/queue_is_draining": "error",
+    }
+    assert run.outcome("queue/queue_exists")["seen"] == "Seen(number=1)"
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "nothing listens"
+    assert "a fixture of another check" in run.outcome("queue/queue_is_draining")["seen"]
