@@ -45,6 +45,9 @@ OWN_FACTOR = 2.0
 possible, and as for the others on average.
 """
 
+RULED_OUT = 0.05
+"""The probability below which another cause no longer counts as a rival for a piece of evidence."""
+
 BEYOND_CHANCE = 10.0
 """Evidence of its own is this many times likelier under the cause than with no cause at all."""
 
@@ -87,11 +90,14 @@ class _Observed:
     likelihood: list[float]
 
 
-def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
+def diagnose(
+    evidence: Evidence, outcomes: Iterable[CheckResult], *, explain: bool = True
+) -> Diagnosis:
     """Return the diagnosis of one run's outcomes; their order does not matter.
 
     Only "passed" and "failed" are evidence. The cases of a parametrized check count as one: it
-    failed if any case did. Raises ModelTooLargeError beyond 16 causes.
+    failed if any case did. Without `explain` it has neither the checks' contributions nor a next
+    check, which take most of the time. Raises ModelTooLargeError beyond 16 causes.
     """
     causes = evidence.causes
     if len(causes) > MAX_CAUSES:
@@ -106,7 +112,8 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
         masses = multiplied(masses, row.likelihood)
     masses = normalised(masses)
     odds = network.odds(masses)
-    findings = _findings(evidence, network, observed, masses, odds, results)
+    contributions = _contributions(network, observed, masses, odds) if explain else None
+    findings = _findings(evidence, observed, odds, results, contributions)
     ranked = sorted(range(len(causes)), key=lambda node: (-round(odds[node], PLACES), node))
     best = likeliest(masses)
     chosen = [cause for node, cause in enumerate(causes) if best >> node & 1]
@@ -124,7 +131,11 @@ def diagnose(evidence: Evidence, outcomes: Iterable[CheckResult]) -> Diagnosis:
         set_probability=masses[best],
         unexplained=_unexplained(evidence, failures, inside_ids, outside_ids),
         coverage=_coverage(evidence, results),
-        next_check=choose_next_check(evidence, network, masses, hypotheses, results, certainty),
+        next_check=(
+            choose_next_check(evidence, network, masses, hypotheses, results, certainty)
+            if explain
+            else None
+        ),
         certainty=certainty,
         unseen=_unseen(evidence, results, {*hypotheses, *outside}),
     )
@@ -158,14 +169,10 @@ def _observe(
     return observed
 
 
-def _findings(
-    evidence: Evidence,
-    network: Network,
-    observed: list[_Observed],
-    masses: list[float],
-    odds: list[float],
-    results: list[tuple[str, str]],
-) -> list[Finding]:
+def _contributions(
+    network: Network, observed: list[_Observed], masses: list[float], odds: list[float]
+) -> list[list[Contribution]]:
+    """Return for each cause what the observed checks contribute to it."""
     contributions: list[list[Contribution]] = [[] for _ in network.ids]
     for row in observed:
         odds_without = network.odds(divided(masses, row.likelihood))
@@ -173,6 +180,17 @@ def _findings(
         for node, (after, before) in enumerate(zip(odds, odds_without, strict=True)):
             if abs(after - before) >= NEGLIGIBLE:
                 contributions[node].append(Contribution(row.check, status, after - before))
+    return contributions
+
+
+def _findings(
+    evidence: Evidence,
+    observed: list[_Observed],
+    odds: list[float],
+    results: list[tuple[str, str]],
+    contributions: list[list[Contribution]] | None,
+) -> list[Finding]:
+    contributions = contributions or [[] for _ in evidence.causes]
     statuses: dict[str, set[str]] = {}
     for check, status in results:
         statuses.setdefault(base_id(check), set()).add(status)
@@ -185,7 +203,7 @@ def _findings(
     rivals = {
         cause.id
         for node, cause in enumerate(evidence.causes)
-        if probability(odds[node]) >= POSSIBLE
+        if probability(odds[node]) >= RULED_OUT
     }
     return [
         Finding(
@@ -226,7 +244,7 @@ def _unseen(
     evidence: Evidence, results: list[tuple[str, str]], findings: set[Finding]
 ) -> tuple[UnseenComponent, ...]:
     """Return the components without an observed check that hide evidence of a possible cause."""
-    possible = {finding.id for finding in findings if finding.probability >= POSSIBLE}
+    possible = {finding.id for finding in findings if finding.probability >= RULED_OUT}
     statuses: dict[str, set[str]] = {}
     for check, status in results:
         row = evidence.row(check)

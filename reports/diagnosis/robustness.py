@@ -29,7 +29,7 @@ class Reading:
 
 def named(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
     """Return the ids of the causes that a report on these readings names."""
-    return frozenset(cause.id for cause in diagnose(evidence, readings).accepted)
+    return frozenset(cause.id for cause in diagnose(evidence, readings, explain=False).accepted)
 
 
 def observed_components(evidence: Evidence, readings: Iterable[CheckResult]) -> tuple[str, ...]:
