@@ -41,7 +41,7 @@ class Timed:
     traffic: Traffic = field(default_factory=Traffic)
 
     def run(self, proxies: DelayProxies) -> None:
-        """Run the command once; raises CalledProcessError for a run that is not healthy."""
+        """Run the command once; ends the bench if a run of the suite is not healthy."""
         proxies.counted()
         started, before = time.monotonic(), os.times()
         done = subprocess.run(

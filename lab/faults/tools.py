@@ -292,21 +292,21 @@ class FaultTools:
     def backdate_between(self, uploads: Sequence[str], newest: float, oldest: float) -> None:
         """Make uploads `newest` to `oldest` minutes older, spread evenly, the first one most."""
         step = (oldest - newest) / max(len(uploads) - 1, 1)
-        for number, upload in enumerate(uploads):
-            self._make_older(upload, timedelta(minutes=oldest - number * step))
-
-    def _make_older(self, upload: str, age: timedelta) -> None:
-        self.query(
-            "UPDATE uploads SET created_at = created_at - %s, updated_at = updated_at - %s"
-            " WHERE id::text = %s",
-            *(age, age, upload),
-        )
-        self.query(
-            "UPDATE job_queue SET created_at = created_at - %s, started_at = started_at - %s,"
-            " completed_at = completed_at - %s WHERE payload::jsonb ->> 'upload_id' = %s",
-            *(age, age, age, upload),
-        )
-        self._backdate_files(upload, age.total_seconds())
+        with self._owner_session() as session:
+            for number, upload in enumerate(uploads):
+                age = timedelta(minutes=oldest - number * step)
+                session.execute(
+                    "UPDATE uploads SET created_at = created_at - %s, updated_at = updated_at - %s"
+                    " WHERE id = %s",
+                    (age, age, upload),
+                )
+                session.execute(
+                    "UPDATE job_queue SET created_at = created_at - %s,"
+                    " started_at = started_at - %s, completed_at = completed_at - %s"
+                    " WHERE payload::jsonb ->> 'upload_id' = %s",
+                    (age, age, age, upload),
+                )
+                self._backdate_files(upload, age.total_seconds())
 
     def _backdate_files(self, upload: str, seconds: float) -> None:
         path = self.stored_file(upload)
