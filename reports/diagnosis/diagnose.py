@@ -234,9 +234,9 @@ def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> 
     if row.component in evidence.signal_components:
         return False
     weight = row.weight(cause)
-    others = [row.weight(other.id) for other in evidence.causes if other.id != cause]
-    rival = max((row.weight(other) for other in rivals - {cause}), default=0.0)
-    typical = sum(others) / max(len(others), 1)
+    others = {other: w for other, w in row.explained_by if other != cause}
+    rival = max((w for other, w in others.items() if other in rivals), default=0.0)
+    typical = sum(others.values()) / max(len(evidence.causes) - 1, 1)
     return weight >= max(OWN_FACTOR * rival, OWN_FACTOR * typical, BEYOND_CHANCE * row.leak) > 0
 
 
