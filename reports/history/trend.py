@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ class Point:
     state: str
     seconds: float
     figures: Mapping[str, float | None]
+
+    @property
+    def at(self) -> datetime | None:
+        """Return when the run began; None where its time cannot be read."""
+        try:
+            at = datetime.fromisoformat(self.started)
+        except ValueError:
+            return None
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def trend_of(report: Report, history: Sequence[Point]) -> tuple[Point, ...]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from reports.history.trend import Point
     from reports.model.report import Report
+    from reports.render.html.path import Station
     from reports.render.html.verdict import Verdict
 
 LINE_MAX = 200
@@ -52,13 +53,13 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
         return
     row = stations(report)
     if any(station.kind == "broken" for station in row):
-        yield "Path: " + _path(report)
+        yield "Path: " + _path(row)
     if verdict.cause:
         yield _line(f"{verdict.label}: {verdict.cause}")
     yield from map(_line, _evidence(report))
     if verdict.rivals:
         yield _line(f"Or: {verdict.rivals}")
-    yield from _to_do(report)
+    yield from _to_do(report, verdict)
     words = ", ".join(f"{number} {word}" for word, number in counted_statuses(report))
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
     yield _line(f"Checks: {words or 'none'}" + (f" (failed: {places})" if places else ""))
@@ -74,10 +75,10 @@ def _times(report: Report, verdict: Verdict) -> str:
     return capitalized(", ".join(filter(None, parts)))
 
 
-def _path(report: Report) -> str:
+def _path(row: Sequence[Station]) -> str:
     signs = {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}
     text = ""
-    for station in stations(report):
+    for station in row:
         name = station.name.upper() if station.kind == "broken" else station.name
         text += (signs[station.link] if text else "") + name
     return text
@@ -92,12 +93,12 @@ def _evidence(report: Report) -> Iterator[str]:
         failed = [plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed"]
         shown = dict.fromkeys(failed[:EVIDENCE_MAX])
     yield from (f"✗ {text}" for text in shown)
-    if report.diagnosis.accepted and ruled_out(report):
-        yield f"✓ ruled out: {', '.join(ruled_out(report))}"
+    out = ruled_out(report)
+    if report.diagnosis.accepted and out:
+        yield f"✓ ruled out: {', '.join(out)}"
 
 
-def _to_do(report: Report) -> Iterator[str]:
-    verdict = verdict_of(report, ())
+def _to_do(report: Report, verdict: Verdict) -> Iterator[str]:
     steps = first_steps(remedy.steps for remedy in report.remedies)
     if steps:
         yield "Do this:"

@@ -32,10 +32,19 @@ def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
     return sorted(chosen, key=lambda step: order[id(step)])
 
 
-def verify_command(report: Report) -> str:
-    """Return the command that shows whether the actions have helped."""
-    command = f"pytest --target {shlex.quote(report.target.name)}"
-    return command + (f" --upload-id={report.affected[0].id}" if report.affected else "")
+def command_again(report: Report) -> str:
+    """Return the command that runs the checks of a report's target again."""
+    return f"pytest --target {shlex.quote(report.target.name)}"
+
+
+def verify_command(report: Report, again: str = "") -> str:
+    """Return the command that shows whether the actions have helped.
+
+    `again` is the command that runs the checks again, where the caller knows how they were run.
+    """
+    return (again or command_again(report)) + (
+        f" --upload-id={report.affected[0].id}" if report.affected else ""
+    )
 
 
 def _runs_checks(step: Step) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reports.history.incidents import Incident
-    from reports.history.trend import Point
     from reports.model.report import Report
 
 
@@ -54,17 +53,17 @@ def times_of(report: Report, episode: Incident | None) -> Times:
 
 def times_of_runs(episode: Incident) -> Times | None:
     """Return the times of an incident; None where no run of it has a time that can be read."""
-    bad = [(run, at) for run in episode.runs if run.state == "incident" and (at := time_of(run))]
+    bad = [(run, run.at) for run in episode.runs if run.state == "incident" and run.at]
     if not bad:
         return None
     # A run is dated by its end: the ages that it saw are those of that moment.
     ends = [(at + timedelta(seconds=run.seconds), run.figures) for run, at in bad]
     return Times(
         oldest=_oldest(ends),
-        last_good=time_of(episode.before),
+        last_good=episode.before.at if episode.before else None,
         first_bad=bad[0][1],
         seen=max(at for at, _ in ends),
-        end=time_of(episode.after),
+        end=episode.after.at if episode.after else None,
     )
 
 
@@ -84,14 +83,3 @@ def _oldest(ages: Sequence[tuple[datetime, Mapping[str, float | None]]]) -> date
             except OverflowError:
                 continue
     return min(found, default=None)
-
-
-def time_of(run: Point | None) -> datetime | None:
-    """Return when a run began; None where there is no run or its time cannot be read."""
-    if run is None:
-        return None
-    try:
-        at = datetime.fromisoformat(run.started)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from core.text import capitalized, count, listed
+from core.text import capitalized, count
 from core.units import format_duration
 from reports.history.incidents import recovery
 from reports.model.headline import suspects
-from reports.render.incident_times import local, time_of
+from reports.render.incident_times import local
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.terminal_words import plain
-from reports.render.verdict_words import failed_symptoms, sureness, unnamed_cause
+from reports.render.verdict_words import cause_of, failed_symptoms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,9 +56,7 @@ def causes_of(report: Report) -> list[str]:
 
 def summary(report: Report, episode: Incident | None, times: Times, zone: tzinfo | None) -> str:
     """Return the incident in a few sentences: impact, duration, cause."""
-    certainty = report.diagnosis.certainty
-    named = [f"{one.title} ({sureness(report, one)})" for one in report.diagnosis.accepted]
-    cause = listed(named) or ("" if certainty == "none" else unnamed_cause(report))
+    cause = cause_of(report)
     if times.end:
         span = f"It lasted {duration(times)}, from about {local(times.began, zone)} to "
         span += local(times.end, zone)
@@ -115,7 +113,7 @@ def timeline(
     """Yield the course of the incident, run by run."""
     yield "### Timeline"
     runs = (episode.before, *episode.runs, episode.after) if episode else ()
-    events = [(at, run.state, run.headline) for run in runs if run and (at := time_of(run))]
+    events = [(at, run.state, run.headline) for run in runs if run and (at := run.at)]
     if episode is None:
         events = [(datetime.fromisoformat(report.started), report.state, report.headline)]
     rows = [(local(at, zone), str(state), text) for at, state, text in events]

@@ -6,7 +6,6 @@ are left out; no line is ever wider than the screen, and no command is cut.
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from core.text import capitalized, count, flat, listed
 from core.units import format_duration
-from reports.render.first_steps import first_steps
+from reports.render.first_steps import command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
@@ -26,6 +25,7 @@ from reports.render.verdict_words import (
     counted_statuses,
     failed_components,
     failed_symptoms,
+    more_symptoms,
     no_symptom,
     partial_run,
     reasons,
@@ -119,7 +119,7 @@ class _Screen:
         self._width = width
         self._footer = footer
         self._runs = runs
-        self._again = footer.again or f"pytest --target {shlex.quote(report.target.name)}"
+        self._again = footer.again or command_again(report)
         self._reasons = reasons(report)
         self._shown: set[str] = set()
 
@@ -215,8 +215,7 @@ class _Screen:
         symptoms = failed_symptoms(self._report)
         if symptoms:
             self._shown.add(plain(symptoms[0].seen))
-            more = f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
-            return self._counted(symptoms[0].seen, more)
+            return self._counted(symptoms[0].seen, more_symptoms(symptoms))
         return no_symptom(self._report)
 
     def _decision(self) -> list[Block]:
@@ -332,8 +331,7 @@ class _Screen:
         return [self._blank(), Block(0, (title,)), *blocks]
 
     def _verify(self, then: str) -> Block:
-        affected = self._report.affected
-        command = f"{self._again} --upload-id={affected[0].id}" if affected else self._again
+        command = verify_command(self._report, self._again)
         label = f"  {then}{'verify' if self._report.remedies else 'check again'}"
         lines = wrap(command, self._width - len(INDENT), " \\")
         if lines:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.outcome import STATUS_WORDS
 from core.text import count, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
+from reports.render.incident_times import times_of
 from reports.render.terminal_words import bad_runs, clock, plain, short_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from core.outcome import Outcome
     from reports.diagnosis.result import Contribution, Finding
@@ -52,6 +52,11 @@ def failed_symptoms(report: Report) -> list[Outcome]:
     ]
 
 
+def more_symptoms(symptoms: Sequence[Outcome]) -> str:
+    """Return how many symptoms failed beside the first, in brackets; empty where none did."""
+    return f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
+
+
 def no_symptom(report: Report) -> str:
     """Return what is known of the users where no symptom was seen."""
     if not report.results:
@@ -79,20 +84,12 @@ def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, str] | None:
 
     The time is that of the oldest stuck upload, or else of the first bad run in a row.
     """
-    oldest = report.figure("oldest_stuck_seconds")
-    if report.figure("uploads_stuck") and oldest:
-        started = datetime.fromisoformat(report.started)
-        try:
-            return started + timedelta(seconds=report.seconds - oldest), "uploads stuck since about"
-        except OverflowError:
-            return None
+    if report.figure("uploads_stuck") and report.figure("oldest_stuck_seconds"):
+        oldest = times_of(report, None).oldest
+        return (oldest, "uploads stuck since about") if oldest else None
     streak = bad_runs(runs)
     if len(streak) > 1:
-        try:
-            first = datetime.fromisoformat(streak[0].started)
-        except ValueError:
-            return None
-        return first if first.tzinfo else first.replace(tzinfo=UTC), "since"
+        return (streak[0].at, "since") if streak[0].at else None
     return None
 
 
@@ -121,6 +118,16 @@ def unnamed_cause(report: Report) -> str:
         return f"outside this runbook: {listed(parts)}"
     named = [f"{f.title} ({f.probability:.2f})" for f in suspects(diagnosis)]
     return f"not clear: {listed(named, 'or')}" if named else "not known to this runbook"
+
+
+def cause_of(report: Report) -> str:
+    """Return the causes that are named with how sure each is, or what is known instead.
+
+    Empty where nothing failed.
+    """
+    diagnosis = report.diagnosis
+    named = [f"{one.title} ({sureness(report, one)})" for one in diagnosis.accepted]
+    return listed(named) or ("" if diagnosis.certainty == "none" else unnamed_cause(report))
 
 
 def telling(contributions: Sequence[Contribution], status: str) -> list[Contribution]:

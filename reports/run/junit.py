@@ -12,11 +12,10 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from core.outcome import Outcome, check_id, read_outcome
-from core.text import listed
 from reports.model.attribution import attribute
 from reports.model.report import place_results, titles_of
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.verdict_words import sureness, unnamed_cause
+from reports.render.verdict_words import cause_of
 from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
@@ -136,8 +135,7 @@ def suite_properties(report: Report) -> list[tuple[str, str]]:
         ("certainty", diagnosis.certainty),
     ]
     if diagnosis.certainty != "none":
-        causes = [f"{one.title} ({sureness(report, one)})" for one in diagnosis.accepted]
-        found.append(("cause", listed(causes) or unnamed_cause(report)))
+        found.append(("cause", cause_of(report)))
         steps = first_steps(remedy.steps for remedy in report.remedies)
         found += [
             (f"action.{number}", "\n".join([step.title, *(c.text.strip() for c in step.commands)]))

@@ -94,7 +94,7 @@ class Trend:
 def axis_of(points: Sequence[Point]) -> Axis:
     """Return the axis of these runs, by their times; a run without a time is dropped."""
     stamped = sorted(
-        ((stamp, point) for point in points if (stamp := _stamp(point.started)) is not None),
+        ((stamp, point) for point in points if (stamp := _stamp(point)) is not None),
         key=lambda pair: pair[0],
     )
     if not stamped:
@@ -249,9 +249,8 @@ def _usable(value: Any) -> float | None:
     return float(value) if known else None
 
 
-def _stamp(started: str) -> float | None:
+def _stamp(point: Point) -> float | None:
     try:
-        at = datetime.fromisoformat(started)
-        return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
-    except (ValueError, OverflowError):
+        return point.at.timestamp() if point.at else None
+    except OverflowError:
         return None

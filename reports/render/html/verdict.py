@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from core.text import capitalized, count, cut, listed
+from core.text import capitalized, cut, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.terminal_words import bad_runs, ordinal, plain
@@ -14,6 +14,7 @@ from reports.render.verdict_words import (
     began,
     completed,
     failed_symptoms,
+    more_symptoms,
     no_symptom,
     partial_run,
     reasons,
@@ -113,9 +114,8 @@ def impact(report: Report) -> str:
         said = report.headline.partition(": ")[2].removesuffix(".")
         return ", ".join(filter(None, [said, completed(report)]))
     symptoms = failed_symptoms(report)
-    more = f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
-    said = stuck_uploads(report) or (f"{plain(symptoms[0].seen)}{more}" if symptoms else "")
-    said = said or no_symptom(report)
+    felt = f"{plain(symptoms[0].seen)}{more_symptoms(symptoms)}" if symptoms else ""
+    said = stuck_uploads(report) or felt or no_symptom(report)
     if not report.partial:
         return said
     checks = _part(report).partition(", ")[0]

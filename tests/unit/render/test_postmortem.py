@@ -54,10 +54,15 @@ def in_time(path: Path) -> tuple[RunRecord, ...]:
     )
 
 
+def post_mortem_in_time(path: Path) -> str:
+    """The post-mortem of that incident, in UTC."""
+    runs = in_time(path)
+    return render(made.incident(), RUNBOOK, last_incident(runs), runs, UTC)
+
+
 def test_what_the_history_knows_is_filled_in(path: Path) -> None:
     """Begin, end, duration and the worst numbers come from the runs."""
-    runs = in_time(path)
-    text = render(made.incident(), RUNBOOK, last_incident(runs), runs, UTC)
+    text = post_mortem_in_time(path)
     assert "**Upload affected**: `upload-1, upload-2`" in text
     assert "**Number of uploads affected**: 7 at worst" in text
     assert "**Number of users affected**: 7 at worst" in text
@@ -72,8 +77,7 @@ def test_what_the_history_knows_is_filled_in(path: Path) -> None:
 
 def test_begin_is_told_by_all_who_know_it(path: Path) -> None:
     """The oldest upload, the last good run and the first bad one say since when."""
-    runs = in_time(path)
-    text = render(made.incident(), RUNBOOK, last_incident(runs), runs, UTC)
+    text = post_mortem_in_time(path)
     assert "| Oldest stuck upload | 2 Mar 2026, 09:13 UTC |" in text
     assert "| Last good run | 2 Mar 2026, 09:50 UTC |" in text
     assert "| First bad run | 2 Mar 2026, 10:00 UTC |" in text
@@ -82,8 +86,7 @@ def test_begin_is_told_by_all_who_know_it(path: Path) -> None:
 
 def test_duration_begins_with_the_oldest_upload(path: Path) -> None:
     """Users suffered before the suite saw it: 67 minutes, not the 20 between the runs."""
-    runs = in_time(path)
-    text = render(made.incident(), RUNBOOK, last_incident(runs), runs, UTC)
+    text = post_mortem_in_time(path)
     assert "**Began**: about 2 Mar 2026, 09:13 UTC, by the oldest stuck upload" in text
     assert "**Duration**: 67 min" in text
     assert "It lasted 67 min, from about 2 Mar 2026, 09:13 UTC to 2 Mar 2026, 10:20 UTC" in text
@@ -109,8 +112,7 @@ def test_times_are_local_with_their_zone(path: Path) -> None:
 
 def test_timeline_has_each_run(path: Path) -> None:
     """The course of the incident is told run by run, from the oldest upload to the recovery."""
-    runs = in_time(path)
-    text = render(made.incident(), RUNBOOK, last_incident(runs), runs, UTC)
+    text = post_mortem_in_time(path)
     timeline = text.partition("### Timeline")[2].partition("###")[0]
     times = re.findall(r"^\| 2 Mar 2026, (\d\d:\d\d) UTC", timeline, re.MULTILINE)
     assert times == ["09:13", "09:50", "10:00", "10:10", "10:20"]
@@ -140,8 +142,7 @@ def test_causes_that_were_named_in_between_are_told(path: Path) -> None:
 
 def test_what_changed_at_the_end_is_told(path: Path) -> None:
     """The trace of a repair: the figures and the causes that were well again."""
-    runs = in_time(path)
-    text = render(made.incident(), RUNBOOK, last_incident(runs), runs, UTC)
+    text = post_mortem_in_time(path)
     assert "- consumers of the upload queue: from 0 to 1" in text
     assert "- `worker/process_is_running` passes again" in text
     assert "<actions_taken>" in text
