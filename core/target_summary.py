@@ -14,6 +14,7 @@ class TargetSummary:
     `runbook_document` is the path of the team's own document, None for ours. `limits` has the
     largest value of a figure that the target accepts, `minimums` the smallest, by the figure's id.
     `worker_hosts` are the kinds of the hosts of the worker: local, ssh, docker, podman, kubectl.
+    `command` runs all checks against this target again, as the run was started.
     """
 
     name: str
@@ -24,3 +25,4 @@ class TargetSummary:
     limits: dict[str, float] = field(default_factory=dict)
     minimums: dict[str, float] = field(default_factory=dict)
     worker_hosts: tuple[str, ...] = ()
+    command: str = ""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from core.text import clean, count, cut, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.html.path import stations
+from reports.render.html.path import SIGNS, stations
 from reports.render.terminal_words import clock, plain
 from reports.render.verdict_words import (
     counted_statuses,
@@ -95,9 +95,9 @@ def _why(report: Report) -> Iterator[str]:
     row = stations(report)
     broken = [one.name for one in row if one.kind == "broken"]
     if broken:
-        yield f"Broken at {listed(broken)}: " + " > ".join(
-            f"✗ {one.name.upper()}" if one.kind == "broken" else one.name for one in row
-        )
+        names = [one.name.upper() if one.kind == "broken" else one.name for one in row]
+        drawn = (f"{SIGNS[one.link]}{name}" for one, name in zip(row[1:], names[1:], strict=True))
+        yield f"Broken at {listed(broken)}: {names[0]}{''.join(drawn)}"
     accepted = report.diagnosis.accepted
     groups = [[c.check for c in telling(one.supporting, "failed")] for one in accepted]
     groups = groups or [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]

@@ -34,15 +34,12 @@ def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
 
 def command_again(report: Report) -> str:
     """Return the command that runs the checks of a report's target again."""
-    return f"pytest --target {shlex.quote(report.target.name)}"
+    return report.target.command or f"pytest --target {shlex.quote(report.target.name)}"
 
 
-def verify_command(report: Report, again: str = "") -> str:
-    """Return the command that shows whether the actions have helped.
-
-    `again` is the command that runs the checks again, where the caller knows how they were run.
-    """
-    return (again or command_again(report)) + (
+def verify_command(report: Report) -> str:
+    """Return the command that shows whether the actions have helped."""
+    return command_again(report) + (
         f" --upload-id={report.affected[0].id}" if report.affected else ""
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from reports.render.html.path import stations
+from reports.render.html.path import SIGNS, stations
 
 if TYPE_CHECKING:
     from reports.model.report import Report
@@ -33,7 +33,7 @@ def path_lines(report: Report, width: int) -> list[Text]:
     names[-1] = "DONE" if row[-1].kind == "broken" else "Done"
     full = [_figure(one) for one in row]
     short = ["ok" if one.kind == "holds" else text for one, text in zip(row, full, strict=True)]
-    links = ["", *map(_link, row[1:])]
+    links = ["", *(SIGNS[one.link] for one in row[1:])]
     for figures in (full, short):
         cells = [max(map(cell_len, pair)) for pair in zip(names, figures, strict=True)]
         if sum(cells) + sum(map(len, links)) <= width:
@@ -43,11 +43,6 @@ def path_lines(report: Report, width: int) -> list[Text]:
         if sum(cells) + sum(map(len, one)) <= width:
             return [_line(row, names, cells, one)]
     return []
-
-
-def _link(station: Station) -> str:
-    """Return the sign before a station."""
-    return {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}[station.link]
 
 
 def _line(

@@ -68,13 +68,12 @@ SIGNS = {"failed": ("✗", "red"), "passed": ("✓", "green"), "unreachable": ("
 class Footer:
     """What a report does not know of itself.
 
-    `page` is where report.html lies, `again` the command that runs the checks again, `decision`
-    the sentence of a gate, cut to one line, `unwritten` why the report could not be written. Times
-    are those of `zone`, None for the machine's own.
+    `page` is where report.html lies, `decision` the sentence of a gate, cut to one line,
+    `unwritten` why the report could not be written. Times are those of `zone`, None for the
+    machine's own.
     """
 
     page: str = ""
-    again: str = ""
     decision: str = ""
     unwritten: str = ""
     zone: tzinfo | None = None
@@ -119,7 +118,7 @@ class _Screen:
         self._width = width
         self._footer = footer
         self._runs = runs
-        self._again = footer.again or command_again(report)
+        self._again = command_again(report)
         self._reasons = reasons(report)
         self._shown: set[str] = set()
 
@@ -331,7 +330,7 @@ class _Screen:
         return [self._blank(), Block(0, (title,)), *blocks]
 
     def _verify(self, then: str) -> Block:
-        command = verify_command(self._report, self._again)
+        command = verify_command(self._report)
         label = f"  {then}{'verify' if self._report.remedies else 'check again'}"
         lines = wrap(command, self._width - len(INDENT), " \\")
         if lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import threading
 import time
 from pathlib import Path
@@ -107,7 +106,6 @@ class Display:
         here = Path.cwd()
         footer = Footer(
             page=str(page.relative_to(here) if page.is_relative_to(here) else page),
-            again=self._again(controller.report.target.name),
             decision=controller.decision,
             unwritten=controller.unwritten,
         )
@@ -122,15 +120,6 @@ class Display:
         )
         terminal.write(text)
         terminal.flush()
-
-    def _again(self, target: str) -> str:
-        """Return the command that runs all checks against the target again."""
-        words = ["pytest"]
-        for option, default in (("targets_file", None), ("out", "out")):
-            value = self._config.getoption(option, default)
-            if value != default:
-                words.append(f"--{option.replace('_', '-')}={value}")
-        return shlex.join([*words, "--target", target])
 
 
 class Progress:

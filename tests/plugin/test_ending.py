@@ -53,6 +53,8 @@ def test_the_verdict_is_there_before_the_budget_ends(
     assert run.report["seconds"] < 60
     assert "missing" in run.statuses.values()
     assert "budget is used up" in run.text
+    again = f"pytest --targets-file={silent[1]} --out={tmp_path / 'out'} --target silent"
+    assert run.report["target"]["command"] == again
     assert run.status != 0
 
 

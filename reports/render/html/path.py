@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Kind = Literal["holds", "fails", "broken", "partly", "unseen", "absent"]
 Link = Literal["whole", "cut", "stalled"]
 
+SIGNS: dict[Link, str] = {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}
+"""The sign before a station, by the state of the path from the one before it."""
+
 STATIONS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
     (
         "client",

@@ -126,7 +126,7 @@ def test_a_message_has_the_headline_the_actions_and_a_link(
     assert run_notify(path, monkeypatch, receiver, *base) == 0
     text = receiver.requests[0].json["message"]
     assert text.startswith(made.incident().headline)
-    assert "Broken at Worker: Client > API > " in text
+    assert "Broken at Worker: Client ─ API ─ " in text
     assert "Do this:" in text
     assert "Then verify: pytest --target live --upload-id=upload-1" in text
     assert "Checks: failed 4 of " in text
