@@ -95,7 +95,10 @@ class DelayProxies:
         )
 
     async def _deliver(self, reader, writer, delay, notice) -> None:  # type: ignore[no-untyped-def]
-        """Pass on what arrives, late; a pause between two pieces stays as long as it was."""
+        """Pass on what arrives, late, the first piece later by `delay`.
+
+        A piece that arrives while the one before it waits does not overtake it.
+        """
         pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
         async def write() -> None:
@@ -115,4 +118,5 @@ class DelayProxies:
             if data:
                 notice()
             pieces.put_nowait((self._loop.time() + delay + self._round_trip / 2, data))
+            delay = 0.0
         await writing
