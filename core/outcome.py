@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
@@ -85,7 +84,7 @@ class Outcome:
 
     `check` is `<module>/<function>` without `test_`, with the parameter in brackets where there is
     one. `expected` is the check's sentence, `seen` what contradicts it (empty when it passed).
-    `seconds` counts setup and call. `process` names the xdist worker, or is empty.
+    `seconds` counts setup and call.
     """
 
     check: str
@@ -94,33 +93,10 @@ class Outcome:
     seen: str = ""
     observations: tuple[Observation, ...] = ()
     seconds: float = 0.0
-    process: str = ""
-
-    def to_json(self) -> str:
-        """Return the outcome as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> Outcome:
-        """Read what `to_json` wrote; raises ValueError on anything else."""
-        try:
-            fields = json.loads(text)
-            observations = tuple(_observation(one) for one in fields.pop("observations"))
-            outcome = cls(**fields, observations=observations)
-        except (TypeError, KeyError, AttributeError) as exc:
-            raise ValueError(f"not an outcome: {exc}") from exc
-        if outcome.status not in STATUSES:
-            raise ValueError(f"not an outcome: unknown status {outcome.status!r}")
-        return outcome
-
-
-def _observation(fields: dict[str, Any]) -> Observation:
-    affected = tuple(Affected(**one) for one in fields.pop("affected", ()))
-    return Observation(**fields, affected=affected)
 
 
 ATTRIBUTE = "check_outcome"
-"""The attribute of a pytest report that carries an outcome: a JSON string, fit for xdist.
+"""The attribute of a pytest report that carries an outcome.
 
 Not a user property: those end up in JUnit's XML.
 """
@@ -128,18 +104,17 @@ Not a user property: those end up in JUnit's XML.
 
 def read_outcome(report: object) -> Outcome | None:
     """Return the outcome that a pytest report settles, or None if it settles none."""
-    text = getattr(report, ATTRIBUTE, None)
-    return Outcome.from_json(text) if text else None
+    outcome: Outcome | None = getattr(report, ATTRIBUTE, None)
+    return outcome
 
 
 def check_id(nodeid: str) -> str:
     """Return the id of the check with this pytest node id.
 
     `checks/upload_stuck/test_queue.py::test_queue_exists` is `queue/queue_exists`. It takes the
-    node id alone, so that a check whose worker process crashed still has its name.
+    node id alone, so that a check that made no report still has its name.
     """
     path, _, function = nodeid.partition("::")
-    # xdist appends "@group" to the ids of grouped tests.
     module = path.rsplit("/", 1)[-1].removesuffix(".py").removeprefix("test_")
     return f"{module}/{function.split('::')[-1].removeprefix('test_')}"
 

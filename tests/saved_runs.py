@@ -14,6 +14,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from core.outcome import Outcome
 from core.target_summary import TargetSummary
 from reports.model.build import build_report
@@ -36,7 +38,7 @@ def load(
 ) -> Report:
     """Return the report of a saved run; `change` may replace an outcome or drop it."""
     saved = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    outcomes = [Outcome.from_json(json.dumps(one)) for one in saved["outcomes"]]
+    outcomes = TypeAdapter(list[Outcome]).validate_python(saved["outcomes"])
     changed = [outcome for one in outcomes if (outcome := change(one)) is not None]
     target = TargetSummary(**saved["target"])
     return build_report(

@@ -68,9 +68,6 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
 def reason(outcome: Outcome) -> tuple[str, str]:
     """Return why a check did not pass in one line, and the other lines."""
     first, _, rest = outcome.seen.partition("\n")
-    if outcome.status == "missing":
-        # xdist writes the process and its Python before the reason.
-        rest, _, first = outcome.seen.rpartition("\n")
     return first or "No reason was given.", rest
 
 

@@ -107,7 +107,6 @@ def describe(
         "component": result.component,
         "check": outcome.check,
         "check_status": outcome.status,
-        "thread": outcome.process or "main",
     }
     test.name = outcome.expected or outcome.check
     test.titlePath = [runbook.title, feature]

@@ -15,9 +15,6 @@ def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config.option, "allure_report_dir", None)
     if not given:
         return
-    if hasattr(config, "workerinput"):
-        # The controlling process has emptied it. A worker that replaces a crashed one must not.
-        config.option.clean_alluredir = False
     folder = Path(given).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)

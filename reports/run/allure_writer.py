@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attr
-import pytest
 from allure_commons import hookimpl, plugin_manager
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import (
@@ -35,6 +34,7 @@ from reports.run.runbook_choice import bundle_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pytest
     from allure_commons.model2 import TestResultContainer
 
     from reports.model.report import Report, Result
@@ -65,7 +65,7 @@ def register(config: pytest.Config) -> None:
 class Writer(AllureFileLogger):
     """Writes what allure-pytest gives it, each check's result with what the check means.
 
-    Each process has one. The controlling process's adds what is known at the end of the run.
+    At the end of the run it adds what is known only then.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -87,7 +87,7 @@ class Writer(AllureFileLogger):
 
     @hookimpl
     def report_result(self, result: TestResult) -> None:
-        """Write a check's result; one that was interrupted is left to the controlling process."""
+        """Write a check's result; one that was interrupted is left to the end of the run."""
         settled, self._settled = self._settled, None
         if settled:
             self._clean(result)
@@ -118,16 +118,6 @@ class Writer(AllureFileLogger):
         """Write what belongs to no check."""
         self._try(super().report_globals, self._clean(globals_item))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Tell the controlling process what could not be written."""
-        if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["veza_allure"] = self._failure
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        self._failure = self._failure or getattr(node, "workeroutput", {}).get("veza_allure", "")
-
     def pytest_check_report(self, report: Report, nodeids: Sequence[str]) -> str:
         """Add what is known at the end of the run; return the command that shows the results."""
         verdict = f"{report.headline}\n{render(report, WIDTH, verbose=True)}"
@@ -139,7 +129,7 @@ class Writer(AllureFileLogger):
         return f"Allure: npx allure@3 open --config={config} {self._shown(self._report_dir)}"
 
     def _complete(self, report: Report, nodeids: dict[str, str], verdict: str) -> None:
-        """Explain the results of the checks that do not hold; add those that no process wrote."""
+        """Explain the results of the checks that do not hold; add those that were not written."""
         written = self._written()
         for result in report.results:
             bad = STATUSES[result.outcome.status] in ("failed", "broken")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -45,7 +44,6 @@ def outcome_of(
         seen=seen,
         observations=tuple(observations),
         seconds=round(seconds, 4),
-        process=os.environ.get("PYTEST_XDIST_WORKER", ""),
     )
     return redacted(outcome, redact)
 

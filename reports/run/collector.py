@@ -1,4 +1,4 @@
-"""Collect exactly one outcome for each selected check, even if its process crashed."""
+"""Collect exactly one outcome for each selected check, even if it hangs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PROBLEMS_MAX = 50
 
 
 class Collector:
-    """Collects the outcomes in the controlling process."""
+    """Collects the outcomes of a run."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._selected: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._crashes: dict[str, str] = {}
+        self._hangs: dict[str, str] = {}
         self._problems: list[str] = []
 
     @property
@@ -37,16 +37,16 @@ class Collector:
         return tuple(self._problems)
 
     def select(self, nodeids: Iterable[str]) -> None:
-        """Add the checks that are going to run; each xdist worker reports the same ones."""
+        """Add the checks that are going to run."""
         self._selected.update({check_id(nodeid): nodeid for nodeid in nodeids})
 
     def add(self, outcome: Outcome) -> None:
         """Add an outcome; a later one of the same check replaces it (its teardown failed)."""
         self._outcomes[outcome.check] = outcome
 
-    def crash(self, nodeid: str, reason: str) -> None:
-        """Record that the process which ran this check crashed."""
-        self._crashes[check_id(nodeid)] = reason
+    def hang(self, nodeid: str, reason: str) -> None:
+        """Record that this check began and did not end."""
+        self._hangs[check_id(nodeid)] = reason
 
     def problem(self, sentence: str) -> None:
         """Add a problem of the run itself."""
@@ -61,7 +61,7 @@ class Collector:
                 check,
                 "missing",
                 expected=sentence_at(self._root, nodeid),
-                seen=self._crashes.get(check, reason),
+                seen=self._hangs.get(check, reason),
             )
             for check, nodeid in self._selected.items()
         )
@@ -74,7 +74,7 @@ def sentence_of(docstring: str | None, name: str) -> str:
 
 
 def sentence_at(root: Path, nodeid: str) -> str:
-    """Return the sentence of a check whose process crashed, from its source."""
+    """Return the sentence of a check that made no report, from its source."""
     path, _, name = nodeid.partition("::")
     name = name.partition("[")[0]
     try:

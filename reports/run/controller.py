@@ -1,4 +1,4 @@
-"""The pytest hooks of the reports in the controlling process: collect, diagnose, report."""
+"""The pytest hooks of the reports for a run: collect, diagnose, report."""
 
 from __future__ import annotations
 
@@ -84,10 +84,6 @@ class Controller:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select([item.nodeid for item in session.items])
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        self._select(ids)
-
     def _select(self, nodeids: Sequence[str]) -> None:
         self._collector.select(nodeids)
         if self._config.option.collectonly:
@@ -101,9 +97,6 @@ class Controller:
             self._collector.problem(f"{report.nodeid or 'the checks'} cannot be collected: {last}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when not in ("setup", "call", "teardown"):
-            # xdist's own report of a crashed worker; its sentence is the last line.
-            self._collector.crash(report.nodeid, report.longreprtext.strip().splitlines()[-1])
         outcome = read_outcome(report)
         if outcome:
             self._collector.add(outcome)
@@ -113,7 +106,7 @@ class Controller:
         self._collector.problem(f"the suite itself failed: {' '.join(last)}")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        # pytest and xdist give the reason: the budget is used up, a collection failed.
+        # pytest gives the reason: the budget is used up, a collection failed.
         self._interrupted = not str(excinfo.value)
         why = str(excinfo.value) or "the run was interrupted"
         self._collector.problem(f"{why}{INTERRUPTED}")
@@ -140,7 +133,7 @@ class Controller:
             return None
         self._collector.problem(f"{BUDGET_USED}{INTERRUPTED}")
         for nodeid in self._begun:
-            self._collector.crash(nodeid, HANGS)
+            self._collector.hang(nodeid, HANGS)
         status = self._write_report(BUDGET_USED, int(pytest.ExitCode.INTERRUPTED))
         config.hook.pytest_check_write_now()
         display = config.pluginmanager.get_plugin("veza-display")

@@ -26,7 +26,7 @@ CLEAR = "\r\x1b[K"
 
 
 class Display:
-    """Prints for a run in the controlling process."""
+    """Prints for a run."""
 
     def __init__(self, config: pytest.Config, controller: Controller) -> None:
         self._config = config

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# pytest has no public name for it. Its own fixture for the suite's properties, which does not work
-# under xdist, finds the writer in the same way.
+# pytest has no public name for it. Its own fixture for the suite's properties finds the writer in
+# the same way.
 from _pytest.junitxml import xml_key
 
 from core.outcome import Outcome, check_id, read_outcome
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch pytest's writer; without --junitxml, and in an xdist worker, there is none."""
+    """Watch pytest's writer; without --junitxml there is none."""
     log = config.stash.get(xml_key, None)
     if log is not None:
         config.pluginmanager.register(JUnit(config, log), "veza-junit")
@@ -40,14 +40,12 @@ class JUnit:
     def __init__(self, config: pytest.Config, log: LogXML) -> None:
         self._config = config
         self._log = log
-        self._last: dict[str, pytest.TestReport] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._failure = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the check's properties to each of its reports, of which pytest takes the last."""
-        self._last[report.nodeid] = report
         outcome = read_outcome(report) or self._outcomes.get(report.nodeid)
         if outcome:
             self._outcomes[report.nodeid] = outcome
@@ -66,17 +64,12 @@ class JUnit:
 
     def _add_missing(self, nodeid: str, result: Result, report: Report) -> None:
         """Give a check that never reported a test case with an error: its silence is not health."""
-        last = self._last.get(nodeid)
-        if last is None or last.when in ("setup", "call", "teardown"):
-            path, _, name = nodeid.partition("::")
-            # The writer knows a test case by its node id and its xdist worker.
-            node = getattr(last, "node", None)
-            last = pytest.TestReport(
-                nodeid, (path, None, name), {}, "failed", result.outcome.seen, "setup", node=node
-            )
-            self._log.pytest_runtest_logreport(last)
-        # Else xdist has reported the crash, without properties.
-        case = self._log.node_reporter(last)
+        path, _, name = nodeid.partition("::")
+        made = pytest.TestReport(
+            nodeid, (path, None, name), {}, "failed", result.outcome.seen, "setup"
+        )
+        self._log.pytest_runtest_logreport(made)
+        case = self._log.node_reporter(made)
         for name, value in properties_of(result, report.verifications):
             case.add_property(name, value)
 

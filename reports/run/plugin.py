@@ -1,4 +1,8 @@
-"""The pytest hooks of the reports in every process: put each check's outcome on its report."""
+"""The pytest hooks of the reports: put each check's outcome on its report.
+
+One target is checked in one process, whatever xdist's `-n` says: the lanes look at all components
+side by side, and a second process would only ask the same questions again.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "symptom: users suffer when the check fails")
     config.addinivalue_line("markers", "cause: the check looks at a possible cause")
     config.addinivalue_line("markers", "gate: the check must pass before a deploy")
+    # xdist reads it after this.
+    config.option.dist = "no"
     # The report has a sentence for each failed check; --tb brings pytest's traceback back.
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "no"
@@ -60,10 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.verbose += 1
     selection = Selection(config)
     config.pluginmanager.register(selection, "veza-selection")
-    if not hasattr(config, "workerinput"):
-        controller = Controller(config, selection)
-        config.pluginmanager.register(controller, "veza-controller")
-        config.pluginmanager.register(Display(config, controller), "veza-display")
+    controller = Controller(config, selection)
+    config.pluginmanager.register(controller, "veza-controller")
+    config.pluginmanager.register(Display(config, controller), "veza-display")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -100,7 +105,7 @@ def pytest_runtest_makereport(
     redact = item.config.hook.pytest_check_redactor(config=item.config)
     outcome = outcome_of(item, call, report, item.stash[SETUP_SECONDS], redact)
     if outcome:
-        setattr(report, ATTRIBUTE, outcome.to_json())
+        setattr(report, ATTRIBUTE, outcome)
         if outcome.status in ("unreachable", "error"):
             # pytest counts a failed setup as an error, not as a failure.
             report.when = "setup"

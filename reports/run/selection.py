@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from core.outcome import Outcome
     from reports.diagnosis.evidence import Evidence
-
-DESELECTED = "veza_deselected"
-"""The key under which an xdist worker reports that it deselected checks."""
 
 
 class Selection:
@@ -34,14 +31,6 @@ class Selection:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note a deselected check; the canary's are deselected unless --canary asks for them."""
         if any(not is_canary(check_id(item.nodeid)) for item in items):
-            self._deselected = True
-            if hasattr(self._config, "workeroutput"):
-                self._config.workeroutput[DESELECTED] = True
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Take what an xdist worker has noted: the controlling process collects nothing."""
-        if getattr(node, "workeroutput", {}).get(DESELECTED):
             self._deselected = True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -12,6 +12,7 @@ import pytest
 from fixtures.probes.canary.clean_up import Remover
 from fixtures.probes.canary.client import AGENT, CanaryClient
 from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.lookup import Lookup
 from fixtures.probes.canary.pace import Pace
 from fixtures.probes.canary.record import CanaryObserver, CanaryRecord
 from fixtures.probes.canary.send_and_follow import CanaryRun, CanarySettings
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fixtures.probes.canary.lookup import Lookup
     from lab.state import Lab
 
 
@@ -68,9 +68,9 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         )
         remover = Remover(http, "token", delete, STATUS, lookup, journal)
         remover.remove_earlier()
-        record = CanaryRecord(tmp_path / "record.json")
+        record = CanaryRecord()
         CanaryRun(settings, http, journal, record, remover, stop, pace).run(may_remove)
-        return Sent(CanaryObserver(tmp_path / "record.json", end + 1), journal, stop)
+        return Sent(CanaryObserver(record, end + 1), journal, stop)
 
     return go
 
@@ -179,6 +179,16 @@ def test_an_api_that_never_answers_fails(made_api: MadeApi, send: Callable[..., 
     made_api.manners.silent = True
     sent = send(timeout=0.5)
     assert "it is unknown whether the API stored the file" in str(sent.observer.acceptance())
+    assert [entry.name for entry in sent.journal.pending()] == [NAME]
+
+
+def test_an_upload_that_is_stored_late_is_looked_for_again(
+    lab: Lab, made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """Without an answer, an upload that the database does not have yet may still come."""
+    made_api.manners.silent = True
+    sent = send(timeout=0.5, lookup=Lookup(lab.dsn, "uploads", PATIENCE))
+    assert "may still store it" in str(sent.result("removal"))
     assert [entry.name for entry in sent.journal.pending()] == [NAME]
 
 

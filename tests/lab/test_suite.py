@@ -63,8 +63,7 @@ def run_edited(lab: Lab, folder: Path, edits: dict[str, str], *arguments: str) -
     return run_suite(f"--targets-file={file}", "--target", "lab", *arguments, out=folder / "out")
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_a_healthy_lab_is_healthy(lab: Lab, tmp_path: Path, processes: str) -> None:
+def test_a_healthy_lab_is_healthy(lab: Lab, tmp_path: Path) -> None:
     """Every check of the catalogue passes, the verdict is healthy, the exit status 0."""
     with FaultTools(lab.directory) as tools:
         # A lab that was healed has lost the line of its worker's start with the fault's lines.
@@ -75,7 +74,7 @@ def test_a_healthy_lab_is_healthy(lab: Lab, tmp_path: Path, processes: str) -> N
             tools.start(worker)
         tools.wait_for_all_workers()
         tools.wait_for_settled_worker()
-    run = run_lab(lab, tmp_path, processes)
+    run = run_lab(lab, tmp_path)
     assert run.statuses == dict.fromkeys(CHECKS, "passed"), run.text
     assert run.state == "healthy"
     assert run.status == 0
@@ -254,13 +253,10 @@ def test_an_id_that_nobody_has_ends_the_run(lab: Lab, tmp_path: Path) -> None:
     assert "Traceback" not in cut.text + cut.errors
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_a_stuck_upload_is_followed_to_where_it_stopped(
-    lab: Lab, tmp_path: Path, processes: str
-) -> None:
+def test_a_stuck_upload_is_followed_to_where_it_stopped(lab: Lab, tmp_path: Path) -> None:
     """--upload-id answers for that upload first: received, job created, never picked up."""
     with broken_by_hand(lab) as upload:
-        run = run_lab(lab, tmp_path, "--upload-id", upload, processes)
+        run = run_lab(lab, tmp_path, "--upload-id", upload)
     assert run.report is not None
     (journey,) = run.report["journeys"]
     reached = {stage["name"]: stage["reached"] for stage in journey["stages"]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports.model.attribution import ERROR, NOT_RUN, UNREACHABLE
+from reports.model.attribution import ERROR, UNREACHABLE
 from reports.render.allure import executor, old_categories, properties, source_address
 from reports.render.markdown import escaped
 
@@ -52,26 +52,6 @@ def test_deliveries_are_acknowledged(closes_badly):
     """Acknowledged."""
 '''
 
-CRASH = '''
-import os
-import pytest
-
-def test_queue_exists():
-    """The queue exists."""
-
-@pytest.mark.parametrize("host", ["a"])
-def test_backlog_is_bounded(host):
-    """The backlog is bounded."""
-    os._exit(1)
-
-def test_broker_has_no_alarm():
-    """The queue is consumed."""
-
-def test_broker_is_reachable():
-    """The broker answers."""
-'''
-"""Of four checks, xdist gives the first two to one worker: the second crashes it."""
-
 CASES = '''
 import pytest
 
@@ -101,7 +81,7 @@ import shutil
 
 def test_queue_exists():
     """The queue exists."""
-    for folder in pathlib.Path().glob("allure-*"):
+    for folder in pathlib.Path().glob("allure*"):
         shutil.rmtree(folder)
 
 def test_broker_has_no_alarm():
@@ -114,7 +94,7 @@ import pathlib
 
 def test_queue_exists():
     """The queue exists."""
-    for folder in pathlib.Path().glob("allure-*"):
+    for folder in pathlib.Path().glob("allure*"):
         folder.rename(f"away-{folder}")
 
 def test_broker_has_no_alarm():
@@ -129,7 +109,7 @@ import pathlib
 
 def test_queue_exists():
     """The queue exists."""
-    # As a worker process does that goes on when its controlling process has ended.
+    # As a run of another pytest does that writes into the same folder.
     late = {
         "uuid": "late",
         "status": "passed",
@@ -137,7 +117,7 @@ def test_queue_exists():
         "labels": [{"name": "check", "value": "queue/broker_has_no_alarm"}],
         "parameters": [{"name": "target", "value": "made-up"}],
     }
-    pathlib.Path("allure-n0", "late-result.json").write_text(json.dumps(late))
+    pathlib.Path("allure", "late-result.json").write_text(json.dumps(late))
 
 def test_broker_has_no_alarm():
     """The queue is consumed."""
@@ -158,8 +138,6 @@ STATUSES = {
 }
 
 PLUGINS = ("-p", "allure_pytest.plugin", "-p", "reports.run.allure")
-
-processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
 
 _FILES: dict[tuple[str, ...], dict[str, str]] = {}
 """Files by what was run: a run that several tests look at is made once."""
@@ -231,19 +209,17 @@ def label(result: dict[str, Any], name: str) -> str:
     return "".join(found)
 
 
-@processes
-def test_each_check_has_one_result(results: Callable[..., Results], processes: str) -> None:
+def test_each_check_has_one_result(results: Callable[..., Results]) -> None:
     """Failed is "the target is bad", broken is "could not look", and nothing is there twice."""
-    found = results(BODY, processes)
+    found = results(BODY)
     assert {check: one["status"] for check, one in found.by_check.items()} == STATUSES
     assert found.all("-container.json") == []
     assert found.run.status == 1
 
 
-@processes
-def test_a_result_says_where_it_belongs(results: Callable[..., Results], processes: str) -> None:
+def test_a_result_says_where_it_belongs(results: Callable[..., Results]) -> None:
     """A result carries runbook, verification, severity, its sentence as title, and a link."""
-    found = results(BODY, processes).by_check
+    found = results(BODY).by_check
     consumer = found["queue/broker_has_no_alarm"]
     assert consumer["name"] == "The queue is consumed."
     assert label(consumer, "epic") == "Upload stuck"
@@ -257,15 +233,14 @@ def test_a_symptom_is_critical(results: Callable[..., Results], pytester: pytest
     """What users suffer from is critical, and comes before the runbook's steps."""
     signal = pytester.path / "checks" / "upload_stuck" / "test_signal.py"
     signal.write_text("def test_no_upload_is_stuck(refused):\n    pass\n")
-    found = results(BODY, "-n0", "-k", "no_upload_is_stuck").by_check
+    found = results(BODY, "-k", "no_upload_is_stuck").by_check
     assert label(found["signal/no_upload_is_stuck"], "severity") == "critical"
     assert label(found["signal/no_upload_is_stuck"], "feature") == "0. Signal"
 
 
-@processes
-def test_what_was_seen_is_attached(results: Callable[..., Results], processes: str) -> None:
+def test_what_was_seen_is_attached(results: Callable[..., Results]) -> None:
     """Each observation is attached, a defect has the verdict too, no attachment is missing."""
-    found = results(BODY, processes)
+    found = results(BODY)
     consumer = found.by_check["queue/broker_has_no_alarm"]
     (step,) = consumer["steps"]
     assert step["name"] == "made.up: what was seen"
@@ -281,12 +256,11 @@ def test_what_was_seen_is_attached(results: Callable[..., Results], processes: s
     assert sorted(named) == sorted(there), "each attachment belongs to one place"
 
 
-@processes
 def test_a_defect_s_page_begins_with_the_verdict_and_the_actions(
-    results: Callable[..., Results], processes: str
+    results: Callable[..., Results],
 ) -> None:
     """Each check that does not hold, so also the first, has both as its description."""
-    found = results(BODY, processes)
+    found = results(BODY)
     report = found.run.report
     assert report is not None
     step = report["remedies"][0]["steps"][0]
@@ -301,19 +275,17 @@ def test_a_defect_s_page_begins_with_the_verdict_and_the_actions(
         assert f"`{check}`: a cause" in text
 
 
-@processes
-def test_the_message_is_the_sentence(results: Callable[..., Results], processes: str) -> None:
+def test_the_message_is_the_sentence(results: Callable[..., Results]) -> None:
     """Allure shows what was seen, no traceback, and why in the trace's place."""
-    details = results(BODY, processes).by_check["queue/broker_has_no_alarm"]["statusDetails"]
+    details = results(BODY).by_check["queue/broker_has_no_alarm"]["statusDetails"]
     assert details["message"] == "queue q: 3 ready, 0 consumers, says ***"
     assert "Traceback" not in details["trace"]
     assert "Explained by: " in details["trace"]
 
 
-@processes
-def test_a_defect_has_one_category(results: Callable[..., Results], processes: str) -> None:
+def test_a_defect_has_one_category(results: Callable[..., Results]) -> None:
     """Hypotheses are categories; what says nothing of the target is in one of its own."""
-    found = results(BODY, processes)
+    found = results(BODY)
     assert found.run.report is not None
     first = found.run.report["diagnosis"]["hypotheses"][0]
     expected = (first["title"], first["title"])
@@ -323,10 +295,9 @@ def test_a_defect_has_one_category(results: Callable[..., Results], processes: s
     assert found.category("queue/queue_is_draining") == (ERROR, ERROR)
 
 
-@processes
-def test_no_secret_is_in_any_file(results: Callable[..., Results], processes: str) -> None:
+def test_no_secret_is_in_any_file(results: Callable[..., Results]) -> None:
     """A password in an assertion, an exception, a skip, a teardown or the output stays out."""
-    found = results(BODY, processes, "--tb=long", "--showlocals")
+    found = results(BODY, "--tb=long", "--showlocals")
     assert [name for name, text in found.files.items() if "swordfish" in text] == []
 
 
@@ -334,7 +305,7 @@ def test_what_a_check_attaches_itself_is_kept_and_redacted(
     results: Callable[..., Results],
 ) -> None:
     """A check that uses Allure's own functions finds its steps and files there, without secrets."""
-    found = results(OWN, "-n0")
+    found = results(OWN)
     first, second = found.by_check["queue/queue_exists"]["steps"]
     assert (first["name"], second["name"]) == ("log in with ***", "made.up: what was seen")
     assert {one["name"] for one in first["attachments"]} == {
@@ -347,27 +318,9 @@ def test_what_a_check_attaches_itself_is_kept_and_redacted(
     assert "swordfish" not in "".join(found.files.values())
 
 
-def test_a_crashed_worker_loses_nothing(results: Callable[..., Results]) -> None:
-    """After a crash every check has its result, and the worker that follows empties nothing."""
-    found = results(CRASH, "-n2", "--clean-alluredir")
-    statuses = {check: one["status"] for check, one in found.by_check.items()}
-    assert statuses == {
-        "queue/queue_exists": "passed",
-        "queue/backlog_is_bounded[a]": "broken",
-        "queue/broker_has_no_alarm": "passed",
-        "queue/broker_is_reachable": "passed",
-    }
-    assert label(found.by_check["queue/queue_exists"], "framework") == "pytest"
-    assert found.category("queue/backlog_is_bounded[a]") == (NOT_RUN, NOT_RUN)
-    crashed = found.by_check["queue/backlog_is_bounded[a]"]
-    assert crashed["name"] == "The backlog is bounded."
-    assert "crashed" in crashed["statusDetails"]["message"]
-    assert {"name": "case", "value": "a"} in crashed["parameters"]
-
-
 def test_an_interrupted_check_is_no_pass(results: Callable[..., Results]) -> None:
     """What was running when the run ended, and what was still to run, are broken."""
-    found = results(INTERRUPTED, "-n0")
+    found = results(INTERRUPTED)
     assert {check: one["status"] for check, one in found.by_check.items()} == {
         "queue/queue_exists": "passed",
         "queue/broker_has_no_alarm": "broken",
@@ -376,8 +329,8 @@ def test_an_interrupted_check_is_no_pass(results: Callable[..., Results]) -> Non
 
 
 def test_a_check_keeps_its_history(results: Callable[..., Results]) -> None:
-    """The history id is the same in other folders and processes, and no two checks share it."""
-    one, two = (results(BODY, processes).by_check for processes in ("-n0", "-n2"))
+    """The history id is the same in another folder, and no two checks share it."""
+    one, two = (results(BODY, *args).by_check for args in ((), ("-v",)))
     ids = {check: result["historyId"] for check, result in one.items()}
     assert ids == {check: result["historyId"] for check, result in two.items()}
     assert len(set(ids.values())) == len(ids)
@@ -389,17 +342,17 @@ def test_targets_and_cases_have_histories_of_their_own(
     results: Callable[..., Results], pytester: pytest.Pytester
 ) -> None:
     """A check's results on two targets, or of two cases, are not each other's past."""
-    here = results(CASES, "-n0").by_check
+    here = results(CASES).by_check
     conftest = pytester.path / "conftest.py"
     conftest.write_text(conftest.read_text().replace("made-up", "elsewhere"))
-    there = results(CASES, "-n0", "--clean-alluredir").by_check
+    there = results(CASES, "--clean-alluredir").by_check
     ids = [result["historyId"] for found in (here, there) for result in found.values()]
     assert len(set(ids)) == 4
 
 
 def test_the_run_says_what_it_looked_at(results: Callable[..., Results]) -> None:
     """environment.properties holds target and verdict, executor.json who ran it."""
-    found = results(BODY, "-n0")
+    found = results(BODY)
     environment = found.files["environment.properties"]
     assert "Target=made-up\n" in environment
     assert "Queue=q at amqp://127.0.0.1\n" in environment
@@ -451,7 +404,7 @@ def test_results_that_cannot_be_written_cost_no_verdict(
     pytester.path.joinpath("allure").write_text("a file is in the way")
     with pytest.raises(NotADirectoryError):
         list(pytester.path.joinpath("allure").iterdir())
-    run = results(BODY, "-n2", "--alluredir=allure/within").run
+    run = results(BODY, "--alluredir=allure/within").run
     assert "Traceback" not in run.text + run.errors
     assert "The Allure results were not written: " in run.text
     assert "Not a directory" in run.text
@@ -460,24 +413,18 @@ def test_results_that_cannot_be_written_cost_no_verdict(
     assert run.state == "at risk"
 
 
-@processes
-def test_a_folder_that_goes_away_costs_no_verdict(
-    results: Callable[..., Results], processes: str
-) -> None:
+def test_a_folder_that_goes_away_costs_no_verdict(results: Callable[..., Results]) -> None:
     """What cannot be written while the checks run is one sentence at the end, too."""
-    run = results(REMOVED, processes).run
+    run = results(REMOVED).run
     assert run.text.count("The Allure results were not written: ") == 1
     assert "Traceback" not in run.text + run.errors
     assert run.statuses == {"queue/queue_exists": "passed", "queue/broker_has_no_alarm": "failed"}
     assert run.status == 1
 
 
-@pytest.mark.parametrize("processes", [["-n0"], ["-n2", "--dist=loadfile"]])
-def test_a_refused_file_is_told_and_made_up_for(
-    results: Callable[..., Results], processes: list[str]
-) -> None:
+def test_a_refused_file_is_told_and_made_up_for(results: Callable[..., Results]) -> None:
     """A result that could not be written is written at the end, and a sentence says so."""
-    found = results(MOVED, *processes)
+    found = results(MOVED)
     assert found.by_check.keys() == {"queue/queue_exists", "queue/broker_has_no_alarm"}
     assert found.run.text.count("The Allure results were not written: ") == 1
     assert found.run.status == 0

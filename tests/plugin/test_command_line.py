@@ -112,12 +112,18 @@ def test_check_config_describes_a_run(
     assert not out.exists()
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_a_dead_target_is_an_incident(file: Path, tmp_path: Path, processes: str) -> None:
-    """If nothing answers, only the two checks of reachability fail; the state is an incident."""
+@pytest.mark.parametrize("processes", [(), ("-n2",), ("-n2", "--dist=loadfile"), ("--tx=popen",)])
+def test_a_dead_target_is_an_incident(
+    file: Path, tmp_path: Path, processes: tuple[str, ...]
+) -> None:
+    """If nothing answers, only the two checks of reachability fail; the state is an incident.
+
+    One target is checked in one process, whatever xdist is told.
+    """
     run = run_suite(
-        f"--targets-file={file}", "--target", "staging", processes, out=tmp_path / "out"
+        f"--targets-file={file}", "--target", "staging", *processes, out=tmp_path / "out"
     )
+    assert "bringing up nodes" not in run.text
     failed = sorted(check for check, status in run.statuses.items() if status == "failed")
     assert failed == ["database/database_is_reachable", "upload_status/api_is_reachable"]
     assert set(run.statuses.values()) == {"failed", "unreachable", "skipped"}

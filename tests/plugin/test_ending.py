@@ -39,13 +39,12 @@ timeout = "10 min"
         yield server, file
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
 def test_the_verdict_is_there_before_the_budget_ends(
-    silent: tuple[socket.socket, Path], tmp_path: Path, processes: str
+    silent: tuple[socket.socket, Path], tmp_path: Path
 ) -> None:
     """What has not run when the budget is used up is missing, and no check is waited for longer."""
     run = run_suite(
-        f"--targets-file={silent[1]}", "--target", "silent", "--budget", "15 s", processes,
+        f"--targets-file={silent[1]}", "--target", "silent", "--budget", "15 s",
         out=tmp_path / "out",
     )  # fmt: skip
     assert run.report is not None
@@ -68,8 +67,7 @@ def pytest_runtest_call(item):
 """
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n1"])
-def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path, processes: str) -> None:
+def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path) -> None:
     """A check that hangs beyond every signal is not run; what was seen before is in the verdict."""
     (tmp_path / "hanging.py").write_text(HANGING)
     file = tmp_path / "targets.toml"
@@ -78,7 +76,7 @@ def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path, proce
         'url = "http://127.0.0.1:1"\ntoken = "swordfish"\n'
     )
     run = run_suite(
-        f"--targets-file={file}", "--target", "hung", "--budget", "15 s", processes,
+        f"--targets-file={file}", "--target", "hung", "--budget", "15 s",
         "-p", "hanging", "-k", "upload_status", f"--junitxml={tmp_path}/junit.xml",
         out=tmp_path / "out",
         environ={"PYTHONPATH": str(tmp_path)},
@@ -93,22 +91,17 @@ def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path, proce
     assert "token_is_accepted" in (tmp_path / "junit.xml").read_text()
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_with_a_verdict(
-    silent: tuple[socket.socket, Path], tmp_path: Path, processes: str, number: int
+    silent: tuple[socket.socket, Path], tmp_path: Path, number: int
 ) -> None:
     """SIGTERM and SIGINT to the whole group end the run with a verdict on what was seen."""
     server, file = silent
-    arguments = (f"--targets-file={file}", "--target", "silent", processes)
+    arguments = (f"--targets-file={file}", "--target", "silent")
     with started_suite(*arguments, out=tmp_path / "out") as run:
         # A connection: the run is looking, and waits for an answer.
         connection, _ = server.accept()
         os.killpg(run.pid, number)
-        if processes == "-n2":
-            # xdist lets its workers end the checks that they are at.
-            connection.close()
-            server.close()
         text, _ = run.communicate(timeout=PATIENCE)
         connection.close()
     report = json.loads((tmp_path / "out/silent/partial/report.json").read_text())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from tests.suite import Run
 
@@ -34,26 +34,24 @@ FAILS = 'assert False, "it is not"'
 SKIPS = 'pytest.skip("left out")'
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_an_open_gate_is_exit_0(run_checks: Callable[..., Run], processes: str) -> None:
+def test_an_open_gate_is_exit_0(run_checks: Callable[..., Run]) -> None:
     """What is no part of the gate is not run, so that its skip does not close it."""
-    run = run_checks(GATE.format(consumer="pass", backlog="pass"), "-m", "gate", processes)
+    run = run_checks(GATE.format(consumer="pass", backlog="pass"), "-m", "gate")
     assert run.status == 0
     assert "queue/dead_letters_are_empty" not in run.statuses
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_what_was_not_seen_keeps_it_closed(run_checks: Callable[..., Run], processes: str) -> None:
+def test_what_was_not_seen_keeps_it_closed(run_checks: Callable[..., Run]) -> None:
     """A skipped check of the gate was not seen to hold: exit status not 0, and it is named."""
     body = GATE.format(consumer=SKIPS, backlog="pass")
-    run = run_checks(body, "-m", "gate", processes)
+    run = run_checks(body, "-m", "gate")
     assert run.status == 1
     assert "not known to pass: queue/queue_has_a_consumer" in run.text
 
 
 def test_outside_the_gate_a_skip_is_a_skip(run_checks: Callable[..., Run]) -> None:
     """Without -m gate the same checks are exit status 0."""
-    assert run_checks(GATE.format(consumer=SKIPS, backlog="pass"), "-n0").status == 0
+    assert run_checks(GATE.format(consumer=SKIPS, backlog="pass")).status == 0
 
 
 def test_a_failure_keeps_it_closed(run_checks: Callable[..., Run]) -> None:
@@ -65,14 +63,14 @@ def test_a_known_failure_does_not_block(
     run_checks: Callable[..., Run], pytester: pytest.Pytester
 ) -> None:
     """With a baseline only what is worse fails, and it is named."""
-    run_checks(GATE.format(consumer=FAILS, backlog="pass"), "-n0")
+    run_checks(GATE.format(consumer=FAILS, backlog="pass"))
     shutil.copy(pytester.path / "out/made-up/report.json", pytester.path / "before.json")
-    same = run_checks(GATE.format(consumer=FAILS, backlog="pass"), "-n0", "--baseline=before.json")
+    same = run_checks(GATE.format(consumer=FAILS, backlog="pass"), "--baseline=before.json")
     assert same.status == 0
     assert "Not worse than the baseline: 1 known failure." in same.text
     assert same.report is not None
     assert same.report["state"] == "at risk", "the state is what it is"
-    worse = run_checks(GATE.format(consumer=FAILS, backlog=FAILS), "-n0", "--baseline=before.json")
+    worse = run_checks(GATE.format(consumer=FAILS, backlog=FAILS), "--baseline=before.json")
     assert worse.status == 1
     assert "Worse than the baseline: queue/backlog_is_bounded." in worse.text
 
@@ -81,10 +79,10 @@ def test_a_baseline_does_not_forgive_silence(
     run_checks: Callable[..., Run], pytester: pytest.Pytester
 ) -> None:
     """A run that saw nothing is not made good by a baseline that failed."""
-    run_checks(GATE.format(consumer=FAILS, backlog=FAILS), "-n0")
+    run_checks(GATE.format(consumer=FAILS, backlog=FAILS))
     shutil.copy(pytester.path / "out/made-up/report.json", pytester.path / "before.json")
     body = "import pytest\n\ndef test_queue_exists():\n    pytest.skip('left out')\n"
-    assert run_checks(body, "-n0", "--baseline=before.json").status == 5
+    assert run_checks(body, "--baseline=before.json").status == 5
 
 
 def test_a_broken_baseline_is_a_usage_error(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugin.test_allure import BODY, CRASH
+from tests.plugin.test_allure import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,6 @@ def test_broker_is_reachable(request):
 def test_queue_exists():
     """The queue exists."""
 '''
-
-processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
 
 _TEXTS: dict[tuple[str, ...], str] = {}
 """Files by what was run: a run that several tests look at is made once."""
@@ -76,10 +74,9 @@ def junit(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callable
     return run
 
 
-@processes
-def test_a_case_says_what_its_check_means(junit: Callable[..., File], processes: str) -> None:
+def test_a_case_says_what_its_check_means(junit: Callable[..., File]) -> None:
     """A test case has check, verification, role and status; the raw outcome is not there."""
-    file = junit(BODY, processes)
+    file = junit(BODY)
     found = file.properties("test_queue_exists")
     assert found["check"] == "queue/queue_exists"
     assert found["verification"] == "4 The queue"
@@ -89,10 +86,9 @@ def test_a_case_says_what_its_check_means(junit: Callable[..., File], processes:
     assert "veza_outcome" not in file.text
 
 
-@processes
-def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: str) -> None:
+def test_a_failure_names_its_hypothesis(junit: Callable[..., File]) -> None:
     """The suite has the verdict, the ranking, and the hypothesis that explains each failure."""
-    file = junit(BODY, processes)
+    file = junit(BODY)
     assert file.run.report is not None
     first = file.run.report["diagnosis"]["hypotheses"][0]
     verdict = file.verdict
@@ -106,41 +102,31 @@ def test_a_failure_names_its_hypothesis(junit: Callable[..., File], processes: s
     assert verdict[f"probability.{first['id']}"] == f"{first['probability']:.4f}"
 
 
-@processes
-def test_an_unreachable_check_is_an_error(junit: Callable[..., File], processes: str) -> None:
+def test_an_unreachable_check_is_an_error(junit: Callable[..., File]) -> None:
     """It has an error, not a failure, with the reason in one sentence."""
-    case = junit(BODY, processes).cases["test_backlog_is_bounded"]
+    case = junit(BODY).cases["test_backlog_is_bounded"]
     (error,) = case.findall("error")
     assert error.text == "The backlog is bounded. the database password *** was refused"
     assert case.findall("failure") == []
 
 
-@processes
-def test_no_secret_is_in_the_file(junit: Callable[..., File], processes: str) -> None:
+def test_no_secret_is_in_the_file(junit: Callable[..., File]) -> None:
     """A password stays out, also where pytest is told to log all output."""
-    file = junit(BODY, processes, "-o", "junit_logging=all", "--tb=long")
+    file = junit(BODY, "-o", "junit_logging=all", "--tb=long")
     assert "swordfish" not in file.text
     assert "*** on the output" in file.text
 
 
 def test_a_broken_module_tells_no_secret(junit: Callable[..., File]) -> None:
     """A password in the error of a module that cannot be collected stays out."""
-    file = junit("raise RuntimeError('the password swordfish was refused')", "-n0")
+    file = junit("raise RuntimeError('the password swordfish was refused')")
     assert "swordfish" not in file.text
     assert "the password *** was refused" in file.text
 
 
-def test_a_crashed_worker_has_its_case(junit: Callable[..., File]) -> None:
-    """The check that was running when a worker crashed is an error, and is called missing."""
-    file = junit(CRASH, "-n2")
-    assert file.properties("test_backlog_is_bounded[a]")["status"] == "missing"
-    assert len(file.cases["test_backlog_is_bounded[a]"].findall("error")) == 1
-    assert file.verdict["state"] == "unknown"
-
-
 def test_what_never_ran_is_an_error(junit: Callable[..., File]) -> None:
     """A check that a stopped run never reached has a test case, and is counted."""
-    file = junit(STOPS, "-n0")
+    file = junit(STOPS)
     case = file.cases["test_queue_exists"]
     assert case.get("classname") == "checks.upload_stuck.test_queue"
     assert file.properties("test_queue_exists")["status"] == "missing"
@@ -150,19 +136,18 @@ def test_what_never_ran_is_an_error(junit: Callable[..., File]) -> None:
 
 def test_an_interrupted_check_has_its_case(junit: Callable[..., File]) -> None:
     """The check that was running when the run was interrupted has one test case, an error."""
-    file = junit(INTERRUPTED, "-n0")
+    file = junit(INTERRUPTED)
     assert list(file.cases) == ["test_broker_is_reachable"]
     assert file.properties("test_broker_is_reachable")["status"] == "missing"
     assert file.suite.get("errors") == "1"
 
 
-@processes
 def test_a_file_that_cannot_be_written_costs_no_verdict(
-    run_checks: Callable[..., Run], pytester: pytest.Pytester, processes: str
+    run_checks: Callable[..., Run], pytester: pytest.Pytester
 ) -> None:
     """A path that cannot be written is one sentence; verdict, report and exit status are there."""
     pytester.path.joinpath("taken").write_text("a file is in the way")
-    run = run_checks(BODY, "-p", "reports.run.junit", "--junitxml=taken/junit.xml", processes)
+    run = run_checks(BODY, "-p", "reports.run.junit", "--junitxml=taken/junit.xml")
     assert "The JUnit file was not written: " in run.text
     assert "Traceback" not in run.text + run.errors
     assert "AT RISK" in run.text

@@ -1,4 +1,4 @@
-"""Every selected check gets exactly one outcome, in one process and in several."""
+"""Every selected check gets exactly one outcome."""
 
 from __future__ import annotations
 
@@ -57,25 +57,19 @@ EXPECTED = {
     "queue/deliveries_are_acknowledged": "error",
 }
 
-processes = pytest.mark.parametrize("processes", [("-n0",), ("-n2",), ("-p", "no:xdist")])
 
-
-@processes
-def test_each_check_has_one_outcome(
-    run_checks: Callable[..., Run], processes: tuple[str, ...]
-) -> None:
-    """Each way to end has its status, whatever number of processes runs the checks."""
-    run = run_checks(MIXED, *processes)
+def test_each_check_has_one_outcome(run_checks: Callable[..., Run]) -> None:
+    """Each way to end has its status, and the worst one is the run's."""
+    run = run_checks(MIXED)
     assert run.statuses == EXPECTED
     assert run.status == 1
     assert run.report is not None
     assert run.report["state"] == "at risk"
 
 
-@processes
-def test_what_was_seen_travels(run_checks: Callable[..., Run], processes: tuple[str, ...]) -> None:
+def test_what_was_seen_travels(run_checks: Callable[..., Run]) -> None:
     """A failure carries its sentence, what was seen, and the observations."""
-    run = run_checks(MIXED, *processes)
+    run = run_checks(MIXED)
     outcome = run.outcome("queue/queue_has_a_consumer")
     assert outcome["expected"] == "The queue is consumed."
     assert outcome["seen"] == "queue q: 3 ready, 0 consumers"
@@ -83,12 +77,9 @@ def test_what_was_seen_travels(run_checks: Callable[..., Run], processes: tuple[
     assert "queue q: 3 ready, 0 consumers" in run.text
 
 
-@processes
-def test_no_traceback_and_no_secret(
-    run_checks: Callable[..., Run], processes: tuple[str, ...]
-) -> None:
+def test_no_traceback_and_no_secret(run_checks: Callable[..., Run]) -> None:
     """What could not be looked at is one line, and a secret in it is masked everywhere."""
-    run = run_checks(MIXED, *processes, "-rA", "--tb=short", "--junitxml=junit.xml")
+    run = run_checks(MIXED, "-rA", "--tb=short", "--junitxml=junit.xml")
     everything = run.text + run.errors + str(run.report)
     assert "the database password *** was refused" in everything
     assert "swordfish" not in everything
@@ -103,70 +94,32 @@ def test_a_common_word_as_a_password_hides_no_check(
     file = pytester.path / "conftest.py"
     file.write_text(file.read_text().replace("swordfish", secret))
     body = f'def test_queue_exists():\n    """It is there."""\n    # {secret}\n'
-    assert run_checks(body, "-n0").statuses == {"queue/queue_exists": "passed"}
+    assert run_checks(body).statuses == {"queue/queue_exists": "passed"}
 
 
-@processes
-def test_a_name_that_is_not_utf8_is_shown(
-    run_checks: Callable[..., Run], processes: tuple[str, ...]
-) -> None:
+def test_a_name_that_is_not_utf8_is_shown(run_checks: Callable[..., Run]) -> None:
     """A file name that Python could not decode has a replacement character in the report."""
     body = "def test_queue_exists():\n    assert not 'x', 'file \\udcff is there'\n"
-    run = run_checks(body, *processes)
+    run = run_checks(body)
     assert run.outcome("queue/queue_exists")["seen"] == "file \N{REPLACEMENT CHARACTER} is there"
     assert run.status == 1
 
 
-@processes
-def test_a_broken_check_says_where(
-    run_checks: Callable[..., Run], processes: tuple[str, ...]
-) -> None:
+def test_a_broken_check_says_where(run_checks: Callable[..., Run]) -> None:
     """An error of the suite names the exception and the line, and accuses nobody."""
-    seen = run_checks(MIXED, *processes).outcome("queue/queue_is_draining")["seen"]
+    seen = run_checks(MIXED).outcome("queue/queue_is_draining")["seen"]
     assert "KeyError" in seen
     assert "test_queue.py:" in seen
 
 
-def test_a_killed_process_leaves_no_gap(run_checks: Callable[..., Run]) -> None:
-    """When a worker process dies, the check that it ran is missing and the others have theirs."""
-    run = run_checks(
-        '''
-import os, signal
-
-def test_queue_exists():
-    """The queue exists."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def test_queue_has_a_consumer():
-    """The queue is consumed."""
-
-def test_backlog_is_bounded():
-    """The backlog is bounded."""
-''',
-        "-n2",
-    )
-    assert run.statuses == {
-        "queue/queue_exists": "missing",
-        "queue/queue_has_a_consumer": "passed",
-        "queue/backlog_is_bounded": "passed",
-    }
-    assert run.outcome("queue/queue_exists")["expected"] == "The queue exists."
-    assert "crashed" in run.outcome("queue/queue_exists")["seen"]
-    assert run.status != 0
-    assert run.report is not None
-    assert run.report["state"] == "unknown"
-
-
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
-def test_what_never_ran_is_missing(run_checks: Callable[..., Run], processes: str) -> None:
+def test_what_never_ran_is_missing(run_checks: Callable[..., Run]) -> None:
     """A run that stops at the first failure has an outcome for the checks behind it."""
-    run = run_checks(MIXED, processes, "-x")
+    run = run_checks(MIXED, "-x")
     assert set(run.statuses) == set(EXPECTED)
-    assert "missing" in run.statuses.values() or processes == "-n2"
+    assert "missing" in run.statuses.values()
     assert run.status != 0
 
 
-@pytest.mark.parametrize("processes", ["-n0", "-n2"])
 @pytest.mark.parametrize(
     ("body", "args"),
     [
@@ -178,20 +131,19 @@ def test_what_never_ran_is_missing(run_checks: Callable[..., Run], processes: st
     ids=["all skipped", "none selected", "collection failed", "no checks"],
 )
 def test_silence_is_not_health(
-    run_checks: Callable[..., Run], processes: str, body: str, args: tuple[str, ...]
+    run_checks: Callable[..., Run], body: str, args: tuple[str, ...]
 ) -> None:
     """A run that observed nothing is unknown, says why, and does not exit with 0."""
-    run = run_checks(body, processes, *args)
+    run = run_checks(body, *args)
     assert run.status != 0
     assert run.report is not None
     assert run.report["state"] == "unknown"
     assert "UNKNOWN" in run.text
 
 
-@processes
-def test_health_is_exit_0(run_checks: Callable[..., Run], processes: tuple[str, ...]) -> None:
+def test_health_is_exit_0(run_checks: Callable[..., Run]) -> None:
     """A run whose checks all hold is healthy and exits with 0."""
-    run = run_checks("def test_queue_exists():\n    '''It is there.'''\n", *processes)
+    run = run_checks("def test_queue_exists():\n    '''It is there.'''\n")
     assert run.status == 0
     assert run.report is not None
     assert run.report["state"] == "healthy"
@@ -209,7 +161,7 @@ def test_marks_come_from_the_evidence(run_checks: Callable[..., Run], mark: str)
 
 def test_plain_when_piped(run_checks: Callable[..., Run]) -> None:
     """Piped output has no escape sequence, and no line over 80 columns."""
-    run = run_checks(MIXED, "-n0")
+    run = run_checks(MIXED)
     assert "\x1b" not in run.text
     report = run.text[run.text.index("AT RISK") :]
     assert max(len(line) for line in report.splitlines()) <= 80
@@ -220,7 +172,7 @@ def test_an_unwritable_folder_costs_no_verdict(
 ) -> None:
     """Where the report cannot be written, one sentence says so and the verdict is printed."""
     pytester.makefile("", out="a file where the folder should be")
-    run = run_checks(MIXED, "-n0")
+    run = run_checks(MIXED)
     assert "The report was not written: " in run.text
     assert "AT RISK" in run.text
     assert run.status == 1
@@ -231,10 +183,10 @@ def test_a_healthy_run_without_a_report_is_no_success(
 ) -> None:
     """Whoever reads the report of an earlier run must not take it for this one."""
     healthy = 'def test_queue_exists():\n    """The queue exists."""\n'
-    assert run_checks(healthy, "-n0").status == 0
+    assert run_checks(healthy).status == 0
     (folder,) = (pytester.path / "out").iterdir()
     shutil.rmtree(folder)
     folder.touch()
-    run = run_checks(healthy, "-n0")
+    run = run_checks(healthy)
     assert "The report was not written: " in run.text
     assert run.status == 1

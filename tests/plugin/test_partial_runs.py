@@ -80,15 +80,13 @@ def nagios(report: Path) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "options",
     [
-        ("-k", "disk_space", "-n0"),
-        ("-k", "disk_space", "-n2"),
+        ("-k", "disk_space"),
         ("-m", "verification_4"),
         (NODE,),
         ("--deselect", NODE),
         ("--ignore=checks/upload_stuck/test_queue.py",),
         ("--upload-id", UPLOAD),
         ("-x",),
-        ("-x", "-n2"),
     ],
     ids=" ".join,
 )

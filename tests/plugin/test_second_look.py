@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,15 +39,10 @@ def test_backlog_is_bounded():
 
 PLUGIN = ("-p", "fixtures.run.second_look")
 
-processes = pytest.mark.parametrize("processes", ["-n0", "-n2"])
 
-
-@processes
-def test_a_failure_that_does_not_last_says_nothing(
-    run_checks: Callable[..., Run], processes: str
-) -> None:
+def test_a_failure_that_does_not_last_says_nothing(run_checks: Callable[..., Run]) -> None:
     """A check that failed and then passed, or was skipped, is unreachable, with both readings."""
-    run = run_checks(CHECKS, *PLUGIN, processes)
+    run = run_checks(CHECKS, *PLUGIN, "-n0")
     for check in ("queue/queue_exists", "queue/queue_is_draining"):
         assert run.statuses[check] == "unreachable"
     seen = run.outcome("queue/queue_exists")["seen"]
@@ -57,12 +50,9 @@ def test_a_failure_that_does_not_last_says_nothing(
     assert seen.endswith("disagree: the second passed, and the first was: the queue is missing")
 
 
-@processes
-def test_a_failure_that_lasts_is_reported_once(
-    run_checks: Callable[..., Run], processes: str
-) -> None:
+def test_a_failure_that_lasts_is_reported_once(run_checks: Callable[..., Run]) -> None:
     """Of two readings that agree, the second is reported; a pass is not repeated."""
-    run = run_checks(CHECKS, *PLUGIN, processes)
+    run = run_checks(CHECKS, *PLUGIN, "-n0")
     assert run.statuses["queue/queue_has_a_consumer"] == "failed"
     assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 2"
     assert run.statuses["queue/backlog_is_bounded"] == "passed"
