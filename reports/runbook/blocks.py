@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from core.text import flat
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CHECKS = re.compile(r"<!--\s*checks:([^>]*)-->")
 _WHEN = re.compile(r"<!--\s*when:([^>]*?)-->")
+_RUN = re.compile(r"<!--\s*run:([^>]*?)-->")
 _BOLD = re.compile(r"\*\*(.+?)\*\*\s*(.*)", re.DOTALL)
 
 
@@ -62,15 +63,15 @@ def read_commands(tokens: Sequence[Token]) -> Iterator[Command]:
     for index, token in enumerate(tokens):
         if token.type != "fence":
             continue
-        following = tokens[index + 1] if index + 1 < len(tokens) else token
-        after = following.content if following.type == "html_block" else ""
+        following = takewhile(lambda one: one.type == "html_block", tokens[index + 1 :])
+        after = "".join(comment.content for comment in following)
         comment = _CHECKS.search(after)
-        when = condition_in(after)
+        when, run = condition_in(after), _found(_RUN, after)
         names = (name.strip() for name in comment.group(1).split(",")) if comment else ()
         checks = tuple(name for name in names if name)
         language = token.info.split()[0] if token.info.strip() else ""
         for line, text in _chunks(token.content, line_of(token) + 1):
-            yield Command(language, text, line, checks, when, warnings_of(text))
+            yield Command(language, text, line, checks, when, warnings_of(text), run)
 
 
 def _chunks(code: str, line: int) -> Iterator[tuple[int, str]]:
@@ -99,17 +100,33 @@ def read_steps(tokens: Sequence[Token]) -> Iterator[Step]:
 
 def _step_condition(tokens: Sequence[Token]) -> str:
     """Return the condition of a step: a comment that does not follow a code block."""
-    conditions = (
-        condition_in(token.content)
-        for index, token in enumerate(tokens)
-        if token.type == "html_block" and tokens[index - 1].type != "fence"
-    )
+    conditions = (condition_in(token.content) for token in _own_comments(tokens))
     return next(filter(None, conditions), "")
+
+
+def misplaced_run(tokens: Sequence[Token]) -> int | None:
+    """Return the line of a comment `<!-- run: ... -->` that follows no code block, if any."""
+    lines = (line_of(token) for token in _own_comments(tokens) if _RUN.search(token.content))
+    return next(lines, None)
+
+
+def _own_comments(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the comments that do not follow a code block."""
+    after_code = False
+    for token in tokens:
+        if token.type != "html_block":
+            after_code = token.type == "fence"
+        elif not after_code:
+            yield token
 
 
 def condition_in(text: str) -> str:
     """Return the condition of a comment `<!-- when: ... -->` in a text; empty where none is."""
-    match = _WHEN.search(text)
+    return _found(_WHEN, text)
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
     return flat(match.group(1)) if match else ""
 
 

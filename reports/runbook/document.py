@@ -28,8 +28,8 @@ class Command:
     """One command or query of the runbook. `line` is its first line in the document, from 1.
 
     `checks` are the ids of the checks that automate it, where the document names them. `when` is
-    the condition for showing it (`reports.runbook.conditions`). `warnings` are known mistakes in
-    it, each a sentence.
+    the condition for showing it (`reports.runbook.conditions`), `run` the permission to run it
+    (`reports.runbook.run_rules`). `warnings` are known mistakes in it, each a sentence.
     """
 
     language: str
@@ -38,6 +38,7 @@ class Command:
     checks: tuple[str, ...] = ()
     when: str = ""
     warnings: tuple[str, ...] = ()
+    run: str = ""
 
     @property
     def dangerous(self) -> bool:

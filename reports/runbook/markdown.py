@@ -13,7 +13,8 @@ A part is recognised by its place, and its heading must match: otherwise the doc
 with the line and the heading that was expected there. After a code block of a verification, the
 comment `<!-- checks: module/name, module/name -->` may name the checks that automate it. In a step
 of an action, `<!-- when: module/name failed -->` says when a report shows the step, or after a code
-block this command alone (`reports.runbook.conditions`); without it, it is always shown.
+block this command alone (`reports.runbook.conditions`); without it, it is always shown. There,
+`<!-- run: ... -->` permits `python -m actions` to run the command (`reports.runbook.run_rules`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from reports.runbook.blocks import (
     Section,
     is_numbered,
     line_of,
+    misplaced_run,
     read_commands,
     read_items,
     read_steps,
@@ -37,8 +39,9 @@ from reports.runbook.blocks import (
     split_title,
 )
 from reports.runbook.conditions import problem_of
-from reports.runbook.document import ActionGroup, Runbook, RunbookError, Verification
+from reports.runbook.document import ActionGroup, Command, Runbook, RunbookError, Verification
 from reports.runbook.mistakes import damage_of
+from reports.runbook.run_rules import parse_rule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,10 +207,13 @@ class _Parser:
                     section.line, f'expected numbered steps under "{section.title[:80]}"'
                 )
             self.check_steps(group)
+            misplaced = misplaced_run(section.tokens)
+            if misplaced:
+                raise self.error(misplaced, '"run:" belongs directly after a code block')
         return groups
 
     def check_steps(self, group: ActionGroup) -> None:
-        """Raise RunbookError for a condition that cannot be read, and for a damaged command."""
+        """Raise RunbookError for a damaged command, and for an annotation that cannot be read."""
         for step in group.steps:
             places = [(step.line, step.when), *((c.line, c.when) for c in step.commands)]
             for line, condition in places:
@@ -218,6 +224,14 @@ class _Parser:
                 damage = damage_of(command.text) if command.language in RUN else None
                 if damage:
                     raise self.error(command.line + damage[0], f"the command {damage[1]}")
+                self.check_rule(command)
+
+    def check_rule(self, command: Command) -> None:
+        try:
+            if command.run:
+                parse_rule(command.run, command.language)
+        except ValueError as exc:
+            raise self.error(command.line, str(exc)) from exc
 
     def watch(self, part: Section) -> tuple[str, ...]:
         sections = self.subsections(part)

@@ -1,0 +1,67 @@
+"""Permission to run a command: the annotation `<!-- run: ... -->` after its code block.
+
+    <!-- run: on=worker effect=restart verify=worker/process_is_running -->
+    <!-- run: on=database effect=rows verify=database/stuck_uploads_have_a_job,signal/... -->
+
+`on` is where it runs: a host of the component, the database or the queue. `effect` is what it
+changes there. `verify` names the checks that show its success. Without the annotation, a command
+is for people only. `python -m actions` reads it; a report does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.text import listed
+
+EFFECTS = {
+    "worker": ("restart", "signal"),
+    "storage": ("permissions",),
+    "database": ("rows",),
+    "queue": ("publish",),
+}
+"""What a command may change, by the place where it runs."""
+
+IN_SQL = ("database", "queue")
+"""The places of statements; a command of any other place is one of a shell."""
+
+SQL = ("sql", "postgresql", "psql")
+SHELL = ("bash", "sh", "shell")
+
+_KEYS = ("on", "effect", "verify")
+_CHECK = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class RunRule:
+    """Where a command may run, its effect there, and the checks that verify it."""
+
+    on: str
+    effect: str
+    verify: tuple[str, ...]
+
+
+def parse_rule(text: str, language: str) -> RunRule:
+    """Return the rule of a command in this language; raises ValueError with a sentence."""
+    pairs = [part.partition("=") for part in text.split()]
+    values = {key: value for key, _, value in pairs}
+    for key in values:
+        if key not in _KEYS:
+            raise ValueError(f'"run:" has no key "{key[:40]}"; it has {listed(_KEYS)}')
+    if len(values) < len(pairs) or set(values) != set(_KEYS):
+        raise ValueError(f'"run:" needs {listed(_KEYS)}, each once')
+    on, effect, verify = (values[key] for key in _KEYS)
+    if on not in EFFECTS:
+        raise ValueError(f'"on={on[:40]}" in "run:": write {listed(tuple(EFFECTS), "or")}')
+    if effect not in EFFECTS[on]:
+        raise ValueError(
+            f'"effect={effect[:40]}" in "run:": with on={on} write {listed(EFFECTS[on], "or")}'
+        )
+    checks = tuple(verify.split(","))
+    if not all(map(_CHECK.fullmatch, checks)):
+        raise ValueError('"verify=" in "run:": write module/check, or several with commas')
+    languages = SQL if on in IN_SQL else SHELL
+    if language.lower() not in languages:
+        raise ValueError(f'"run:" with on={on} needs a code block in {listed(languages, "or")}')
+    return RunRule(on, effect, checks)
