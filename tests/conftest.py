@@ -15,6 +15,7 @@ pytest_plugins = (
     "tests.snapshots",
     "tests.lab.fix_lab",
     "tests.lab.fix_made_api",
+    "tests.lab.fix_operator",
     "tests.lab.fix_ssh",
     "tests.lab.fix_proxy",
     "tests.lab.fix_services",

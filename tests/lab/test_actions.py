@@ -7,26 +7,22 @@ in psql as the application. Without VEZA_ALL_ACTIONS only a selection runs.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab import broker, faults
-from lab.bench import ROOT, run_suite
+from lab import faults
+from lab.bench import run_suite
 from lab.faults.heal import delete_logs
 from lab.faults.tools import FaultTools
-from lab.processes import wait_until
 from reports.model.report_json import parse_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from lab.state import Lab
     from reports.model.report import Report
-    from reports.runbook.document import Command, Step
+    from reports.runbook.document import Step
+    from tests.lab.fix_operator import Operator
 
 AGAIN = "Have the uploads processed again"
 PUBLISH = "Publish the messages of these jobs"
@@ -82,85 +78,12 @@ NOT_BY_THE_RUNBOOK = {
 SELECTION = ("worker-frozen", "job-rows-deleted", "file-unreadable", "messages-purged")
 """The faults that run always: a process, the database with the broker, the storage, the queue."""
 
-SHIM = """\
-import os, sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from lab.faults.tools import FaultTools
-action, unit = sys.argv[1:3]
-with FaultTools(Path({directory!r})) as tools:
-    if action == "restart":
-        broker = unit == "rabbitmq-server"
-        names = ["rabbitmq"] if broker else ["api", *tools.lab.workers]
-        for name in names:
-            tools.stop(name)
-        for name in names:
-            tools.start(name)
-    elif action != "status":
-        sys.exit(f"systemctl {{action}} is not known here")
-"""
-
 
 def test_every_single_fault_is_repaired_or_has_its_reason() -> None:
     """No fault that the runbook treats is forgotten."""
     singles = {name for name, fault in faults.FAULTS.items() if fault.kind == "single"}
     assert set(REPAIRS) | set(NOT_BY_THE_RUNBOOK) == singles
     assert not set(REPAIRS) & set(NOT_BY_THE_RUNBOOK)
-
-
-@pytest.fixture
-def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
-    """A shell of an operator of the lab; the lab is healed afterwards."""
-    yield Operator(lab, tmp_path)
-    if faults.active(lab.directory):
-        faults.heal(lab.directory)
-
-
-class Operator:
-    """Runs printed commands in a directory and with a PATH of their own."""
-
-    def __init__(self, lab: Lab, directory: Path) -> None:
-        self.lab = lab
-        self.directory = directory
-        tools = directory / "bin"
-        tools.mkdir()
-        script = directory / "systemctl.py"
-        script.write_text(SHIM.format(root=str(ROOT), directory=str(lab.directory)))
-        self._write(tools / "systemctl", f'exec {sys.executable} {script} "$@"')
-        self._write(tools / "sudo", 'exec "$@"')
-        self.environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-        if lab.broker:
-            node = broker.environment(lab)
-            own = {name: node[name] for name in node if name not in os.environ or name == "HOME"}
-            lines = "".join(f"export {name}='{value}'\n" for name, value in own.items())
-            self._write(tools / "rabbitmqctl", f'{lines}exec {broker.SCRIPTS}/rabbitmqctl "$@"')
-            self.environment["RABBITMQ_LOGIN"] = f"veza:{lab.passwords.owner}"
-
-    def _write(self, path: Path, body: str) -> None:
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(0o755)
-
-    def run(self, command: Command) -> str:
-        """Run one command as it is printed and return its output; a failure fails the test."""
-        argv = ["bash", "-c", command.text]
-        if command.language == "sql":
-            argv = ["psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", "-", self.lab.owner_dsn]
-        done = subprocess.run(
-            argv,
-            input=command.text if command.language == "sql" else "",
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=150,
-            check=False,
-        )
-        assert done.returncode == 0, (command.text, done.stdout, done.stderr)
-        return done.stdout
-
-    def run_again(self, command: Command) -> None:
-        """Run one command until it does not ask to be run again."""
-        wait_until(lambda: "run this again" not in self.run(command), 60, command.text)
 
 
 def _marked(name: str) -> Any:
