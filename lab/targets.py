@@ -56,6 +56,7 @@ def write(lab: Lab) -> None:
             **worker_log,
         },
         "canary": names["canary"],
+        "actions": _actions(lab),
         "thresholds": THRESHOLDS | names["thresholds"],
     }
     text = "# Written by `python -m lab up`; `python -m lab down` deletes it.\n"
@@ -104,6 +105,12 @@ def _queue(lab: Lab) -> dict[str, object]:
         "message": "job_id",
         "dead_letter": lab.rabbitmq.dead_letter,
     }
+
+
+def _actions(lab: Lab) -> dict[str, object]:
+    """Return the rights of the corrective actions: the application's own."""
+    broker = {"broker_url": lab.app_amqp_url} if lab.broker else {}
+    return {"hosts": ["local://"], "dsn": lab.owner_dsn, **broker}
 
 
 def _service_user() -> str:

@@ -51,6 +51,11 @@ delete_path = "/api/v1/tracks/{track_id}"
 file_field = "file"
 deadline = "20 s"
 
+[targets.full.actions]
+hosts = ["ssh://fixer@web-1"]
+dsn = "env:FIXER_DSN"
+rows_max = 50
+
 [targets.full.ssh]
 config_file = "/etc/veza-checks/ssh_config"
 

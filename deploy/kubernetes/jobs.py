@@ -47,10 +47,13 @@ def job_name(target: str) -> str:
 def secrets_of(table: object) -> tuple[list[str], list[str]]:
     """Return the variables and the files that a target's table names, each once and sorted.
 
+    Those of `[actions]` are left out: a scheduled run has no use for rights to change anything.
     Raises TargetsError for a file outside the folder of the targets file.
     """
     references: set[str] = set()
     pending = [table]
+    if isinstance(table, dict):
+        pending = [value for name, value in table.items() if name != "actions"]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):

@@ -100,11 +100,11 @@ def test_the_example_is_the_output_of_jobs_py() -> None:
 
 
 def test_a_job_is_unprivileged_and_has_only_its_own_secrets(tmp_path: Path) -> None:
-    """Runs never overlap; a pod is not root, cannot write, and has only its target's secrets."""
+    """Runs never overlap; a pod is not root, cannot write, and has only a run's own secrets."""
     targets = tmp_path / "targets.toml"
     targets.write_text(
         '[targets.live.api]\ntoken = "file:live/token"\n[targets.live.database]\ndsn = "env:DSN"\n'
-        '[targets.other.api]\ntoken = "env:OTHER"\n'
+        '[targets.live.actions]\ndsn = "env:FIXER"\n[targets.other.api]\ntoken = "env:OTHER"\n'
     )
     jobs = [item for item in documents(manifests(targets).stdout) if item["kind"] == "CronJob"]
     assert [job["metadata"]["name"] for job in jobs] == ["veza-checks-live", "veza-checks-other"]
@@ -173,9 +173,9 @@ def test_hadolint_accepts_the_dockerfile() -> None:
 
 
 def test_the_image_has_all_that_a_run_imports() -> None:
-    """Every package but the lab is copied into the image and sent to the builder."""
+    """Every package is copied into the image, but not the lab and what changes a target."""
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = set(configuration["tool"]["importlinter"]["root_packages"]) - {"lab"}
+    packages = set(configuration["tool"]["importlinter"]["root_packages"]) - {"lab", "actions"}
     dockerfile = (DEPLOY / "docker/Dockerfile").read_text()
     ignored = (DEPLOY / "docker/Dockerfile.dockerignore").read_text()
     for name in ("conftest.py", *sorted(packages), "runbooks", "deploy/run"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from fixtures.target.check_config import describe
 from fixtures.target.load import ConfigurationError, load
 from fixtures.target.model import Thresholds
+from fixtures.target.rights import resolve_rights
 from fixtures.target.summary import summary_of
 from tests.targets import ENVIRON, FULL, MINIMAL
 
@@ -54,10 +56,28 @@ def test_a_secret_comes_from_a_file(file: Path) -> None:
     assert target.queue.url.get_secret_value() == ENVIRON["AMQP"]
 
 
+def test_the_secrets_of_actions_are_resolved_by_them_alone(file: Path) -> None:
+    """A run needs none of them; an action refuses one that is missing, or of another kind."""
+    target = load(file, "full", ENVIRON)
+    assert target.actions is not None
+    assert target.actions.references() == ("env:FIXER_DSN",)
+    dsn = "postgresql://fixer:s3same@db.example/veza"
+    rights = resolve_rights(target, file, {"FIXER_DSN": dsn})
+    assert rights.dsn is not None
+    assert rights.dsn.get_secret_value() == dsn
+    assert set(rights.secrets()) == {dsn, "s3same"}
+    place = re.escape("[targets.full.actions] dsn")
+    for environ in ({}, {"FIXER_DSN": "mysql://s3same"}):
+        with pytest.raises(ConfigurationError, match=place) as refused:
+            resolve_rights(target, file, environ)
+        assert "s3same" not in str(refused.value)
+
+
 def test_no_text_of_a_target_holds_a_secret(file: Path) -> None:
     """A target's repr, its summary and its description hold none of its passwords and tokens."""
+    file.write_text(file.read_text().replace("env:FIXER_DSN", "postgresql://fixer:s3same@db/veza"))
     target = load(file, "full", ENVIRON)
-    assert {ENVIRON["TOKEN"], "hunter22", "s3cr%40t", "s3cr@t"} <= set(target.secrets())
+    assert {ENVIRON["TOKEN"], "hunter22", "s3cr%40t", "s3cr@t", "s3same"} <= set(target.secrets())
     texts = f"{target!r} {target} {summary_of(target)} {describe(target)}"
     assert not any(secret in texts for secret in target.secrets())
 

@@ -82,6 +82,10 @@ EDITS = {
     "a secret from an empty file": ('"env:TOKEN"', '"file:empty"'),
     "a secret from a variable that is not set": ('"env:TOKEN"', '"env:NOWHERE"'),
     "a literal secret of a live target": (FULL, small("live", 'canary.token = "hunter22"')),
+    "a literal secret of a live target's actions": (
+        FULL,
+        small("live", 'actions.dsn = "postgresql://u:hunter22@db/veza"'),
+    ),
 }
 """Broken targets files: what is replaced in FULL, and by what."""
 
