@@ -257,6 +257,19 @@ def _shell_contexts(text: str) -> dict[int, str]:
     return contexts
 
 
+def sql_statements(text: str) -> tuple[str, ...]:
+    """Return the statements of a script, without the semicolons between them."""
+    contexts = _sql_contexts(text)
+    ends = [i for i, char in enumerate(text) if char == ";" and contexts[i] == ""]
+    starts = [0, *(end + 1 for end in ends)]
+    parts = (text[start:end].strip() for start, end in zip(starts, [*ends, len(text)], strict=True))
+    return tuple(
+        part
+        for part in parts
+        if any(row.strip() and not COMMENT.match(row) for row in part.split("\n"))
+    )
+
+
 def _sql_contexts(text: str) -> dict[int, str]:
     """Return the context of each position of a statement: "" bare, a quote, "--", or another start.
 

@@ -1,0 +1,204 @@
+"""List the steps of a report's likeliest cause, and run one that the runbook permits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actions.errors import Refused
+from actions.execute import Execution, cause_of, check_age, locked, steps_of
+from actions.journal import Journal
+from actions.looks import ROOT, Looks
+from actions.plan import plan_step, refusal_of
+from core.files import FileError
+from core.text import flat, listed
+from core.units import parse_duration
+from fixtures.probes.host.spec import display_name
+from fixtures.target.load import ConfigurationError, build, check_name, read_targets
+from fixtures.target.rights import resolve_rights
+from reports.diagnosis.evidence import EvidenceError
+from reports.model.build import replay
+from reports.model.bundle import bundle_of
+from reports.model.report_json import LoadError, load_report
+from reports.runbook.document import RunbookError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fixtures.target.model import Target
+    from reports.model.report import Report
+    from reports.runbook.document import Step
+
+NOT_RECOVERED = 1
+"""Exit status of a step that failed, or after which not everything holds."""
+
+REFUSED = 2
+INTERRUPTED = 130
+
+EXAMPLE = """\
+python -m actions out/live/report.json                     the steps, and which may run
+python -m actions out/live/report.json --do 4              what step 4 would run (a dry run)
+python -m actions out/live/report.json --do 4 --execute    run it
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A text of the target may have characters that the terminal's encoding lacks.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        return _run(options)
+    except Refused as exc:
+        print(f"refused: {flat(str(exc))}", file=sys.stderr)
+        return REFUSED
+    except (ConfigurationError, EvidenceError, FileError, LoadError, RunbookError) as exc:
+        print(flat(str(exc)), file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m actions",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("report", type=Path, metavar="REPORT", help="such as out/live/report.json")
+    parser.add_argument(
+        "--do",
+        type=int,
+        action="append",
+        metavar="STEP",
+        help="show what this step would run; can be repeated; starts nothing",
+    )
+    parser.add_argument(
+        "--execute", action="store_true", help="with --do: run the steps, one by one"
+    )
+    parser.add_argument(
+        "--host", default="", metavar="HOST", help="run it there, where there are several hosts"
+    )
+    parser.add_argument(
+        "--yes",
+        metavar="TARGET",
+        help="do not ask; needs allow_actions = true in the target",
+    )
+    parser.add_argument(
+        "--wait",
+        type=_duration,
+        default=120.0,
+        metavar="TIME",
+        help="look for the recovery for so long (default: 2 min)",
+    )
+    parser.add_argument(
+        "--targets-file",
+        type=Path,
+        metavar="FILE",
+        help="the targets file (default: VEZA_TARGETS_FILE, else targets.toml here)",
+    )
+    return parser
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.execute and options.do is None:
+        raise Refused("--execute needs --do STEP")
+    saved = load_report(options.report)
+    folder = options.report.resolve().parent
+    if saved.partial:
+        raise Refused(f"{options.report} is of a partial run: run all checks")
+    if folder.name != saved.target.name:
+        raise Refused(f"{options.report} is not in the folder of its target, {saved.target.name}")
+    path = _targets_file(options.targets_file, saved.target.name)
+    target = _target(path, saved.target.name)
+    document = target.runbook.document
+    bundle = bundle_of(saved, document=Path(document) if document else None)
+    # Of the report only the outcomes count: its commands may be anybody's.
+    report = replay(saved, bundle)
+    checks = Path("checks", Path(bundle.evidence.path).parent.name)
+    known_checks = [row.id for row in bundle.evidence.checks]
+    half_done = Journal(folder).half_done()
+    if half_done and not options.execute:
+        print(f"half-done: {half_done}\n")
+    if options.do is None:
+        _list(report, target, known_checks)
+        return 0
+    steps = [_step(report, number) for number in dict.fromkeys(options.do)]
+    if not options.execute:
+        for step in steps:
+            print(f"{_described(step, target, known_checks, options.host)}\n")
+        print("dry run: nothing was started. Add --execute to run it.")
+        return 0
+    with locked(folder):
+        rights = resolve_rights(target, path, os.environ)
+        execution = Execution(folder, Looks(target, path, checks), rights, known_checks)
+        done = execution.run(report, steps, options.host, options.yes, options.wait)
+    return 0 if done else NOT_RECOVERED
+
+
+def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
+    """Print the steps of the likeliest cause, each with what may run."""
+    cause = cause_of(report)
+    print(f"{report.headline}\n{cause.title} ({report.diagnosis.certainty})\n")
+    for step in steps_of(report):
+        print(f"{_described(step, target, known_checks, '')}\n")
+    try:
+        check_age(report, datetime.now(UTC))
+    except Refused as exc:
+        print(f"none may run now: {exc}")
+
+
+def _described(step: Step, target: Target, known_checks: Sequence[str], host: str) -> str:
+    """Return a step with its commands, where each would run, or why it may not."""
+    planned = plan_step(step, target, known_checks, host)
+    refusal = refusal_of(step, planned)
+    mark = refusal or f"may run with --do {step.number}"
+    lines = [f"{step.number} {step.title} ({mark})"]
+    for one in planned:
+        lines += [f"    {row}" for row in one.command.text.splitlines()]
+        if one.rule and not one.refusal:
+            place = display_name(one.place) if "://" in one.place else f"the {one.place}"
+            lines.append(f"  → {one.rule.effect} on {place}, verified by {listed(one.rule.verify)}")
+        elif refusal != one.refusal:
+            lines.append(f"  → {one.refusal}")
+    lines += [f"  → left out: {reason}" for reason in step.left_out]
+    return "\n".join(lines)
+
+
+def _step(report: Report, number: int) -> Step:
+    cause_of(report)
+    steps = steps_of(report)
+    for step in steps:
+        if step.number == number:
+            return step
+    raise Refused(f"there is no step {number}: the cause has the steps 1 to {len(steps)}")
+
+
+def _targets_file(option: Path | None, target: str) -> Path:
+    file = option or os.environ.get("VEZA_TARGETS_FILE")
+    if not file and target == "lab":
+        from lab.state import default_directory
+
+        file = default_directory() / "targets.toml"
+    return Path(file or ROOT / "targets.toml").absolute()
+
+
+def _target(path: Path, name: str) -> Target:
+    file = read_targets(path)
+    check_name(name, file, path)
+    return build(file, name, path, os.environ)

@@ -1,0 +1,120 @@
+"""actions.jsonl: who ran what, when, on which evidence, with which result.
+
+Each line is on the disk before what it announces begins, so that a killed process leaves a
+readable journal, and the next call can say what is half-done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from core.files import FileError, write_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "actions.jsonl"
+
+BYTES_MAX = 4 * 2**20
+"""Bytes from which the older half of the journal is dropped."""
+
+CLOSING = ("done", "failed", "uncertain", "told", "verified", "not verified")
+"""Events after which nothing more of an action runs, or after which a person knows that."""
+
+
+@dataclass(frozen=True)
+class HalfDone:
+    """An action whose end is not in the journal, with the command that was started last."""
+
+    action: str
+    step: str
+    who: str
+    at: str
+    command: str
+
+    def __str__(self) -> str:
+        if not self.command:
+            return f'"{self.step}" of {self.who} at {self.at} ended before its first command'
+        return (
+            f'"{self.step}" of {self.who} at {self.at} has no recorded end: its command '
+            f"{self.command!r} was started, may have taken effect, and may still be running"
+        )
+
+
+class Journal:
+    """The journal of a target's folder. The target's lock lets one process at a time write it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+
+    def note(self, event: str, action: str, **facts: Any) -> None:
+        """Append one event of an action, on disk when this returns; raises FileError."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "event": event, "action": action, **facts}).encode()
+        try:
+            self._shorten()
+            with self.path.open("ab+") as file:
+                # A killed process may have left an incomplete line; this one must not continue it.
+                size = file.seek(0, os.SEEK_END)
+                if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                    file.write(b"\n")
+                file.write(line + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as exc:
+            raise FileError(f"{self.path} cannot be written: {exc.strerror or exc}") from exc
+
+    def half_done(self) -> HalfDone | None:
+        """Return the last action if its end is missing; raises FileError.
+
+        An earlier one cannot be open: the next one begins only after somebody was told.
+        """
+        events = self.events()
+        if not events or events[-1]["event"] in CLOSING:
+            return None
+        own = [event for event in events if event["action"] == events[-1]["action"]]
+        first = own[0]
+        commands = [str(event.get("command", "")) for event in own if event["event"] == "command"]
+        return HalfDone(
+            first["action"],
+            str(first.get("step", "?")),
+            str(first.get("who", "?")),
+            first["at"],
+            commands[-1] if commands else "",
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events, oldest first, without a line that a kill cut short."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 2 * BYTES_MAX))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise FileError(f"{self.path} cannot be read: {exc.strerror or exc}") from exc
+        found = []
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            names = ("at", "event", "action")
+            if isinstance(event, dict) and all(isinstance(event.get(k), str) for k in names):
+                found.append(event)
+        return found
+
+    def _shorten(self) -> None:
+        if self.path.exists() and self.path.stat().st_size > BYTES_MAX:
+            events = self.events()
+            kept = events[len(events) // 2 :]
+            write_file(self.path, "".join(f"{json.dumps(event)}\n" for event in kept))

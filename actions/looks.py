@@ -1,0 +1,131 @@
+"""Looks at the target: runs of the checks as processes, which do not have the actions' rights."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actions.errors import Refused
+from core.outcome import base_id
+from core.text import last_line
+from core.units import format_duration
+from reports.model.report_json import LoadError, load_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fixtures.target.model import Target
+    from reports.model.report import Report
+
+ROOT = Path(__file__).resolve().parents[1]
+
+START_MAX = 60.0
+"""Seconds that a run may take beyond its own budget."""
+
+PAUSE = 1.0
+"""Seconds between two looks."""
+
+HOLDS = ("passed", "skipped")
+"""The statuses of a check that nothing contradicts: without a stuck upload, some are skipped."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How the target is looked at: its file, and the folder of its runbook's checks."""
+
+    target: Target
+    targets_file: Path
+    checks: Path
+
+    def run(self, checks: Sequence[str] = ()) -> Report:
+        """Run these checks, or all, and return the report; raises Refused without one."""
+        ids = [self._node_id(check) for check in checks] or [str(self.checks)]
+        with tempfile.TemporaryDirectory(prefix="veza-actions-") as out:
+            command = [
+                *(sys.executable, "-m", "pytest", f"--out={out}"),
+                *(f"--targets-file={self.targets_file}", f"--target={self.target.name}", *ids),
+            ]
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=ROOT,
+                    env=self._environment(),
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=self.target.budget + START_MAX,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as exc:
+                raise Refused("the checks did not end in time") from exc
+            folder = Path(out) / self.target.name
+            written = [*folder.glob("report.json"), *folder.glob("partial/report.json")]
+            try:
+                return load_report(written[0])
+            except (IndexError, LoadError) as exc:
+                reason = last_line(done.stderr or done.stdout)
+                raise Refused(f"the checks wrote no report: {reason}") from exc
+
+    def until_they_hold(self, checks: Sequence[str], seconds: float) -> Iterator[Recovery]:
+        """Look at these checks again and again; yield each state, the last one when it is over."""
+        started = time.monotonic()
+        since: dict[str, float] = {}
+        while True:
+            report = self.run(checks)
+            passed = time.monotonic() - started
+            outcomes = [result.outcome for result in report.results]
+            seen = {base_id(outcome.check) for outcome in outcomes}
+            against = {
+                base_id(outcome.check): f"{outcome.status}: {report.evidence(outcome.check)}"
+                for outcome in outcomes
+                if outcome.status not in HOLDS
+            }
+            failing = {
+                check: against.get(check, "not run")
+                for check in checks
+                if check in against or check not in seen
+            }
+            since = {c: since.get(c, passed) for c in checks if c not in failing}
+            recovery = Recovery(since, failing, passed)
+            yield recovery
+            if not failing or passed >= seconds:
+                return
+            time.sleep(PAUSE)
+
+    def _node_id(self, check: str) -> str:
+        module, _, function = check.partition("/")
+        return f"{self.checks}/test_{module}.py::test_{function}"
+
+    def _environment(self) -> dict[str, str]:
+        references = self.target.actions.references() if self.target.actions else ()
+        # What a person chose for their own runs would choose another target or other checks here.
+        hidden = {"VEZA_TARGET", "VEZA_TARGETS_FILE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"}
+        hidden |= {text.removeprefix("env:") for text in references}
+        return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The state after an action: since when each check holds, and what the others say."""
+
+    since: dict[str, float]
+    failing: dict[str, str]
+    seconds: float
+
+    def __str__(self) -> str:
+        held = [
+            f"{check} after {format_duration(at)}"
+            for check, at in sorted(self.since.items(), key=lambda item: item[1])
+        ]
+        if not self.failing:
+            return f"verified: {', '.join(held)}"
+        failing = [f"{check} {seen}" for check, seen in self.failing.items()]
+        parts = [f"holds: {', '.join(held)}"] if held else []
+        return "; ".join([f"not verified within {format_duration(self.seconds)}", *failing, *parts])

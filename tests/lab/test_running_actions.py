@@ -1,0 +1,292 @@
+"""`python -m actions` on the lab: what it runs, what it refuses, and what it leaves when killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from actions.errors import Failed, Refused
+from actions.execute import confirm, locked
+from actions.journal import Journal
+from actions.operations import Transaction
+from fixtures.target.model import Actions, Target
+from lab import faults
+from tests.lab.test_actions import AGAIN, PUBLISH
+from tests.suite import ROOT, run_suite
+from tests.waiting import PATIENCE, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.state import Lab
+    from tests.lab.fix_operator import Operator
+
+RESTART = "Restart the worker"
+
+# The command as `python -m actions`, in a process that starts no program and opens no connection.
+STARTS_NOTHING = """
+import sys
+def audit(event, arguments):
+    if event in ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "socket.connect"):
+        print(event, arguments, flush=True)
+        sys.exit(99)
+sys.addaudithook(audit)
+from actions.command_line import main
+sys.exit(main())
+"""
+
+
+class Incident:
+    """An incident of the lab: its report, and the calls of `python -m actions` on it."""
+
+    def __init__(self, operator: Operator, fault: str) -> None:
+        self.operator = operator
+        self.targets = operator.lab.directory / "targets.toml"
+        faults.inject(operator.lab.directory, [fault])
+        out = operator.directory / "out"
+        run = run_suite("--target=lab", f"--targets-file={self.targets}", out=out)
+        assert run.report is not None, run.text
+        self.report = out / "lab/report.json"
+        self.steps = {step["title"]: step["number"] for step in run.report["remedies"][0]["steps"]}
+        self.journal = Journal(self.report.parent)
+
+    def command(self, *options: object, report: Path | None = None) -> list[str]:
+        """Return the command line; a title among the options stands for its step's number."""
+        words = [str(self.steps.get(str(option), option)) for option in options]
+        program = [sys.executable, "-m", "actions", str(report or self.report)]
+        return [*program, f"--targets-file={self.targets}", *words]
+
+    def call(self, *options: object, report: Path | None = None) -> tuple[int, str]:
+        """Return exit status and output of one call."""
+        done = subprocess.run(
+            self.command(*options, report=report),
+            cwd=ROOT,
+            env=self.operator.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def edit(self, old: str, new: str) -> Path:
+        """Write a copy of the targets file with another text in it; use it from now on."""
+        text = self.targets.read_text()
+        assert old in text
+        self.targets = self.operator.directory / "targets.toml"
+        self.targets.write_text(text.replace(old, new))
+        return self.targets
+
+    def events(self) -> list[str]:
+        """Return the names of the journal's events."""
+        return [event["event"] for event in self.journal.events()]
+
+
+def aged(incident: Incident, minutes: float) -> Path:
+    """Return a copy of the report, in a folder of the target's name, that is so much older."""
+    report = json.loads(incident.report.read_text())
+    started = datetime.fromisoformat(report["started"]) - timedelta(minutes=minutes)
+    path = incident.operator.directory / "old/lab/report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(report | {"started": started.isoformat()}))
+    return path
+
+
+def test_a_killed_worker_is_restarted_once_and_verified(operator: Operator) -> None:
+    """Refusals first, then a call that is killed in the middle, one that ends, and one too late."""
+    incident = Incident(operator, "worker-killed")
+    status, text = incident.call()
+    assert status == 0
+    assert f"{RESTART} (may run with --do {incident.steps[RESTART]})" in text
+    assert "Keep the evidence (by hand)" in text
+
+    dry = incident.command("--do", RESTART)
+    quiet = [sys.executable, "-c", STARTS_NOTHING, *dry[3:]]
+    done = subprocess.run(
+        quiet, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sudo systemctl restart" in done.stdout
+    assert "dry run: nothing was started" in done.stdout
+
+    act = ("--execute", "--do", RESTART)
+    refusals = {
+        "is for people": incident.call("--execute", "--do", "Keep the evidence"),
+        "there is no step 99": incident.call("--execute", "--do", 99),
+        "min old: run the checks again": incident.call(*act, report=aged(incident, 11)),
+    }
+    allowed = incident.targets
+    incident.edit('hosts = ["local://"]\ndsn', "hosts = []\ndsn")
+    refusals["the target's [actions] has no host for local"] = incident.call(*act)
+    incident.targets = allowed
+    for reason, (status, text) in refusals.items():
+        assert (status, reason in text) == (2, True), text
+    assert not incident.journal.path.exists()
+
+    kill_in_the_middle(incident, *act)
+    half_done = f'"{RESTART}" of '
+    for status, text in (incident.call(), incident.call("--do", RESTART)):
+        assert (status, half_done in text) == (0, True), text
+    status, text = incident.call(*act)
+    assert (status, "started, may have taken effect" in text) == (2, True), text
+    assert incident.events() == ["start", "command", "told"]
+
+    status, text = incident.call(*act)
+    assert status == 0, text
+    assert "verified: worker/process_is_running after" in text
+    assert incident.events()[3:] == ["start", "command", "result", "done", "verified"]
+    start = incident.journal.events()[3]
+    assert start["cause"] == "job_worker_down"
+    assert "worker/process_is_running" in start["evidence"]["failed"]
+
+    status, text = incident.call(*act)
+    assert (status, "the cause was Job worker down" in text) == (2, True), text
+    assert incident.events()[-1] == "verified"
+
+
+def kill_in_the_middle(incident: Incident, *options: str) -> None:
+    """Kill a call with its command started, and let the command end without an effect."""
+    os.mkfifo(incident.operator.hold)
+    with subprocess.Popen(
+        incident.command(*options),
+        cwd=ROOT,
+        env=incident.operator.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        writers: list[int] = []
+
+        def is_read() -> bool:
+            with suppress(OSError):
+                writers.append(os.open(incident.operator.hold, os.O_WRONLY | os.O_NONBLOCK))
+            return bool(writers) or process.poll() is not None
+
+        eventually(is_read, "the command")
+        process.kill()
+    # The orphaned command reads the end of the FIFO, and fails.
+    os.close(writers[0])
+    incident.operator.hold.unlink()
+
+
+def test_jobs_are_created_again_within_the_cap(operator: Operator) -> None:
+    """Beyond rows_max nothing changes; else the announced rows do, and the messages follow."""
+    incident = Incident(operator, "job-rows-deleted")
+    full = incident.targets
+    incident.edit("[targets.lab.actions]\n", "[targets.lab.actions]\nrows_max = 3\n")
+    status, text = incident.call("--execute", "--do", AGAIN)
+    assert (status, "more than the 3 rows that rows_max" in text) == (2, True), text
+    incident.targets = full
+
+    steps = ["--do", AGAIN, *(["--do", PUBLISH] if operator.lab.broker else [])]
+    status, text = incident.call("--execute", *steps)
+    assert status == 0, text
+    announced = re.search(r"(\d+) rows: (UPDATE (\d+), INSERT \3)\n", text)
+    assert announced is not None, text
+    assert int(announced[1]) == 2 * int(announced[3])
+    assert f"committed: {announced[2]}" in text
+    assert "verified: database/stuck_uploads_have_a_job after" in text
+    if operator.lab.broker:
+        assert f"{announced[3]} messages published" in text
+        assert "signal/no_upload_is_stuck after" in text
+
+
+@pytest.fixture
+def table(lab: Lab) -> Iterator[psycopg.Connection[Any]]:
+    """A table `acted` with three rows, and a session of its owner."""
+    with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
+        session.execute("CREATE TABLE acted AS SELECT n, 0 AS state FROM generate_series(1, 3) n")
+        try:
+            yield session
+        finally:
+            session.execute("DROP TABLE acted")
+
+
+ONE = "BEGIN; UPDATE acted SET state = 1 WHERE state = 0 AND n < 3; COMMIT;"
+
+
+def states(session: psycopg.Connection[Any]) -> list[int]:
+    """Return the states of the rows."""
+    return [row[0] for row in session.execute("SELECT state FROM acted ORDER BY n").fetchall()]
+
+
+def test_a_transaction_that_touches_other_rows_is_rolled_back(
+    lab: Lab, table: psycopg.Connection[Any]
+) -> None:
+    """What was announced is what is committed, or nothing is."""
+    transaction = Transaction(lab.owner_dsn, ONE, Actions())
+    assert transaction.prepare() == "2 rows: UPDATE 2"
+    assert states(table) == [0, 0, 0]
+    table.execute("UPDATE acted SET state = 2 WHERE n = 2")
+    with pytest.raises(Failed, match=r"rolled back: announced were UPDATE 2, it was UPDATE 1"):
+        transaction.run()
+    assert states(table) == [0, 2, 0]
+    assert transaction.prepare() == "1 row: UPDATE 1"
+    assert transaction.run() == "committed: UPDATE 1"
+    assert states(table) == [1, 2, 0]
+    with pytest.raises(Refused, match="it would change no row"):
+        transaction.prepare()
+
+
+def test_a_transaction_waits_for_no_lock(lab: Lab, table: psycopg.Connection[Any]) -> None:
+    """It ends at its own time limit, without a change."""
+    transaction = Transaction(lab.owner_dsn, ONE, Actions(timeout="200 ms"))  # type: ignore[arg-type]
+    with table.transaction():
+        table.execute("UPDATE acted SET state = 3 WHERE n = 1")
+        with pytest.raises(Refused, match="the database refused it: canceling statement"):
+            transaction.prepare()
+    assert states(table) == [3, 0, 0]
+
+
+def test_a_target_that_is_being_checked_is_left_alone(tmp_path: Path) -> None:
+    """The lock is that of the runs, and its holder is named."""
+    holder = rf"process {os.getpid()}, since"
+    with locked(tmp_path), pytest.raises(Refused, match=holder), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass
+
+
+LIVE = Target(name="live", environment="live")
+
+
+@pytest.mark.parametrize(("answer", "is_refused"), [("live\n", False), ("yes\n", True)])
+def test_on_live_a_person_types_the_name(
+    monkeypatch: pytest.MonkeyPatch, answer: str, is_refused: bool
+) -> None:
+    """Another answer, and any answer that comes from no terminal, runs nothing."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs) as terminal, os.fdopen(ours, "w") as keyboard:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        keyboard.write(answer)
+        keyboard.flush()
+        if is_refused:
+            with pytest.raises(Refused, match="that is not the target's name"):
+                confirm(LIVE, RESTART, None)
+        else:
+            confirm(LIVE, RESTART, None)
+
+
+def test_without_a_terminal_the_target_has_to_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--yes names the target, and counts only where the target says so."""
+    with (ROOT / "README.md").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        with pytest.raises(Refused, match="without one, write --yes TARGET"):
+            confirm(LIVE, RESTART, None)
+    with pytest.raises(Refused, match="--yes names staging, and the report is of live"):
+        confirm(LIVE, RESTART, "staging")
+    with pytest.raises(Refused, match="--yes needs allow_actions = true"):
+        confirm(LIVE, RESTART, "live")
+    confirm(LIVE.model_copy(update={"allow_actions": True}), RESTART, "live")
