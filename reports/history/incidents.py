@@ -100,23 +100,24 @@ def flapping(runs: Sequence[RunRecord]) -> tuple[Flapping, ...]:
     return tuple(sorted(flaps, key=lambda flap: (-flap.changes, flap.check)))
 
 
-def last_incident(runs: Sequence[RunRecord]) -> Incident | None:
-    """Return the last incident of these runs, over or not; None where there was none."""
+def incidents(runs: Sequence[RunRecord]) -> list[Incident]:
+    """Return every incident of these runs, over or not, the oldest first."""
+    found = []
     start: int | None = None
-    end: int | None = None
     symptoms: set[str] = set()
     for place, run in enumerate(runs):
         if run.state == "incident":
-            if start is None or end is not None:
-                start, end, symptoms = place, None, set()
+            start = place if start is None else start
             symptoms.update(run.symptoms)
-        elif start is not None and end is None and _is_over(run, symptoms):
-            end = place
-    if start is None:
-        return None
-    first_symptoms = runs[start].symptoms
-    before = next((run for run in reversed(runs[:start]) if _is_over(run, first_symptoms)), None)
-    return Incident(tuple(runs[start:end]), before, None if end is None else runs[end])
+        elif start is not None and _is_over(run, symptoms):
+            found.append(_incident(runs, start, place))
+            start, symptoms = None, set()
+    return found if start is None else [*found, _incident(runs, start, None)]
+
+
+def last_incident(runs: Sequence[RunRecord]) -> Incident | None:
+    """Return the last incident of these runs, over or not; None where there was none."""
+    return next(reversed(incidents(runs)), None)
 
 
 def unobserved(checks: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str, ...]:
@@ -146,6 +147,13 @@ def recovery(
         _recovery_of(metric, incident.worst(metric.figure or ""), now.get(metric.figure or ""))
         for metric in metrics
     )
+
+
+def _incident(runs: Sequence[RunRecord], start: int, end: int | None) -> Incident:
+    """Return the incident of the runs from `start` to before `end`, the run that ended it."""
+    first = runs[start].symptoms
+    before = next((run for run in reversed(runs[:start]) if _is_over(run, first)), None)
+    return Incident(tuple(runs[start:end]), before, None if end is None else runs[end])
 
 
 def _is_over(run: RunRecord, symptoms: Iterable[str]) -> bool:
