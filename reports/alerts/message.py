@@ -15,6 +15,7 @@ from reports.render.verdict_words import (
     counted_statuses,
     failed_components,
     ruled_out,
+    seen_before,
     telling,
     where_to_look,
 )
@@ -63,7 +64,7 @@ def body_of(
 
     Times are those of `zone`, None for the machine's own.
     """
-    head = f"{_harmless(report.headline)}\n{_duration(report, change, zone)}"
+    head = "\n".join(map(_harmless, _head(report, change, zone)))
     place = link_of(report, link_base) if link_base else path.resolve().with_name("report.html")
     foot = f"Report: {place}"
     if change.event == "recovery":
@@ -72,6 +73,17 @@ def body_of(
     foot = "\n".join([*map(_harmless, _counts(report)), foot])
     room = BODY_MAX - len(head) - len(why) - len(foot) - 6
     return "\n\n".join(filter(None, [head, why, _to_do(report, room), foot]))
+
+
+def _head(report: Report, change: Change, zone: tzinfo | None) -> Iterator[str]:
+    """Yield the headline, since when, and for each cause that was confirmed before how it ended."""
+    yield report.headline
+    yield _duration(report, change, zone)
+    if change.event != "recovery":
+        for one in report.diagnosis.accepted[:CAUSES_MAX]:
+            before = seen_before(report, one, zone)
+            if before:
+                yield f"{one.title}: {before}"
 
 
 def link_of(report: Report, base: str) -> str:

@@ -30,21 +30,26 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("history", help=SUMMARY, description=f"{capitalized(SUMMARY)}.")
     parser.set_defaults(run=run)
+    add_target_dir(parser)
+    parser.add_argument(
+        "-n", "--number", type=_count, default=20, help="runs to list (default: 20)"
+    )
+
+
+def add_target_dir(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names a target's folder; `only_target` is its default."""
     parser.add_argument(
         "--target-dir",
         type=Path,
         metavar="DIR",
         help="a target's folder, such as out/live (default: the only one in out/)",
     )
-    parser.add_argument(
-        "-n", "--number", type=_count, default=20, help="runs to list (default: 20)"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the history of a target."""
-    folder = options.target_dir or _only_target()
-    runs = _read(folder, max(options.number, RUNS_MIN))
+    folder = options.target_dir or only_target()
+    runs = read_runs(folder, max(options.number, RUNS_MIN))
     print(render(runs, options.number, _metrics_to_watch(folder)), end="")
     return 0
 
@@ -54,13 +59,14 @@ def runs_beside(path: Path) -> tuple[RunRecord, ...]:
     if not (path.parent / NAME).exists():
         return ()
     try:
-        return _read(path.parent, INCIDENT_RUNS)
+        return read_runs(path.parent)
     except HistoryError as exc:
         print(f"The history is left out: {exc}", file=sys.stderr)
         return ()
 
 
-def _read(folder: Path, limit: int) -> tuple[RunRecord, ...]:
+def read_runs(folder: Path, limit: int = INCIDENT_RUNS) -> tuple[RunRecord, ...]:
+    """Return the last runs of a target's history, oldest first; raises HistoryError."""
     with History.to_read(folder / NAME) as history:
         return history.runs(limit)
 
@@ -73,7 +79,8 @@ def _metrics_to_watch(folder: Path) -> tuple[WatchedMetric, ...]:
         return ()
 
 
-def _only_target() -> Path:
+def only_target() -> Path:
+    """Return the only folder in out/ that has a history; raises HistoryError."""
     folders = sorted(path.parent for path in Path("out").glob(f"*/{NAME}"))
     if len(folders) == 1:
         return folders[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from reports.cli.command import add_command, add_text_options, write
 from reports.cli.history import runs_beside
+from reports.history.confirmed import read_learned
 from reports.history.incidents import last_incident
 from reports.history.store import NAME, History
 from reports.model.bundle import bundle_of
@@ -13,11 +15,10 @@ from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
     from pathlib import Path
 
     from reports.cli.command import Commands
-    from reports.history.incidents import RunRecord
+    from reports.history.incidents import Incident
     from reports.model.report import Report
 
 CERTAINTIES = ("none", "unclear", "outside", "likely", "certain")
@@ -54,22 +55,29 @@ def postmortem_of(report: Report, path: Path, document: Path | None) -> str:
     RunbookError.
     """
     runs = runs_beside(path)
-    incident_report = report if report.state == "incident" else _surest_report(path, runs)
+    incident_report: Report | None = report
+    if report.state != "incident":
+        incident = last_incident(runs)
+        incident_report = surest_report(path.parent, incident) if incident else None
     if incident_report is None:
         raise NoIncidentError(f"neither {path} nor a history beside it has an incident")
     from reports.render.postmortem import of_incident
 
-    return of_incident(incident_report, bundle_of(incident_report, document=document), runs)
+    learned = read_learned(path.parent)
+    for note in learned.notes:
+        print(note, file=sys.stderr)
+    bundle = bundle_of(incident_report, document=document)
+    return of_incident(incident_report, bundle, runs, learned)
 
 
-def _surest_report(path: Path, runs: Sequence[RunRecord]) -> Report | None:
-    """Return the report of the last incident's run with the most certain diagnosis."""
-    incident = last_incident(runs)
-    if incident is None:
-        return None
+def surest_report(folder: Path, incident: Incident) -> Report | None:
+    """Return the report of an incident's run with the most certain diagnosis; None if not kept.
+
+    `folder` is the target's. Raises HistoryError.
+    """
     surest = max(
         (run for run in incident.runs if run.state == "incident"),
         key=lambda run: (CERTAINTIES.index(run.certainty), run.number),
     )
-    with History.to_read(path.parent / NAME) as history:
+    with History.to_read(folder / NAME) as history:
         return history.report(surest.number)

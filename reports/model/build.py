@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Diagnosis
     from reports.model.bundle import RunbookBundle
     from reports.model.figures import Figure
+    from reports.model.seen_before import SeenBefore
 
 
 def build_report(
@@ -45,11 +46,13 @@ def build_report(
     *,
     partial: bool = False,
     journeys: tuple[Journey, ...] = (),
+    seen_before: tuple[SeenBefore, ...] = (),
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time.
 
     `partial`: the run was narrowed or interrupted. `journeys` are those of named uploads. `figures`
-    are those of a report that is replayed; None takes them from the outcomes.
+    are those of a report that is replayed; None takes them from the outcomes. `seen_before` are the
+    causes that were confirmed for earlier incidents.
     """
     results = place_results(outcomes, bundle.evidence)
     # In the report's order: of two observations of one figure, a replay takes the same one.
@@ -90,6 +93,7 @@ def build_report(
         watch=watched_metrics(bundle.document.watch, target.limits),
         partial=partial,
         journeys=journeys,
+        seen_before=seen_before,
     )
 
 
@@ -108,6 +112,7 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
         report.figures,
         partial=report.partial,
         journeys=report.journeys,
+        seen_before=report.seen_before,
     )
 
 

@@ -57,6 +57,14 @@ def bundle_of(
     )
 
 
+def evidence_of(report: Report, path: Path | None = None) -> Evidence:
+    """Load the evidence table that a report was made with, or the one at `path`.
+
+    Raises EvidenceError, RunbookError.
+    """
+    return load_evidence(path or _folder_of(report) / "evidence.toml")
+
+
 def _folder_of(report: Report) -> Path:
     """Return the folder of the runbook that knows most of the report's checks."""
     checks = {base_id(result.outcome.check) for result in report.results}

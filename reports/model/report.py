@@ -10,6 +10,7 @@ from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
 from reports.model.figures import Figure
+from reports.model.seen_before import SeenBefore
 from reports.model.watch import WatchedMetric
 from reports.runbook.document import Step
 
@@ -80,6 +81,7 @@ class Report:
     `problems` are sentences on the run itself, such as an interruption; `watch` are the runbook's
     metrics to watch after an incident. `partial`: the run was narrowed or interrupted, so that its
     state is not the target's. `journeys` are those of the uploads that --upload-id named.
+    `seen_before` are the causes that people confirmed for earlier incidents.
     """
 
     target: TargetSummary
@@ -98,6 +100,7 @@ class Report:
     watch: tuple[WatchedMetric, ...] = ()
     partial: bool = False
     journeys: tuple[Journey, ...] = ()
+    seen_before: tuple[SeenBefore, ...] = ()
     schema: int = field(default=SCHEMA)
 
     def figure(self, name: str) -> float | None:

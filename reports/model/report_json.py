@@ -161,12 +161,9 @@ def _check(report: Report) -> None:
     """Raise _InvalidError for values that are invalid or contradict each other."""
     if not _NAME.fullmatch(report.target.name):
         raise _InvalidError("target.name must be a name, not a path")
-    try:
-        aware = datetime.fromisoformat(report.started).tzinfo is not None
-    except ValueError:
-        aware = False
-    if not aware:
-        raise _InvalidError("started must be a time with its zone, as ISO 8601 writes it")
+    _check_time("started", report.started)
+    for one in report.seen_before:
+        _check_time("seen_before: last", one.last)
     if report.seconds < 0:
         raise _InvalidError("seconds must not be negative")
     _check_unique("results", (result.outcome.check for result in report.results))
@@ -175,6 +172,17 @@ def _check(report: Report) -> None:
         if not _FIGURE.fullmatch(figure.id):
             raise _InvalidError("figures must be named in lower case letters, digits and _")
     _check_diagnosis(report.diagnosis)
+
+
+def _check_time(place: str, text: str) -> None:
+    try:
+        at = datetime.fromisoformat(text)
+        # A year at the end of the calendar has no time in another zone.
+        aware = at.tzinfo is not None and 1 < at.year < 9999
+    except ValueError:
+        aware = False
+    if not aware:
+        raise _InvalidError(f"{place} must be a time with its zone, as ISO 8601 writes it")
 
 
 def _check_diagnosis(diagnosis: Diagnosis) -> None:

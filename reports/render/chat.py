@@ -56,6 +56,8 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
         yield "Path: " + _path(row)
     if verdict.cause:
         yield _line(f"{verdict.label}: {verdict.cause}")
+    if verdict.before:
+        yield _line(verdict.before)
     yield from map(_line, _evidence(report))
     if verdict.rivals:
         yield _line(f"Or: {verdict.rivals}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from reports.history.confirmed import actions_in
 from reports.history.incidents import last_incident
 from reports.render import postmortem_sections as sections
 from reports.render.incident_times import local, times_of
@@ -16,9 +17,11 @@ from reports.render.postmortem_sections import causes_of
 from reports.runbook.placeholders import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
+    from reports.history.actions import Action
+    from reports.history.confirmed import Confirmation, Learned
     from reports.history.incidents import Incident, RunRecord
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
@@ -40,24 +43,26 @@ def render(
     episode: Incident | None = None,
     runs: Sequence[RunRecord] = (),
     zone: tzinfo | None = None,
+    learned: Learned | None = None,
 ) -> str:
     """Return the post-mortem of an incident.
 
     `report` is the run that saw it best, `episode` its course and `runs` the history up to now,
-    oldest first; without them the report stands alone. Times are those of `zone`, None for the
-    machine's own.
+    oldest first; without them the report stands alone. `learned` has what people confirmed and did.
+    Times are those of `zone`, None for the machine's own.
     """
+    confirmed, taken = _people(episode, learned)
     target = escaped(report.target.name)
     times = times_of(report, episode)
     parts = [
         f"# Post-mortem: {escaped(report.runbook)}, target {target}",
-        sections.summary(report, episode, times, zone),
+        sections.summary(report, episode, times, zone, confirmed),
         "The checks have filled this in. A word in angle brackets is for you to fill in.",
         *sections.since_when(times, zone),
-        _template(report, runbook, episode, times, zone),
+        _template(runbook, _values(report, episode, times, zone, confirmed, taken)),
         *sections.timeline(report, episode, times, zone),
-        *sections.causes(report, episode),
-        *sections.actions(report, episode),
+        *sections.causes(report, episode, confirmed),
+        *sections.actions(report, episode, taken, zone),
         *sections.uploads(report),
         *sections.failures(report),
         *sections.preventive(runbook),
@@ -66,23 +71,32 @@ def render(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def of_incident(report: Report, bundle: RunbookBundle, runs: Sequence[RunRecord]) -> str:
+def of_incident(
+    report: Report,
+    bundle: RunbookBundle,
+    runs: Sequence[RunRecord],
+    learned: Learned | None = None,
+) -> str:
     """Return the post-mortem of the incident that this report saw, in the course of these runs."""
     episode = last_incident(runs)
     # The history may have lost the run, and an incident of another day explains nothing.
     if episode and report.started not in [run.started for run in episode.runs]:
         episode, runs = None, ()
-    return render(report, bundle.document, episode, runs)
+    return render(report, bundle.document, episode, runs, learned=learned)
 
 
-def _template(
-    report: Report,
-    runbook: Runbook,
-    episode: Incident | None,
-    times: Times,
-    zone: tzinfo | None,
-) -> str:
-    values = _values(report, episode, times, zone)
+def _people(
+    episode: Incident | None, learned: Learned | None
+) -> tuple[Confirmation | None, tuple[Action, ...]]:
+    """Return what people confirmed of an incident, and the actions that they took in it."""
+    if episode is None or learned is None:
+        return None, ()
+    confirmed = learned.of(episode)
+    taken = actions_in(episode, learned.actions)
+    return confirmed, taken or (confirmed.actions if confirmed else ())
+
+
+def _template(runbook: Runbook, values: Mapping[str, str]) -> str:
     text = runbook.postmortem
     for name, pattern in BRACKETS:
         text = re.sub(pattern, f"<{name}>", text)
@@ -91,17 +105,23 @@ def _template(
 
 
 def _values(
-    report: Report, episode: Incident | None, times: Times, zone: tzinfo | None
+    report: Report,
+    episode: Incident | None,
+    times: Times,
+    zone: tzinfo | None,
+    confirmed: Confirmation | None,
+    taken: Sequence[Action],
 ) -> dict[str, str]:
     """Return the template's placeholders that are known; the others stay as they are."""
     found = {
         "upload_id": _listed([upload.id for upload in report.affected]),
         "uploads_affected": _most(report, episode, "uploads_stuck"),
         "users_affected": _most(report, episode, "users_affected"),
-        "root_cause": _root_cause(report),
+        "root_cause": escaped(sections.confirmed_cause(report, confirmed)) or _root_cause(report),
         "probability": _sureness(report),
         "started_at": _began(times, zone),
         "duration": sections.duration(times),
+        "actions_taken": ", ".join(escaped(step) for step in dict.fromkeys(a.step for a in taken)),
     }
     if times.end:
         found["ended_at"] = f"{local(times.end, zone)}, by the first run after it"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from core.text import capitalized, count
+from core.text import capitalized, count, listed
 from core.units import format_duration
+from reports.history.confirmed import FALSE_ALARM, OTHER
 from reports.history.incidents import recovery
 from reports.model.headline import suspects
 from reports.render.incident_times import local
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reports.diagnosis.result import Contribution
+    from reports.history.actions import Action
+    from reports.history.confirmed import Confirmation
     from reports.history.incidents import Incident, RunRecord
     from reports.model.report import Remedy, Report
     from reports.render.incident_times import Times
@@ -54,9 +57,26 @@ def causes_of(report: Report) -> list[str]:
     return sorted({one.component for one in report.diagnosis.unexplained})
 
 
-def summary(report: Report, episode: Incident | None, times: Times, zone: tzinfo | None) -> str:
+def confirmed_cause(report: Report, confirmed: Confirmation | None) -> str:
+    """Return what people confirmed as the cause; empty where nobody has."""
+    if confirmed is None:
+        return ""
+    titles = {finding.id: finding.title for finding in report.diagnosis.causes}
+    titles |= {OTHER: "none of this model's causes", FALSE_ALARM: "a false alarm"}
+    names = listed([titles.get(cause, cause) for cause in confirmed.causes])
+    note = f": {confirmed.note}" if confirmed.note else ""
+    return f"{names} (confirmed){note}"
+
+
+def summary(
+    report: Report,
+    episode: Incident | None,
+    times: Times,
+    zone: tzinfo | None,
+    confirmed: Confirmation | None,
+) -> str:
     """Return the incident in a few sentences: impact, duration, cause."""
-    cause = cause_of(report)
+    cause = confirmed_cause(report, confirmed) or cause_of(report)
     if times.end:
         span = f"It lasted {duration(times)}, from about {local(times.began, zone)} to "
         span += local(times.end, zone)
@@ -148,12 +168,16 @@ def uploads(report: Report) -> Iterator[str]:
     yield "\n".join(rows)
 
 
-def causes(report: Report, episode: Incident | None) -> Iterator[str]:
+def causes(
+    report: Report, episode: Incident | None, confirmed: Confirmation | None
+) -> Iterator[str]:
     """Yield the cause with its evidence, and a blank for what made it so."""
     found = report.diagnosis.accepted
     if not found and report.diagnosis.certainty == "none":
         return
     yield "### Root cause and evidence"
+    if confirmed:
+        yield f"Confirmed by a person: {escaped(confirmed_cause(report, confirmed))}."
     yield "What made it so, and why it was not noticed earlier: <what_made_it_so>"
     runs = episode.runs if episode else ()
     named = list(dict.fromkeys(title for run in runs for title in run.accepted))
@@ -185,10 +209,19 @@ def failures(report: Report) -> Iterator[str]:
         yield "\n".join(f"- {coded(o.check)}: {escaped(o.seen or o.expected)}" for o in failed)
 
 
-def actions(report: Report, episode: Incident | None) -> Iterator[str]:
-    """Yield what is known of what was done: what changed at the end, and what was proposed."""
+def actions(
+    report: Report, episode: Incident | None, taken: Sequence[Action], zone: tzinfo | None
+) -> Iterator[str]:
+    """Yield what is known of what was done: by the journal, what changed, what was proposed."""
     yield "### Actions"
-    yield "What was done, by whom, and when: <actions_taken>"
+    if taken:
+        rows = ["| time | action | took | result |", "| --- | --- | ---: | --- |"]
+        for one in taken:
+            took = "" if one.seconds is None else format_duration(one.seconds)
+            at = local(datetime.fromisoformat(one.at), zone)
+            rows.append(f"| {at} | {escaped(one.step)} | {took} | {escaped(one.result)} |")
+        yield "\n".join(rows)
+    yield f"What {'else ' if taken else ''}was done, by whom, and when: <actions_taken>"
     changes = list(_changes(report, episode)) if episode and episode.after else []
     if changes:
         yield "Between the last bad run and the first good one:"

@@ -30,6 +30,7 @@ from reports.render.verdict_words import (
     partial_run,
     reasons,
     ruled_out,
+    seen_before,
     since,
     stuck_uploads,
     sureness,
@@ -251,6 +252,9 @@ class _Screen:
             for place, finding in enumerate(accepted):
                 label = "CAUSE" if not place else "  and"
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
+                before = seen_before(self._report, finding, self._footer.zone)
+                if before:
+                    blocks.append(Block(3, (self._line(f"  {before}"),)))
                 blocks += self._evidence(finding, each)
             blocks += self._rivals()
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.outcome import STATUS_WORDS
@@ -15,7 +16,7 @@ from reports.render.terminal_words import bad_runs, clock, plain, short_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
     from core.outcome import Outcome
     from reports.diagnosis.result import Contribution, Finding
@@ -108,6 +109,24 @@ def sureness(report: Report, finding: Finding) -> str:
         return f"outside this runbook, {finding.probability:.2f}"
     certain = report.diagnosis.certainty == "certain"
     return "certain" if certain else f"likely, {finding.probability:.2f}"
+
+
+def seen_before(report: Report, finding: Finding, zone: tzinfo | None = UTC) -> str:
+    """Return how often a cause was confirmed before, and how it ended the last time.
+
+    Empty where it never was. Days are those of `zone`, None for the machine's own.
+    """
+    one = next((one for one in report.seen_before if one.cause == finding.id), None)
+    if one is None:
+        return ""
+    at, now = (datetime.fromisoformat(t).astimezone(zone) for t in (one.last, report.started))
+    year = "" if at.year == now.year else f" {at.year}"
+    word = "last on" if one.times > 1 else "on"
+    end = f", note: {one.note}" if one.note else ""
+    if one.ended_by:
+        took = "" if one.seconds is None else f" ({format_duration(one.seconds)})"
+        end = f", ended by: {uncapitalized(one.ended_by)}{took}"
+    return f"seen {count(one.times, 'time')}, {word} {at.day} {at:%b}{year}{end}"
 
 
 def unnamed_cause(report: Report) -> str:

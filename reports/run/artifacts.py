@@ -59,9 +59,12 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
     _write(folder / "report.html", as_html(report, runs), notes)
     _write(folder / "metrics.prom", as_prometheus(report), notes)
     if report.state == "incident":
+        from reports.history.confirmed import read_learned
         from reports.render.postmortem import of_incident
 
-        _write(folder / "postmortem.md", of_incident(report, bundle, runs), notes)
+        learned = read_learned(folder)
+        notes += learned.notes
+        _write(folder / "postmortem.md", of_incident(report, bundle, runs, learned), notes)
     return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch)), runs)
 
 

@@ -6,12 +6,14 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.files import FileError, write_file
 from core.outcome import read_outcome
+from reports.history.confirmed import seen_before
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report_json import to_json
@@ -151,7 +153,7 @@ class Controller:
             gate=is_gate(self._config.option.markexpr),
             baseline=self._baseline,
         )
-        self.path = self._config.rootpath / self._config.getoption("out") / report.target.name
+        self.path = self._folder_of(report.target.name)
         if report.partial:
             self.path /= PARTIAL
         try:
@@ -170,6 +172,10 @@ class Controller:
         self.notes = (*artifacts.afterwards, *artifacts.notes, *lines)
         self.runs = artifacts.runs
         return status
+
+    def _folder_of(self, target: str) -> Path:
+        """Return the folder of a target's files."""
+        return Path(self._config.rootpath, self._config.getoption("out"), target)
 
     def _build_report(self, reason: str) -> Report:
         hook, bundle = self._config.hook, bundle_for(self._config, None)
@@ -191,4 +197,5 @@ class Controller:
             journeys=tuple(
                 map(redact.within, hook.pytest_check_journeys(config=self._config) or ())
             ),
+            seen_before=tuple(map(redact.within, seen_before(self._folder_of(target.name)))),
         )

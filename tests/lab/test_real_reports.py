@@ -17,6 +17,7 @@ from reports.history import store as history
 from reports.history.incidents import recovery
 from reports.model.report_json import load_report
 from reports.render.prometheus import render as render_prometheus
+from tests import made
 from tests.suite import ROOT, run_suite
 
 if TYPE_CHECKING:
@@ -29,11 +30,19 @@ STATES = {"healthy": 0, "incident": 2, "unknown": 3}
 """The states that are made here, and what Nagios is told of them."""
 
 
+def confirm_an_earlier_incident(folder: Path) -> None:
+    """Record an incident of half an hour in March, and confirm that its worker was down."""
+    for report in (made.incident(), made.recovered(started="2026-03-02T10:30:00+00:00")):
+        history.record(folder / history.NAME, report)
+    assert main(["confirm", "--target-dir", str(folder), "--cause", "job_worker_down"]) == 0
+
+
 @pytest.fixture(scope="module")
 def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     """The report.json of a healthy run, of one with a dead worker, of one that selected nothing.
 
-    And "after": of a run when the worker is back.
+    And "after": of a run when the worker is back. Before the dead worker of "incident" there was
+    one in March, whose cause a person has confirmed.
     """
     out = tmp_path_factory.mktemp("runs")
     environ = {"VEZA_LAB_DIR": str(lab.directory)}
@@ -45,6 +54,7 @@ def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
         return (folder / "partial" if arguments else folder) / "report.json"
 
     found = {"healthy": run("healthy"), "unknown": run("unknown", "-k", "no_such_check")}
+    confirm_an_earlier_incident(out / "incident" / "lab")
     try:
         faults.inject(lab.directory, ["worker-killed"])
         found["incident"] = run("incident")
@@ -118,3 +128,14 @@ def test_the_recovery_of_a_real_incident_is_seen(reports: dict[str, Path], tmp_p
     assert recovers["uploads_uploading"]
     assert recovers["uploads_completed"]
     assert recovers["backlog"]
+
+
+def test_a_confirmed_cause_is_told_by_the_next_incident(
+    reports: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real run that names the cause says that it was seen before, and so does its page."""
+    assert main(["render", str(reports["incident"])]) == 0
+    text = capsys.readouterr().out
+    assert "seen 1 time, on 2 Mar" in text
+    assert "Seen 1 time, on 2 Mar" in reports["incident"].with_name("report.html").read_text()
+    assert load_report(reports["healthy"]).seen_before == ()

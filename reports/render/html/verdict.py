@@ -18,6 +18,7 @@ from reports.render.verdict_words import (
     no_symptom,
     partial_run,
     reasons,
+    seen_before,
     stuck_uploads,
     sureness,
     telling,
@@ -68,7 +69,7 @@ class Verdict:
     """The top of the page. Each text is a plain one that may quote the target.
 
     `cause` is the cause with how sure it is, or what is known instead; `because` the strongest
-    evidence, `rivals` what else is possible.
+    evidence, `before` that the cause was confirmed earlier, `rivals` what else is possible.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class Verdict:
     label: str
     cause: str
     because: str
+    before: str
     rivals: str
     action: Action | None
     again: str
@@ -100,6 +102,7 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
         label=label,
         cause=cut(cause, LINE_MAX),
         because=cut(because, LINE_MAX),
+        before=cut(_before(report), LINE_MAX),
         rivals=_rivals(report),
         action=action,
         again=verify_command(report),
@@ -164,6 +167,14 @@ def _cause(report: Report) -> tuple[str, str, str]:
 
 def _counted(text: str, number: int) -> str:
     return f"{text} ({number} checks)" if number > 1 else text
+
+
+def _before(report: Report) -> str:
+    accepted = list(report.diagnosis.accepted)[:CAUSES_MAX]
+    told = [(one.title, text) for one in accepted if (text := seen_before(report, one))]
+    if len(accepted) == 1:
+        return "".join(capitalized(text) for _, text in told)
+    return "; ".join(f"{title}: {text}" for title, text in told)
 
 
 def _rivals(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -13,6 +13,7 @@ import pytest
 from core.outcome import Affected
 from reports.model.report import SCHEMA
 from reports.model.report_json import LoadError, json_schema, load_report, parse_report, to_json
+from reports.model.seen_before import SeenBefore
 from reports.render.terminal import render as render_terminal
 from tests import made
 
@@ -208,3 +209,11 @@ def test_a_huge_file_is_not_parsed(tmp_path: Path) -> None:
         file.truncate(33 << 20)
     with pytest.raises(LoadError, match="larger than 32 MiB"):
         load_report(path)
+
+
+@pytest.mark.parametrize("time", ["3 Nov", "2026-11-03T09:40:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_of_an_earlier_incident_must_be_one(time: str) -> None:
+    """A report with a time that no format can show is refused."""
+    seen = SeenBefore("job_worker_down", 3, time, "Restart the worker", 31.0)
+    with pytest.raises(LoadError, match="seen_before: last must be a time with its zone"):
+        parse_report(to_json(replace(made.incident(), seen_before=(seen,))).encode(), "it")

@@ -19,6 +19,7 @@ from core.outcome import Affected, Observation, Outcome
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
 from reports.model.report_json import parse_report, to_json
+from reports.model.seen_before import SeenBefore
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
 from reports.render.html.page import BYTES_MAX, render
@@ -558,3 +559,27 @@ def test_no_history_breaks_the_charts(history: list[Point]) -> None:
     for one in charts.trends(line, made.TARGET):
         assert "nan" not in one.svg.casefold()
         assert not one.svg or ET.fromstring(one.svg).tag == "svg"
+
+
+def test_an_earlier_incident_of_the_cause_is_told() -> None:
+    """How often the cause was confirmed stands under it, and only under that cause."""
+    seen = SeenBefore("job_worker_down", 1, "2026-02-03T09:40:00+00:00", note=f"a note {NASTY}")
+    text = render(replace(made.incident(), seen_before=(seen,)))
+    (told,) = re.findall(r'<p class="before">(.*?)</p>', text)
+    assert told.startswith("Seen 1 time, on 3 Feb, note: a note &lt;script&gt;")
+    other = replace(seen, cause="queue_blocked")
+    assert 'class="before"' not in render(replace(made.incident(), seen_before=(other,)))
+
+
+def test_two_causes_are_told_apart() -> None:
+    """Of two causes each says its own past."""
+    report = saved_runs.load("two_causes")
+    known = tuple(
+        SeenBefore(one.id, 2, "2026-11-03T09:40:00+00:00", "Restart it", 31.0)
+        for one in report.diagnosis.accepted
+    )
+    assert len(known) == 2
+    text = render(replace(report, seen_before=known))
+    first, second = (one.title for one in report.diagnosis.accepted)
+    ending = "seen 2 times, last on 3 Nov, ended by: restart it (31 s)"
+    assert f'<p class="before">{first}: {ending}; {second}: {ending}</p>' in text

@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 
 from core.outcome import Affected
 from reports.history import store as history
+from reports.history.actions import Action
+from reports.history.confirmed import Confirmation, Learned
 from reports.history.incidents import last_incident
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.postmortem import render
@@ -146,6 +148,30 @@ def test_what_changed_at_the_end_is_told(path: Path) -> None:
     assert "- consumers of the upload queue: from 0 to 1" in text
     assert "- `worker/process_is_running` passes again" in text
     assert "<actions_taken>" in text
+
+
+def test_what_people_confirmed_and_did_is_filled_in(path: Path) -> None:
+    """The confirmed cause stands above the diagnosed one, and the journal's actions have times."""
+    runs = in_time(path)
+    taken = (
+        Action("2026-03-02T09:00:00+00:00", "Of another incident", result="verified"),
+        Action("2026-03-02T10:12:00+00:00", "Purge | the queue", (), "failed: exit 1", 2.0),
+        Action("2026-03-02T10:14:00+00:00", "Restart the worker", (), "verified", 31.0, True),
+    )
+    confirmation = Confirmation(
+        made.STARTED, made.STARTED, ("queue_blocked", "other"), "a <b>full</b> disk"
+    )
+    learned = Learned((confirmation,), taken)
+    episode = last_incident(runs)
+    text = render(made.incident(), RUNBOOK, episode, runs, UTC, learned)
+    cause = "Queue blocked and none of this model's causes (confirmed): a \\<b\\>full"
+    assert re.search(rf"\*\*Root cause\*\*.*: {re.escape(cause)}", text)
+    assert f"Confirmed by a person: {cause}" in text
+    assert f"Cause: {cause}" in text
+    assert "**Actions taken**: Purge \\| the queue, Restart the worker" in text
+    assert "| 2 Mar 2026, 10:14 UTC | Restart the worker | 31 s | verified |" in text
+    assert "another incident" not in text
+    assert "What else was done" in text
 
 
 def test_a_run_that_looked_elsewhere_is_no_end(path: Path) -> None:

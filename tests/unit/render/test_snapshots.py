@@ -15,6 +15,7 @@ from reports.alerts.policy import Change
 from reports.history import store as history
 from reports.history.incidents import last_incident
 from reports.model.headline import INTERRUPTED
+from reports.model.seen_before import SeenBefore
 from reports.render.chat import render as as_chat
 from reports.render.nagios import render as as_nagios
 from reports.render.postmortem import render as as_postmortem
@@ -84,6 +85,14 @@ REPORTS: dict[str, Callable[[], Report]] = {
     "one upload": lambda: replace(
         saved_runs.load("incident", partial=True), journeys=(STUCK_UPLOAD,)
     ),
+    "seen before": lambda: replace(
+        saved_runs.load("incident"),
+        seen_before=(
+            SeenBefore(
+                "job_worker_down", 3, "2025-11-03T09:40:00+00:00", "Restart the worker", 31.0
+            ),
+        ),
+    ),
     "no check": lambda: made.report(none=True),
     "nothing observed": lambda: saved_runs.load("healthy", unreachable),
 }
@@ -151,6 +160,7 @@ def test_messages(snapshot_txt: SnapshotAssertion) -> None:
         ("two causes", Change("reminder", "incident", since, 5 * 3600.0, since)),
         ("outside the runbook", Change("worse", "incident", since, 3600.0, since)),
         ("unclear", Change("alert", "incident", since, 3600.0, since)),
+        ("seen before", Change("alert", "incident", since, 3600.0, since)),
         ("nothing observed", Change("alert", "unknown", since, 3600.0, since)),
     ]
     path, base = Path("out"), "https://veza.example"
