@@ -118,8 +118,12 @@ def hide_from_children(value: Any) -> None:
 
 
 def child_environment() -> dict[str, str]:
-    """Return this process's environment without the variables that hold secrets."""
-    return {name: value for name, value in os.environ.items() if name not in _HIDDEN}
+    """Return this process's environment without the variables that hold secrets.
+
+    Another thread may change it meanwhile, as pytest does before and after each test.
+    """
+    values = ((name, os.environ.get(name)) for name in list(os.environ) if name not in _HIDDEN)
+    return {name: value for name, value in values if value is not None}
 
 
 def passwords(text: str) -> list[str]:
