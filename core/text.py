@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 TEXT_MAX = 4_000
 """Characters kept of a text: a hostile log line must not fill a report."""
@@ -16,6 +16,12 @@ LINE_MAX = 200
 
 NAMED_MAX = 3
 """Items of a list that a sentence names before it counts the rest."""
+
+HOSTS_MAX = 8
+"""Hosts that differ from the others and are named; report.json has all of them."""
+
+HOST = "\0"
+"""Stands in a sentence for the hosts that it is about."""
 
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
@@ -71,12 +77,42 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def named(items: Sequence[str], total: int | None = None) -> str:
+def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX) -> str:
     """Return "a, b, c and 4 more": the first `items`, and how many more of `total` there are."""
     total = len(items) if total is None else total
-    shown = list(items[:NAMED_MAX])
+    shown = list(items[:most])
     rest = total - len(shown)
     return ", ".join(shown) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
+    """Return the hosts of `every` that a sentence is about.
+
+    As in "a, b" where there are few, "48 hosts", "2 of 48 hosts (a, b)", "47 of 48 hosts (all but
+    c)": the names are those that help to find what differs.
+    """
+    if len(every) <= NAMED_MAX:
+        return ", ".join(some)
+    chosen = set(some)
+    others = [host for host in every if host not in chosen]
+    total = count(len(every), "host")
+    if not others:
+        return total
+    names = f"all but {', '.join(others)}" if len(others) <= NAMED_MAX < len(some) else ""
+    return f"{len(some):,} of {total} ({names or named(some, most=HOSTS_MAX)})"
+
+
+def said_by_hosts(said: Iterable[tuple[str, str]], every: Sequence[str]) -> tuple[str, ...]:
+    """Return each sentence once, with all hosts of which it is true in place of its `HOST`.
+
+    `said` has pairs of a host and a sentence.
+    """
+    hosts: dict[str, list[str]] = {}
+    for host, sentence in said:
+        hosts.setdefault(sentence, []).append(host)
+    return tuple(
+        sentence.replace(HOST, hosts_named(found, every)) for sentence, found in hosts.items()
+    )
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:

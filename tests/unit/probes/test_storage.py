@@ -88,3 +88,16 @@ def test_no_stuck_upload_passes() -> None:
     files = Files("/up", ("local",), "size", ())
     assert files.all_good
     assert str(files) == "no stuck upload to check"
+
+
+def test_of_many_hosts_the_fullest_are_named() -> None:
+    """Each host that may be too full is named; hosts with more free space are counted."""
+    shares = [50, 3, 60, *range(61, 68), 2]
+    systems = tuple(FileSystem(f"w{n}", "/", free, 100) for n, free in enumerate(shares, start=1))
+    assert str(Free("/x", "inodes", systems)) == (
+        "2 of 100 inodes (2.0 %) are free under /x on w11 (file system /); 3.0 % on w2; "
+        "50.0 % on w1; 60.0 % on w3; 61.0 % on w4; 62.0 % on w5; 63.0 % on w6; 64.0 % on w7; "
+        "at least 65.0 % on 3 other hosts"
+    )
+    shared = tuple(FileSystem(f"w{n}", "/srv", 9, 100) for n in range(48))
+    assert str(Free("/x", "inodes", shared)).endswith("under /x on 48 hosts (file system /srv)")
