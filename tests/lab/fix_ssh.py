@@ -88,7 +88,8 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder / 'host'}\nPidFile none\n"
         f"AuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        "PermitRootLogin prohibit-password\n"
+        # Without the start-up files of the user's shell, which would run with each command.
+        f"PermitRootLogin prohibit-password\nSetEnv HOME={folder}\n"
     )
     log = folder / "sshd.log"
     with privsep_dir() if os.geteuid() == 0 else nullcontext():

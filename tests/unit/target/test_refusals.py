@@ -76,7 +76,7 @@ EDITS = {
     "hosts that are one text": ('["ssh://monitor@web-1"]', '"ssh://monitor@web-1"'),
     "a deployment as a host": ('["ssh://monitor@web-1"]', '["kubectl://deploy/api?namespace=x"]'),
     "an empty list of hosts": ('["ssh://monitor@web-1"]', "[]"),
-    "too many hosts": ('["ssh://monitor@web-1"]', str(["local://"] * 33)),
+    "too many hosts": ('["ssh://monitor@web-1"]', str(["local://"] * 501)),
     "an invalid regular expression": ('"job.*worker"', '"job.*(worker"'),
     "a secret from a file that does not exist": ('"env:TOKEN"', '"file:nowhere"'),
     "a secret from an empty file": ('"env:TOKEN"', '"file:empty"'),
