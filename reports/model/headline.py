@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.outcome import STATUS_WORDS
 from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
+from reports.model.alike import merged, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,9 +176,11 @@ def _reason(
 ) -> str:
     if state in ("incident", "at risk"):
         role = "symptom" if state == "incident" else "cause"
-        first, *others = [r for r in results if r.outcome.status == "failed" and r.role == role]
+        told = sentences([result.outcome for result in results])
+        failed = [r.outcome for r in results if r.outcome.status == "failed" and r.role == role]
+        first, *others = merged(failed, told)
         more = f" ({count(len(others), f'more {role}')} failed)" if others else ""
-        return first.outcome.seen.removesuffix(".") + more
+        return first.seen.removesuffix(".") + more
     if problems:
         return problems[0]
     if not results:

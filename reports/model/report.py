@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from core.journey import Journey
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
+from reports.model.alike import sentences
 from reports.model.figures import Figure
 from reports.model.seen_before import SeenBefore
 from reports.model.watch import WatchedMetric
@@ -113,6 +115,15 @@ class Report:
         observations = (o for result in self.results for o in result.outcome.observations)
         return next((o.affected[:AFFECTED_MAX] for o in observations if o.affected), ())
 
+    @cached_property
+    def told(self) -> dict[str, str]:
+        """The sentence that stands for several checks of hosts that are alike, by check."""
+        return sentences([result.outcome for result in self.results])
+
+    def seen(self, outcome: Outcome) -> str:
+        """Return what a check saw, in the words that stand for all hosts that are alike."""
+        return self.told.get(outcome.check, outcome.seen)
+
     def expected(self, check: str) -> str:
         """Return the sentence of a check, or its id where it was not selected."""
         sentences = (r.outcome.expected for r in self.results if r.outcome.check == check)
@@ -124,7 +135,7 @@ class Report:
             outcome = result.outcome
             if outcome.check == check:
                 observed = outcome.observations[-1].seen if outcome.observations else ""
-                return outcome.seen or observed or outcome.expected or check
+                return self.seen(outcome) or observed or outcome.expected or check
         return check
 
 

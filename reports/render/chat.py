@@ -92,8 +92,9 @@ def _evidence(report: Report) -> Iterator[str]:
         texts = [plain(report.evidence(c.check)) for c in telling(finding.supporting, "failed")]
         shown |= dict.fromkeys([text for text in texts if text not in shown][:EVIDENCE_MAX])
     if not shown:
-        failed = [plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed"]
-        shown = dict.fromkeys(failed[:EVIDENCE_MAX])
+        failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
+        texts = list(dict.fromkeys(plain(report.seen(outcome)) for outcome in failed))
+        shown = dict.fromkeys(texts[:EVIDENCE_MAX])
     yield from (f"✗ {text}" for text in shown)
     out = ruled_out(report)
     if report.diagnosis.accepted and out:

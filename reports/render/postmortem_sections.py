@@ -9,6 +9,7 @@ from core.text import capitalized, count, listed
 from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM, OTHER
 from reports.history.incidents import recovery
+from reports.model.alike import merged
 from reports.model.headline import suspects
 from reports.render.incident_times import local
 from reports.render.markdown import coded, escaped, fenced
@@ -206,7 +207,10 @@ def failures(report: Report) -> Iterator[str]:
     failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
     if failed:
         yield "### Failed checks"
-        yield "\n".join(f"- {coded(o.check)}: {escaped(o.seen or o.expected)}" for o in failed)
+        yield "\n".join(
+            f"- {coded(o.check)}: {escaped(o.seen or o.expected)}"
+            for o in merged(failed, report.told)
+        )
 
 
 def actions(

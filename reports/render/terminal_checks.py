@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from core.outcome import STATUS_WORDS
+from reports.model.alike import merged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,15 +35,16 @@ def print_checks(console: Console, report: Report) -> None:
         for step in report.verifications
     }
     for number, title in titles.items():
-        _group(console, title, [r.outcome for r in report.results if r.verification == number])
+        checks = [r.outcome for r in report.results if r.verification == number]
+        _group(console, title, checks, report.told)
     others = [r.outcome for r in report.results if r.verification not in titles]
-    _group(console, "Checks outside the runbook", others)
+    _group(console, "Checks outside the runbook", others, report.told)
     for problem in report.problems:
         console.print(Text(f"! {problem}", "bold magenta"))
     _coverage(console, report)
 
 
-def _group(console: Console, title: str, outcomes: list[Outcome]) -> None:
+def _group(console: Console, title: str, outcomes: list[Outcome], told: dict[str, str]) -> None:
     if not outcomes:
         return
     counter = Counter(outcome.status for outcome in outcomes)
@@ -53,7 +55,7 @@ def _group(console: Console, title: str, outcomes: list[Outcome]) -> None:
     line.append(", ".join(counts), "not bold")
     console.print()
     console.print(line)
-    for outcome in outcomes:
+    for outcome in merged(outcomes, told):
         _outcome(console, outcome)
 
 

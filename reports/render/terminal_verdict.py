@@ -303,13 +303,13 @@ class _Screen:
         title = Text.assemble(("CAUSE", "bold"), "  ", (text, "bold"))
         blocks = [Block(0, tuple(self._split(title, "       ", most=2)))]
         failed = [
-            result.outcome
+            plain(self._report.seen(result.outcome))
             for result in sorted(self._report.results, key=lambda r: r.role != "cause")
-            if result.outcome.status == "failed" and plain(result.outcome.seen) not in self._shown
+            if result.outcome.status == "failed"
         ]
-        for outcome in failed[:2]:
-            self._shown.add(plain(outcome.seen))
-            blocks.append(self._sign(4, "failed", self._counted(outcome.seen)))
+        for text in [one for one in dict.fromkeys(failed) if one not in self._shown][:2]:
+            self._shown.add(text)
+            blocks.append(self._sign(4, "failed", self._counted(text)))
         if diagnosis.unseen:
             text = f"not seen: {listed([unseen.component for unseen in diagnosis.unseen])}"
             blocks.append(self._sign(2, "unreachable", text))

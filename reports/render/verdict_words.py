@@ -204,7 +204,7 @@ def reasons(report: Report) -> Counter[str]:
     for result in report.results:
         outcome = result.outcome
         if outcome.status == "failed":
-            failed[plain(outcome.seen)] += 1
+            failed[plain(report.seen(outcome))] += 1
         elif outcome.status in ("unreachable", "error") and outcome.seen:
             counter[names[plain(outcome.seen)]] += 1
     for reason in counter:
@@ -215,16 +215,22 @@ def reasons(report: Report) -> Counter[str]:
 def shared_reasons(report: Report) -> dict[str, str]:
     """Return the reason that stands for each one why a check has no result.
 
-    A reason that another one quotes at its end is the same one.
+    A reason that another one quotes at its end is the same one, and so is that of a host that is
+    told together with others.
     """
-    failed = [plain(r.outcome.seen) for r in report.results if r.outcome.status == "failed"]
+    failed = {
+        plain(r.outcome.seen): plain(report.seen(r.outcome))
+        for r in report.results
+        if r.outcome.status == "failed"
+    }
     unseen = [
         plain(r.outcome.seen)
         for r in report.results
         if r.outcome.status in ("unreachable", "error") and r.outcome.seen
     ]
     known = dict.fromkeys((*failed, *unseen))
-    return {
+    shortest = {
         reason: min((one for one in known if reason.endswith(f": {one}")), key=len, default=reason)
         for reason in dict.fromkeys(unseen)
     }
+    return {reason: failed.get(stands, stands) for reason, stands in shortest.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.outcome import STATUS_WORDS
+from reports.model.alike import merged
 from reports.render.terminal_words import plain
 from reports.render.verdict_words import shared_reasons
 
@@ -79,15 +80,34 @@ class Checks:
 def checks_of(report: Report, limit: int) -> Checks:
     """Return the checks of the page, at most `limit`; passed ones are dropped first."""
     numbered = [Check(number, r.outcome) for number, r in enumerate(report.results, start=1)]
-    urgent = sorted(numbered, key=lambda check: ORDER.index(check.outcome.status))
+    rows, row_of = _rows(report, numbered)
+    urgent = sorted(rows, key=lambda check: ORDER.index(check.outcome.status))
     kept = urgent[:limit]
+    shown = {check.number for check in kept}
     return Checks(
         reasons=_reasons(report, [one for one in kept if one.outcome.status not in GOOD]),
         folds=tuple(_fold(report, kept, status) for status in GOOD if _has(numbered, status)),
         counts=_counts(check.outcome for check in numbered),
-        places={check.outcome.check: check.number for check in kept},
-        hidden=len(numbered) - len(kept),
+        places={check: number for check, number in row_of.items() if number in shown},
+        hidden=len(rows) - len(kept),
     )
+
+
+def _rows(report: Report, checks: list[Check]) -> tuple[list[Check], dict[str, int]]:
+    """Return a check for each row, and the number of each check's row.
+
+    Passed checks of hosts that are alike share one.
+    """
+    rows: dict[str, Check] = {}
+    row_of = {}
+    for check in checks:
+        name, outcome = check.outcome.check, check.outcome
+        if outcome.status == "passed" and name in report.told:
+            (outcome,) = merged([outcome], report.told)
+            name = report.told[name]
+        row = rows.setdefault(name, Check(check.number, outcome))
+        row_of[check.outcome.check] = row.number
+    return list(rows.values()), row_of
 
 
 def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
@@ -95,14 +115,14 @@ def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
     shared = shared_reasons(report)
     found: dict[str, list[Check]] = {}
     for check in checks:
-        reason = plain(check.outcome.seen)
+        reason = plain(report.seen(check.outcome))
         if check.outcome.status != "failed":
             reason = shared.get(reason, reason)
         # A check that says nothing has no reason in common with another.
         found.setdefault(reason or f"check {check.number}", []).append(check)
     return tuple(
         Reason(
-            group[0].outcome.seen,
+            report.seen(group[0].outcome),
             group[0].outcome.status,
             tuple(group),
             _counts(check.outcome for check in group),

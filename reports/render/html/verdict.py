@@ -158,7 +158,7 @@ def _cause(report: Report) -> tuple[str, str, str]:
         text = capitalized(unnamed_cause(report))
         failed = [r for r in report.results if r.outcome.status == "failed"]
         failed.sort(key=lambda result: result.role != "cause")
-        return "Cause", text, plain(failed[0].outcome.seen) if failed else ""
+        return "Cause", text, plain(report.seen(failed[0].outcome)) if failed else ""
     names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
     checks = telling(accepted[0].supporting, "failed")
     because = plain(report.evidence(checks[0].check)) if checks else ""
