@@ -43,6 +43,13 @@ class Run:
         assert len(statuses) == len(found), "a check has two outcomes"
         return statuses
 
+    @property
+    def unsettled(self) -> list[dict[str, Any]]:
+        """The outcomes of checks that broke or did not run."""
+        assert self.report is not None, self.text + self.errors
+        outcomes = [result["outcome"] for result in self.report["results"]]
+        return [outcome for outcome in outcomes if outcome["status"] in ("error", "missing")]
+
     def outcome(self, check: str) -> dict[str, Any]:
         """The outcome of one check in the report."""
         assert self.report is not None, self.text + self.errors
