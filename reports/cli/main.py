@@ -12,7 +12,7 @@ from core.files import FileError
 from core.text import flat
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
-from reports.cli import confirm, history, nagios, notify, postmortem, push, render, replay
+from reports.cli import confirm, history, nagios, notify, postmortem, push, render, replay, score
 from reports.cli.command import BAD_INPUT, NOT_DELIVERED, Parser
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError
@@ -24,7 +24,7 @@ from reports.runbook.document import RunbookError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (render, replay, nagios, postmortem, notify, push, history, confirm)
+COMMANDS = (render, replay, nagios, postmortem, notify, push, history, confirm, score)
 
 INPUT_ERRORS = (
     LoadError,

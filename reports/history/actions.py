@@ -25,6 +25,7 @@ BYTES_MAX = 16 * 2**20
 COMMAND_MAX = 1000
 
 _NO_END = "its end is not recorded"
+_NOT_VERIFIED = "done; whether it helped is not recorded"
 
 Event = dict[str, str]
 
@@ -87,11 +88,12 @@ def _action(events: list[Event]) -> Action:
     ends = [event for event in events if event.get("result")]
     begun = datetime.fromisoformat(first["at"])
     seconds = (datetime.fromisoformat(ends[-1]["at"]) - begun).total_seconds() if ends else None
+    done = any(event["event"] == "done" for event in events)
     return Action(
         at=first["at"],
         step=first["step"],
         commands=tuple(event["command"] for event in events if event.get("command")),
-        result=ends[-1]["result"] if ends else _NO_END,
+        result=ends[-1]["result"] if ends else _NOT_VERIFIED if done else _NO_END,
         seconds=seconds if seconds is None or seconds >= 0 else None,
         recovered=last["event"] == "verified",
     )

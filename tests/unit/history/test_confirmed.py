@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actions.journal import Journal
 from reports.history import actions as journal
 from reports.history import confirmed, store
 from reports.history.actions import read_actions
@@ -251,6 +252,34 @@ def test_an_action_without_an_end_has_not_recovered(tmp_path: Path) -> None:
     assert action.result == "its end is not recorded"
     assert action.commands == ("systemctl restart worker",)
     assert note == f"{path}: 1 damaged line left out"
+
+
+@pytest.mark.parametrize(
+    ("ends", "result", "recovered"),
+    [
+        (
+            [("done", {}), ("verified", {"result": "verified: all holds"})],
+            "verified: all holds",
+            True,
+        ),
+        ([("done", {}), ("not verified", {"result": "it fails"})], "it fails", False),
+        ([("done", {}), ("told", {})], "done; whether it helped is not recorded", False),
+        ([("uncertain", {"result": "interrupted", "output": ""})], "interrupted", False),
+        ([("told", {})], "its end is not recorded", False),
+    ],
+)
+def test_the_journal_is_read_as_it_is_written(
+    tmp_path: Path, ends: list[tuple[str, dict[str, str]]], result: str, recovered: bool
+) -> None:
+    """The journal's own writer and its reader agree on the fields and on how an action ended."""
+    written = Journal(tmp_path)
+    written.note("start", "a1", who="ada", cause="job_worker_down", step="Restart the worker")
+    written.note("command", "a1", place="local", command="systemctl restart worker")
+    for event, facts in ends:
+        written.note(event, "a1", **facts)
+    (action,), note = read_actions(tmp_path)
+    assert (action.step, action.commands) == ("Restart the worker", ("systemctl restart worker",))
+    assert (action.result, action.recovered, note) == (result, recovered, "")
 
 
 def test_a_failed_action_has_not_recovered(tmp_path: Path) -> None:

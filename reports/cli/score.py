@@ -1,0 +1,74 @@
+"""`python -m reports score`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.files import read_text
+from core.text import capitalized, clean, count
+from reports.cli.history import add_target_dir, only_target, runs_beside
+from reports.cli.postmortem import NoIncidentError
+from reports.diagnosis.evidence import EvidenceError, parse_evidence
+from reports.history.confirmed import read_learned, report_of, settle
+from reports.history.incidents import incidents
+from reports.history.score import judge, suggest_priors, with_priors
+from reports.model.bundle import evidence_of
+from reports.render.score import diff_of, render
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reports.cli.command import Commands
+
+SUMMARY = "say how right the verdicts were on confirmed incidents, and suggest priors"
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "score",
+        help=SUMMARY,
+        description=f"{capitalized(SUMMARY)}. The reports of the incidents are diagnosed again. "
+        "The priors are a diff to the evidence table, with the verdicts that they would have led "
+        "to; it is never applied.",
+    )
+    parser.set_defaults(run=run)
+    add_target_dir(parser)
+    parser.add_argument(
+        "--evidence", type=Path, metavar="FILE", help="the evidence table (default: the runbook's)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the score."""
+    folder = options.target_dir or only_target()
+    learned = read_learned(folder)
+    notes = list(learned.notes)
+    episodes = incidents(runs_beside(folder / "report.json"))
+    settled = [settle(one, episodes, learned.actions) for one in learned.confirmations]
+    pairs = [(one, report) for one in settled if (report := report_of(folder, one))]
+    if len(pairs) < len(settled):
+        notes.append(f"{count(len(settled) - len(pairs), 'incident')} without a report left out")
+    for note in notes:
+        print(clean(note), file=sys.stderr)
+    if not pairs:
+        raise NoIncidentError(
+            f"{folder} has no confirmed incident: python -m reports confirm --help"
+        )
+    evidence = evidence_of(pairs[-1][1], options.evidence)
+    cases = judge(evidence, pairs)
+    priors = suggest_priors(evidence, cases)
+    better = with_priors(evidence, priors)
+    name = os.path.relpath(evidence.path)
+    text, diff = diff_of(read_text(evidence.path), priors, name)
+    if parse_evidence(tomllib.loads(text), evidence.path) != better:
+        raise EvidenceError(
+            f"{name}: its priors are written in a way that a diff cannot change; write each cause "
+            "as a table of its own, with a line for its prior"
+        )
+    print(render(cases, priors, judge(better, pairs), name, diff), end="")
+    return 0

@@ -1,0 +1,168 @@
+"""The score on confirmed incidents as text, with the suggested priors as a diff. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from statistics import median
+from typing import TYPE_CHECKING
+
+from core.text import clean, count
+from core.units import format_duration
+from reports.history.confirmed import FALSE_ALARM
+from reports.history.score import INTERVAL, PRESENT_PRIORS, calibration, confusion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from reports.history.score import Case, Prior
+
+_TABLE = re.compile(r"""\s*\[\s*(?:hypotheses|outside)\s*\.\s*["']?(\w+)["']?\s*\]""")
+_OTHER_TABLE = re.compile(r"\s*\[")
+_PRIOR = re.compile(r"(\s*prior\s*=\s*)([^\s#]+)")
+
+
+def render(
+    cases: Sequence[Case], priors: Sequence[Prior], after: Sequence[Case], evidence: str, diff: str
+) -> str:
+    """Return the score.
+
+    `after` are the cases as they are diagnosed with the suggested priors, `evidence` the name of
+    the table, `diff` the change of it, empty where there is none.
+    """
+    real = [case for case in cases if FALSE_ALARM not in case.confirmation.causes]
+    lines = [
+        f"{count(len(cases), 'confirmed incident')}, diagnosed again with {evidence}:",
+        f"{_verdicts(cases)}.",
+        "",
+        *_columns(
+            ("confirmed", "named", "incidents"),
+            [(*pair, str(number)) for pair, number in sorted(confusion(cases).items())],
+        ),
+        *_calibration(cases),
+        *_recovery(real),
+        *_priors(priors, len(real)),
+    ]
+    text = "".join(f"{clean(line)}\n" for line in lines)
+    if not diff:
+        return f"{text}\nThe priors stay as they are.\n"
+    changes = [
+        f"  {before.confirmation.incident}: {_named(before)} before, {_named(now)} after"
+        for before, now in zip(cases, after, strict=True)
+        if before.named != now.named
+    ]
+    told = [
+        "With these priors the same incidents would have been:",
+        f"{_verdicts(after)}.",
+        *changes,
+        "Nothing was changed. Apply the diff by hand if you agree, and look with `replay`.",
+    ]
+    return f"{text}\n{diff}\n" + "".join(f"{clean(line)}\n" for line in told)
+
+
+def diff_of(text: str, priors: Sequence[Prior], name: str) -> tuple[str, str]:
+    """Return an evidence table's text with the suggested priors, and the diff to it.
+
+    `name` is that of the file in the diff.
+    """
+    values = {prior.cause.id: prior.suggested for prior in priors}
+    present = {prior.cause.id: prior.cause.prior for prior in priors}
+    cause = ""
+    lines = text.splitlines(keepends=True)
+    changed = []
+    for line in lines:
+        if _OTHER_TABLE.match(line):
+            table = _TABLE.match(line)
+            cause = table[1] if table else ""
+        if values.get(cause) != present.get(cause) and _PRIOR.match(line):
+            line = _PRIOR.sub(rf"\g<1>{_number(values[cause])}", line, count=1)  # noqa: PLW2901
+        changed.append(line)
+    diff = difflib.unified_diff(lines, changed, name, name, n=2)
+    return "".join(changed), "".join(diff)
+
+
+def _verdicts(cases: Sequence[Case]) -> str:
+    counter = Counter(case.verdict for case in cases)
+    return (
+        f"{counter['right']} right, {counter['wrong']} with a wrong cause, {counter['missed']} "
+        "with a cause missing"
+    )
+
+
+def _named(case: Case) -> str:
+    return " + ".join(sorted(case.named)) or "no cause"
+
+
+def _calibration(cases: Sequence[Case]) -> Iterator[str]:
+    bins, brier = calibration(cases)
+    yield ""
+    yield f"Calibration of all causes, Brier score {brier:.3f} (0 is perfect):"
+    rows = [
+        (f"{b.low:g} to {b.high:g}", str(b.causes), f"{b.mean:.2f}", f"{b.true / b.causes:.2f}")
+        for b in bins
+    ]
+    yield from _columns(("probability", "causes", "mean", "were true"), rows)
+
+
+def _recovery(cases: Sequence[Case]) -> Iterator[str]:
+    """Yield the times to recovery by cause, and by the action that ended the incident."""
+    by_cause: dict[str, list[float]] = {}
+    by_action: dict[str, list[float]] = {}
+    for case in cases:
+        one = case.confirmation
+        if one.seconds is not None:
+            by_cause.setdefault(" + ".join(one.causes), []).append(one.seconds)
+        if one.ended_by and one.ended_by.seconds is not None:
+            by_action.setdefault(one.ended_by.step, []).append(one.ended_by.seconds)
+    yield ""
+    yield "Time to recovery, from the first bad run to the first good one:"
+    yield from _times("cause", by_cause)
+    if by_action:
+        yield ""
+        yield "Time from an action to the verified recovery:"
+        yield from _times("action", by_action)
+
+
+def _times(name: str, found: Mapping[str, list[float]]) -> list[str]:
+    rows = [
+        (key, str(len(times)), format_duration(median(times)), format_duration(max(times)))
+        for key, times in sorted(found.items())
+    ]
+    return _columns((name, "incidents", "median", "longest"), rows)
+
+
+def _priors(priors: Sequence[Prior], incidents: int) -> Iterator[str]:
+    yield ""
+    yield (
+        f"Priors that {count(incidents, 'incident')} suggest, where the present ones count as "
+        f"{PRESENT_PRIORS}:"
+    )
+    rows = [
+        (
+            one.cause.id,
+            str(one.seen),
+            _number(one.cause.prior),
+            _number(one.suggested),
+            f"{_number(one.low)} to {_number(one.high)}",
+        )
+        for one in priors
+    ]
+    yield from _columns(("cause", "seen", "now", "suggested", f"{INTERVAL:.0%} interval"), rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as aligned lines, below their head; one line that says so where there is none."""
+    if not rows:
+        return ["  not known"]
+    table = [head, *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
