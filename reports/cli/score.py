@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "say how right the verdicts were on confirmed incidents, and suggest priors"
+SUMMARY = "compare verdicts with confirmed causes, and suggest priors"
 
 
 def add_to(commands: Commands) -> None:
