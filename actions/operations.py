@@ -179,8 +179,8 @@ class Transaction:
             counts.append((word, rows))
             if sum(rows for _, rows in counts) > self._rights.rows_max:
                 raise Refused(
-                    f"{_counts(counts)}: more than the {self._rights.rows_max} rows that "
-                    "rows_max in the target's [actions] permits"
+                    f"{_counts(counts)}: more rows than rows_max in the target's [actions] "
+                    f"permits, {self._rights.rows_max}"
                 )
         return counts
 
@@ -229,8 +229,8 @@ class Publication:
             raise Refused(f"the database refused it: {_reason(exc)}") from exc
         if len(rows) > self._rights.rows_max:
             raise Refused(
-                f"more than the {self._rights.rows_max} messages that rows_max in the target's "
-                "[actions] permits"
+                f"there are more messages than rows_max in the target's [actions] permits, "
+                f"{self._rights.rows_max}"
             )
         messages = [row[0] for row in rows]
         for message in messages:
@@ -244,7 +244,7 @@ class Publication:
 
     def _publish(self, messages: Sequence[dict[str, Any]]) -> str:
         import pika
-        from pika.exceptions import AMQPError
+        from pika.exceptions import AMQPError, NackError, UnroutableError
 
         parameters = pika.URLParameters(self._url)
         parameters.client_properties = {"connection_name": "veza-actions"}
@@ -252,12 +252,13 @@ class Publication:
         parameters.socket_timeout = parameters.stack_timeout = CONNECT_MAX
         # A broker that hangs sends no heartbeat; one in alarm blocks and sends them.
         parameters.heartbeat = parameters.blocked_connection_timeout = CONNECT_MAX
-        published = 0
+        published, is_publishing = 0, False
         try:
             with closing(pika.BlockingConnection(parameters)) as connection:
                 channel = connection.channel()
                 channel.confirm_delivery()
                 for message in messages:
+                    is_publishing = True
                     channel.basic_publish(
                         "",
                         self._queue,
@@ -265,13 +266,16 @@ class Publication:
                         pika.BasicProperties(delivery_mode=2),
                         mandatory=True,
                     )
-                    published += 1
+                    published, is_publishing = published + 1, False
         except (AMQPError, OSError) as exc:
-            reason = f"{type(exc).__name__} {first_line(without_password(str(exc)))}".strip()
             done = f"{published} of {count(len(messages), 'message')} published"
             if published == len(messages):
                 return done
-            raise (Uncertain if published else Failed)(f"{done}, then {reason}") from exc
+            # What the broker returned or refused it has not kept.
+            is_lost = is_publishing and not isinstance(exc, (UnroutableError, NackError))
+            reason = f"{type(exc).__name__} {first_line(without_password(str(exc)))}".strip()
+            sentence = f"{done}, then {reason}"
+            raise (Uncertain if published or is_lost else Failed)(sentence) from exc
         return f"{count(published, 'message')} published"
 
     def close(self) -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from actions.errors import Failed, Refused
+from actions.errors import Failed, Refused, Uncertain
 from actions.execute import confirm, locked
 from actions.journal import Journal
-from actions.operations import Transaction
+from actions.operations import HostCommand, Publication, Transaction
 from fixtures.target.model import Actions, Target
 from lab import faults
 from tests.lab.test_actions import AGAIN, PUBLISH
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lab.state import Lab
     from tests.lab.fix_operator import Operator
+    from tests.lab.fix_ssh import SshServer
 
 RESTART = "Restart the worker"
 
@@ -187,7 +188,7 @@ def test_jobs_are_created_again_within_the_cap(operator: Operator) -> None:
     full = incident.targets
     incident.edit("[targets.lab.actions]\n", "[targets.lab.actions]\nrows_max = 3\n")
     status, text = incident.call("--execute", "--do", AGAIN)
-    assert (status, "more than the 3 rows that rows_max" in text) == (2, True), text
+    assert (status, "more rows than rows_max in the target" in text) == (2, True), text
     incident.targets = full
 
     steps = ["--do", AGAIN, *(["--do", PUBLISH] if operator.lab.broker else [])]
@@ -248,6 +249,61 @@ def test_a_transaction_waits_for_no_lock(lab: Lab, table: psycopg.Connection[Any
         with pytest.raises(Refused, match="the database refused it: canceling statement"):
             transaction.prepare()
     assert states(table) == [3, 0, 0]
+
+
+def test_messages_that_no_queue_takes_are_not_published(lab: Lab) -> None:
+    """The broker returns them, and a row for another queue is none."""
+    if not lab.broker:
+        pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
+    query = (
+        "SELECT json_build_object('routing_key', 'nowhere', 'payload', n::text)"
+        " FROM generate_series(1, 2) AS n"
+    )
+    dsn, url = lab.owner_dsn, lab.app_amqp_url
+    publication = Publication(dsn, url, "nowhere", query, Actions())
+    assert publication.prepare() == "2 messages to queue nowhere"
+    with pytest.raises(Failed, match="0 of 2 messages published, then UnroutableError"):
+        publication.run()
+    with pytest.raises(Refused, match="no message to the queue elsewhere"):
+        Publication(dsn, url, "elsewhere", query, Actions()).prepare()
+    with pytest.raises(Refused, match="more messages than rows_max"):
+        Publication(dsn, url, "nowhere", query, Actions(rows_max=1)).prepare()
+
+
+# Ends the connection in which it runs, as a network does that fails.
+CUT = """
+p=$$
+until grep -q '^sshd' /proc/$p/comm; do p=$(awk '/^PPid/ {print $2}' /proc/$p/status); done
+kill -KILL $p
+sleep 60
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("echo tried; echo why >&2; exit 3", Failed, "exit status 3 on ssh://"),
+        ("no-such-program", Failed, "exit status 127 on ssh://"),
+        ("sleep 60", Uncertain, "the command timed out on ssh://"),
+        (CUT, Uncertain, "cannot be reached|before it had finished"),
+    ],
+    ids=["fails", "is not there", "hangs", "loses its connection"],
+)
+def test_a_command_without_a_known_end_is_uncertain(
+    ssh_server: SshServer, text: str, error: type[Exception], message: str
+) -> None:
+    """One that ended has failed; of any other nobody knows whether it took effect."""
+    rights = Actions(identity_file=ssh_server.identity, timeout="2 s")  # type: ignore[arg-type]
+    command = HostCommand(ssh_server.spec, text, rights, ssh_server.config())
+    try:
+        assert command.prepare().startswith("on ssh://")
+        with pytest.raises(error, match=message) as ended:
+            command.run()
+    finally:
+        command.close()
+    if text.startswith("echo"):
+        assert isinstance(ended.value, Failed)
+        assert ended.value.output == "tried\nwhy\n"
 
 
 def test_a_target_that_is_being_checked_is_left_alone(tmp_path: Path) -> None:
