@@ -13,7 +13,7 @@ from actions.errors import Refused
 from actions.execute import Execution, cause_of, check_age, locked, steps_of
 from actions.journal import Journal
 from actions.looks import ROOT, Looks
-from actions.plan import plan_step, refusal_of
+from actions.plan import frozen_host, plan_step, refusal_of
 from core.files import FileError
 from core.text import flat, listed
 from core.units import parse_duration
@@ -141,7 +141,7 @@ def _run(options: argparse.Namespace) -> int:
     steps = [_step(report, number) for number in dict.fromkeys(options.do)]
     if not options.execute:
         for step in steps:
-            print(f"{_described(step, target, known_checks, options.host)}\n")
+            print(f"{_described(step, report, target, known_checks, options.host)}\n")
         print("dry run: nothing was started. Add --execute to run it.")
         return 0
     with locked(folder):
@@ -156,16 +156,18 @@ def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
     cause = cause_of(report)
     print(f"{report.headline}\n{cause.title} ({report.diagnosis.certainty})\n")
     for step in steps_of(report):
-        print(f"{_described(step, target, known_checks, '')}\n")
+        print(f"{_described(step, report, target, known_checks, '')}\n")
     try:
         check_age(report, datetime.now(UTC))
     except Refused as exc:
         print(f"none may run now: {exc}")
 
 
-def _described(step: Step, target: Target, known_checks: Sequence[str], host: str) -> str:
+def _described(
+    step: Step, report: Report, target: Target, known_checks: Sequence[str], host: str
+) -> str:
     """Return a step with its commands, where each would run, or why it may not."""
-    planned = plan_step(step, target, known_checks, host)
+    planned = plan_step(step, target, known_checks, host, frozen_host(report))
     refusal = refusal_of(step, planned)
     mark = refusal or f"may run with --do {step.number}"
     lines = [f"{step.number} {step.title} ({mark})"]

@@ -17,13 +17,12 @@ from filelock import FileLock, Timeout
 from actions.errors import Failed, Refused, Uncertain
 from actions.journal import Journal
 from actions.operations import operation_of
-from actions.plan import BY_HAND, plan_step, refusal_of
+from actions.plan import BY_HAND, frozen_host, plan_step, refusal_of
 from core.files import FileError, read_text, write_file
 from core.outcome import base_id, is_canary
 from core.secrets import Redactor
 from core.text import printable
 from core.units import format_duration
-from reports.model.figures import placeholders_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -189,9 +188,7 @@ class Execution:
 
     def _plan(self, step: Step, report: Report, host: str) -> list[PlannedCommand]:
         """Return the commands of a step that may run; raises Refused without any."""
-        outcomes = [result.outcome for result in report.results]
-        frozen = placeholders_of(outcomes).get("frozen_host", "")
-        planned = plan_step(step, self.target, self.known_checks, host, frozen)
+        planned = plan_step(step, self.target, self.known_checks, host, frozen_host(report))
         refusal = refusal_of(step, planned)
         if refusal == BY_HAND:
             raise Refused(f'"{step.title}" is for people: its commands have no run: in the runbook')

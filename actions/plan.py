@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 from core.text import listed
 from fixtures.probes.host.spec import display_name
+from reports.model.figures import placeholders_of
 from reports.runbook.run_rules import IN_SQL, RunRule, parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from fixtures.target.model import Target
+    from reports.model.report import Report
     from reports.runbook.document import Command, Step
 
 BY_HAND = "by hand"
@@ -53,6 +55,11 @@ def plan_step(
             refusal = f"the runbook's verify={unknown[0]} is no check"
         planned.append(PlannedCommand(command, rule, place, refusal))
     return tuple(planned)
+
+
+def frozen_host(report: Report) -> str:
+    """Return the name of the host whose stopped processes a report names; empty without any."""
+    return placeholders_of([result.outcome for result in report.results]).get("frozen_host", "")
 
 
 def refusal_of(step: Step, planned: Sequence[PlannedCommand]) -> str:
