@@ -54,7 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        return _run(options)
+        status = _run(options)
+        # Here, because an error at Python's exit would be a traceback.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as `head`, has stopped. Python would report it once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Refused as exc:
         print(f"refused: {flat(str(exc))}", file=sys.stderr)
         return REFUSED
@@ -64,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

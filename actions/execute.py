@@ -252,7 +252,11 @@ class Execution:
         return holds
 
     def _say(self, text: str) -> None:
-        print(self.redactor.whole(text), flush=True)
+        try:
+            print(self.redactor.whole(text), flush=True)
+        except BrokenPipeError:
+            # The reader, such as `head`, has stopped. The action goes on, and the journal has it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed_symptoms(report: Report) -> list[str]:

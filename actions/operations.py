@@ -246,15 +246,9 @@ class Publication:
         import pika
         from pika.exceptions import AMQPError, NackError, UnroutableError
 
-        parameters = pika.URLParameters(self._url)
-        parameters.client_properties = {"connection_name": "veza-actions"}
-        parameters.connection_attempts = 1
-        parameters.socket_timeout = parameters.stack_timeout = CONNECT_MAX
-        # A broker that hangs sends no heartbeat; one in alarm blocks and sends them.
-        parameters.heartbeat = parameters.blocked_connection_timeout = CONNECT_MAX
         published, is_publishing = 0, False
         try:
-            with closing(pika.BlockingConnection(parameters)) as connection:
+            with _broker(self._url) as connection:
                 channel = connection.channel()
                 channel.confirm_delivery()
                 for message in messages:
@@ -301,6 +295,26 @@ def _session(
             for name, limit in limits.items():
                 session.execute("SELECT set_config(%s, %s, true)", (name, f"{limit * 1000:.0f}"))
             yield session
+
+
+@contextmanager
+def _broker(url: str) -> Iterator[Any]:
+    """Open a connection to RabbitMQ that ends when the broker hangs or blocks it."""
+    import pika
+
+    parameters = pika.URLParameters(url)
+    parameters.client_properties = {"connection_name": "veza-actions"}
+    parameters.connection_attempts = 1
+    parameters.socket_timeout = parameters.stack_timeout = CONNECT_MAX
+    # A broker that hangs sends no heartbeat; one in alarm blocks and sends them.
+    parameters.heartbeat = parameters.blocked_connection_timeout = CONNECT_MAX
+    connection = pika.BlockingConnection(parameters)
+    try:
+        yield connection
+    finally:
+        # Closing one that was lost would raise an error in place of the reason.
+        if connection.is_open:
+            connection.close()
 
 
 def _written_statements(text: str) -> list[tuple[str, str]]:
