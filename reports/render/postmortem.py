@@ -14,6 +14,7 @@ from reports.render import postmortem_sections as sections
 from reports.render.incident_times import local, times_of
 from reports.render.markdown import escaped
 from reports.render.postmortem_sections import causes_of
+from reports.render.preventive import ticked
 from reports.runbook.placeholders import fill
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ def render(
         sections.summary(report, episode, times, zone, confirmed),
         "The checks have filled this in. A word in angle brackets is for you to fill in.",
         *sections.since_when(times, zone),
-        _template(runbook, _values(report, episode, times, zone, confirmed, taken)),
+        _template(report, runbook, _values(report, episode, times, zone, confirmed, taken)),
         *sections.timeline(report, episode, times, zone),
         *sections.causes(report, episode, confirmed),
         *sections.actions(report, episode, taken, zone),
         *sections.uploads(report),
         *sections.failures(report),
-        *sections.preventive(runbook),
+        *sections.preventive(report, runbook),
         *sections.figures(report, episode, runs),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -96,12 +97,13 @@ def _people(
     return confirmed, taken or (confirmed.actions if confirmed else ())
 
 
-def _template(runbook: Runbook, values: Mapping[str, str]) -> str:
+def _template(report: Report, runbook: Runbook, values: Mapping[str, str]) -> str:
     text = runbook.postmortem
     for name, pattern in BRACKETS:
         text = re.sub(pattern, f"<{name}>", text)
     # Within the template a value may stand in a code span or in a text: it can end neither.
-    return fill(text, {name: value.replace("`", "'") for name, value in values.items()})
+    filled = fill(text, {name: value.replace("`", "'") for name, value in values.items()})
+    return ticked(filled, report)
 
 
 def _values(

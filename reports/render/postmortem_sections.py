@@ -13,6 +13,7 @@ from reports.model.alike import merged
 from reports.model.headline import suspects
 from reports.render.incident_times import local
 from reports.render.markdown import coded, escaped, fenced
+from reports.render.preventive import box
 from reports.render.terminal_words import plain
 from reports.render.verdict_words import cause_of, failed_symptoms
 
@@ -262,16 +263,16 @@ def _action(remedy: Remedy) -> Iterator[str]:
             yield "\n".join(f"  {line}" for line in block.splitlines())
 
 
-def preventive(runbook: Runbook) -> Iterator[str]:
+def preventive(report: Report, runbook: Runbook) -> Iterator[str]:
     if not runbook.preventive:
         return
     yield "### Preventive actions of the runbook"
-    boxes = []
-    for section in runbook.preventive:
-        boxes += [
-            f"- [ ] {escaped(section.title)}: {escaped(step.title)}" for step in section.steps
-        ]
-    yield "\n".join(boxes)
+    yield "A box is ticked where the checks have seen that the action is in place."
+    yield "\n".join(
+        f"- {box(step.title, report, section.title)}"
+        for section in runbook.preventive
+        for step in section.steps
+    )
 
 
 def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord]) -> Iterator[str]:

@@ -255,6 +255,26 @@ def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServ
     readiness = probe_of(reply_server.url).readiness()
     assert not readiness.ok
     assert readiness.reasons == ("checks queue: connection lost",)
+    assert readiness.parts == ("status", "checks", "db", "queue")
+
+
+@pytest.mark.parametrize(
+    ("document", "parts"),
+    [
+        ({"data": {"worker": {"state": "ok"}}}, ("worker", "state")),
+        ({"checks": [{"name": "job worker", "ok": True}]}, ("checks", "job worker", "ok")),
+        ({"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}, ("a", "b", "c", "d", "e")),
+        ({f"part {n}": n for n in range(90)}, tuple(f"part {n}" for n in range(50))),
+        (["worker"], ()),
+        (7, ()),
+    ],
+)
+def test_the_parts_of_a_health_report_are_named(
+    probe_of: Make, reply_server: ReplyServer, document: object, parts: tuple[str, ...]
+) -> None:
+    """Objects and lists of any form are read, to a depth and a number that end."""
+    reply_server.replies["/readyz"] = Reply(200, json.dumps(document).encode())
+    assert probe_of(reply_server.url).readiness().parts == parts
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"\x1f\x8b\x08 compressed", b'{"status": "ok"'])

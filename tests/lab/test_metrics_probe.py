@@ -39,6 +39,7 @@ def test_healthy_metrics_are_read(services: Lab, probe_of: Make) -> None:
     """The lab serves the runbook's series with plausible values."""
     probe = probe_of(services.api_url)
     assert probe.served().missing == ()
+    assert probe.served().has_duration
     assert probe.uploading().value < 10
     assert probe.processing_time().seconds < 60
 
@@ -89,6 +90,20 @@ def test_missing_series_are_named(reply_server: ReplyServer, probe_of: Make) -> 
     reply_server.reply = Reply(body=b"up 1\n")
     served = probe_of(reply_server.url).served()
     assert served.missing == ("veza_file_uploads_total{status=...}",)
+    assert not served.has_duration
+
+
+@pytest.mark.parametrize(
+    "typed", [b"", b"# TYPE veza_upload_processing_duration_seconds summary\n"]
+)
+def test_processing_time_is_served_before_the_first_upload(
+    reply_server: ReplyServer, probe_of: Make, typed: bytes
+) -> None:
+    """The metric is there with a count of zero, and with or without its type."""
+    series = b"veza_upload_processing_duration_seconds"
+    typed = typed.replace(b"%s", series)
+    reply_server.reply = Reply(body=typed + series + b"_sum 0\n" + series + b"_count 0\n")
+    assert probe_of(reply_server.url).served().has_duration
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from reports.cli.render import FORMATS
 from reports.history import store as history
 from reports.history.incidents import recovery
 from reports.model.report_json import load_report
+from reports.render.preventive import look
 from reports.render.prometheus import render as render_prometheus
 from tests import made
 from tests.suite import ROOT, run_suite
@@ -139,3 +140,11 @@ def test_a_confirmed_cause_is_told_by_the_next_incident(
     assert "seen 1 time, on 2 Mar" in text
     assert "Seen 1 time, on 2 Mar" in reports["incident"].with_name("report.html").read_text()
     assert load_report(reports["healthy"]).seen_before == ()
+
+
+def test_a_real_run_shows_preventive_actions(reports: dict[str, Path]) -> None:
+    """What the lab's API has is seen in the observations of a run, and what it has not."""
+    report = load_report(reports["healthy"])
+    assert look("Record the processing time", report).in_place
+    health = look("A health endpoint for the worker", report)
+    assert (health.in_place, "/readyz does not include the worker" in health.text) == (False, True)
