@@ -774,7 +774,8 @@ def test_another_time_zone_is_seen_in_the_times_of_the_api(
         dsn = f"{services.dsn}?options=-c%20TimeZone%3D{zone}"
         probe = probe_of(dsn, uploads_table="odd.uploads")
         subjects = probe.subjects((stuck,), 600.0, 1)
-        consistency = StatusConsistency(api, probe)
+        finished = settle(Future[Any](), probe.recently_finished)
+        consistency = StatusConsistency(api, probe, finished)
         if not hours:
             same = consistency.same_status(subjects, 600.0)
             assert same.compared >= 1
@@ -837,7 +838,7 @@ def test_what_was_read_ahead_is_used_once(probe: DatabaseProbe, aged_upload: Any
     assert probe.stuck_uploads(600.0).total == 1
     probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
     aged_upload()
-    probe.rehearse([])
+    probe.end_rehearsal()
     assert probe.stuck_uploads(600.0).total == 2
 
 

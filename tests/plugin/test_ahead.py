@@ -74,17 +74,57 @@ def test_queue_is_draining(broken, one):
 '''
 
 
+PLUGINS = (
+    *("-p", "fixtures.run.lanes"),
+    *("-p", "fixtures.run.recorder"),
+    *("-p", "fixtures.run.ahead"),
+)
+
+SECOND = (
+    CHECKS.partition("@pytest.fixture")[0]
+    + '''
+FOLLOWED = threading.Event()
+
+class Followed:
+    def wait(self):
+        assert FOLLOWED.wait(60), "the second observation of the other check did not begin"
+        return Seen(1)
+
+class Following:
+    def first(self):
+        return Seen(2)
+    def then(self, number):
+        FOLLOWED.set()
+        return Seen(number + 1)
+
+@pytest.fixture(scope="session")
+def followed(recorder):
+    return Recorded("followed", Followed(), recorder)
+
+@pytest.fixture(scope="session")
+def following(recorder):
+    return Recorded("following", Following(), recorder)
+
+def test_broker_is_reachable(followed):
+    """This check waits for the second observation of the next one."""
+    assert followed.wait().number == 1
+
+def test_queue_exists(following):
+    """What the second observation asks is known by the first one."""
+    assert following.then(following.first().number).number == 3
+'''
+)
+
+
+def test_a_second_observation_does_not_wait_for_its_turn(run_checks: Callable[..., Run]) -> None:
+    """It begins when the first is there, while another check is still being waited for."""
+    run = run_checks(SECOND, *PLUGINS)
+    assert run.statuses == {"queue/broker_is_reachable": "passed", "queue/queue_exists": "passed"}
+
+
 def test_components_are_looked_at_side_by_side(run_checks: Callable[..., Run]) -> None:
     """Two looks that wait for each other succeed; each check gets its own observation and error."""
-    plugins = (
-        "-p",
-        "fixtures.run.lanes",
-        "-p",
-        "fixtures.run.recorder",
-        "-p",
-        "fixtures.run.ahead",
-    )
-    run = run_checks(CHECKS, *plugins, "-n0")
+    run = run_checks(CHECKS, *PLUGINS)
     assert run.statuses == {
         "queue/broker_is_reachable": "passed",
         "queue/queue_exists": "failed",

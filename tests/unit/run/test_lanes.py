@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.run.lanes import Lanes
 from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Probe:
@@ -31,6 +35,7 @@ def test_a_probe_is_called_in_one_thread() -> None:
     assert lanes["logs"].submit(owned.look, "there").result(PATIENCE) == "there"
     assert lanes["database"].submit(owned.look, "within").result(PATIENCE) == "within"
     lanes.end()
+    lanes.join()
     assert len(probe.threads) == 4
     assert set(probe.threads).isdisjoint({threading.get_ident()})
     assert len(set(probe.threads)) == 1
@@ -43,6 +48,7 @@ def test_lanes_work_side_by_side() -> None:
     looks = [lanes[name].submit(meeting.wait, PATIENCE) for name in ("api", "database")]
     assert sorted(look.result(PATIENCE) for look in looks) == [0, 1]
     lanes.end()
+    lanes.join()
 
 
 def test_an_error_is_raised_where_the_result_is_read() -> None:
@@ -53,6 +59,7 @@ def test_an_error_is_raised_where_the_result_is_read() -> None:
         failed.result(PATIENCE)
     assert lanes["api"].call(int, "7") == 7
     lanes.end()
+    lanes.join()
 
 
 def test_a_lane_that_hangs_is_left_behind() -> None:
@@ -73,6 +80,7 @@ def test_a_lane_that_hangs_is_left_behind() -> None:
     assert hangs.wait(PATIENCE)
     assert lanes["api"].seconds > 0
     lanes.end()
+    lanes.join()
     assert closed == ["database"]
     released.set()
 
@@ -87,15 +95,24 @@ def test_calls_that_wait_together_are_rehearsed() -> None:
         begun.set()
         may_end.wait(PATIENCE)
 
-    def rehearse(calls: object) -> None:
-        prepared.append(len(calls))  # type: ignore[arg-type]
-        raise ValueError("a rehearsal that fails")
+    class Prepared(Probe):
+        def rehearse(self, questions: Sequence[object]) -> None:
+            prepared.append(len(questions))
+            raise ValueError("a rehearsal that fails")
 
-    probe = lanes.own(Probe(), "database", rehearse=rehearse)
+        def begin_question(self) -> None:
+            prepared.append(1)
+
+        def end_rehearsal(self) -> None:
+            prepared.append(0)
+
+    rehearsed = Prepared()
+    probe = lanes.own(rehearsed, "database", rehearsal=rehearsed)
     lanes["database"].submit(be_busy)
     assert begun.wait(PATIENCE)
     looks = [lanes["database"].submit(probe.look, word) for word in ("one", "two")]
     may_end.set()
     assert [look.result(PATIENCE) for look in looks] == ["one", "two"]
     lanes.end()
-    assert prepared[0] == 2
+    lanes.join()
+    assert prepared[:4] == [2, 1, 1, 0]
