@@ -1,4 +1,4 @@
-"""Work with a report.json after the run, without the target."""
+"""Work with a report.json after the run, without the target; only `watch` looks at it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from core.files import FileError
 from core.text import flat
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
-from reports.cli import confirm, history, nagios, notify, postmortem, push, render, replay, score
+from reports.cli import (
+    confirm,
+    history,
+    nagios,
+    notify,
+    postmortem,
+    push,
+    render,
+    replay,
+    score,
+    watch,
+)
 from reports.cli.command import BAD_INPUT, NOT_DELIVERED, Parser
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError
@@ -24,7 +35,7 @@ from reports.runbook.document import RunbookError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (render, replay, nagios, postmortem, notify, push, history, confirm, score)
+COMMANDS = (render, replay, nagios, postmortem, notify, push, history, confirm, score, watch)
 
 INPUT_ERRORS = (
     LoadError,

@@ -109,7 +109,7 @@ def incidents(runs: Sequence[RunRecord]) -> list[Incident]:
         if run.state == "incident":
             start = place if start is None else start
             symptoms.update(run.symptoms)
-        elif start is not None and _is_over(run, symptoms):
+        elif start is not None and is_over(run, symptoms):
             found.append(_incident(runs, start, place))
             start, symptoms = None, set()
     return found if start is None else [*found, _incident(runs, start, None)]
@@ -123,6 +123,12 @@ def last_incident(runs: Sequence[RunRecord]) -> Incident | None:
 def unobserved(checks: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str, ...]:
     """Return which of these checks neither passed nor failed among the outcomes of a run."""
     return tuple(check for check in sorted(checks) if outcomes.get(check) not in OBSERVED)
+
+
+def is_over(run: RunRecord, symptoms: Iterable[str]) -> bool:
+    """Return whether a run ends an incident of these symptoms."""
+    # At risk too: a cause fails, and users' uploads complete.
+    return run.state in ("healthy", "at risk") and not unobserved(symptoms, run.outcomes)
 
 
 def recent_incident(runs: Sequence[RunRecord]) -> Incident | None:
@@ -140,9 +146,14 @@ def recovery(
 ) -> tuple[MetricRecovery, ...]:
     """Return whether these metrics recover after a recent incident; empty where there was none."""
     incident = recent_incident(runs)
-    if incident is None:
-        return ()
-    now = runs[-1].figures
+    return recovery_from(incident, runs[-1], metrics) if incident else ()
+
+
+def recovery_from(
+    incident: Incident, run: RunRecord, metrics: Sequence[WatchedMetric]
+) -> tuple[MetricRecovery, ...]:
+    """Return whether these metrics recover from an incident, by a later run."""
+    now = run.figures
     return tuple(
         _recovery_of(metric, incident.worst(metric.figure or ""), now.get(metric.figure or ""))
         for metric in metrics
@@ -152,13 +163,8 @@ def recovery(
 def _incident(runs: Sequence[RunRecord], start: int, end: int | None) -> Incident:
     """Return the incident of the runs from `start` to before `end`, the run that ended it."""
     first = runs[start].symptoms
-    before = next((run for run in reversed(runs[:start]) if _is_over(run, first)), None)
+    before = next((run for run in reversed(runs[:start]) if is_over(run, first)), None)
     return Incident(tuple(runs[start:end]), before, None if end is None else runs[end])
-
-
-def _is_over(run: RunRecord, symptoms: Iterable[str]) -> bool:
-    # At risk too: a cause fails, and users' uploads complete.
-    return run.state in ("healthy", "at risk") and not unobserved(symptoms, run.outcomes)
 
 
 def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) -> MetricRecovery:

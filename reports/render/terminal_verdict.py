@@ -94,13 +94,20 @@ def verdict(
     """Return the lines of the verdict; `runs` are the last ones of the history, with this one."""
     screen = _Screen(report, width, footer, runs)
     if report.state == "healthy":
-        return _fitting(screen.healthy())
-    return _fitting(screen.bad())
+        return fitting(screen.healthy())
+    return fitting(screen.bad())
 
 
-def _fitting(blocks: list[Block]) -> list[Text]:
-    """Return the lines of as many blocks as fit."""
-    while sum(len(block.lines) for block in blocks) > LINES_MAX:
+def what_is_wrong(
+    report: Report, width: int, footer: Footer, runs: Sequence[RunRecord] = ()
+) -> list[Block]:
+    """Return the blocks of the verdict on state, effect and cause, without what to do."""
+    return _Screen(report, width, footer, runs).what_is_wrong()
+
+
+def fitting(blocks: list[Block], most: int = LINES_MAX) -> list[Text]:
+    """Return the lines of as many blocks as fit on `most` lines."""
+    while sum(len(block.lines) for block in blocks) > most:
         highest = max(block.rank for block in blocks)
         if not highest:
             break
@@ -124,6 +131,14 @@ class _Screen:
         self._shown: set[str] = set()
 
     def healthy(self) -> list[Block]:
+        return [self._blank(), *self._journeys(), *self._health(), self._foot()]
+
+    def what_is_wrong(self) -> list[Block]:
+        if self._report.state == "healthy":
+            return self._health()
+        return [*self._head(), *self._problems(), *self._path(), *self._cause()]
+
+    def _health(self) -> list[Block]:
         counter = Counter(result.outcome.status for result in self._report.results)
         where = self._report.target.name
         seconds = f"{self._report.seconds:.1f} s"
@@ -135,12 +150,9 @@ class _Screen:
             title = self._title("HEALTHY", where, checks, seconds)
             second = completed(self._report) or f"{counter['passed']} checks passed"
         return [
-            self._blank(),
-            *self._journeys(),
             Block(0, (title,)),
             *self._decision(),
             Block(1, (self._line(f"  {second}", "dim"),)) if second else Block(9, ()),
-            self._foot(),
         ]
 
     def bad(self) -> list[Block]:

@@ -1,0 +1,279 @@
+"""`python -m reports watch`: look again and again while somebody works on the incident.
+
+Each look is a run of its own, as a process: it keeps its deadlines, its lock and its budget, and
+leaves nothing behind when it is killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+
+from core.text import capitalized, clean, last_line
+from core.units import format_duration
+from reports.alerts.addresses import OptionError
+from reports.cli.command import duration
+from reports.cli.history import read_runs
+from reports.history.store import NAME, HistoryError
+from reports.history.watched import Watched
+from reports.model.report_json import LoadError, load_report
+from reports.render.history import afterwards
+from reports.render.terminal import render
+from reports.render.terminal_verdict import Footer
+from reports.render.terminal_words import as_ascii, has_unicode
+from reports.render.watch import line, result_of, screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.cli.command import Commands
+
+SUMMARY = "look at a target again and again until its incident is over"
+
+USAGE_ERROR = 4
+INTERRUPTED = 2
+"""Exit statuses of pytest."""
+
+NOT_RECOVERED = 1
+"""Exit status of a watch whose time is over although its last look was healthy."""
+
+PAUSE_MIN = 1.0
+"""Seconds at least between the end of a look and the start of the next."""
+
+LOOK_MAX = 900.0
+"""Seconds after which a look that ignores its own budget is killed."""
+
+STOP_MAX = 10.0
+"""Seconds in which a look that is interrupted must end."""
+
+RUNS = 1_000
+"""Runs of the history that are read: five hours of looks."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "watch",
+        help=SUMMARY,
+        description=f"{capitalized(SUMMARY)}. Each look is a whole run, with its reports and its "
+        "place in the history. It ends by itself with exit status 0 when two looks in a row saw no "
+        "symptom and the runbook's metrics to watch recover. Ctrl-C ends it with the last verdict "
+        "and the exit status of that run. Without a terminal it prints one line a look.",
+    )
+    parser.set_defaults(run=run)
+    option = parser.add_argument
+    option(
+        "--target",
+        type=_target,
+        default=os.environ.get("VEZA_TARGET"),
+        metavar="NAME",
+        help="a table of the targets file, or `lab` (default: VEZA_TARGET)",
+    )
+    option(
+        "--every",
+        type=duration,
+        default=20.0,
+        metavar="TIME",
+        help="from the start of one look to that of the next (default: 20s)",
+    )
+    option(
+        "--for",
+        dest="limit",
+        type=duration,
+        default=3600.0,
+        metavar="TIME",
+        help="the last look begins before this time is over (default: 1h)",
+    )
+    option("--out", type=Path, default=Path("out"), metavar="DIR", help="as of the checks")
+    option("--targets-file", metavar="FILE", help="as of the checks")
+
+
+def _target(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) or text == "all":
+        raise argparse.ArgumentTypeError("name one target")
+    return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look until the incident is over, the time is over, or somebody interrupts."""
+    if not options.target:
+        raise OptionError("--target NAME is missing")
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+        *(f"--out={options.out.absolute()}", f"--target={options.target}"),
+    ]
+    if options.targets_file:
+        command.append(f"--targets-file={options.targets_file}")
+    # As Ctrl-C does, so that the look in progress is ended too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return Watch(command, options.out / options.target, options.every, options.limit).run()
+
+
+class UsageError(Exception):
+    """The first look was refused; `str()` is what pytest printed."""
+
+
+class Watch:
+    """Looks at one target; `folder` is that of its reports."""
+
+    def __init__(self, command: Sequence[str], folder: Path, every: float, limit: float) -> None:
+        self._command = command
+        self._folder = folder
+        self._every = every
+        self._limit = limit
+        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._unicode = has_unicode(sys.stdout.encoding)
+        self._watched = Watched(already=self._last_number())
+        self._status = INTERRUPTED
+        self._started = time.monotonic()
+        self._next = 0.0
+
+    def run(self) -> int:
+        """Look again and again; returns the exit status."""
+        is_live = sys.stdout.isatty() and not self._console.is_dumb_terminal
+        try:
+            if is_live and self._unicode:
+                with Live(
+                    console=self._console,
+                    get_renderable=self._screen,
+                    screen=True,
+                    refresh_per_second=2,
+                ):
+                    self._look_until_over(lines=False)
+            else:
+                self._look_until_over(lines=True)
+        except UsageError as exc:
+            for said in str(exc).splitlines():
+                print(clean(said), file=sys.stderr)
+            return USAGE_ERROR
+        except KeyboardInterrupt:
+            self._print_verdict()
+            return self._status
+        self._print_verdict()
+        return (self._status or NOT_RECOVERED) if self._watched.waits_for else 0
+
+    def _look_until_over(self, *, lines: bool) -> None:
+        while True:
+            began = time.monotonic()
+            self._next = 0.0
+            self._look()
+            if lines:
+                self._print(f"{datetime.now().astimezone():%H:%M:%S} {line(self._watched)}")
+            self._next = max(began + self._every, time.monotonic() + PAUSE_MIN)
+            if not self._watched.waits_for or self._next > self._started + self._limit:
+                return
+            time.sleep(max(self._next - time.monotonic(), 0.0))
+
+    def _look(self) -> None:
+        """Run the checks once, and take in their report."""
+        whole, partial = (self._folder / name for name in ("report.json", "partial/report.json"))
+        before = [_version(path) for path in (whole, partial)]
+        status, output = self._run_checks()
+        written = [
+            path
+            for path, version in zip((whole, partial), before, strict=True)
+            if _version(path) not in (None, version)
+        ]
+        if status == USAGE_ERROR and not self._watched.looks:
+            raise UsageError(output.strip())
+        self._status = status or NOT_RECOVERED
+        if status == USAGE_ERROR or not written:
+            # A report that is new all the same is that of another run.
+            self._watched.lose(last_line(output).removeprefix("ERROR: "))
+            return
+        try:
+            report = load_report(written[0])
+        except LoadError as exc:
+            self._watched.lose(str(exc))
+            return
+        if report.partial:
+            self._watched.lose(report.headline)
+            return
+        self._status = status
+        try:
+            self._watched.take(report, read_runs(self._folder, RUNS))
+        except HistoryError as exc:
+            self._watched.take(report, (), str(exc))
+
+    def _run_checks(self) -> tuple[int, str]:
+        """Return the exit status of a run, and what it printed."""
+        with subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # A session of its own: Ctrl-C reaches it once, through this process.
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=LOOK_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                output, _ = process.communicate()
+            except KeyboardInterrupt:
+                process.terminate()
+                try:
+                    process.communicate(timeout=STOP_MAX)
+                except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                    process.kill()
+                raise
+        return abs(process.returncode), output
+
+    def _last_number(self) -> int:
+        if not (self._folder / NAME).exists():
+            return 0
+        try:
+            runs = read_runs(self._folder, 1)
+        except HistoryError:
+            # The first look says so.
+            return 0
+        return runs[-1].number if runs else 0
+
+    def _screen(self) -> Group:
+        left = self._next - time.monotonic()
+        now = f"next in {format_duration(round(left))}" if left >= 1 else "looking"
+        size = self._console.size
+        return Group(*screen(self._watched, size.width, size.height, now))
+
+    def _print_verdict(self) -> None:
+        """Print the last whole verdict, as the run did, and how the watch ended."""
+        watched = self._watched
+        if watched.report:
+            page = self._folder / "report.html"
+            text = render(
+                watched.report,
+                self._console.width,
+                Footer(page=str(page) if page.exists() else ""),
+                watched.runs,
+                color=sys.stdout.isatty() and not self._console.no_color,
+                unicode=self._unicode,
+            )
+            self._print(text.rstrip("\n"))
+            for sentence in afterwards(watched.runs, watched.report.watch):
+                self._print(clean(sentence))
+        self._print(result_of(watched, time.monotonic() - self._started))
+
+    def _print(self, text: str) -> None:
+        print(text if self._unicode else as_ascii(text), flush=True)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Return what tells one version of a file from the next; None without the file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

@@ -1,0 +1,126 @@
+"""What looks one after the other have seen of an incident, and when it is over. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.text import listed, named
+from reports.history.incidents import is_over, last_incident, recovery_from, unobserved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.outcome import Status
+    from reports.history.incidents import Incident, MetricRecovery, RunRecord
+    from reports.model.report import Report
+
+GOOD_LOOKS = 2
+"""Looks in a row that must see no symptom: one may be luck."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A check whose status is another than at the look before."""
+
+    check: str
+    before: Status
+    status: Status
+
+
+@dataclass
+class Watched:
+    """The looks so far.
+
+    `already` is the number of the last run in the history before the first look. `looks` counts all
+    looks and `lost` those without a whole report; `is_lost` is about the last one, and `problem`
+    says why it was lost, or why it cannot be compared with the incident. `report` and `runs` are of
+    the last whole look, `before` is the whole report before it. `good` counts the last looks in a
+    row that saw no symptom.
+    """
+
+    already: int = 0
+    looks: int = 0
+    lost: int = 0
+    good: int = 0
+    is_lost: bool = False
+    problem: str = ""
+    report: Report | None = None
+    before: Report | None = None
+    runs: tuple[RunRecord, ...] = ()
+    incident: Incident | None = None
+    metrics: tuple[MetricRecovery, ...] = field(default=())
+
+    def lose(self, reason: str) -> None:
+        """Count a look that saw nothing, or not all: nothing follows from it."""
+        self.looks += 1
+        self.lost += 1
+        self.good = 0
+        self.is_lost = True
+        self.problem = reason
+
+    def take(self, report: Report, runs: Sequence[RunRecord], problem: str = "") -> None:
+        """Count a look with its whole report; `runs` are those of the history.
+
+        `problem` says why the history could not be read.
+        """
+        self.looks += 1
+        self.before, self.report, self.runs = self.report, report, tuple(runs)
+        self.is_lost = False
+        self.problem = problem
+        if not runs or runs[-1].started != report.started:
+            self.problem = problem or "the history does not have this look"
+            self.good = 0
+            return
+        found = last_incident(runs)
+        # An incident that was over before is not what is watched.
+        mine = found and (found.after is None or found.after.number > self.already)
+        self.incident = found if mine else None
+        if self.incident:
+            over = is_over(runs[-1], self.incident.symptoms)
+            self.metrics = recovery_from(self.incident, runs[-1], report.watch)
+        else:
+            over, self.metrics = report.state == "healthy", ()
+        self.good = self.good + 1 if over else 0
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Return the checks whose status changed between the last two whole looks."""
+        if self.report is None or self.before is None:
+            return ()
+        old = {r.outcome.check: r.outcome.status for r in self.before.results}
+        return tuple(
+            Change(r.outcome.check, old[r.outcome.check], r.outcome.status)
+            for r in self.report.results
+            if r.outcome.check in old and old[r.outcome.check] != r.outcome.status
+        )
+
+    @property
+    def waits_for(self) -> str:
+        """Return what the end is waiting for; empty once the incident is over."""
+        if not self.good:
+            return self._waits_for_the_end()
+        if self.good < GOOD_LOOKS:
+            return "another look that sees no symptom"
+        names = [metric.name for metric in self.metrics if not self._recovers(metric)]
+        return f"the recovery of {listed(names)}" if names else ""
+
+    def _waits_for_the_end(self) -> str:
+        looks = f"{GOOD_LOOKS} looks in a row"
+        if self.incident is None:
+            return f"{looks} that are healthy"
+        last = self.runs[-1] if self.runs else None
+        hidden = unobserved(self.incident.symptoms, last.outcomes) if last else ()
+        if last and hidden and last.state != "incident":
+            return f"a look that observes {named(hidden)}"
+        return f"{looks} without a symptom"
+
+    def _recovers(self, metric: MetricRecovery) -> bool:
+        """Return whether a metric does not speak against the recovery.
+
+        One that no run of the incident observed cannot be waited for.
+        """
+        if metric.recovers is not None or self.incident is None or self.report is None:
+            return metric.recovers is not False
+        figures = {one.name: one.figure for one in self.report.watch}
+        return self.incident.worst(figures.get(metric.name) or "") is None

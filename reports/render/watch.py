@@ -1,0 +1,215 @@
+"""A watch on the terminal: one screen that is renewed, or one line a look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from core.text import capitalized, clean, count, cut
+from core.units import format_duration
+from reports.model.headline import next_check_of
+from reports.render.history import MARKS
+from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, what_is_wrong
+from reports.render.terminal_words import plain
+from reports.render.verdict_words import cause_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+    from core.outcome import Status
+    from reports.history.incidents import RunRecord
+    from reports.history.watched import Change, Watched
+    from reports.model.report import Report
+
+CHANGES_MAX = 5
+"""Changed checks that are shown of one look."""
+
+SENTENCE_MAX = 100
+"""Characters of what a changed check says in a line."""
+
+STYLES = {True: "green", False: "red", None: "yellow"}
+"""The style of a metric by whether it recovers."""
+
+
+def result_of(watched: Watched, seconds: float) -> str:
+    """Return the sentence that ends a watch of so many seconds."""
+    looks = count(watched.looks, "look")
+    if watched.lost:
+        looks += f" ({watched.lost} lost)"
+    took = f"after {_to_the_second(seconds)}, {looks}"
+    if watched.waits_for:
+        return f"Ended {took}, while waiting for {watched.waits_for}."
+    if watched.incident is None:
+        return f"Healthy, ended {took}: there was no incident to recover from."
+    state = watched.report.state if watched.report else "unknown"
+    left = "" if state == "healthy" else f"; no symptom is left, and the target is {state}"
+    return f"Recovered {took}{left}."
+
+
+def line(watched: Watched) -> str:
+    """Return the last look in one line: of the first one the headline, then only what changed."""
+    report, before = watched.report, watched.before
+    if watched.is_lost or report is None:
+        text = f"lost: {watched.problem}"
+    elif before is None:
+        text = report.headline
+    else:
+        changes = [f"{_mark(status)[0]} {text}" for status, text in _changes(watched, report)]
+        if len(changes) > CHANGES_MAX:
+            changes[CHANGES_MAX:] = [f"{len(changes) - CHANGES_MAX} more changes"]
+        parts = [*_headings(before, report), *_figures(before, report), *changes]
+        text = "; ".join(parts) or f"{report.state}, nothing changed"
+    if watched.problem and not watched.is_lost:
+        text = f"{text}; {watched.problem}"
+    return clean(f"look {watched.looks}: {text}")
+
+
+def screen(
+    watched: Watched, width: int, height: int, now: str, zone: tzinfo | None = None
+) -> list[Text]:
+    """Return at most `height` lines; `now` says what the watch does, `zone` is the machine's."""
+    blocks: list[Block] = []
+    if watched.report:
+        blocks += what_is_wrong(watched.report, width, Footer(zone=zone), watched.runs)
+        blocks += _changed(watched.report, watched)
+        blocks += _to_watch(watched, width)
+        blocks += _outlook(watched)
+    if watched.problem:
+        lost = "the last look is lost: " if watched.is_lost else ""
+        blocks.append(Block(0, (Text(f"! {capitalized(lost + watched.problem)}", "magenta"),)))
+    looks = count(watched.looks, "look") + (f" ({watched.lost} lost)" if watched.lost else "")
+    blocks.append(Block(0, (Text(f"{looks} · {now} · Ctrl-C ends", "dim"),)))
+    lines = fitting(blocks, height)
+    # What cannot be left out may still be too much for a very low screen; the foot stays.
+    lines[height - 1 : -1] = []
+    for one in lines:
+        one.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def last_success(report: Report, runs: Sequence[RunRecord]) -> str:
+    """Return when an upload completed the last time, or else when all was well."""
+    ages = []
+    for result in report.results:
+        for observation in result.outcome.observations:
+            data = observation.data if isinstance(observation.data, dict) else {}
+            ages.append(data.get("last_completed_seconds"))
+            if observation.name.endswith(".newest_completed"):
+                ages.append(data.get("age_seconds"))
+    if report.state == "healthy" and not any(ages):
+        return "this look"
+    known = [age for age in ages if isinstance(age, int | float)]
+    if known:
+        return f"an upload completed {format_duration(min(known))} before this look"
+    healthy = next((run.at for run in reversed(runs) if run.state == "healthy"), None)
+    if healthy is None:
+        return "not known: no completed upload was seen, and no run was healthy"
+    ago = (datetime.fromisoformat(report.started) - healthy).total_seconds()
+    return f"the run {format_duration(max(ago, 0))} ago was healthy"
+
+
+def _headings(before: Report, report: Report) -> Iterator[str]:
+    """Yield the new state and the new cause."""
+    if report.state != before.state:
+        yield f"{before.state} → {report.state}"
+    if cause_of(report) != cause_of(before):
+        yield f"cause: {cause_of(report) or 'none'}"
+
+
+def _figures(before: Report, report: Report) -> Iterator[str]:
+    """Yield the change of the stuck uploads and of each figure to watch."""
+    ids = {"uploads_stuck", *(metric.figure for metric in report.watch)}
+    for figure in report.figures:
+        old = before.figure(figure.id)
+        if figure.id in ids and old != figure.value:
+            values = [_value(value, figure.unit) for value in (old, figure.value)]
+            yield f"{figure.meaning}: {' → '.join(values)}"
+
+
+def _value(value: float | None, unit: str) -> str:
+    if value is None:
+        return "not observed"
+    return format_duration(value) if unit == "seconds" else f"{value:,.0f}"
+
+
+def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
+    """Return the new status of the checks that changed and what they say, failures first."""
+    order = ("failed", "passed")
+    changes = sorted(
+        watched.changes, key=lambda c: order.index(c.status) if c.status in order else len(order)
+    )
+    counter = Counter((change.status, _sentence(change, report)) for change in changes)
+    return [
+        (status, text if number == 1 else f"{text} ({number} checks)")
+        for (status, text), number in counter.items()
+    ]
+
+
+def _mark(status: Status) -> tuple[str, str]:
+    return SIGNS.get(status, ("?", "yellow"))
+
+
+def _sentence(change: Change, report: Report) -> str:
+    if change.status == "passed":
+        text = report.expected(change.check)
+    elif change.status == "failed":
+        text = report.evidence(change.check)
+    else:
+        text = f"{change.status}: {report.evidence(change.check)}"
+    return cut(plain(text).removesuffix("."), SENTENCE_MAX)
+
+
+def _changed(report: Report, watched: Watched) -> Iterator[Block]:
+    """Yield the changes since the look before."""
+    if watched.before is None:
+        return
+    headings = list(_headings(watched.before, report))
+    changes = _changes(watched, report)
+    first = "; ".join(headings) or ("" if changes else "nothing since the look before")
+    yield Block(9, (Text(),))
+    yield Block(0, (Text.assemble(("CHANGED", "bold"), f"  {first}"),))
+    for place, (status, text) in enumerate(changes[:CHANGES_MAX]):
+        yield Block(2 + place, (Text.assemble("  ", _mark(status), f" {text}"),))
+    if changes[CHANGES_MAX:]:
+        yield Block(7, (Text(f"    and {len(changes) - CHANGES_MAX} more"),))
+
+
+def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
+    """Yield the metrics to watch, each with its direction."""
+    if not watched.metrics:
+        return
+    yield Block(9, (Text(),))
+    yield Block(1, (Text("METRICS TO WATCH", "bold"),))
+    for place, metric in enumerate(watched.metrics):
+        # Of a long name its end is left out: the direction says more.
+        name, said = Text(metric.name), metric.text.removeprefix(metric.name)
+        name.truncate(max(width - 4 - cell_len(said), 10), overflow="ellipsis")
+        mark = (MARKS[metric.recovers], STYLES[metric.recovers])
+        row = Text.assemble("  ", mark, f" {name.plain}{said}")
+        yield Block(1 + place // 4, (row,))
+
+
+def _outlook(watched: Watched) -> Iterator[Block]:
+    """Yield the last success, the next check worth a look, and what the end waits for."""
+    assert watched.report
+    yield Block(9, (Text(),))
+    success = last_success(watched.report, watched.runs)
+    yield Block(1, (Text.assemble(("LAST SUCCESS", "bold"), f"  {success}"),))
+    proposed = next_check_of(watched.report.diagnosis)
+    if proposed:
+        text = plain(watched.report.expected(proposed.check))
+        yield Block(2, (Text.assemble(("NEXT CHECK", "bold"), f"  {text}"),))
+    if watched.waits_for:
+        yield Block(1, (Text.assemble(("WAITING FOR", "bold"), f"  {watched.waits_for}"),))
+
+
+def _to_the_second(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not 2 <= minutes < 120:
+        return format_duration(seconds)
+    return f"{minutes} min {rest} s"

@@ -1,0 +1,86 @@
+"""A watch on a screen of 24 lines and 80 columns, and in one line a look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.cells import cell_len
+
+from reports.history import store as history
+from reports.history.watched import Watched
+from reports.render.watch import line, result_of, screen
+from tests import made, saved_runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
+
+COURSE = ("incident", "two_causes", "lost", "healthy", "healthy")
+"""The looks of a watch, by the names of saved runs."""
+
+
+def watched(folder: Path, *course: str) -> Watched:
+    """Return a watch that has made these looks."""
+    found = Watched()
+    for number, name in enumerate(course):
+        if name == "lost":
+            found.lose("another run is checking lab (process 12)")
+            continue
+        report = replace(saved_runs.load(name), started=f"2026-11-03T21:{number:02d}:00+00:00")
+        runs, _ = history.record(folder / history.NAME, report, 1000)
+        found.take(report, runs)
+    return found
+
+
+@pytest.mark.parametrize("looks", range(1, len(COURSE) + 1))
+def test_each_look_as_a_screen_and_a_line(
+    looks: int, tmp_path: Path, snapshot_txt: SnapshotAssertion
+) -> None:
+    """The screen has the verdict, what changed, the metrics and what the end waits for."""
+    found = watched(tmp_path, *COURSE[:looks])
+    lines = [one.plain.rstrip() for one in screen(found, 80, 24, "next in 12 s", UTC)]
+    assert "\n".join([*lines, "", line(found), ""]) == snapshot_txt
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 24), (60, 12), (120, 50), (20, 3)])
+@pytest.mark.parametrize("looks", range(len(COURSE) + 1))
+def test_every_screen_fits(looks: int, width: int, height: int, tmp_path: Path) -> None:
+    """No line is wider and none too many; the last says how the watch goes on."""
+    lines = screen(watched(tmp_path, *COURSE[:looks]), width, height, "looking", UTC)
+    assert len(lines) <= height
+    assert all(cell_len(one.plain) <= width for one in lines)
+    assert lines[-1].plain.startswith(f"{looks} look")
+
+
+def test_the_last_success_is_that_of_an_upload() -> None:
+    """The youngest age that a probe saw counts."""
+    from reports.render.watch import last_success
+
+    report = made.incident()
+    first = report.results[0]
+    (seen, *_), outcome = first.outcome.observations or (None,), first.outcome
+    assert seen
+    data = {"last_completed_seconds": 250.0}
+    aged = replace(outcome, observations=(replace(seen, data=data),))
+    told = replace(report, results=(replace(first, outcome=aged), *report.results[1:]))
+    assert last_success(told, ()) == "an upload completed 4 min before this look"
+    assert last_success(report, ()).startswith("not known")
+
+
+def test_the_result_says_how_long_it_took(tmp_path: Path) -> None:
+    """With the looks, and how many of them were lost."""
+    found = watched(tmp_path, *COURSE)
+    assert result_of(found, 260.4) == "Recovered after 4 min 20 s, 5 looks (1 lost)."
+    early = watched(tmp_path / "early", "incident")
+    assert result_of(early, 7.8) == (
+        "Ended after 7.8 s, 1 look, while waiting for 2 looks in a row without a symptom."
+    )
+
+
+def test_a_look_that_sees_the_same_is_a_short_line(tmp_path: Path) -> None:
+    """Only what changed is told."""
+    assert line(watched(tmp_path, "incident", "incident")) == "look 2: incident, nothing changed"
