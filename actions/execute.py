@@ -172,10 +172,10 @@ class Execution:
     def _refuse_half_done(self) -> None:
         half_done = self.journal.half_done()
         if half_done:
+            # Said before it is noted: a process that is killed in between says it again.
+            self._say(f"half-done: {half_done}")
             self.journal.note("told", half_done.action)
-            raise Refused(
-                f"{half_done}; look at the target, and call this again if it is still needed"
-            )
+            raise Refused("look at the target, and call this again if it is still needed")
 
     def _check_cause(self, cause: Finding, fresh: Report) -> None:
         accepted = fresh.diagnosis.accepted

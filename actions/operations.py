@@ -225,7 +225,8 @@ class Publication:
             with _session(self._dsn, self._rights.timeout, read_only=True) as session:
                 cursor = session.execute(self._query.encode(), binary=True)
                 rows = cursor.fetchmany(self._rights.rows_max + 1)
-        except psycopg.Error as exc:
+        except (psycopg.Error, ValueError) as exc:
+            # A text that is not UTF-8 is no JSON for the client.
             raise Refused(f"the database refused it: {_reason(exc)}") from exc
         if len(rows) > self._rights.rows_max:
             raise Refused(
@@ -348,5 +349,5 @@ def _counts(counts: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{word} {rows}" for word, rows in counts)
 
 
-def _reason(exc: psycopg.Error) -> str:
+def _reason(exc: Exception) -> str:
     return first_line(without_password(str(exc)))

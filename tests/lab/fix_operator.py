@@ -74,6 +74,11 @@ class Operator:
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
 
+    def say(self, text: str) -> None:
+        """Have `systemctl` print a text before it does its work."""
+        path = self.directory / "bin/systemctl"
+        path.write_text(path.read_text().replace("\n", f"\necho '{text}'\n", 1))
+
     def run(self, command: Command) -> str:
         """Run one command as it is printed and return its output; a failure fails the test."""
         argv = ["bash", "-c", command.text]

@@ -1,0 +1,160 @@
+"""`python -m actions` before it looks at the target: the list, the dry run, the refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actions.command_line import main
+from actions.journal import NAME
+from reports.model.report_json import to_json
+from tests import saved_runs
+from tests.suite import ROOT
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGETS = """
+[targets.lab]
+environment = "lab"
+
+[targets.lab.worker]
+hosts = ["local://"]
+"""
+RIGHTS = """
+[targets.lab.actions]
+hosts = ["local://"]
+"""
+
+# The command as `python -m actions`, in a process that starts no program and opens no connection.
+STARTS_NOTHING = """
+import sys
+def audit(event, arguments):
+    if event in ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "socket.connect"):
+        print(event, arguments, flush=True)
+        sys.exit(99)
+sys.addaudithook(audit)
+from actions.command_line import main
+sys.exit(main())
+"""
+
+
+class Call:
+    """Calls on the report of a saved incident: its job worker is down."""
+
+    def __init__(self, folder: Path) -> None:
+        self.report = folder / "out/lab/report.json"
+        self.targets = folder / "targets.toml"
+        self.targets.write_text(TARGETS + RIGHTS)
+        self.report.parent.mkdir(parents=True)
+        self.write()
+
+    def write(self, minutes: float = 0, *, partial: bool = False) -> None:
+        """Write the report of a run that began so many minutes ago."""
+        started = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat(timespec="seconds")
+        saved = saved_runs.load("incident", partial=partial)
+        self.report.write_text(to_json(replace(saved, started=started)))
+
+    def arguments(self, *options: str) -> list[str]:
+        """Return the arguments of a call."""
+        return [str(self.report), f"--targets-file={self.targets}", *options]
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    """A report that was just written, and a target with rights on the worker's host."""
+    return Call(tmp_path)
+
+
+def test_the_steps_are_listed_with_what_may_run(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cause, its steps with their commands, and why a step may not run."""
+    assert main(call.arguments()) == 0
+    text = capsys.readouterr().out
+    assert "Job worker down (certain)" in text
+    assert "1 Keep the evidence (by hand)" in text
+    assert "2 Restart the worker (may run with --do 2)" in text
+    assert "  → restart on local, verified by worker/process_is_running" in text
+    assert "none may run now" not in text
+    call.write(minutes=11)
+    assert main(call.arguments()) == 0
+    assert "none may run now: the report is 11 min old" in capsys.readouterr().out
+
+
+def test_the_commands_are_not_those_of_the_report(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody may have written the file: the runbook's own commands are shown."""
+    text = call.report.read_text()
+    assert "sudo systemctl restart" in text
+    call.report.write_text(text.replace("sudo systemctl restart", "sudo rm -r"))
+    assert main(call.arguments("--do", "2")) == 0
+    assert "    sudo systemctl restart veza-backend-api\n" in capsys.readouterr().out
+
+
+def test_a_dry_run_starts_no_process_and_opens_no_connection(call: Call) -> None:
+    """It shows the commands, and leaves no journal."""
+    arguments = call.arguments("--do", "2")
+    done = subprocess.run(
+        [sys.executable, "-c", STARTS_NOTHING, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sudo systemctl restart" in done.stdout
+    assert "dry run: nothing was started" in done.stdout
+    assert not (call.report.parent / NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("1", '"Keep the evidence" is for people: its commands have no run: in the runbook'),
+        ("9", "there is no step 9: the cause has the steps 1 to 4"),
+    ],
+)
+def test_a_step_that_may_not_run_is_refused(
+    call: Call, capsys: pytest.CaptureFixture[str], step: str, message: str
+) -> None:
+    """Before anything is looked at, and without a line in the journal."""
+    assert main(call.arguments("--execute", "--do", step)) == 2
+    assert capsys.readouterr().err == f"refused: {message}\n"
+    assert not (call.report.parent / NAME).exists()
+
+
+def test_a_report_that_is_no_ground_to_act_is_refused(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An old one, a partial one, and one that lies elsewhere, without the target's journal."""
+    act = ("--execute", "--do", "2")
+    call.write(minutes=11)
+    assert main(call.arguments(*act)) == 2
+    assert "the report is 11 min old" in capsys.readouterr().err
+    call.write(partial=True)
+    assert main(call.arguments(*act)) == 2
+    assert "is of a partial run" in capsys.readouterr().err
+    call.write()
+    call.report = call.report.rename(call.targets.parent / "report.json")
+    assert main(call.arguments(*act)) == 2
+    assert "is not in the folder of its target, lab" in capsys.readouterr().err
+
+
+def test_a_target_without_rights_is_refused(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the table, and without the host in it."""
+    for rights, reason in {
+        "": "the target has no [targets.lab.actions]",
+        RIGHTS.replace('"local://"', ""): "the target's [actions] has no host for local",
+    }.items():
+        call.targets.write_text(TARGETS + rights)
+        assert main(call.arguments("--execute", "--do", "2")) == 2
+        assert capsys.readouterr().err == f'refused: "Restart the worker": {reason}\n'
