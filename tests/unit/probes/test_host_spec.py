@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.text import last_line
-from fixtures.host import host_id
+from fixtures.host import host_id, longest
+from fixtures.run.budget import CHECK_MAX
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.host.spec import display_name, invalid_reason
 
@@ -73,3 +74,9 @@ def test_last_line_is_printable() -> None:
 def test_a_host_id_is_fit_for_a_test_s_name(spec: str, name: str) -> None:
     """A check that runs once for each host has the host in its name, in safe characters."""
     assert host_id(spec) == name
+
+
+def test_a_check_of_many_hosts_gets_more_time() -> None:
+    """Two hundred logins take longer than one; a single host has the time of every check."""
+    assert longest(()) == longest(("local://",)) == CHECK_MAX
+    assert longest([f"ssh://web-{number}" for number in range(200)]) > 2 * CHECK_MAX
