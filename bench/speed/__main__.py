@@ -37,7 +37,7 @@ def main() -> None:
     for name in options.cases or CASES:
         now = time.strftime("%d %B %Y %H:%M UTC", time.gmtime())
         machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-        load = f"load {os.getloadavg()[0]:.0f}, medians of {options.runs}"
+        load = f"load {os.getloadavg()[0]:.0f}, --runs {options.runs}"
         print(f"\n{name}: {now}, {machine}, {load}")
         CASES[name](options.runs)
 
