@@ -6,9 +6,9 @@ import pytest
 
 from core.text import last_line
 from fixtures.host import host_id, longest
-from fixtures.run.budget import CHECK_MAX
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.host.spec import display_name, invalid_reason
+from fixtures.run.budget import CHECK_MAX
 
 
 @pytest.mark.parametrize(
