@@ -49,12 +49,10 @@ class Action:
 def read_actions(folder: Path) -> tuple[tuple[Action, ...], str]:
     """Return the actions of a target's journal, oldest first, and a note on what was not read."""
     path = folder / NAME
-    if not path.exists():
-        return (), ""
     try:
         content = read_file(path, BYTES_MAX)
     except FileError as exc:
-        return (), str(exc)
+        return (), "" if isinstance(exc.__cause__, FileNotFoundError) else str(exc)
     lines = [line for line in content.decode("utf-8", "replace").splitlines() if line.strip()]
     actions: dict[str, list[Event]] = {}
     damaged = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.result import CERTAIN, LIKELY, POSSIBLE
-from reports.history.confirmed import FALSE_ALARM
+from reports.history.confirmed import FALSE_ALARM, OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +40,8 @@ Verdict = Literal["right", "wrong", "missed"]
 class Case:
     """A confirmed incident whose report was diagnosed again.
 
-    `expected` are the confirmed causes that the evidence has, `named` those that the diagnosis
-    accepts, `probabilities` those of all causes by their ids.
+    `expected` are the confirmed causes that a diagnosis can name, `named` those that it accepts,
+    `probabilities` those of all causes by their ids.
     """
 
     confirmation: Confirmation
@@ -84,7 +84,6 @@ class Prior:
 
 def judge(evidence: Evidence, pairs: Sequence[tuple[Confirmation, Report]]) -> tuple[Case, ...]:
     """Return each confirmed incident with what this evidence says of its report."""
-    known = {cause.id for cause in evidence.causes}
     cases = []
     for confirmation, report in pairs:
         outcomes = [result.outcome for result in report.results]
@@ -92,7 +91,7 @@ def judge(evidence: Evidence, pairs: Sequence[tuple[Confirmation, Report]]) -> t
         cases.append(
             Case(
                 confirmation,
-                expected=frozenset(known & set(confirmation.causes)),
+                expected=frozenset(confirmation.causes) - {OTHER, FALSE_ALARM},
                 named=frozenset(finding.id for finding in diagnosis.accepted),
                 probabilities={finding.id: finding.probability for finding in diagnosis.causes},
             )

@@ -91,6 +91,8 @@ def test_a_verdict_is_right_wrong_or_missed() -> None:
     """A cause that is not confirmed makes it wrong; nothing is named in a false alarm."""
     verdicts = [case.verdict for case in judge(EVIDENCE, pairs())]
     assert verdicts == ["right", "right", "wrong", "missed", "right", "right"]
+    renamed = (confirmed(0, "of_an_older_table"), made.report(["signal/no_upload_is_stuck"]))
+    assert [case.verdict for case in judge(EVIDENCE, [renamed])] == ["missed"]
 
 
 def test_the_diff_can_be_applied(folder: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -242,6 +242,15 @@ def test_a_target_without_confirmations_has_seen_nothing(tmp_path: Path) -> None
     assert seen_before(tmp_path) == ()
 
 
+def test_a_journal_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Something else in its place is a sentence, a missing journal is none."""
+    assert read_actions(tmp_path) == ((), "")
+    (tmp_path / journal.NAME).mkdir()
+    actions, note = read_actions(tmp_path)
+    assert (actions, "not a regular file" in note or "directory" in note) == ((), True)
+    assert read_learned(tmp_path).notes == (note,)
+
+
 def test_an_action_without_an_end_has_not_recovered(tmp_path: Path) -> None:
     """A process that was killed in the middle leaves an action whose end is not known."""
     path = write_journal(tmp_path, events("a", 1, "Restart the worker", "verified", 31)[:2])
@@ -318,3 +327,24 @@ def test_files_of_any_content_raise_nothing(
     told = confirmed.earlier(learned, [])
     assert len(told) <= sum(len(one.causes) for one in learned.confirmations)
     json.dumps([one.seconds for one in told], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("incident", ""),
+        ("incident", "2026-03-02T10:00:00"),
+        ("incident", "0001-01-01T00:00:00+14:00"),
+        ("ended", "yesterday"),
+        ("causes", "job_worker_down"),
+        ("actions", [{"at": "noon", "step": "Restart the worker"}]),
+        ("actions", [{"at": at(1), "step": "Restart the worker", "seconds": float("inf")}]),
+    ],
+)
+def test_a_value_that_cannot_be_true_is_damage(tmp_path: Path, key: str, value: Any) -> None:
+    """No later report may fail on what somebody has edited."""
+    confirm(tmp_path, two_incidents(tmp_path)[0])
+    (path,) = tmp_path.joinpath(confirmed.FOLDER).glob("*Z.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    learned = read_learned(tmp_path)
+    assert (learned.confirmations, len(learned.notes)) == ((), 1)
