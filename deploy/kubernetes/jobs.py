@@ -28,8 +28,11 @@ NAME_MAX = 52
 OPTIONAL_KEYS = ("ALERT_URLS", "HEARTBEAT_URL", "PUSHGATEWAY_URL")
 """Optional keys of a target's Secret, which deploy/run reads."""
 
-DEADLINE = 300
-"""Seconds after which Kubernetes ends a run that did not end within its own budget."""
+DEADLINE = 60
+"""Seconds beyond the interval after which Kubernetes ends a job that did not end by itself."""
+
+RESERVE = 20
+"""Seconds before the next start at which deploy/run has ended its looks at an unhealthy target."""
 
 
 class TargetsError(ValueError):
@@ -107,9 +110,12 @@ def objects(target: str, table: object, image: str, every: int) -> list[dict[str
                 "spec": {
                     # No retry: a failed run is a result, and the next run checks again.
                     "backoffLimit": 0,
-                    "activeDeadlineSeconds": DEADLINE,
+                    "activeDeadlineSeconds": max(every * 60 + DEADLINE, 300),
                     "ttlSecondsAfterFinished": 86400,
-                    "template": {"metadata": {"labels": labels}, "spec": pod(target, table, image)},
+                    "template": {
+                        "metadata": {"labels": labels},
+                        "spec": pod(target, table, image, every),
+                    },
                 },
             },
         },
@@ -117,7 +123,7 @@ def objects(target: str, table: object, image: str, every: int) -> list[dict[str
     return [claim, job]
 
 
-def pod(target: str, table: object, image: str) -> dict[str, Any]:
+def pod(target: str, table: object, image: str, every: int) -> dict[str, Any]:
     """Return the pod of one run: not root, no capabilities, a read-only root, its own secrets."""
     names, files = secrets_of(table)
     secret = job_name(target)
@@ -132,6 +138,7 @@ def pod(target: str, table: object, image: str) -> dict[str, Any]:
         }
         for name in OPTIONAL_KEYS
     ]
+    environment.append({"name": "VEZA_LOOK_UNTIL", "value": str(every * 60 - RESERVE)})
     sources: list[dict[str, Any]] = [{"configMap": {"name": "veza-checks-targets"}}]
     if files:
         items = [{"key": key_of(path), "path": path} for path in files]

@@ -116,8 +116,11 @@ def test_a_job_is_unprivileged_and_has_only_its_own_secrets(tmp_path: Path) -> N
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert container["args"] == ["live"]
     optional = ["ALERT_URLS", "HEARTBEAT_URL", "PUSHGATEWAY_URL"]
-    assert [variable["name"] for variable in container["env"]] == ["DSN", *optional]
-    secrets = [variable["valueFrom"]["secretKeyRef"] for variable in container["env"]]
+    *variables, until = container["env"]
+    assert [variable["name"] for variable in variables] == ["DSN", *optional]
+    assert until == {"name": "VEZA_LOOK_UNTIL", "value": "280"}
+    assert job["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 300
+    secrets = [variable["valueFrom"]["secretKeyRef"] for variable in variables]
     assert {secret["name"] for secret in secrets} == {"veza-checks-live"}
     assert [secret["key"] for secret in secrets if secret.get("optional")] == optional
     sources = pod["volumes"][0]["projected"]["sources"]

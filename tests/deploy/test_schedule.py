@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.receiver import Receiver
 from tests.deploy.tools import DEPLOY, ROOT, call
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from bench.receiver import ReceivedRequest
     from lab.state import Lab
 
 SERVICE = (DEPLOY / "systemd/veza-checks@.service").read_text()
@@ -32,7 +34,11 @@ def machine(lab: Lab, tmp_path: Path) -> Path:
     # The secret comes from the environment file, as on live.
     text = text.replace(f'token = "{lab.passwords.token}"', 'token = "env:VEZA_LIVE_TOKEN"')
     (tmp_path / "etc/targets.toml").write_text(text)
-    environment = f"VEZA_LIVE_TOKEN='{lab.passwords.token}'\nVEZA_PYTHON='{sys.executable}'\n"
+    environment = (
+        f"VEZA_LIVE_TOKEN='{lab.passwords.token}'\nVEZA_PYTHON='{sys.executable}'\n"
+        # One look: a lab that another test has healed may be at risk for some minutes.
+        "VEZA_LOOK_AGAIN=0\n"
+    )
     (tmp_path / "etc/environment").write_text(environment)
     return tmp_path
 
@@ -140,3 +146,63 @@ def test_a_run_by_hand_names_itself_in_the_report(machine: Path) -> None:
     assert report["target"]["command"] == "veza-checks live"
     assert "details: veza-checks live -v" in done.stdout
     assert (done.returncode == 0) == (report["state"] == "healthy"), done.stdout
+
+
+@pytest.fixture
+def refused(machine: Path) -> Path:
+    """The token file of a target whose API refuses the token, until somebody writes another."""
+    token = machine / "etc/token"
+    token.write_text("wrong")
+    token.chmod(0o600)
+    targets = machine / "etc/targets.toml"
+    text = targets.read_text().replace('"env:VEZA_LIVE_TOKEN"', '"file:token"')
+    assert 'token = "file:token"' in text
+    targets.write_text(text)
+    return token
+
+
+def call_run(machine: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run `deploy/run live` with the environment of a schedule."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "VEZA_PYTHON": sys.executable,
+        "VEZA_TARGETS_FILE": str(machine / "etc/targets.toml"),
+        "VEZA_OUT": str(machine / "var"),
+    }
+    return call([DEPLOY / "run", "live"], environ | more)
+
+
+def test_an_unhealthy_target_is_looked_at_again(machine: Path, refused: Path, lab: Lab) -> None:
+    """Until the fault is repaired, here by what receives the first look's heartbeat."""
+    with Receiver() as receiver:
+
+        def repair(_request: ReceivedRequest) -> tuple[int, str]:
+            refused.write_text(lab.passwords.token)
+            return 200, ""
+
+        receiver.answer = repair
+        done = call_run(
+            machine,
+            VEZA_LOOK_AGAIN="1",
+            VEZA_LOOK_UNTIL="60",
+            HEARTBEAT_URL=f"http://{receiver.address}/ping",
+        )
+    assert "API access refused" in done.stdout
+    assert len(receiver.requests) > 1, done.stdout
+    report = read_report(machine)
+    assert "refuses the token" not in json.dumps(report)
+    assert (done.returncode == 0) == (report["state"] == "healthy"), done.stdout
+
+
+def test_it_stops_in_time_for_the_next_start(machine: Path, refused: Path) -> None:
+    """No look begins that would end too late, and the status is that of the last one."""
+    done = call_run(machine, VEZA_LOOK_AGAIN="1", VEZA_LOOK_UNTIL="1")
+    assert done.returncode == 1, done.stdout
+    assert done.stdout.count("report.html") == 1, done.stdout
+
+
+def test_a_wrong_time_is_refused() -> None:
+    """With one sentence, before anything runs."""
+    done = call([DEPLOY / "run", "live"], {"PATH": os.environ["PATH"], "VEZA_LOOK_AGAIN": "1min"})
+    assert done.returncode == 4
+    assert "whole seconds, not '1min'" in done.stdout
