@@ -1,6 +1,6 @@
 """Repair the lab's faults with `python -m actions`, and print a table of the times to recovery.
 
-    python -m bench.recovery [FAULT ...]
+    python -m bench.recovery [--variant NAME] [FAULT ...]
 
 The steps are those that tests/lab/test_actions.py takes by hand. A fault with a step that the
 runbook leaves to people has its reason in the table.
@@ -8,6 +8,7 @@ runbook leaves to people has its reason in the table.
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import faults, lifecycle
+from lab.variants import get_variant
 from reports.model.report_json import load_report
 from tests.lab.fix_operator import Operator
 from tests.lab.test_actions import REPAIRS
@@ -28,16 +30,20 @@ if TYPE_CHECKING:
 CALL_MAX = 300.0
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Start a lab, repair each fault in it, and print a row for each."""
+    parser = argparse.ArgumentParser(description="Repair the lab's faults by `python -m actions`.")
+    parser.add_argument("faults", nargs="*", metavar="FAULT")
+    parser.add_argument("--variant", default="standard", metavar="NAME")
+    options = parser.parse_args()
     print("| fault | steps | seconds from the call to the recovery | result |")
     print("|---|---|---:|---|")
     with tempfile.TemporaryDirectory(prefix="veza-recovery-") as folder:
         directory = Path(folder, "lab")
         directory.mkdir()
-        lab = lifecycle.up(directory)
+        lab = lifecycle.up(directory, variant=get_variant(options.variant))
         try:
-            for name in names or REPAIRS:
+            for name in options.faults or REPAIRS:
                 work = Path(folder, name)
                 work.mkdir()
                 print(repaired(Operator(lab, work), name), flush=True)
@@ -88,4 +94,4 @@ def numbers_of(report: Report, name: str) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
