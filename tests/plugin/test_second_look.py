@@ -100,3 +100,82 @@ def test_an_interrupt_of_a_second_look_keeps_the_first(run_checks: Callable[...,
     run = run_checks(HALTED, *PLUGIN, "-n0")
     assert run.statuses == {"queue/queue_has_a_consumer": "failed"}
     assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 1"
+
+
+COURSES = '''
+import pytest
+
+COURSES = {"exists": "FPP", "drains": "FPF", "consumed": "FFP", "bounded": "PF"}
+
+def read(name):
+    course, COURSES[name] = COURSES[name], COURSES[name][1:]
+    assert course[0] == "P", f"{name} is wrong, {len(course)} left"
+
+def test_queue_exists():
+    """The queue exists."""
+    read("exists")
+
+def test_queue_is_draining():
+    """It drains."""
+    read("drains")
+
+def test_queue_has_a_consumer():
+    """The queue is consumed."""
+    read("consumed")
+
+def test_backlog_is_bounded():
+    """The backlog is bounded."""
+    read("bounded")
+'''
+
+
+def test_rechecks_end_when_two_readings_in_a_row_agree(run_checks: Callable[..., Run]) -> None:
+    """Two passes outweigh the failure before them; what never agrees says nothing."""
+    run = run_checks(COURSES, *PLUGIN, "-n0", "--recheck=2")
+    assert run.statuses == {
+        "queue/queue_exists": "passed",
+        "queue/queue_is_draining": "unreachable",
+        "queue/queue_has_a_consumer": "failed",
+        "queue/backlog_is_bounded": "passed",
+    }
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "consumed is wrong, 2 left"
+    seen = run.outcome("queue/queue_is_draining")["seen"]
+    assert seen.startswith("3 readings within ")
+    assert seen.endswith(
+        "disagree (failed, passed, failed); the first was: drains is wrong, 3 left"
+    )
+    told = run.outcome("queue/queue_exists")["observations"][-1]["seen"]
+    assert told.startswith("passed twice in a row; ")
+    assert told.endswith("it was: exists is wrong, 3 left")
+
+
+def test_without_a_recheck_the_first_reading_counts(run_checks: Callable[..., Run]) -> None:
+    """Nothing runs twice."""
+    run = run_checks(COURSES, *PLUGIN, "-n0", "--recheck=0")
+    assert run.statuses["queue/queue_exists"] == "failed"
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "consumed is wrong, 3 left"
+
+
+BROKEN_OFF = '''
+def test_queue_has_a_consumer(readings=[]):
+    """The queue is consumed."""
+    readings.append("consumed")
+    if len(readings) == 3:
+        raise KeyboardInterrupt
+    assert len(readings) == 2, "0 consumers"
+'''
+
+
+def test_an_interrupted_recheck_keeps_what_was_read(
+    run_checks: Callable[..., Run],
+) -> None:
+    """A failure and a pass disagree, so they say nothing."""
+    run = run_checks(BROKEN_OFF, *PLUGIN, "-n0", "--recheck=3")
+    assert run.statuses == {"queue/queue_has_a_consumer": "unreachable"}
+
+
+def test_a_wrong_number_of_rechecks_is_refused(run_checks: Callable[..., Run]) -> None:
+    """With one sentence."""
+    run = run_checks(COURSES, *PLUGIN, "--recheck=often")
+    assert run.status == 4
+    assert "--recheck: write a number from 0 to 10" in run.errors
