@@ -42,6 +42,9 @@ LOCK_MAX = 5
 WRITES = ("UPDATE", "INSERT", "DELETE")
 """The statements of a permitted transaction; any other one is refused."""
 
+LOST = ("08", "57")
+"""Classes of the errors after which a session no longer exists."""
+
 # The output of both streams in order, then the exit code: the shell's own would not tell a command
 # that failed from a connection that was lost.
 WRAPPED = 'sh -c "$1" 2>&1; printf "\\n%s" "$?"'
@@ -164,7 +167,8 @@ class Transaction:
         except Refused as exc:
             raise Failed(f"rolled back: {exc}") from exc
         except psycopg.Error as exc:
-            if is_committing:
+            # With another code the server answered: it refused the commit.
+            if is_committing and (exc.sqlstate or LOST[0])[:2] in LOST:
                 raise Uncertain(f"the connection was lost in the commit: {_reason(exc)}") from exc
             raise Failed(f"rolled back: {_reason(exc)}") from exc
         return f"committed: {_counts(counts)}"
@@ -221,17 +225,18 @@ class Publication:
         return self._publish(messages)
 
     def _messages(self) -> list[dict[str, Any]]:
+        limit = self._rights.rows_max
         try:
             with _session(self._dsn, self._rights.timeout, read_only=True) as session:
-                cursor = session.execute(self._query.encode(), binary=True)
-                rows = cursor.fetchmany(self._rights.rows_max + 1)
+                # The client holds all rows of an answer: a long outage has very many.
+                query = f"SELECT * FROM (\n{self._query}\n) AS found LIMIT {limit + 1}"  # noqa: S608 - one SELECT of the runbook
+                rows = session.execute(query.encode(), binary=True).fetchall()
         except (psycopg.Error, ValueError) as exc:
             # A text that is not UTF-8 is no JSON for the client.
             raise Refused(f"the database refused it: {_reason(exc)}") from exc
-        if len(rows) > self._rights.rows_max:
+        if len(rows) > limit:
             raise Refused(
-                f"there are more messages than rows_max in the target's [actions] permits, "
-                f"{self._rights.rows_max}"
+                f"there are more messages than rows_max in the target's [actions] permits, {limit}"
             )
         messages = [row[0] for row in rows]
         for message in messages:

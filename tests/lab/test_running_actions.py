@@ -195,6 +195,17 @@ def test_a_transaction_that_touches_other_rows_is_rolled_back(
         transaction.prepare()
 
 
+def test_a_commit_that_the_server_refuses_has_failed(
+    lab: Lab, table: psycopg.Connection[Any]
+) -> None:
+    """A deferred constraint speaks up at the end only, and nothing is uncertain."""
+    table.execute("ALTER TABLE acted ADD UNIQUE (n) DEFERRABLE INITIALLY DEFERRED")
+    transaction = Transaction(lab.owner_dsn, "UPDATE acted SET n = 1 WHERE n < 3", Actions())
+    assert transaction.prepare() == "2 rows: UPDATE 2"
+    with pytest.raises(Failed, match="rolled back: duplicate key"):
+        transaction.run()
+
+
 def test_a_transaction_waits_for_no_lock(
     lab: Lab, table: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
