@@ -23,7 +23,7 @@ RUNS_MIN = 200
 """Runs that are read, of which fewer may be shown: enough for an incident of some hours."""
 
 INCIDENT_RUNS = 2_000
-"""Runs that are searched for an incident: a week of one every five minutes."""
+"""Runs searched for an incident: a week of one every five minutes, a day of one every minute."""
 
 
 def add_to(commands: Commands) -> None:

@@ -22,8 +22,8 @@ PARTIAL = "partial"
 """The folder of a partial run, in its target's: it replaces nothing of a whole run."""
 
 TREND_RUNS = 100
-INCIDENT_RUNS = 300
-"""Runs searched for the start of an incident: a day with a run every five minutes."""
+INCIDENT_RUNS = 1_500
+"""Runs searched for the start of an incident: a day with a run every minute."""
 
 
 @dataclass(frozen=True)
