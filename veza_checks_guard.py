@@ -31,6 +31,7 @@ EXAMPLES = {
     "--upload-id": "--upload-id=3f6c2a",
     "--budget": '--budget "60 s"',
     "--if-busy": "--if-busy skip",
+    "--recheck": "--recheck 3",
     "--fault": "--fault worker-killed",
     "--out": "--out=reports",
     "--baseline": "--baseline=before.json",
