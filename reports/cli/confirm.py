@@ -185,7 +185,7 @@ def _ending(confirmation: Confirmation) -> Iterator[str]:
         yield "Its end is added when a run has seen it."
     elif confirmation.seconds is not None:
         yield f"From its first run to the first good one: {format_duration(confirmation.seconds)}."
-    action = confirmation.ended_by
+    action = confirmation.ended_by if confirmation.ended else None
     if action:
         took = "" if action.seconds is None else f" ({format_duration(action.seconds)})"
         yield f"Ended by: {action.step}{took}."

@@ -135,7 +135,7 @@ def _times(name: str, found: Mapping[str, list[float]]) -> list[str]:
 def _priors(priors: Sequence[Prior], incidents: int) -> Iterator[str]:
     yield ""
     yield (
-        f"Priors that {count(incidents, 'incident')} suggest, where the present ones count as "
+        f"Priors suggested by {count(incidents, 'incident')}, where the present ones count as "
         f"{PRESENT_PRIORS}:"
     )
     rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -118,3 +119,19 @@ def test_without_an_incident_there_is_nothing_to_confirm(tmp_path: Path, capsys:
     store.record(tmp_path / store.NAME, made.recovered())
     assert main(["confirm", "--target-dir", str(tmp_path), "--cause", "other"]) == 2
     assert "has no incident" in capsys.readouterr().err
+
+
+def test_an_incident_that_goes_on_has_actions_and_no_end(folder: Path, capsys: Capture) -> None:
+    """An action that was verified ended it only when a run has seen its end."""
+    store.record(folder / store.NAME, made.incident(started=at(48)))
+    event = {"at": at(48.1), "action": "a", "event": "start", "step": "Restart the worker"}
+    ended = {"at": at(48.2), "action": "a", "event": "verified", "result": "verified"}
+    lines = [json.dumps(event), json.dumps(ended)]
+    (folder / "actions.jsonl").write_text("\n".join(lines))
+    arguments = ["confirm", "--target-dir", str(folder), "--cause", "job_worker_down"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "Its end is added when a run has seen it.\nActions taken: Restart the worker.\n" in out
+    store.record(folder / store.NAME, made.recovered(started=at(49)))
+    assert main(arguments) == 0
+    assert "Ended by: Restart the worker (6 min).\n" in capsys.readouterr().out
