@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 TEXT_MAX = 4_000
 """Characters kept of a text: a hostile log line must not fill a report."""
@@ -100,6 +100,21 @@ def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
         return total
     names = f"all but {', '.join(others)}" if len(others) <= NAMED_MAX < len(some) else ""
     return f"{len(some):,} of {total} ({names or named(some, most=HOSTS_MAX)})"
+
+
+def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
+    """Return "3.0 % on a", "3.1 % on b, c": the hosts of each value, the worst value first.
+
+    Those of further values are counted: "at least 9.0 % on 40 other hosts", where `bound` is
+    "at least".
+    """
+    ranked = list(hosts.items())
+    told = [f"{value} on {named(on)}" for value, on in ranked[: HOSTS_MAX - 1]]
+    rest = ranked[HOSTS_MAX - 1 :]
+    if rest:
+        total = count(sum(len(on) for _, on in rest), "other host")
+        told.append(f"{bound} {rest[0][0]} on {total}")
+    return told
 
 
 def said_by_hosts(said: Iterable[tuple[str, str]], every: Sequence[str]) -> tuple[str, ...]:

@@ -99,5 +99,7 @@ def test_of_many_hosts_the_fullest_are_named() -> None:
         "50.0 % on w1; 60.0 % on w3; 61.0 % on w4; 62.0 % on w5; 63.0 % on w6; 64.0 % on w7; "
         "at least 65.0 % on 3 other hosts"
     )
+    alike = tuple(FileSystem(f"w{n}", "/", 70_001 + n, 100_000) for n in range(48))
+    assert str(Free("/x", "inodes", alike)).endswith("; 70.0 % on w1, w2, w3 and 44 more")
     shared = tuple(FileSystem(f"w{n}", "/srv", 9, 100) for n in range(48))
     assert str(Free("/x", "inodes", shared)).endswith("under /x on 48 hosts (file system /srv)")
