@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lab.children import Children, Start
     from lab.variants import Variant
 
+PATIENCE = 60.0
+"""Seconds to wait for a process that starts: on a machine where others work, it takes long."""
+
 
 def boot(directory: Path, children: Children, variant: Variant, *, with_broker: bool) -> None:
     """Start a lab in an empty directory and wait until an upload completes; raises LabError."""
@@ -54,15 +57,15 @@ def boot(directory: Path, children: Children, variant: Variant, *, with_broker: 
         _wait(children, "rabbitmq", lambda: broker.is_ready(lab), 60)
     for name in ("api", *lab.workers):
         children.start(name, service(name))
-    _wait(children, "api", lambda: _is_ready(lab), 20)
+    _wait(children, "api", lambda: _is_ready(lab), PATIENCE)
     for name in lab.workers:
-        _wait(children, name, partial(_consumes, lab, name), 20)
+        _wait(children, name, partial(_consumes, lab, name), PATIENCE)
     children.start(LOAD_GENERATOR, service(LOAD_GENERATOR))
-    _wait(children, LOAD_GENERATOR, lambda: _has_completed_an_upload(lab), 20)
+    _wait(children, LOAD_GENERATOR, lambda: _has_completed_an_upload(lab), PATIENCE)
     for name in lab.workers:
-        _wait(children, name, partial(_is_settled, children.pids()[name]), 20)
+        _wait(children, name, partial(_is_settled, children.pids()[name]), PATIENCE)
     if lab.broker:
-        _wait(children, "rabbitmq", lambda: broker.reports_acknowledgements(lab), 20)
+        _wait(children, "rabbitmq", lambda: broker.reports_acknowledgements(lab), PATIENCE)
     targets.write(lab)
 
 

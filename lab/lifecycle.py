@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lab.variants import Variant
 
-UP_SECONDS = 90.0
+UP_SECONDS = 150.0
 DOWN_SECONDS = 40.0
 _supervisors: dict[Path, subprocess.Popen[bytes]] = {}
 
