@@ -71,16 +71,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Display(config, controller), "veza-display")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_looks_begun() -> None:
-    """Load what writes the report while there is nothing to do but wait."""
-    from reports.render.html.page import load_template
-    from reports.render.prometheus import render  # noqa: F401
-    from reports.render.terminal import render as _  # noqa: F401
-
-    load_template()
-
-
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a check with its verification and its role, as the evidence table has them."""
     row = evidence_for(item.config, item.nodeid).row(check_id(item.nodeid))

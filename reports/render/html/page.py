@@ -36,7 +36,6 @@ from reports.render.journey import with_outcomes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jinja2 import Template
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 
@@ -128,8 +127,8 @@ def _ranked(diagnosis: Diagnosis) -> list[Finding]:
 
 
 def _page(shown: dict[str, Any], report: Report, amount: PageLimits) -> str:
-    _, policy = _environment()
-    text = load_template().render(
+    environment, policy = _environment()
+    text = environment.get_template("report.html").render(
         shown, amount=amount, groups=checks_of(report, amount.checks), policy=policy
     )
     # Half a character, as a broken file name leaves it, is no UTF-8.
@@ -144,11 +143,6 @@ class CompiledTemplates(FileSystemBytecodeCache):
         if not sys.dont_write_bytecode:
             with suppress(OSError):
                 super().dump_bytecode(bucket)
-
-
-def load_template() -> Template:
-    """Return the page's template; the first call takes as long as a tenth of the run."""
-    return _environment()[0].get_template("report.html")
 
 
 @lru_cache(maxsize=1)
