@@ -12,17 +12,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from actions.errors import Failed, Refused, Uncertain
 from actions.journal import Journal
 from actions.operations import operation_of
 from actions.plan import BY_HAND, frozen_host, plan_step, refusal_of
-from core.files import FileError, read_text, write_file
 from core.outcome import base_id, is_canary
+from core.output import discard_output
 from core.secrets import Redactor
 from core.text import printable
 from core.units import format_duration
+from fixtures.target.lock import BusyError, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,20 +71,13 @@ def check_age(report: Report, now: datetime) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the target's lock, as a run of the checks does; raises Refused while another has it."""
-    lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout as exc:
-        try:
-            holder = printable(read_text(folder / ".holder", follow=False))
-        except FileError:
-            holder = "unknown process"
-        raise Refused(f"a run or another action holds the target ({holder})") from exc
+        lock = take_lock(folder, patience=0.0, prefix="action, ")
+    except BusyError as exc:
+        raise Refused(f"a run or another action holds the target ({exc})") from exc
     except OSError as exc:
         raise Refused(f"{folder} cannot be locked: {exc.strerror}") from exc
     try:
-        started = datetime.now(UTC).strftime("%H:%M:%S UTC")
-        write_file(folder / ".holder", f"action, process {os.getpid()}, since {started}")
         yield
     finally:
         lock.release()
@@ -255,8 +247,8 @@ class Execution:
         try:
             print(self.redactor.whole(text), flush=True)
         except BrokenPipeError:
-            # The reader, such as `head`, has stopped. The action goes on, and the journal has it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The action goes on, and the journal has it.
+            discard_output()
 
 
 def _failed_symptoms(report: Report) -> list[str]:
