@@ -15,6 +15,7 @@ from actions.journal import Journal
 from actions.looks import ROOT, Looks
 from actions.plan import frozen_host, plan_step, refusal_of
 from core.files import FileError
+from core.output import discard_output
 from core.text import flat, listed
 from core.units import parse_duration
 from fixtures.probes.host.spec import display_name
@@ -58,8 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Here, because an error at Python's exit would be a traceback.
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader, such as `head`, has stopped. Python would report it once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except Refused as exc:
         print(f"refused: {flat(str(exc))}", file=sys.stderr)

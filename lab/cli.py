@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.output import discard_output
 from core.units import format_duration
 from lab import lifecycle
 from lab.errors import LabError
@@ -30,8 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lab: {exc}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader closed the pipe (`| head`). Without this, Python's final flush would fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except KeyboardInterrupt:
         print("lab: interrupted; to end the lab: python -m lab down", file=sys.stderr)

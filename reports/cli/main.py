@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError
+from core.output import discard_output
 from core.text import flat
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
@@ -87,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(flat(str(exc)), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
-        # The reader, such as `head`, has stopped. Python would report it once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return UNKNOWN if options.command == "nagios" else 0
     return status
 
