@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.files import FileError, write_file
+from core.files import FileError, sync_folder, write_file
+from reports.history.actions import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NAME = "actions.jsonl"
 
 BYTES_MAX = 4 * 2**20
 """Bytes from which the older half of the journal is dropped."""
@@ -65,11 +64,7 @@ class Journal:
                 file.write(line + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self.path.parent)
         except OSError as exc:
             raise FileError(f"{self.path} cannot be written: {exc.strerror or exc}") from exc
 

@@ -93,6 +93,15 @@ def is_open_to_others(path: str | Path) -> bool:
         return False
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names of the folder's files on disk when this returns; raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:
     """Write UTF-8 text to `path` atomically, with the permissions `mode`, making its folder.
 

@@ -25,6 +25,7 @@ from core.units import format_duration
 from reports.alerts.addresses import OptionError
 from reports.cli.command import duration
 from reports.cli.history import read_runs
+from reports.history.incidents import INCIDENT_RUNS
 from reports.history.store import NAME, HistoryError
 from reports.history.watched import Watched
 from reports.model.report_json import LoadError, load_report
@@ -56,9 +57,6 @@ LOOK_MAX = 900.0
 
 STOP_MAX = 10.0
 """Seconds in which a look that is interrupted must end."""
-
-RUNS = 1_000
-"""Runs of the history that are read: five hours of looks."""
 
 
 def add_to(commands: Commands) -> None:
@@ -202,7 +200,7 @@ class Watch:
             return
         self._status = status
         try:
-            self._watched.take(report, read_runs(self._folder, RUNS))
+            self._watched.take(report, read_runs(self._folder, INCIDENT_RUNS))
         except HistoryError as exc:
             self._watched.take(report, (), str(exc))
 

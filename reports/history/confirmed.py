@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from core.files import FileError, read_file, write_file
+from core.files import FileError, read_file, sync_folder, write_file
 from core.text import count
 from reports.history.actions import Action, read_actions
-from reports.history.incidents import incidents
+from reports.history.incidents import INCIDENT_RUNS, incidents
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report_json import LoadError, load_report, to_json
 from reports.model.seen_before import SeenBefore
@@ -39,9 +38,6 @@ KEPT_MAX = 200
 
 BYTES_MAX = 2**20
 """Bytes of the largest confirmation that is read: some actions with their commands."""
-
-RUNS_MAX = 300
-"""Runs searched for the incident that goes on: a day with a run every five minutes."""
 
 OTHER = "other"
 """The confirmed cause of an incident that none of the model's causes explains."""
@@ -129,11 +125,7 @@ def write_confirmation(folder: Path, confirmation: Confirmation, report: Report)
     write_file(_report_path(folder, confirmation), to_json(report))
     write_file(path, json.dumps(asdict(confirmation), ensure_ascii=False, indent=1) + "\n")
     try:
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(place)
         _drop_oldest(place)
     except OSError as exc:
         raise FileError(f"{place} cannot be written: {exc.strerror}") from exc
@@ -183,7 +175,7 @@ def seen_before(folder: Path) -> tuple[SeenBefore, ...]:
     runs: tuple[RunRecord, ...] = ()
     try:
         with History.to_read(folder / NAME) as history:
-            runs = history.runs(RUNS_MAX)
+            runs = history.runs(INCIDENT_RUNS)
     except HistoryError:
         # The run that is under way says so when it adds itself.
         pass

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from reports.model.watch import WatchedMetric
 
+INCIDENT_RUNS = 1_500
+"""Runs searched for the start of an incident: a day with a run every minute."""
+
 FLAPPING_RUNS = 20
 FLAPPING_CHANGES = 3
 """Changes that make a check flap: one is a fault, two are its repair, three come back."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.files import FileError, write_file
 from reports.history import store as history
+from reports.history.incidents import INCIDENT_RUNS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +23,6 @@ PARTIAL = "partial"
 """The folder of a partial run, in its target's: it replaces nothing of a whole run."""
 
 TREND_RUNS = 100
-INCIDENT_RUNS = 1_500
-"""Runs searched for the start of an incident: a day with a run every minute."""
 
 
 @dataclass(frozen=True)

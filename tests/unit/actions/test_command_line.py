@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actions.command_line import main
-from actions.journal import NAME
+from reports.history.actions import NAME
 from reports.model.report_json import to_json
 from tests import saved_runs
 from tests.suite import ROOT

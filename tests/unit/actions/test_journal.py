@@ -10,6 +10,7 @@ import pytest
 from actions import journal
 from actions.journal import Journal
 from core.files import FileError
+from reports.history.actions import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,6 @@ def test_foreign_lines_are_left_out(written: Journal) -> None:
 
 def test_a_journal_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """Then nothing runs: it comes first."""
-    (tmp_path / journal.NAME).mkdir()
+    (tmp_path / NAME).mkdir()
     with pytest.raises(FileError, match=r"actions\.jsonl cannot be"):
         Journal(tmp_path).note("start", "one")
