@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,12 +20,10 @@ from lab.variants import get_variant
 from reports.model.report_json import load_report
 from tests.lab.fix_operator import Operator
 from tests.lab.test_actions import REPAIRS
-from tests.suite import ROOT, run_suite
+from tests.suite import run_suite
 
 if TYPE_CHECKING:
     from reports.model.report import Report
-
-CALL_MAX = 300.0
 
 
 def main() -> None:
@@ -65,20 +61,7 @@ def repaired(operator: Operator, name: str) -> str:
         steps = numbers_of(load_report(report), name)
         words = [word for number in steps.values() for word in ("--do", str(number))]
         started = time.monotonic()
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "actions", str(report), f"--targets-file={targets}"),
-                *("--execute", *words),
-            ],
-            cwd=ROOT,
-            env=operator.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=CALL_MAX,
-            check=False,
-        )
+        done = operator.act(report, targets, "--execute", *words)
         seconds = time.monotonic() - started
     finally:
         faults.heal(directory)

@@ -14,9 +14,8 @@ import psycopg
 import pytest
 
 from fixtures.probes.postgres.database import DatabaseProbe
-from lab import broker
 from lab.state import QUEUE
-from tests.deploy.tools import DEPLOY, call, tool
+from tests.deploy.tools import DEPLOY, call, rabbitmq_account, tool
 from tests.suite import run_suite
 from tests.waiting import PATIENCE, eventually
 
@@ -52,16 +51,7 @@ def role(lab: Lab) -> str:
 @pytest.fixture(scope="module")
 def user(lab: Lab) -> str:
     """The password of the broker's user, escaped for a URL; its script has run twice, as it may."""
-    if not lab.broker:
-        pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
-    environ = {
-        **broker.environment(lab),
-        "VEZA_CHECKS_PASSWORD": PASSWORD,
-        "RABBITMQCTL": str(broker.SCRIPTS / "rabbitmqctl"),
-    }
-    for _ in range(2):
-        done = call([str(ACCOUNTS / "rabbitmq.sh"), USER, "/"], environ)
-        assert done.returncode == 0, done.stdout
+    rabbitmq_account(lab, USER, PASSWORD)
     return PASSWORD.replace(" ", "%20")
 
 

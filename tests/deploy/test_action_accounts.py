@@ -16,11 +16,10 @@ import pytest
 
 from actions.operations import Publication, Transaction
 from fixtures.target.model import Actions
-from lab import broker
 from reports.runbook.placeholders import fill_command
 from reports.runbook.run_rules import parse_rule
 from tests import made
-from tests.deploy.tools import DEPLOY, call, tool, validate
+from tests.deploy.tools import DEPLOY, call, rabbitmq_account, tool, validate
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -113,16 +112,7 @@ def test_the_role_can_do_no_more(role: str, statement: str) -> None:
 @pytest.fixture(scope="module")
 def url(lab: Lab) -> str:
     """The AMQP URL of the user who may publish; its script has run twice, as it may."""
-    if not lab.broker:
-        pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
-    environ = {
-        **broker.environment(lab),
-        "VEZA_CHECKS_PASSWORD": PASSWORD,
-        "RABBITMQCTL": str(broker.SCRIPTS / "rabbitmqctl"),
-    }
-    for _ in range(2):
-        done = call([str(ACCOUNTS / "rabbitmq.sh"), USER, "/", "publish"], environ)
-        assert done.returncode == 0, done.stdout
+    rabbitmq_account(lab, USER, PASSWORD, "publish")
     return lab.amqp_url_as(USER, PASSWORD)
 
 

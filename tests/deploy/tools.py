@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab import broker
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from lab.state import Lab
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -57,3 +60,17 @@ def validate(*command: str | Path) -> str:
     done = call(command)
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def rabbitmq_account(lab: Lab, user: str, password: str, *words: str) -> None:
+    """Make a user of the lab's broker by the script, which runs twice, as it may."""
+    if not lab.broker:
+        pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
+    environ = {
+        **broker.environment(lab),
+        "VEZA_CHECKS_PASSWORD": password,
+        "RABBITMQCTL": str(broker.SCRIPTS / "rabbitmqctl"),
+    }
+    for _ in range(2):
+        done = call([DEPLOY / "accounts/rabbitmq.sh", user, "/", *words], environ)
+        assert done.returncode == 0, done.stdout

@@ -97,6 +97,25 @@ class Operator:
         assert done.returncode == 0, (command.text, done.stdout, done.stderr)
         return done.stdout
 
+    def act_command(self, report: Path, targets: Path, *words: str) -> list[str]:
+        """Return the command line of `python -m actions` on a report."""
+        program = [sys.executable, "-m", "actions", str(report)]
+        return [*program, f"--targets-file={targets}", *words]
+
+    def act(self, report: Path, targets: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        """Call `python -m actions` on a report; its `stdout` has standard error as well."""
+        return subprocess.run(
+            self.act_command(report, targets, *words),
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
     def run_again(self, command: Command) -> None:
         """Run one command until it does not ask to be run again."""
         wait_until(lambda: "run this again" not in self.run(command), 60, command.text)

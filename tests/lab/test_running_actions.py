@@ -21,10 +21,10 @@ from fixtures.target.model import Actions, Target
 from lab import faults
 from tests.lab.test_actions import AGAIN, PUBLISH
 from tests.suite import ROOT, run_suite
-from tests.waiting import PATIENCE, eventually
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from lab.state import Lab
@@ -50,24 +50,15 @@ class Incident:
 
     def command(self, *options: object) -> list[str]:
         """Return the command line; a title among the options stands for its step's number."""
-        words = [str(self.steps.get(str(option), option)) for option in options]
-        program = [sys.executable, "-m", "actions", str(self.report)]
-        return [*program, f"--targets-file={self.targets}", *words]
+        return self.operator.act_command(self.report, self.targets, *self._words(options))
 
     def call(self, *options: object) -> tuple[int, str]:
         """Return exit status and output of one call."""
-        done = subprocess.run(
-            self.command(*options),
-            cwd=ROOT,
-            env=self.operator.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = self.operator.act(self.report, self.targets, *self._words(options))
         return done.returncode, done.stdout
+
+    def _words(self, options: Sequence[object]) -> list[str]:
+        return [str(self.steps.get(str(option), option)) for option in options]
 
     def edit(self, old: str, new: str) -> Path:
         """Write a copy of the targets file with another text in it; use it from now on."""
