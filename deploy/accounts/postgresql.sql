@@ -45,7 +45,7 @@ BEGIN;
 SELECT format('CREATE ROLE %I', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
--- Each process of a run has one connection. Ten are enough for `-n 4` and a second target.
+-- A run has one connection, and for a moment a second one. Ten are enough for some targets at a time.
 ALTER ROLE :"role" LOGIN INHERIT CONNECTION LIMIT 10 PASSWORD :'password';
 
 -- The checks set these limits themselves. Here they apply to everyone who uses the password.
