@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import sys
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import (
-    Environment,
-    FileSystemBytecodeCache,
-    FileSystemLoader,
-    StrictUndefined,
-    pass_context,
-)
 from markupsafe import Markup
 
-from core.outcome import STATUS_WORDS
-from core.text import clean
-from core.units import format_bytes, format_duration
 from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_check_of
 from reports.render.chat import render as as_chat
 from reports.render.html import charts
-from reports.render.html import text as html_text
 from reports.render.html.checks import checks_of
+from reports.render.html.environment import environment
 from reports.render.html.path import stations
 from reports.render.html.verdict import verdict_of
 from reports.render.journey import with_outcomes
@@ -36,14 +20,9 @@ from reports.render.journey import with_outcomes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jinja2.bccache import Bucket
-    from jinja2.runtime import Context
-
     from reports.diagnosis.result import Diagnosis, Finding
     from reports.history.trend import Point
     from reports.model.report import Report
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 BYTES_MAX = 1_000_000
 """Size of the file in UTF-8 that is never exceeded, whatever a target says."""
@@ -127,74 +106,9 @@ def _ranked(diagnosis: Diagnosis) -> list[Finding]:
 
 
 def _page(shown: dict[str, Any], report: Report, amount: PageLimits) -> str:
-    environment, policy = _environment()
-    text = environment.get_template("report.html").render(
+    templates, policy = environment("report")
+    text = templates.get_template("report.html").render(
         shown, amount=amount, groups=checks_of(report, amount.checks), policy=policy
     )
     # Half a character, as a broken file name leaves it, is no UTF-8.
     return text.encode("utf-8", "replace").decode()
-
-
-class CompiledTemplates(FileSystemBytecodeCache):
-    """Keeps compiled templates where Python keeps compiled modules, and when it does."""
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write a compiled template, if that is possible."""
-        if not sys.dont_write_bytecode:
-            with suppress(OSError):
-                super().dump_bytecode(bucket)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> tuple[Environment, str]:
-    """Return the templates and the content security policy that lets in their own code alone."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        bytecode_cache=CompiledTemplates(str(Path(__file__).parent / "__pycache__")),
-    )
-    names = ("command", "message", "number", "probability", "time", "unfilled")
-    environment.filters.update({name: getattr(html_text, name) for name in names})
-    environment.filters.update(
-        prose=_prose, breakable=_breakable, duration=format_duration, size=format_bytes
-    )
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    environment.globals.update(
-        # Both are files of ours, and no value of a run is ever written into them.
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        status_words=STATUS_WORDS,
-    )
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return environment, policy
-
-
-@pass_context
-def _finalize(context: Context, value: Any) -> Any:
-    """Clean and cut every text that the templates write, before it is escaped."""
-    if type(value) is str:
-        return clean(value, context["amount"].sentence)
-    return value
-
-
-@pass_context
-def _prose(context: Context, text: str) -> Markup:
-    return html_text.prose(clean(text, context["amount"].sentence))
-
-
-@pass_context
-def _breakable(context: Context, text: str) -> Markup:
-    return html_text.breakable(clean(text, context["amount"].sentence))
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -2,27 +2,6 @@
 (() => {
   const $ = (id) => document.getElementById(id);
 
-  // Times are written in UTC; here they become those of the reader.
-  const clock = { hour: "2-digit", minute: "2-digit" };
-  const day = { day: "numeric", month: "short" };
-  const forms = {
-    moment: { ...day, year: "numeric", ...clock, timeZoneName: "short" },
-    short: { ...day, ...clock, timeZoneName: "short" },
-    clock: { ...clock, timeZoneName: "short" },
-    hours: clock,
-    days: day,
-  };
-  for (const time of document.querySelectorAll("time[data-form]")) {
-    const at = new Date(time.dateTime);
-    if (isNaN(at)) continue;
-    time.title = time.textContent;
-    time.textContent = at.toLocaleString("en-GB", forms[time.dataset.form]);
-  }
-  for (const place of document.querySelectorAll("[data-zone]")) {
-    const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts();
-    place.textContent = parts.find((part) => part.type === "timeZoneName").value;
-  }
-
   // An old page looks like a fresh one: it says how old it is.
   const ago = () => {
     for (const place of document.querySelectorAll("[data-ago]")) {

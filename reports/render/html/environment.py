@@ -1,0 +1,105 @@
+"""The templates of the HTML pages, with the style and the script that go into each."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    FileSystemLoader,
+    StrictUndefined,
+    pass_context,
+)
+from markupsafe import Markup
+
+from core.outcome import STATUS_WORDS
+from core.text import clean
+from core.units import format_bytes, format_duration
+from reports.render.html import text as html_text
+
+if TYPE_CHECKING:
+    from jinja2.bccache import Bucket
+    from jinja2.runtime import Context
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Keeps compiled templates where Python keeps compiled modules, and when it does."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write a compiled template, if that is possible."""
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
+
+@cache
+def environment(page: str) -> tuple[Environment, str]:
+    """Return the templates for a page and the security policy that lets in its own code alone.
+
+    The page's style and script are the files of its name, after those that all pages share. The
+    templates cut and clean each text that they write: they need `amount`, which has the characters
+    of a `sentence`.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        bytecode_cache=CompiledTemplates(str(Path(__file__).parent / "__pycache__")),
+    )
+    names = ("command", "message", "number", "probability", "time", "unfilled")
+    environment.filters.update({name: getattr(html_text, name) for name in names})
+    environment.filters.update(
+        prose=_prose, breakable=_breakable, duration=format_duration, size=format_bytes
+    )
+    style = _read("base.css", f"{page}.css")
+    script = _read("times.js", f"{page}.js")
+    environment.globals.update(
+        # All are files of ours, and no value of a run is ever written into them.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        status_words=STATUS_WORDS,
+    )
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return environment, policy
+
+
+@pass_context
+def _finalize(context: Context, value: Any) -> Any:
+    """Clean and cut every text that the templates write, before it is escaped."""
+    if type(value) is str:
+        return clean(value, context["amount"].sentence)
+    return value
+
+
+@pass_context
+def _prose(context: Context, text: str) -> Markup:
+    return html_text.prose(clean(text, context["amount"].sentence))
+
+
+@pass_context
+def _breakable(context: Context, text: str) -> Markup:
+    return html_text.breakable(clean(text, context["amount"].sentence))
+
+
+def _read(*names: str) -> str:
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
