@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.outcome import Affected, Observation, Outcome
 from core.target_summary import TargetSummary
-from reports.diagnosis.evidence import load_evidence
 from reports.model.build import build_report
 from reports.model.bundle import load_bundle
 
@@ -48,7 +47,7 @@ DEAD_WORKER = (
 def bundle() -> RunbookBundle:
     """The runbook as shipped."""
     folder = ROOT / "runbooks/upload_stuck"
-    return load_bundle(folder / "runbook.md", load_evidence(folder / "evidence.toml"))
+    return load_bundle(folder)
 
 
 def report(

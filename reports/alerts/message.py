@@ -97,13 +97,14 @@ def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:
     since = clock(change.since, report.started, zone)
     if change.event == "recovery":
         return f"It lasted {format_duration(change.seconds)}, since {since}."
-    users = report.figure("users_affected")
-    affected = f"; {count(round(users), 'user')} affected" if users else ""
+    impact = report.layout.impact
+    owners = report.figure(impact.owners) if impact else None
+    affected = f"; {count(round(owners), impact.owner)} affected" if impact and owners else ""
     return f"Since {since} ({format_duration(change.seconds)}){affected}."
 
 
 def _why(report: Report) -> Iterator[str]:
-    """Yield the upload's path with its break, and the evidence for what is named as the cause."""
+    """Yield the path with its break, and the evidence for what is named as the cause."""
     row = stations(report)
     broken = [one.name for one in row if one.kind == "broken"]
     if broken:

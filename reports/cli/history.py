@@ -15,7 +15,7 @@ from reports.render.history import render
 if TYPE_CHECKING:
     from reports.cli.command import Commands
     from reports.history.incidents import RunRecord
-    from reports.model.watch import WatchedMetric
+    from reports.model.report import Report
 
 SUMMARY = "list the last runs, flapping checks, and metrics that recover"
 
@@ -50,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the history of a target."""
     folder = options.target_dir or only_target()
     runs = read_runs(folder, max(options.number, RUNS_MIN))
-    print(render(runs, options.number, _metrics_to_watch(folder)), end="")
+    report = _last_report(folder)
+    metrics, impact = (report.watch, report.layout.impact) if report else ((), None)
+    print(render(runs, options.number, metrics, impact=impact), end="")
     return 0
 
 
@@ -71,12 +73,12 @@ def read_runs(folder: Path, limit: int = INCIDENT_RUNS) -> tuple[RunRecord, ...]
         return history.runs(limit)
 
 
-def _metrics_to_watch(folder: Path) -> tuple[WatchedMetric, ...]:
+def _last_report(folder: Path) -> Report | None:
     try:
-        return load_report(folder / "report.json").watch
+        return load_report(folder / "report.json")
     except LoadError as exc:
         print(f"The metrics to watch are left out: {exc}", file=sys.stderr)
-        return ()
+        return None
 
 
 def only_target() -> Path:

@@ -260,7 +260,9 @@ class Watch:
                 unicode=self._unicode,
             )
             self._print(text.rstrip("\n"))
-            for sentence in afterwards(watched.runs, watched.report.watch):
+            for sentence in afterwards(
+                watched.runs, watched.report.watch, impact=watched.report.layout.impact
+            ):
                 self._print(clean(sentence))
         self._print(result_of(watched, time.monotonic() - self._started))
 

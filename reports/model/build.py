@@ -50,25 +50,26 @@ def build_report(
 ) -> Report:
     """Return the report on these outcomes; `seconds` is the run's wall time.
 
-    `partial`: the run was narrowed or interrupted. `journeys` are those of named uploads. `figures`
+    `partial`: the run was narrowed or interrupted. `journeys` are those of named items. `figures`
     are those of a report that is replayed; None takes them from the outcomes. `seen_before` are the
     causes that were confirmed for earlier incidents.
     """
+    layout = bundle.layout
     results = place_results(outcomes, bundle.evidence)
     # In the report's order: of two observations of one figure, a replay takes the same one.
     ordered = [result.outcome for result in results]
-    figures = figures_of(ordered) if figures is None else figures
+    figures = figures_of(ordered, layout.figures) if figures is None else figures
     state = state_of(results, problems)
     diagnosis = diagnose(bundle.evidence, outcomes)
     # The target file and the command line come before the observations.
-    values = {**placeholders_of(ordered), **target.placeholders, "target": target.name}
+    values = {**placeholders_of(ordered, layout), **target.placeholders, "target": target.name}
     return Report(
         target=target,
         runbook=bundle.document.title,
         started=started,
         seconds=round(seconds, 3),
         state=state,
-        headline=f"{journey_sentence(journeys)}"
+        headline=f"{journey_sentence(journeys, layout)}"
         + headline_of(
             state,
             results,
@@ -76,6 +77,7 @@ def build_report(
             diagnosis,
             figures,
             unselected_of(outcomes, bundle.evidence),
+            impact=layout.impact,
             partial=partial,
         ),
         verifications=titles_of(bundle.document),
@@ -90,10 +92,12 @@ def build_report(
             facts_of(ordered, target.components, target.worker_hosts),
         ),
         problems=tuple(problems),
-        watch=watched_metrics(bundle.document.watch, target.limits),
+        watch=watched_metrics(bundle.document.watch, layout.metrics, target.limits),
         partial=partial,
         journeys=journeys,
         seen_before=seen_before,
+        layout=layout.in_report(),
+        runbook_name=bundle.name,
     )
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from core.outcome import base_id
 from reports.diagnosis.evidence import EvidenceError, load_evidence
+from reports.model.layout_file import load_layout
 from reports.runbook.document import RunbookError
 from reports.runbook.markdown import load_runbook
 
 if TYPE_CHECKING:
     from reports.diagnosis.evidence import Evidence
+    from reports.model.layout import Layout
     from reports.model.report import Report
     from reports.runbook.document import Runbook
 
@@ -21,24 +23,32 @@ RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
 
 @dataclass(frozen=True)
 class RunbookBundle:
-    """A runbook document and the evidence table that belongs to it."""
+    """A runbook document, its evidence table, and what its report shows.
 
+    `name` is that of the runbook's folder.
+    """
+
+    name: str
     document: Runbook
     evidence: Evidence
+    layout: Layout
 
 
-def load_bundle(document: Path, evidence: Evidence) -> RunbookBundle:
-    """Load a document and pair it with its evidence table.
+def load_bundle(
+    folder: Path, evidence: Evidence | None = None, document: Path | None = None
+) -> RunbookBundle:
+    """Load the runbook in a folder; `evidence` and `document` replace its own.
 
-    Raises RunbookError if it cannot be read, or if its hypotheses or verifications are not as many
-    as the table's.
+    Raises EvidenceError, and RunbookError if a part cannot be read, or if the document's hypotheses
+    or verifications are not as many as the table's.
     """
+    evidence = evidence or load_evidence(folder / "evidence.toml")
     runbook = load_runbook(
-        document,
+        document or folder / "runbook.md",
         hypotheses=len(evidence.hypotheses),
         verifications=max(row.verification for row in evidence.checks),
     )
-    return RunbookBundle(runbook, evidence)
+    return RunbookBundle(folder.name, runbook, evidence, load_layout(folder))
 
 
 def bundle_of(
@@ -52,9 +62,18 @@ def bundle_of(
     folder = _folder_of(report)
     team_document = report.target.runbook_document
     return load_bundle(
-        document or (Path(team_document) if team_document else folder / "runbook.md"),
-        load_evidence(evidence or folder / "evidence.toml"),
+        folder,
+        load_evidence(evidence) if evidence else None,
+        document or (Path(team_document) if team_document else None),
     )
+
+
+def layout_of(report: Report) -> Layout:
+    """Return the layout of the runbook that a report was made with; one of no runbook: none.
+
+    Raises RunbookError.
+    """
+    return load_layout(_folder_of(report))
 
 
 def evidence_of(report: Report, path: Path | None = None) -> Evidence:
@@ -66,7 +85,9 @@ def evidence_of(report: Report, path: Path | None = None) -> Evidence:
 
 
 def _folder_of(report: Report) -> Path:
-    """Return the folder of the runbook that knows most of the report's checks."""
+    """Return the folder of a report's runbook, else of the one that knows most of its checks."""
+    if report.runbook_name and (RUNBOOKS / report.runbook_name / "evidence.toml").exists():
+        return RUNBOOKS / report.runbook_name
     checks = {base_id(result.outcome.check) for result in report.results}
 
     def known_checks(folder: Path) -> int:

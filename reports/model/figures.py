@@ -1,6 +1,6 @@
 """The figures of a run, and the values that a runbook's commands name.
 
-Probes measure them (`core.outcome.ProbeResult`); this module names them.
+Probes measure them (`core.outcome.ProbeResult`); the runbook's report.toml names the figures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.outcome import Observation, Outcome
+    from reports.model.layout import FigureKind, Layout
 
 
 @dataclass(frozen=True)
@@ -31,43 +32,26 @@ class Figure:
     meaning: str
 
 
-FIGURES: tuple[tuple[str, str, str], ...] = (
-    ("uploads_stuck", "", "stuck uploads"),
-    ("oldest_stuck_seconds", "seconds", "age of the oldest stuck upload"),
-    ("users_affected", "", "users whose uploads are stuck"),
-    ("uploads_uploading", "", "uploads in uploading, by the API"),
-    ("uploads_completed", "", "uploads completed recently"),
-    ("jobs_waiting", "", "jobs that have waited too long"),
-    ("processing_seconds", "seconds", "mean processing time of recent uploads"),
-    ("backlog", "", "messages that wait in the upload queue"),
-    ("consumers", "", "consumers of the upload queue"),
-    ("unacknowledged", "", "messages delivered and not acknowledged"),
-    ("dead_letters", "", "dead-lettered messages"),
-    ("worker_processes", "", "processes of the job worker"),
-    ("disk_free_ratio", "ratio", "free share of the fullest upload file system"),
-    ("inodes_free_ratio", "ratio", "free share of that file system's inodes"),
-)
-"""Id, unit and meaning of each figure, in the report's order."""
-
-
-def figures_of(outcomes: Sequence[Outcome]) -> tuple[Figure, ...]:
-    """Return all figures of the run, always in the same order."""
+def figures_of(outcomes: Sequence[Outcome], kinds: Sequence[FigureKind]) -> tuple[Figure, ...]:
+    """Return the runbook's figures with their values, always in the same order."""
     values: dict[str, float | None] = {}
     for observation in observations(outcomes):
         values |= observation.figures
-    return tuple(Figure(name, values.get(name), *words) for name, *words in FIGURES)
+    return tuple(Figure(one.id, values.get(one.id), one.unit, one.meaning) for one in kinds)
 
 
-def placeholders_of(outcomes: Sequence[Outcome]) -> dict[str, str]:
+def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, str]:
     """Return the observed values of placeholders, by the placeholder's name.
 
     A value that does not have its placeholder's form is left out: a target's texts are hostile, and
-    a person pastes these commands. `upload_ids` are those of the items that suffer most.
+    a person pastes these commands. The ids of the items that suffer most have the placeholder of
+    the runbook's noun for them, such as `upload_ids`.
     """
     found = observations(outcomes)
     values = {name: value for o in found for name, value in o.placeholders.items()}
     affected = next((o.affected for o in found if o.affected), ())
-    values["upload_ids"] = "\n".join(item.id for item in affected)
+    if layout.impact:
+        values[f"{layout.impact.placeholder}_ids"] = "\n".join(item.id for item in affected)
     if "broker_connection" in values:
         values["broker_connection_in_url"] = quote(values["broker_connection"], safe="")
     valid = {name: valid_part(name, value) for name, value in values.items()}

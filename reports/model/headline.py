@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from core.outcome import STATUS_WORDS
-from core.text import count, cut, listed, uncapitalized
+from core.text import capitalized, count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.alike import merged, sentences
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.journey import Journey
     from reports.diagnosis.result import Diagnosis, Finding, NextCheck
     from reports.model.figures import Figure
+    from reports.model.layout import Impact, Layout
     from reports.model.report import Result, State
 
 WORTH_NAMING = 0.05
@@ -42,12 +43,13 @@ def headline_of(
     figures: Sequence[Figure],
     unselected: int = 0,
     *,
+    impact: Impact | None = None,
     partial: bool = False,
 ) -> str:
     """Return the state with its reason, and the most likely cause: two sentences.
 
     Before them stands how many checks a partial run or one that broke off came to. `unselected` is
-    the number of the runbook's checks that the run did not select.
+    the number of the runbook's checks that the run did not select. `impact` says what suffers.
     """
     others = [problem for problem in problems if not problem.endswith(INTERRUPTED)]
     interrupted = bool(results) and len(others) < len(problems)
@@ -58,7 +60,7 @@ def headline_of(
     )
     if part and state == "healthy":
         return part
-    reason = _stuck_uploads(figures)
+    reason = _impact(figures, impact)
     if not reason and state == "healthy":
         reason = _health(results)
     if not reason:
@@ -75,15 +77,16 @@ def headline_of(
     return f"{text} {cause_sentence(diagnosis)}".rstrip()
 
 
-def journey_sentence(journeys: Sequence[Journey]) -> str:
-    """Return where each named upload is, with a space at its end; empty where none was named."""
+def journey_sentence(journeys: Sequence[Journey], layout: Layout) -> str:
+    """Return where each named item is, with a space at its end; empty where none was named."""
+    noun = capitalized(layout.impact.noun) if layout.impact else "Item"
     sentences = []
     for journey in journeys:
         stopped = journey.stopped_at
         where = f"not {stopped.name}" if stopped else "through every stage"
         if not journey.stages:
             where = "nothing else is known of it"
-        sentences.append(f"Upload {journey.id} is {journey.status or 'unknown'}: {where}. ")
+        sentences.append(f"{noun} {journey.id} is {journey.status or 'unknown'}: {where}. ")
     return "".join(sentences)
 
 
@@ -202,10 +205,14 @@ def _reason(
     )
 
 
-def _stuck_uploads(figures: Sequence[Figure]) -> str:
-    """Return how many uploads are stuck and for how long; empty if none is."""
-    values = {figure.id: figure.value for figure in figures}
-    stuck, oldest = values.get("uploads_stuck"), values.get("oldest_stuck_seconds")
-    if not stuck or oldest is None:
+def _impact(figures: Sequence[Figure], impact: Impact | None) -> str:
+    """Return how many items suffer and for how long; empty if none does."""
+    if impact is None:
         return ""
-    return f"{count(round(stuck), 'upload')} stuck, oldest {format_duration(oldest)}"
+    values = {figure.id: figure.value for figure in figures}
+    suffering, oldest = values.get(impact.count), values.get(impact.age)
+    if not suffering or (impact.age and oldest is None):
+        return ""
+    number = count(round(suffering), impact.noun, impact.nouns)
+    old = "" if oldest is None else f", oldest {format_duration(oldest)}"
+    return f"{number} {impact.state}{old}"

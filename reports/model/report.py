@@ -12,6 +12,7 @@ from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
 from reports.model.alike import sentences
 from reports.model.figures import Figure
+from reports.model.layout import Layout
 from reports.model.seen_before import SeenBefore
 from reports.model.watch import WatchedMetric
 from reports.runbook.document import Step
@@ -82,8 +83,9 @@ class Report:
 
     `problems` are sentences on the run itself, such as an interruption; `watch` are the runbook's
     metrics to watch after an incident. `partial`: the run was narrowed or interrupted, so that its
-    state is not the target's. `journeys` are those of the uploads that --upload-id named.
-    `seen_before` are the causes that people confirmed for earlier incidents.
+    state is not the target's. `journeys` are those of the items that the command line named.
+    `seen_before` are the causes that people confirmed for earlier incidents. `layout` is what the
+    report shows of its runbook, whose title is `runbook` and whose folder is `runbook_name`.
     """
 
     target: TargetSummary
@@ -103,6 +105,8 @@ class Report:
     partial: bool = False
     journeys: tuple[Journey, ...] = ()
     seen_before: tuple[SeenBefore, ...] = ()
+    layout: Layout = field(default_factory=Layout)
+    runbook_name: str = ""
     schema: int = field(default=SCHEMA)
 
     def figure(self, name: str) -> float | None:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,7 +19,9 @@ from core.files import FileError, read_file
 from core.secrets import Redactor
 from core.text import printable
 from core.validation import place_of, problem_of
+from reports.model.bundle import layout_of
 from reports.model.report import SCHEMA, Report
+from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,11 +85,16 @@ def parse_report(raw: bytes, name: str) -> Report:
         )
     try:
         report = _adapter().validate_json(json.dumps(document), strict=True)
+        if "layout" not in document:
+            # A report of an earlier version: its runbook still says what to show.
+            report = replace(report, layout=layout_of(report).in_report())
         _check(report)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         problem = f"{place_of(first['loc']) or 'the report'} {problem_of(first)}"
         raise LoadError(f"{name} is not a usable report: {problem}") from exc
+    except RunbookError as exc:
+        raise LoadError(f"{name} is of an earlier version, and its runbook: {exc}") from exc
     except _InvalidError as exc:
         raise LoadError(f"{name} is not a usable report: {printable(exc, 300)}") from exc
     # A report of ours is redacted already; a hostile one loses its control characters.

@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_FIGURES = (
-    (re.compile(r"veza_file_uploads_total.*uploading"), "uploads_uploading"),
-    (re.compile(r"veza_file_uploads_total.*completed"), "uploads_completed"),
-    (re.compile(r"veza_upload_processing_duration|\bprocessing\b"), "processing_seconds"),
-    (re.compile(r"rabbitmq_queue_messages_ready|\bready messages\b"), "backlog"),
-)
-"""A metric's name in a runbook, and the figure that measures it."""
-
-_RISING = ("uploads_completed",)
-"""The figures that rise when uploads flow again; the others fall."""
-
-_LIMITED = ("processing_seconds",)
-"""The figures that have recovered when they are within the target's limit."""
+    from reports.model.layout import MetricKind
 
 
 @dataclass(frozen=True)
@@ -38,12 +26,17 @@ class WatchedMetric:
     limit: float | None = None
 
 
-def watched_metrics(items: Sequence[str], limits: Mapping[str, float]) -> tuple[WatchedMetric, ...]:
+def watched_metrics(
+    items: Sequence[str], kinds: Sequence[MetricKind], limits: Mapping[str, float]
+) -> tuple[WatchedMetric, ...]:
     """Return the metrics of the runbook's list; `limits` are the target's, by the figure's id."""
     metrics = []
     for item in items:
         name = re.split(r"\s[-–—]\s", item)[0].replace("`", "")
-        figure = next((figure for pattern, figure in _FIGURES if pattern.search(name)), None)
-        limit = limits.get(figure) if figure and figure in _LIMITED else None
-        metrics.append(WatchedMetric(name, figure, figure in _RISING, limit))
+        kind = next((one for one in kinds if re.search(one.pattern, name)), None)
+        if kind is None:
+            metrics.append(WatchedMetric(name))
+        else:
+            limit = limits.get(kind.figure) if kind.limited else None
+            metrics.append(WatchedMetric(name, kind.figure, kind.rises, limit))
     return tuple(metrics)

@@ -17,7 +17,7 @@ from reports.model.attribution import NO_FAILURE, attribute, categories, reason
 from reports.model.report import titles_of
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.markdown import coded, escaped, fenced
-from reports.render.verdict_words import stuck_uploads, where_to_look
+from reports.render.verdict_words import items_affected, where_to_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -143,7 +143,7 @@ def explain(test: TestResult, result: Result, report: Report, verdict: Attachmen
 def verdict_and_actions(report: Report) -> str:
     """Return the headline and the first actions in Markdown: what a check's page begins with."""
     blocks = [f"**{escaped(report.headline)}**"]
-    impact = stuck_uploads(report)
+    impact = items_affected(report)
     if impact:
         blocks.append(escaped(f"{impact}."))
     steps = first_steps(remedy.steps for remedy in report.remedies)

@@ -48,7 +48,7 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
     state = "PARTIAL RUN" if report.partial else report.state.upper()
     yield _line(f"{mark} {state} {report.target.name}: {verdict.impact}")
     yield _times(report, verdict)
-    yield from (_line(journey_sentence([journey])) for journey in report.journeys)
+    yield from (_line(journey_sentence([journey], report.layout)) for journey in report.journeys)
     if report.state == "healthy":
         return
     row = stations(report)

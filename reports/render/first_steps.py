@@ -39,9 +39,10 @@ def command_again(report: Report) -> str:
 
 def verify_command(report: Report) -> str:
     """Return the command that shows whether the actions have helped."""
-    return command_again(report) + (
-        f" --upload-id={report.affected[0].id}" if report.affected else ""
-    )
+    impact = report.layout.impact
+    asks = report.affected and impact and impact.option
+    one = f" {impact.option}={report.affected[0].id}" if impact and asks else ""
+    return command_again(report) + one
 
 
 def _runs_checks(step: Step) -> bool:

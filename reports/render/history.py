@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reports.history.incidents import RunRecord
+    from reports.model.layout import Impact
     from reports.model.watch import WatchedMetric
 
 MARKS = {True: "✓", False: "✗", None: "?"}
@@ -24,30 +25,34 @@ def render(
     shown: int,
     metrics: Sequence[WatchedMetric] = (),
     zone: tzinfo | None = None,
+    impact: Impact | None = None,
 ) -> str:
     """Return the last `shown` of these runs as text, oldest first, and what follows from all.
 
-    `metrics` are those to watch after an incident. Its time is that of `zone`, None for the
-    machine's own.
+    `metrics` are those to watch after an incident, `impact` says what suffers in it. Its time is
+    that of `zone`, None for the machine's own.
     """
     if not runs:
         return "No run is in the history yet.\n"
-    lines = [_run(run) for run in runs[-shown:]]
+    lines = [_run(run, impact) for run in runs[-shown:]]
     lines += [
         f"Flapping: {flap.check} changed {flap.changes} times in {flap.runs} runs."
         for flap in flapping(runs)
     ]
-    lines += afterwards(runs, metrics, zone)
+    lines += afterwards(runs, metrics, zone, impact)
     # The headlines quote the target, and the file may have been written by anybody.
     return "".join(f"{clean(line)}\n" for line in lines)
 
 
 def afterwards(
-    runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric], zone: tzinfo | None = None
+    runs: Sequence[RunRecord],
+    metrics: Sequence[WatchedMetric],
+    zone: tzinfo | None = None,
+    impact: Impact | None = None,
 ) -> list[str]:
     """Return lines that say whether a recent incident is over and these metrics recover."""
     incident = recent_incident(runs)
-    times = times_of_runs(incident) if incident else None
+    times = times_of_runs(incident, impact) if incident else None
     if incident is None or times is None:
         return []
     word = "about " if times.began == times.oldest else ""
@@ -62,14 +67,17 @@ def afterwards(
     return [f"{subject} {state}.{' Metrics to watch:' if watched else ''}", *watched]
 
 
-def _run(run: RunRecord) -> str:
-    stuck = run.figures.get("uploads_stuck")
+def _run(run: RunRecord, impact: Impact | None) -> str:
+    suffering = run.figures.get(impact.count) if impact else None
+    counted = (
+        f"{'-' if suffering is None else f'{suffering:.0f}':>4} {impact.state}" if impact else ""
+    )
     failed = sum(status == "failed" for status in run.outcomes.values())
     cells = (
         f"{run.started:<25}",
         f"{run.state:<8}",
         f"{run.seconds:6.1f} s",
-        f"{'-' if stuck is None else f'{stuck:.0f}':>4} stuck",
+        *([counted] if counted else []),
         f"{failed:3} of {len(run.outcomes)} failed",
         ", ".join(f"{title} ({p:.2f})" for title, p in run.accepted.items()),
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reports.history.incidents import Incident
+    from reports.model.layout import Impact
     from reports.model.report import Report
 
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Times:
     """The times of one incident, None where one is not known.
 
-    `oldest` is when the oldest stuck upload arrived, by its age in any run. `seen` is the last
+    `oldest` is when the oldest item that suffers arrived, by its age in any run. `seen` is the last
     run that saw the incident, `end` the first run after it.
     """
 
@@ -30,7 +31,7 @@ class Times:
 
     @property
     def began(self) -> datetime:
-        """Return when users began to suffer: the oldest upload is older than the first bad run."""
+        """Return when users began to suffer: the oldest item is older than the first bad run."""
         return min(self.oldest or self.first_bad, self.first_bad)
 
     @property
@@ -42,24 +43,27 @@ class Times:
 
 def times_of(report: Report, episode: Incident | None) -> Times:
     """Return the times of the incident that this report saw; `episode` has all runs of it."""
-    found = times_of_runs(episode) if episode else None
+    found = times_of_runs(episode, report.layout.impact) if episode else None
     if found:
         return found
     started = datetime.fromisoformat(report.started)
     seen = started + timedelta(seconds=report.seconds)
     figures = {figure.id: figure.value for figure in report.figures}
-    return Times(_oldest([(seen, figures)]), None, started, seen, None)
+    return Times(_oldest([(seen, figures)], report.layout.impact), None, started, seen, None)
 
 
-def times_of_runs(episode: Incident) -> Times | None:
-    """Return the times of an incident; None where no run of it has a time that can be read."""
+def times_of_runs(episode: Incident, impact: Impact | None) -> Times | None:
+    """Return the times of an incident; None where no run of it has a time that can be read.
+
+    `impact` says which figure is the age of the oldest item that suffers.
+    """
     bad = [(run, run.at) for run in episode.runs if run.state == "incident" and run.at]
     if not bad:
         return None
     # A run is dated by its end: the ages that it saw are those of that moment.
     ends = [(at + timedelta(seconds=run.seconds), run.figures) for run, at in bad]
     return Times(
-        oldest=_oldest(ends),
+        oldest=_oldest(ends, impact),
         last_good=episode.before.at if episode.before else None,
         first_bad=bad[0][1],
         seen=max(at for at, _ in ends),
@@ -73,11 +77,15 @@ def local(at: datetime, zone: tzinfo | None) -> str:
     return f"{at.day} {at:%b %Y, %H:%M %Z}"
 
 
-def _oldest(ages: Sequence[tuple[datetime, Mapping[str, float | None]]]) -> datetime | None:
-    found = []
+def _oldest(
+    ages: Sequence[tuple[datetime, Mapping[str, float | None]]], impact: Impact | None
+) -> datetime | None:
+    found: list[datetime] = []
+    if impact is None:
+        return None
     for at, figures in ages:
-        age = figures.get("oldest_stuck_seconds")
-        if figures.get("uploads_stuck") and age:
+        age = figures.get(impact.age)
+        if figures.get(impact.count) and age:
             try:
                 found.append(at - timedelta(seconds=age))
             except OverflowError:

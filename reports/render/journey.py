@@ -1,4 +1,4 @@
-"""An upload's journey as a whole: what the database knows, and what the checks saw on the way."""
+"""The journey of a named item: what the database knows, and what the checks saw on the way."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ if TYPE_CHECKING:
     from core.journey import Journey
     from reports.model.report import Report
 
-STORED = "storage/stuck_files_exist"
-"""The check that looks for the files of the named uploads."""
-
 
 def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
-    """Return the stages with two more: the file in storage, and the message in the queue.
+    """Return the stages with two more: its file in storage, and the message in the queue.
 
     The broker shows how many messages wait, not whose they are.
     """
     stages = list(journey.stages)
-    if stages:
+    if stages and report.layout.stored_check:
         stages.insert(1, _stored(report))
     created = next((place for place, one in enumerate(stages) if one.name == "job created"), None)
     if created is not None:
@@ -30,11 +27,12 @@ def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
 
 
 def _stored(report: Report) -> Stage:
-    outcome = next((r.outcome for r in report.results if r.outcome.check == STORED), None)
+    check = report.layout.stored_check
+    outcome = next((r.outcome for r in report.results if r.outcome.check == check), None)
     if outcome is None:
         return Stage("stored", None, None, "storage", "not checked")
     reached = {"passed": True, "failed": False}.get(outcome.status)
-    # Several uploads may be named: the sentence says which.
+    # Several items may be named: the sentence says which.
     return Stage("stored", reached, None, "storage", outcome.seen or "its file is there")
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reports.render.incident_times import Times
     from reports.runbook.document import Runbook
 
-UPLOADS_NAMED = 3
+ITEMS_NAMED = 3
 
 BRACKETS = (
     ("started_at", r"\[(?:heure début|start(?: time)?)\]"),
@@ -59,12 +59,12 @@ def render(
         f"# Post-mortem: {escaped(report.runbook)}, target {target}",
         sections.summary(report, episode, times, zone, confirmed),
         "The checks have filled this in. A word in angle brackets is for you to fill in.",
-        *sections.since_when(times, zone),
+        *sections.since_when(report.layout.impact, times, zone),
         _template(report, runbook, _values(report, episode, times, zone, confirmed, taken)),
         *sections.timeline(report, episode, times, zone),
         *sections.causes(report, episode, confirmed),
         *sections.actions(report, episode, taken, zone),
-        *sections.uploads(report),
+        *sections.affected(report),
         *sections.failures(report),
         *sections.preventive(report, runbook),
         *sections.figures(report, episode, runs),
@@ -116,12 +116,10 @@ def _values(
 ) -> dict[str, str]:
     """Return the template's placeholders that are known; the others stay as they are."""
     found = {
-        "upload_id": _listed([upload.id for upload in report.affected]),
-        "uploads_affected": _most(report, episode, "uploads_stuck"),
-        "users_affected": _most(report, episode, "users_affected"),
+        **_affected(report, episode),
         "root_cause": escaped(sections.confirmed_cause(report, confirmed)) or _root_cause(report),
         "probability": _sureness(report),
-        "started_at": _began(times, zone),
+        "started_at": _began(report, times, zone),
         "duration": sections.duration(times),
         "actions_taken": ", ".join(escaped(step) for step in dict.fromkeys(a.step for a in taken)),
     }
@@ -130,10 +128,25 @@ def _values(
     return {name: value for name, value in found.items() if value}
 
 
+def _affected(report: Report, episode: Incident | None) -> dict[str, str]:
+    """Return the placeholders of what suffers, by the runbook's nouns: `upload_id`, for one."""
+    impact = report.layout.impact
+    if impact is None:
+        return {}
+    noun, nouns, owner = (
+        name.replace(" ", "_") for name in (impact.noun, impact.nouns, impact.owner)
+    )
+    return {
+        f"{noun}_id": _listed([item.id for item in report.affected]),
+        f"{nouns}_affected": _most(report, episode, impact.count),
+        f"{owner}s_affected": _most(report, episode, impact.owners),
+    }
+
+
 def _listed(names: list[str]) -> str:
     # A placeholder takes 200 characters, and no id is cut in two.
-    more = len(names) - UPLOADS_NAMED
-    named = ", ".join(name[:48] for name in names[:UPLOADS_NAMED])
+    more = len(names) - ITEMS_NAMED
+    named = ", ".join(name[:48] for name in names[:ITEMS_NAMED])
     return f"{named} and {more} more" if more > 0 else named
 
 
@@ -158,9 +171,10 @@ def _sureness(report: Report) -> str:
     return f"{told}, from {named}" if named else told
 
 
-def _began(times: Times, zone: tzinfo | None) -> str:
-    if times.oldest and times.oldest < times.first_bad:
-        return f"about {local(times.oldest, zone)}, by the oldest stuck upload"
+def _began(report: Report, times: Times, zone: tzinfo | None) -> str:
+    impact = report.layout.impact
+    if impact and times.oldest and times.oldest < times.first_bad:
+        return f"about {local(times.oldest, zone)}, by the {impact.oldest}"
     first = local(times.first_bad, zone)
     if times.last_good is None:
         return f"{first} or earlier"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reports.history.actions import Action
     from reports.history.confirmed import Confirmation
     from reports.history.incidents import Incident, RunRecord
+    from reports.model.layout import Impact
     from reports.model.report import Remedy, Report
     from reports.render.incident_times import Times
     from reports.runbook.document import Runbook
@@ -33,22 +34,6 @@ EVIDENCE_NAMED = 8
 HISTORY_NAMED = 30
 LAST_NAMED = 10
 """Runs of a long timeline: so many in all, and of them the last ones."""
-
-REPAIRED = ("worker_processes", "consumers", "disk_free_ratio", "inodes_free_ratio")
-"""Figures that a repair changes."""
-
-WATCHED = (
-    "uploads_stuck",
-    "oldest_stuck_seconds",
-    "users_affected",
-    "uploads_uploading",
-    "uploads_completed",
-    "processing_seconds",
-    "backlog",
-    "consumers",
-)
-NO_WORST = ("consumers", "uploads_completed")
-"""Figures of which more is better."""
 
 
 def causes_of(report: Report) -> list[str]:
@@ -95,11 +80,14 @@ def _impact(report: Report, episode: Incident | None) -> str:
     def worst(name: str) -> float | None:
         return episode.worst(name) if episode else report.figure(name)
 
-    stuck, users, oldest = map(worst, ("uploads_stuck", "users_affected", "oldest_stuck_seconds"))
-    if stuck:
-        of = f" of {count(round(users), 'user')}" if users else ""
+    impact = report.layout.impact
+    suffering = worst(impact.count) if impact else None
+    if impact and suffering:
+        owners, oldest = worst(impact.owners), worst(impact.age)
+        of = f" of {count(round(owners), impact.owner)}" if owners else ""
         old = f", the oldest for {format_duration(oldest)}" if oldest else ""
-        return f"{count(round(stuck), 'upload')}{of} stuck{' at worst' if episode else ''}{old}"
+        number = count(round(suffering), impact.noun, impact.nouns)
+        return f"{number}{of} {impact.state}{' at worst' if episode else ''}{old}"
     symptoms = failed_symptoms(report)
     return capitalized(plain(symptoms[0].seen).removesuffix(".")) if symptoms else ""
 
@@ -115,11 +103,12 @@ def duration(times: Times) -> str:
     return f"at least {length}, until the last run that saw it" if times.seconds >= 60 else ""
 
 
-def since_when(times: Times, zone: tzinfo | None) -> Iterator[str]:
+def since_when(impact: Impact | None, times: Times, zone: tzinfo | None) -> Iterator[str]:
     """Yield since when the users suffered, by all who know something of it."""
     yield "### Since when"
+    oldest = [(capitalized(impact.oldest), times.oldest, "not observed")] if impact else []
     rows = [
-        ("Oldest stuck upload", times.oldest, "not observed"),
+        *oldest,
         ("Last good run", times.last_good, "<last_good_run>"),
         ("First bad run", times.first_bad, ""),
         ("Last bad run", times.seen, ""),
@@ -142,29 +131,33 @@ def timeline(
     if len(rows) > HISTORY_NAMED:
         left = count(len(rows) - HISTORY_NAMED, "more run")
         rows = [*rows[: HISTORY_NAMED - LAST_NAMED], ("", "", left), *rows[-LAST_NAMED:]]
-    if times.oldest:
-        # It may have arrived before the last good run, when it was not yet called stuck.
+    impact = report.layout.impact
+    if times.oldest and impact:
+        # It may have arrived before the last good run, when it did not suffer yet.
         place = sum(at < times.oldest for at, *_ in events[:2])
-        rows.insert(place, (local(times.oldest, zone), "", "The oldest stuck upload arrived"))
+        rows.insert(place, (local(times.oldest, zone), "", f"The {impact.oldest} {impact.arrived}"))
     lines = [f"| {at} | {escaped(state)} | {escaped(text)} |" for at, state, text in rows]
     yield "\n".join(["| time | state | what was seen |", "| --- | --- | --- |", *lines])
     if episode is None:
         yield "No other run is in the history."
 
 
-def uploads(report: Report) -> Iterator[str]:
-    shown = report.affected
-    if not shown:
+def affected(report: Report) -> Iterator[str]:
+    """Yield the items that suffer, the oldest first."""
+    shown, impact = report.affected, report.layout.impact
+    if not shown or impact is None:
         return
-    total = report.figure("uploads_stuck") or len(shown)
-    yield f"### Uploads affected: the oldest {len(shown)} of {total:.0f}"
-    rows = ["| upload | user | age | error |", "| --- | --- | ---: | --- |"]
-    for upload in shown:
+    total = report.figure(impact.count) or len(shown)
+    nouns = escaped(capitalized(impact.nouns))
+    yield f"### {nouns} affected: the oldest {len(shown)} of {total:.0f}"
+    names = f"| {escaped(impact.noun)} | {escaped(impact.owner)} | age | error |"
+    rows = [names, "| --- | --- | ---: | --- |"]
+    for item in shown:
         cells = (
-            escaped(upload.id),
-            escaped(upload.user_id or ""),
-            "" if upload.age_seconds is None else format_duration(upload.age_seconds),
-            escaped(upload.error_message or ""),
+            escaped(item.id),
+            escaped(item.user_id or ""),
+            "" if item.age_seconds is None else format_duration(item.age_seconds),
+            escaped(item.error_message or ""),
         )
         rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
@@ -241,9 +234,10 @@ def _changes(report: Report, episode: Incident) -> Iterator[str]:
     """Yield what the runs saw change when the incident ended: the trace of a repair."""
     last, after = episode.runs[-1], episode.after
     assert after is not None
+    repaired = {kind.id for kind in report.layout.figures if kind.repaired}
     for figure in report.figures:
         before, now = last.figures.get(figure.id), after.figures.get(figure.id)
-        if figure.id in REPAIRED and before is not None and now is not None and before != now:
+        if figure.id in repaired and before is not None and now is not None and before != now:
             told = [_value(value, figure.unit) for value in (before, now)]
             yield f"{escaped(figure.meaning)}: from {told[0]} to {told[1]}"
     roles = {result.outcome.check: result.role for result in report.results}
@@ -280,10 +274,11 @@ def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord])
     known = {figure.id: figure for figure in report.figures}
     latest = runs[-1].figures if runs else {}
     rows = ["| figure | clearest run | worst | last run |", "| --- | ---: | ---: | ---: |"]
-    for name in WATCHED:
-        if name in known:
-            unit = known[name].unit
-            worst = _value(episode.worst(name), unit) if episode and name not in NO_WORST else ""
+    for kind in report.layout.figures:
+        if kind.followed and kind.id in known:
+            name, unit = kind.id, kind.unit
+            has_worst = episode and not kind.more_is_better
+            worst = _value(episode.worst(name), unit) if episode and has_worst else ""
             last = _value(latest.get(name), unit) if runs else ""
             cells = (escaped(known[name].meaning), _value(known[name].value, unit), worst, last)
             rows.append(f"| {' | '.join(cells)} |")

@@ -1,4 +1,4 @@
-"""The upload's path for a terminal: its stations on one line, their figures on the next."""
+"""The path for a terminal: its stations on one line, their figures on the next."""
 
 from __future__ import annotations
 
@@ -22,15 +22,13 @@ WORDS = {"holds": "ok", "fails": "failed", "broken": "broken", "partly": "partly
 WORDS |= {"unseen": "not seen", "absent": "not set"}
 """What stands under a station without a figure."""
 
-ZERO_IS_BAD = ("recently", "running", "consuming")
-"""The figures whose 0 says by itself what is wrong."""
-
 
 def path_lines(report: Report, width: int) -> list[Text]:
     """Return the stations and, where there is room, their figures; nothing where both are wider."""
     row = stations(report)
-    names = [one.name.upper() if one.kind == "broken" else one.name for one in row]
-    names[-1] = "DONE" if row[-1].kind == "broken" else "Done"
+    if not row:
+        return []
+    names = [one.short.upper() if one.kind == "broken" else one.short for one in row]
     full = [_figure(one) for one in row]
     short = ["ok" if one.kind == "holds" else text for one, text in zip(row, full, strict=True)]
     links = ["", *(SIGNS[one.link] for one in row[1:])]
@@ -71,6 +69,6 @@ def _figure(station: Station) -> str:
     first = next((one for one in station.measures if one.observed), None)
     if first is None:
         return WORDS[station.kind]
-    if station.kind == "fails" and first.value == "0" and first.noun not in ZERO_IS_BAD:
+    if station.kind == "fails" and first.value == "0" and not first.needed:
         return WORDS["fails"]
-    return f"{first.value} {first.noun.split()[-1].replace('recently', 'lately')}"
+    return f"{first.value} {first.short}"

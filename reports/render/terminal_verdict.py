@@ -25,6 +25,7 @@ from reports.render.verdict_words import (
     counted_statuses,
     failed_components,
     failed_symptoms,
+    items_affected,
     more_symptoms,
     no_symptom,
     partial_run,
@@ -32,7 +33,6 @@ from reports.render.verdict_words import (
     ruled_out,
     seen_before,
     since,
-    stuck_uploads,
     sureness,
     telling,
     unnamed_cause,
@@ -193,14 +193,16 @@ class _Screen:
         return blocks
 
     def _journeys(self) -> list[Block]:
-        """Return the way of each upload that the command line named: it is the first question."""
+        """Return the way of each item that the command line named: it is the first question."""
+        impact = self._report.layout.impact
+        noun = impact.noun if impact else "item"
         blocks = []
         for journey in self._report.journeys:
             stages = with_outcomes(journey, self._report)
             stopped = next((stage for stage in stages if stage.reached is False), None)
             where = f"not {stopped.name}" if stopped else "through every stage"
             title = Text.assemble(
-                ("UPLOAD", "bold"),
+                (noun.upper(), "bold"),
                 f"  {short_ids(journey.id)} is {journey.status}: ",
                 (where, "bold"),
             )
@@ -221,9 +223,9 @@ class _Screen:
 
     def _impact(self) -> str:
         """Return what users feel."""
-        stuck = stuck_uploads(self._report)
-        if stuck:
-            return stuck
+        affected = items_affected(self._report)
+        if affected:
+            return affected
         symptoms = failed_symptoms(self._report)
         if symptoms:
             self._shown.add(plain(symptoms[0].seen))

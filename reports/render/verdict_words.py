@@ -32,16 +32,18 @@ RULED_OUT = 0.01
 PLACES_MAX = 3
 
 
-def stuck_uploads(report: Report) -> str:
-    """Return how many uploads of how many users are stuck, and the oldest; empty if none is."""
-    stuck, oldest = report.figure("uploads_stuck"), report.figure("oldest_stuck_seconds")
-    if not stuck:
+def items_affected(report: Report) -> str:
+    """Return how many items of how many users suffer, and the oldest; empty if none does."""
+    impact = report.layout.impact
+    suffering = report.figure(impact.count) if impact else None
+    if impact is None or not suffering:
         return ""
-    users = round(report.figure("users_affected") or 0)
-    of = f" of {count(users, 'user')}" if users else ""
+    owners = round(report.figure(impact.owners) or 0)
+    of = f" of {count(owners, impact.owner)}" if owners else ""
     name = f" ({short_ids(report.affected[0].id)})" if report.affected else ""
+    oldest = report.figure(impact.age)
     old = f", oldest {format_duration(oldest)}{name}" if oldest is not None else ""
-    return f"{count(round(stuck), 'upload')}{of} stuck{old}"
+    return f"{count(round(suffering), impact.noun, impact.nouns)}{of} {impact.state}{old}"
 
 
 def failed_symptoms(report: Report) -> list[Outcome]:
@@ -62,16 +64,21 @@ def no_symptom(report: Report) -> str:
     """Return what is known of the users where no symptom was seen."""
     if not report.results:
         return "no check was selected"
-    if report.figure("uploads_stuck") is None:
-        return "not seen: whether uploads are stuck"
-    done = completed(report)
-    return f"no upload is stuck{', ' * bool(done)}{done}"
+    impact, done = report.layout.impact, completed(report)
+    if impact is None:
+        return done or "no symptom was seen"
+    if report.figure(impact.count) is None:
+        return f"not seen: whether {impact.nouns} are {impact.state}"
+    return f"no {impact.noun} is {impact.state}{', ' * bool(done)}{done}"
 
 
 def completed(report: Report) -> str:
-    """Return how many uploads completed lately; empty where that was not observed."""
-    number = report.figure("uploads_completed")
-    return "" if number is None else f"{count(round(number), 'upload')} completed lately"
+    """Return what went well lately; empty where that was not observed."""
+    success = report.layout.success
+    number = report.figure(success.count) if success else None
+    if success is None or number is None:
+        return ""
+    return f"{count(round(number), success.noun, success.nouns)} {success.words}"
 
 
 def partial_run(report: Report) -> str:
@@ -83,11 +90,12 @@ def partial_run(report: Report) -> str:
 def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, str] | None:
     """Return since when users suffer, and the words before that time; None where it is not known.
 
-    The time is that of the oldest stuck upload, or else of the first bad run in a row.
+    The time is that of the oldest item that suffers, or else of the first bad run in a row.
     """
-    if report.figure("uploads_stuck") and report.figure("oldest_stuck_seconds"):
+    impact = report.layout.impact
+    if impact and report.figure(impact.count) and report.figure(impact.age):
         oldest = times_of(report, None).oldest
-        return (oldest, "uploads stuck since about") if oldest else None
+        return (oldest, f"{impact.nouns} {impact.state} since about") if oldest else None
     streak = bad_runs(runs)
     if len(streak) > 1:
         return (streak[0].at, "since") if streak[0].at else None

@@ -93,7 +93,8 @@ def screen(
 
 
 def last_success(report: Report, runs: Sequence[RunRecord]) -> str:
-    """Return when an upload completed the last time, or else when all was well."""
+    """Return when something went well the last time, or else when all was well."""
+    success = report.layout.success
     ages = []
     for result in report.results:
         for observation in result.outcome.observations:
@@ -105,10 +106,11 @@ def last_success(report: Report, runs: Sequence[RunRecord]) -> str:
         return "this look"
     known = [age for age in ages if isinstance(age, int | float)]
     if known:
-        return f"an upload completed {format_duration(min(known))} before this look"
+        last = success.last if success else "it went well"
+        return f"{last} {format_duration(min(known))} before this look"
     healthy = next((run.at for run in reversed(runs) if run.state == "healthy"), None)
     if healthy is None:
-        return "not known: no completed upload was seen, and no run was healthy"
+        return "not known: no success was seen, and no run was healthy"
     ago = (datetime.fromisoformat(report.started) - healthy).total_seconds()
     return f"the run {format_duration(max(ago, 0))} ago was healthy"
 
@@ -122,8 +124,9 @@ def _headings(before: Report, report: Report) -> Iterator[str]:
 
 
 def _figures(before: Report, report: Report) -> Iterator[str]:
-    """Yield the change of the stuck uploads and of each figure to watch."""
-    ids = {"uploads_stuck", *(metric.figure for metric in report.watch)}
+    """Yield the change of what suffers and of each figure to watch."""
+    impact = report.layout.impact
+    ids = {impact.count if impact else None, *(metric.figure for metric in report.watch)}
     for figure in report.figures:
         old = before.figure(figure.id)
         if figure.id in ids and old != figure.value:

@@ -50,9 +50,9 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     evidence = evidence_for(config, nodeid)
     target = config.hook.pytest_check_target(config=config)
     given = config.getoption("runbook_doc") or target.runbook_document
-    path = config.invocation_params.dir / given if given else config.stash[FOLDER] / "runbook.md"
+    document = config.invocation_params.dir / given if given else None
     try:
-        config.stash[BUNDLE] = load_bundle(path, evidence)
+        config.stash[BUNDLE] = load_bundle(config.stash[FOLDER], evidence, document)
     except RunbookError as exc:
         raise pytest.UsageError(str(exc)) from exc
     return config.stash[BUNDLE]

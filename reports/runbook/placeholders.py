@@ -1,7 +1,8 @@
-"""Fill the placeholders of a runbook, such as `<upload_id>`, with configured and observed values.
+"""Fill the placeholders of a runbook, such as `<job_id>`, with configured and observed values.
 
 A target's texts are hostile, and a person pastes the commands. So each placeholder has a grammar,
-and in a command each value is quoted for the language and the place where it stands.
+by the end of its name, and in a command each value is quoted for the language and the place where
+it stands.
 """
 
 from __future__ import annotations
@@ -36,41 +37,21 @@ _URL = re.compile(r"https?://[^\s'\"<>\\`$;|&()]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _TEXT = re.compile(r"(?!-)[^\n]+")
 
-_GRAMMARS = {
-    "upload_id": _ID,
-    "upload_ids": _ID,
-    "track_id": _ID,
-    "canary_id": _ID,
-    "overdue_upload_ids": _ID,
-    "missing_upload_ids": _ID,
-    "incomplete_upload_ids": _ID,
-    "unreadable_upload_ids": _ID,
-    "worker_pid": _NUMBER,
-    "frozen_pids": _NUMBER,
-    "blocking_pid": _NUMBER,
-    "stuck_seconds": _NUMBER,
-    "upload_dir": _PATH,
-    "upload_parent": _PATH,
-    "mount_point": _PATH,
-    "log_dir": _PATH,
-    "log_files": _PATH,
-    "worker_log_dir": _PATH,
-    "worker_log_files": _PATH,
-    "uploads_table": _TABLE,
-    "jobs_table": _TABLE,
-    "api_url": _URL,
-    "management_url": _URL,
-    "service_user": _USER,
-}
-"""The form of each placeholder's values; any other one is `_TEXT`."""
-
-_PATTERNS = frozenset({"log_files", "worker_log_files"})
-"""Placeholders whose wildcards a shell must see."""
-_LISTS = frozenset(
-    {"frozen_pids", *_PATTERNS, *(name for name in _GRAMMARS if name.endswith("_ids"))}
+_GRAMMARS = (
+    (re.compile(r"(.*_)?ids?"), _ID),
+    (re.compile(r".*_(pids?|seconds)"), _NUMBER),
+    (re.compile(r".*_(dir|parent|point|files)"), _PATH),
+    (re.compile(r".*_table"), _TABLE),
+    (re.compile(r".*(?<!_in)_url"), _URL),
+    (re.compile(r"(.*_)?service_user"), _USER),
 )
+"""The end of a placeholder's name, and the form of its values; any other one is `_TEXT`."""
+
+_PATTERNS = re.compile(r".*_files")
+"""Placeholders whose wildcards a shell must see."""
+
+_LISTS = re.compile(r".*_(ids|pids|files)")
 """Placeholders with several values, one a line."""
-_TABLES = frozenset({"uploads_table", "jobs_table"})
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 """A value that no shell and no SQL acts on, wherever it stands."""
@@ -101,8 +82,8 @@ def placeholders(text: str) -> tuple[str, ...]:
 
 def is_valid(name: str, value: str) -> bool:
     """Return whether a value, or each line of a list's, has the form of the placeholder `name`."""
-    values = value.split("\n") if name in _LISTS else [value]
-    grammar = _GRAMMARS.get(name, _TEXT)
+    values = value.split("\n") if _LISTS.fullmatch(name) else [value]
+    grammar = _grammar_of(name)
     return len(values) <= LIST_MAX and all(
         len(one) <= MAX_VALUE
         and grammar.fullmatch(one) is not None
@@ -113,9 +94,13 @@ def is_valid(name: str, value: str) -> bool:
     )
 
 
+def _grammar_of(name: str) -> re.Pattern[str]:
+    return next((form for end, form in _GRAMMARS if end.fullmatch(name)), _TEXT)
+
+
 def valid_part(name: str, value: str) -> str:
     """Return a value, or the valid lines of a list's; empty where nothing is valid."""
-    if name not in _LISTS:
+    if not _LISTS.fullmatch(name):
         return value if is_valid(name, value) else ""
     return "\n".join([one for one in value.split("\n") if is_valid(name, one)][:LIST_MAX])
 
@@ -198,7 +183,7 @@ def _in_shell(name: str, value: str, context: str) -> str | None:
     if all(map(_PLAIN.fullmatch, values)) and (len(values) == 1 or context == ""):
         return " ".join(values)
     if context == "":
-        quoted = _with_wildcards if name in _PATTERNS else shlex.quote
+        quoted = _with_wildcards if _PATTERNS.fullmatch(name) else shlex.quote
         return " ".join(map(quoted, values))
     if context == "#" and len(values) == 1:
         return value
@@ -220,9 +205,9 @@ def _in_sql(name: str, value: str, context: str) -> str | None:
     values = value.split("\n")
     if context == "--" and len(values) == 1:
         return value
-    if context == "" and name in _TABLES:
+    if context == "" and _grammar_of(name) is _TABLE:
         return ".".join('"' + part.replace('"', '""') + '"' for part in value.split("."))
-    if context == "" and _GRAMMARS.get(name) is _NUMBER:
+    if context == "" and _grammar_of(name) is _NUMBER:
         return ", ".join(values)
     if context == "":
         return ", ".join("'" + one.replace("'", "''") + "'" for one in values)

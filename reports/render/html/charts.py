@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from core.target_summary import TargetSummary
     from reports.history.trend import Point
+    from reports.model.layout import FigureKind
 
 WIDTH, HEIGHT = 340, 130
 LEFT, RIGHT, TOP, BOTTOM = 46, 6, 16, 8
@@ -36,16 +37,6 @@ DAY = 86_400.0
 
 TOUCHING = 1e-6
 """Share of the axis up to which two spans count as touching."""
-
-FOLLOWED: tuple[tuple[str, str, str], ...] = (
-    ("uploads_stuck", "Stuck uploads", ""),
-    ("oldest_stuck_seconds", "Oldest stuck upload", "seconds"),
-    ("jobs_waiting", "Late jobs", ""),
-    ("backlog", "Queue backlog", ""),
-    ("processing_seconds", "Processing time", "seconds"),
-    ("disk_free_ratio", "Free disk", "ratio"),
-)
-"""Figures with a chart, each of which can have a limit: id, title, unit."""
 
 STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
 """The CSS class of each state; any other is unknown."""
@@ -132,9 +123,9 @@ def states(axis: Axis) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def trends(axis: Axis, target: TargetSummary) -> tuple[Trend, ...]:
-    """Return a chart of each figure in FOLLOWED, with its limit and the incidents shaded."""
-    return tuple(_trend(axis, target, *figure) for figure in FOLLOWED)
+def trends(axis: Axis, target: TargetSummary, kinds: Sequence[FigureKind]) -> tuple[Trend, ...]:
+    """Return the charts of these figures, each with its limit and the incidents shaded."""
+    return tuple(_trend(axis, target, one.id, one.chart, one.unit) for one in kinds if one.chart)
 
 
 def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) -> Trend:

@@ -58,6 +58,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
     """
     diagnosis = report.diagnosis
     runs = _runs(report, history)
+    impact = report.layout.impact
     shown = {
         "report": report,
         "verdict": verdict_of(report, runs),
@@ -65,8 +66,10 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         "stations": stations(report),
         "journeys": [(journey, with_outcomes(journey, report)) for journey in report.journeys],
         "held": {finding.id for finding in diagnosis.accepted},
-        "stuck": report.figure("uploads_stuck"),
-        "users": report.figure("users_affected"),
+        "path_title": report.layout.path,
+        "impact": impact,
+        "suffering": report.figure(impact.count) if impact else None,
+        "owners": report.figure(impact.owners) if impact else None,
         **_over_time(report, trend_of(report, history)),
         "problems": report.problems,
         "causes": _ranked(diagnosis),
@@ -92,7 +95,11 @@ def _over_time(report: Report, trend: Sequence[Point]) -> dict[str, Any]:
     if len(line.spans) < 2:
         return {"line": line, "trends": (), "states": ""}
     drawn = Markup(charts.states(line))  # noqa: S704 - an XML writer's, escaped
-    return {"line": line, "trends": charts.trends(line, report.target), "states": drawn}
+    return {
+        "line": line,
+        "trends": charts.trends(line, report.target, report.layout.figures),
+        "states": drawn,
+    }
 
 
 def _ranked(diagnosis: Diagnosis) -> list[Finding]:

@@ -14,12 +14,12 @@ from reports.render.verdict_words import (
     began,
     completed,
     failed_symptoms,
+    items_affected,
     more_symptoms,
     no_symptom,
     partial_run,
     reasons,
     seen_before,
-    stuck_uploads,
     sureness,
     telling,
     unnamed_cause,
@@ -118,7 +118,7 @@ def impact(report: Report) -> str:
         return ", ".join(filter(None, [said, completed(report)]))
     symptoms = failed_symptoms(report)
     felt = f"{plain(symptoms[0].seen)}{more_symptoms(symptoms)}" if symptoms else ""
-    said = stuck_uploads(report) or felt or no_symptom(report)
+    said = items_affected(report) or felt or no_symptom(report)
     if not report.partial:
         return said
     checks = _part(report).partition(", ")[0]

@@ -201,6 +201,7 @@ def test_the_history_is_printed(tmp_path: Path, capsys: Capture) -> None:
     for minute in range(4):
         started = f"2026-03-02T10:0{minute}:00+00:00"
         history.record(tmp_path / history.NAME, made.incident(started=started))
+    save_report(tmp_path, made.incident())
     assert main(["history", "--target-dir", str(tmp_path), "-n", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("2026-03-02T10:02:00+00:00  incident")
@@ -210,14 +211,14 @@ def test_the_history_is_printed(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_the_history_reports_the_metrics_to_watch(tmp_path: Path, capsys: Capture) -> None:
-    """The last report names them; without one, standard error says so."""
+    """The last report names them, and what suffers; without one, standard error says so."""
     after = made.recovered(started="2026-03-02T10:30:00+00:00")
     for report in (made.incident(), after):
         history.record(tmp_path / history.NAME, report)
     command = ["history", "--target-dir", str(tmp_path)]
     assert main(command) == 0
     out, err = capsys.readouterr()
-    assert out.endswith("is over after 77 min.\n")
+    assert out.endswith("is over after 30 min.\n")
     assert err.startswith("The metrics to watch are left out: ")
     save_report(tmp_path, after)
     assert main(command) == 0

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 METRICS = made.incident().watch
+IMPACT = made.bundle().layout.impact
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_a_clock_that_was_years_ahead_does_not_cost_the_history(path: Path) -> N
     )
     assert [run.number for run in runs] == [1, 2, 3]
     assert runs[-1].started == at(-60)
-    assert history_text.render(runs, 10, METRICS).count("\n") >= 3
+    assert history_text.render(runs, 10, METRICS, impact=IMPACT).count("\n") >= 3
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_duration(path: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(path: Path) -> Non
     incident = last_incident(runs)
     assert incident is not None
     assert incident.after is not None
-    times = times_of_runs(incident)
+    times = times_of_runs(incident, IMPACT)
     assert times is not None
     assert times.seconds is None
 
@@ -459,7 +460,7 @@ def test_a_run_without_the_symptoms_does_not_end_an_incident(path: Path, way: st
     assert incident is not None
     assert incident.symptoms == ("signal/no_upload_is_stuck",)
     assert incident.after is None
-    (line,) = history_text.afterwards(runs, METRICS, UTC)
+    (line,) = history_text.afterwards(runs, METRICS, UTC, impact=IMPACT)
     assert line == (
         "The incident since about 2 Mar 2026, 09:13 UTC may go on: "
         "this run did not observe signal/no_upload_is_stuck."
@@ -476,7 +477,7 @@ def test_a_narrowed_run_that_observed_the_symptoms_ends_an_incident(path: Path) 
     incident = last_incident(runs)
     assert incident is not None
     assert incident.after == runs[1]
-    assert "is over after 52 min" in history_text.afterwards(runs, METRICS)[0]
+    assert "is over after 52 min" in history_text.afterwards(runs, METRICS, impact=IMPACT)[0]
 
 
 def test_every_symptom_of_an_incident_must_be_observed_again(path: Path) -> None:
@@ -490,7 +491,7 @@ def test_every_symptom_of_an_incident_must_be_observed_again(path: Path) -> None
     assert incident.after is None
     assert (
         "did not observe signal/uploads_are_completing."
-        in history_text.afterwards(runs, METRICS)[0]
+        in history_text.afterwards(runs, METRICS, impact=IMPACT)[0]
     )
 
 
@@ -519,7 +520,7 @@ def test_the_metrics_to_watch_recover_after_an_incident(path: Path) -> None:
     """When the worker runs again: stuck uploads fall, completed ones rise, processing is fast."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
     assert [metric.recovers for metric in recovery(runs, METRICS)] == [True] * 4
-    shown = history_text.render(runs, 10, METRICS, UTC)
+    shown = history_text.render(runs, 10, METRICS, UTC, impact=IMPACT)
     begin = "The incident since about 2 Mar 2026, 09:13 UTC"
     assert f"{begin} is over after 57 min. Metrics to watch:" in shown
     assert '✓ veza_file_uploads_total{status="uploading"}: 2 at worst, 0 now, falling' in shown
@@ -532,7 +533,7 @@ def test_an_incident_that_goes_on_does_not_recover(path: Path) -> None:
     """Each metric says so, and one that was not observed says that."""
     runs = record_all(path, [made.incident(), made.incident(started=at(10))])
     assert [metric.recovers for metric in recovery(runs, METRICS)] == [False, False, None, False]
-    assert "goes on. Metrics to watch:" in history_text.render(runs, 10, METRICS)
+    assert "goes on. Metrics to watch:" in history_text.render(runs, 10, METRICS, impact=IMPACT)
     assert "_duration_seconds: not observed by the last run" in history_text.render(
         runs, 10, METRICS
     )
@@ -556,7 +557,7 @@ def test_a_metric_that_no_check_observes_says_so(path: Path) -> None:
 def test_the_end_of_an_incident_is_reported_without_metrics(path: Path) -> None:
     """A runbook need not name any."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
-    assert history_text.afterwards(runs, (), UTC) == [
+    assert history_text.afterwards(runs, (), UTC, impact=IMPACT) == [
         "The incident since about 2 Mar 2026, 09:13 UTC is over after 57 min."
     ]
 

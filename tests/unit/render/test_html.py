@@ -487,7 +487,7 @@ def test_trend_ends_with_the_report_itself() -> None:
 
 def chart_of(points: list[Point], title: str) -> charts.Trend:
     """The chart of one figure."""
-    drawn = charts.trends(charts.axis_of(points), made.TARGET)
+    drawn = charts.trends(charts.axis_of(points), made.TARGET, made.bundle().layout.figures)
     return next(one for one in drawn if one.title == title)
 
 
@@ -543,7 +543,7 @@ def test_state_of_each_run_is_told_by_shape_and_word() -> None:
 
 
 FIGURES = st.dictionaries(
-    st.sampled_from([name for name, _, _ in charts.FOLLOWED]),
+    st.sampled_from([figure.id for figure in made.bundle().layout.figures]),
     st.one_of(st.none(), st.floats(), st.integers(), st.just("many")),
 )
 STAMPS = st.one_of(st.datetimes().map(lambda at: at.isoformat()), st.text())
@@ -556,7 +556,7 @@ def test_no_history_breaks_the_charts(history: list[Point]) -> None:
     history.append(Point("2026-01-01T00:00:00+00:00", "healthy", math.nan, {}))
     line = charts.axis_of(history)
     assert ET.fromstring(charts.states(line)).tag == "svg"
-    for one in charts.trends(line, made.TARGET):
+    for one in charts.trends(line, made.TARGET, made.bundle().layout.figures):
         assert "nan" not in one.svg.casefold()
         assert not one.svg or ET.fromstring(one.svg).tag == "svg"
 

@@ -1,0 +1,265 @@
+"""What a report shows of its runbook beside the checks: words, figures, the stations of its path.
+
+It comes from the runbook's report.toml, and stands in report.json: a saved report needs no runbook
+to be shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from core.text import LINE_MAX, capitalized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reports.diagnosis.evidence import Evidence
+
+FIGURES_MAX = 60
+STATIONS_MAX = 12
+ITEMS_MAX = 20
+"""Figures, checks or causes of one station."""
+
+STRICT = {"extra": "forbid"}
+"""The setting with which pydantic refuses an unknown key."""
+
+Unit = Literal["", "seconds", "ratio"]
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """A figure that a run of this runbook measures; probes give the value by the figure's `id`.
+
+    `unit` is "seconds", "ratio" (of the whole, 0 to 1) or "" for a count. `chart` is the title of
+    its chart, empty for none. `followed`: the post-mortem has a row for it. `more_is_better`: its
+    highest value is not its worst. `repaired`: a repair changes it.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    id: str
+    meaning: str
+    unit: Unit = ""
+    chart: str = ""
+    followed: bool = False
+    more_is_better: bool = False
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Impact:
+    """The items that suffer: "12 uploads of 3 users stuck, oldest 2 h".
+
+    `noun` and `plural` name an item, `state` says how it suffers, and `arrived` how it came.
+    `count`, `age` and `owners` are the ids of the figures that count them, that have the age of the
+    oldest in seconds, and that count the owners, each of whom is an `owner`. `option` is the option
+    of pytest that asks for one item.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    noun: str
+    state: str
+    count: str
+    plural: str = ""
+    age: str = ""
+    owner: str = "user"
+    owners: str = ""
+    arrived: str = "arrived"
+    option: str = ""
+
+    @property
+    def nouns(self) -> str:
+        """Return the noun of several items."""
+        return self.plural or f"{self.noun}s"
+
+    @property
+    def oldest(self) -> str:
+        """Return the words for the oldest item: "oldest stuck upload"."""
+        return f"oldest {self.state} {self.noun}"
+
+    @property
+    def title(self) -> str:
+        """Return the heading of the list of items: "Stuck uploads"."""
+        return capitalized(f"{self.state} {self.nouns}")
+
+    @property
+    def placeholder(self) -> str:
+        """Return the start of the placeholders that name items: "upload", of `<upload_id>`."""
+        return self.noun.replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Success:
+    """What went well lately: "7 uploads completed lately". `count` is the id of its figure.
+
+    `last` says that one went well: "an upload completed".
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    noun: str
+    words: str
+    count: str
+    last: str
+    plural: str = ""
+
+    @property
+    def nouns(self) -> str:
+        """Return the noun of several."""
+        return self.plural or f"{self.noun}s"
+
+
+@dataclass(frozen=True)
+class StationFigure:
+    """A figure at a station: "7 jobs late". `one` are the words where the value is 1.
+
+    `short` is the one word that a narrow screen has room for. `needed`: a value of 0 says by itself
+    what is wrong.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    figure: str
+    words: str
+    one: str = ""
+    short: str = ""
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class StationKind:
+    """A station of the path that the runbook is about. The first and the last are the users' ends.
+
+    Its checks are those of its `component`, or `checks` alone; a component's other checks belong to
+    its first station without `checks`. `causes` break the path here, and so does any other cause
+    that lies in the component. Of `causes_behind`, the work arrives and does not leave; and so it
+    does for any cause where one of the figures `holds` is above zero. If only checks of
+    `read_by_checks` failed, the break is behind the station `read_by`.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    key: str
+    name: str
+    component: str
+    short: str = ""
+    figures: tuple[StationFigure, ...] = ()
+    checks: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    causes_behind: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    read_by: str = ""
+    read_by_checks: tuple[str, ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Return the length of the longest of its lists."""
+        lists = (self.figures, self.checks, self.causes, self.causes_behind, self.holds)
+        return max(map(len, (*lists, self.read_by_checks)))
+
+
+@dataclass(frozen=True)
+class MetricKind:
+    """A metric that the runbook says to watch, and the figure that measures it.
+
+    `pattern` is a regular expression that is searched for in the metric's line. `rises`: more is
+    recovery, else less. `limited`: it has recovered when it is within the target's limit.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    pattern: str
+    figure: str
+    rises: bool = False
+    limited: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that a report shows of one runbook. `path` is the heading over the stations.
+
+    `stored_check` is the check that finds the files of a named item, for its journey.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    path: str = "The path"
+    impact: Impact | None = None
+    success: Success | None = None
+    figures: tuple[FigureKind, ...] = ()
+    stations: tuple[StationKind, ...] = ()
+    metrics: tuple[MetricKind, ...] = ()
+    stored_check: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for parts that contradict each other, and for too many of them."""
+        for problem in self._problems():
+            raise ValueError(problem)
+
+    def in_report(self) -> Layout:
+        """Return the part that a report keeps: the metrics to watch are in it already."""
+        return replace(self, metrics=())
+
+    def check_against(self, evidence: Evidence) -> str:
+        """Return a sentence on a cause or a check that the evidence table lacks, or nothing."""
+        causes = {cause.id for cause in evidence.causes}
+        checks = {row.id for row in evidence.checks}
+        components = {row.component for row in evidence.checks}
+        for station in self.stations:
+            place = f"station {station.key!r}"
+            for cause in (*station.causes, *station.causes_behind):
+                if cause not in causes:
+                    return f"{place} names the cause {cause!r}, which evidence.toml lacks"
+            for check in (*station.checks, *station.read_by_checks):
+                if check not in checks:
+                    return f"{place} names the check {check!r}, which evidence.toml lacks"
+            if station.component not in components:
+                return f"{place}: no check of evidence.toml has component {station.component!r}"
+        if self.stored_check and self.stored_check not in checks:
+            return f"stored_check names {self.stored_check!r}, which evidence.toml lacks"
+        return ""
+
+    def _problems(self) -> Iterator[str]:
+        known = {figure.id for figure in self.figures}
+        keys = {station.key for station in self.stations}
+        if len(known) < len(self.figures) or len(keys) < len(self.stations):
+            yield "two figures have the same id, or two stations the same key"
+        if max(len(self.figures), len(self.metrics)) > FIGURES_MAX:
+            yield f"at most {FIGURES_MAX} figures and as many metrics are allowed"
+        if len(self.stations) not in (0, *range(2, STATIONS_MAX + 1)):
+            yield f"a path has 2 to {STATIONS_MAX} stations, or none"
+        yield from self._of_stations(keys)
+        for name in self._named():
+            if name not in known:
+                yield f"{name!r} is not the id of a figure in [[figures]]"
+        for text in self._texts():
+            if not text or len(text) > LINE_MAX or not text.isprintable():
+                yield f"each text must be one printable line of 1 to {LINE_MAX} characters"
+
+    def _of_stations(self, keys: set[str]) -> Iterator[str]:
+        for station in self.stations:
+            if station.read_by and station.read_by not in keys:
+                yield f"station {station.key!r}: read_by names no station"
+            if station.longest > ITEMS_MAX:
+                yield f"station {station.key!r} has more than {ITEMS_MAX} of a kind"
+
+    def _named(self) -> Iterator[str]:
+        """Yield the figures that are named elsewhere than where they are described."""
+        if self.impact:
+            names = (self.impact.count, self.impact.age, self.impact.owners)
+            yield from filter(None, names)
+        if self.success:
+            yield self.success.count
+        for station in self.stations:
+            yield from (one.figure for one in station.figures)
+            yield from station.holds
+        yield from (metric.figure for metric in self.metrics)
+
+    def _texts(self) -> Iterator[str]:
+        """Yield the texts that a person reads."""
+        yield self.path
+        if self.impact:
+            yield from (self.impact.noun, self.impact.nouns, self.impact.state)
+            yield from (self.impact.owner, self.impact.arrived)
+        if self.success:
+            yield from (self.success.noun, self.success.words, self.success.last)
+        for figure in self.figures:
+            yield from (figure.id, figure.meaning, figure.chart or "-")
+        for station in self.stations:
+            yield from (station.key, station.name, station.component, station.short or "-")
+            yield from (one.words for one in station.figures)

@@ -1,0 +1,42 @@
+"""Read report.toml, which says what a report shows of its runbook."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from core.files import FileError, read_toml
+from core.validation import first_of, place_of, problem_of
+from reports.model.layout import Layout
+from reports.runbook.document import RunbookError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "report.toml"
+
+
+def load_layout(folder: Path) -> Layout:
+    """Load the report.toml of a runbook's folder; raises RunbookError.
+
+    A runbook without the file has a report without path, figures and charts.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return Layout()
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        layout = TypeAdapter(Layout).validate_python(read_toml(path))
+        for metric in layout.metrics:
+            re.compile(metric.pattern)
+    except FileError as exc:
+        raise RunbookError(str(exc)) from exc
+    except re.error as exc:
+        raise RunbookError(f"{path}: metrics: {exc.pattern!r} is no pattern: {exc.msg}") from exc
+    except ValidationError as exc:
+        first = first_of(exc.errors(include_url=False, include_input=False))
+        place = place_of(first["loc"])
+        problem = "is not a key here" if "unexpected" in first["type"] else problem_of(first)
+        raise RunbookError(f"{path}: {place}{': ' * bool(place)}{problem}") from exc
+    return layout
