@@ -1,7 +1,7 @@
 """`python -m reports watch`: look again and again while somebody works on the incident.
 
-Each look is a run of its own, as a process: it keeps its deadlines, its lock and its budget, and
-leaves nothing behind when it is killed.
+Each look is a whole run, with its deadlines, its lock and its budget. One process makes them all,
+so that its connections stay open between them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from datetime import datetime
@@ -25,6 +24,7 @@ from core.units import format_duration
 from reports.alerts.addresses import OptionError
 from reports.cli.command import duration
 from reports.cli.history import read_runs
+from reports.cli.looks import Looks
 from reports.history.incidents import INCIDENT_RUNS
 from reports.history.store import NAME, HistoryError
 from reports.history.watched import Watched
@@ -36,8 +36,6 @@ from reports.render.terminal_words import as_ascii, has_unicode
 from reports.render.watch import line, result_of, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.cli.command import Commands
 
 SUMMARY = "look at a target again and again until its incident is over"
@@ -51,12 +49,6 @@ NOT_RECOVERED = 1
 
 PAUSE_MIN = 1.0
 """Seconds at least between the end of a look and the start of the next."""
-
-LOOK_MAX = 900.0
-"""Seconds after which a look that ignores its own budget is killed."""
-
-STOP_MAX = 10.0
-"""Seconds in which a look that is interrupted must end."""
 
 
 def add_to(commands: Commands) -> None:
@@ -107,15 +99,19 @@ def run(options: argparse.Namespace) -> int:
     """Look until the incident is over, the time is over, or somebody interrupts."""
     if not options.target:
         raise OptionError("--target NAME is missing")
-    command = [
-        *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+    arguments = [
+        *("-p", "no:cacheprovider"),
         *(f"--out={options.out.absolute()}", f"--target={options.target}"),
     ]
     if options.targets_file:
-        command.append(f"--targets-file={options.targets_file}")
+        arguments.append(f"--targets-file={options.targets_file}")
     # As Ctrl-C does, so that the look in progress is ended too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return Watch(command, options.out / options.target, options.every, options.limit).run()
+    looks = Looks(arguments)
+    try:
+        return Watch(looks, options.out / options.target, options.every, options.limit).run()
+    finally:
+        looks.end()
 
 
 class UsageError(Exception):
@@ -125,8 +121,8 @@ class UsageError(Exception):
 class Watch:
     """Looks at one target; `folder` is that of its reports."""
 
-    def __init__(self, command: Sequence[str], folder: Path, every: float, limit: float) -> None:
-        self._command = command
+    def __init__(self, looks: Looks, folder: Path, every: float, limit: float) -> None:
+        self._looks = looks
         self._folder = folder
         self._every = every
         self._limit = limit
@@ -177,7 +173,7 @@ class Watch:
         """Run the checks once, and take in their report."""
         whole, partial = (self._folder / name for name in ("report.json", "partial/report.json"))
         before = [_version(path) for path in (whole, partial)]
-        status, output = self._run_checks()
+        status, output = self._looks.look()
         written = [
             path
             for path, version in zip((whole, partial), before, strict=True)
@@ -189,6 +185,8 @@ class Watch:
         if status == USAGE_ERROR or not written:
             # A report that is new all the same is that of another run.
             self._watched.lose(last_line(output).removeprefix("ERROR: "))
+            # Its modules may be older than the files: someone upgrades meanwhile.
+            self._looks.replace()
             return
         try:
             report = load_report(written[0])
@@ -203,32 +201,6 @@ class Watch:
             self._watched.take(report, read_runs(self._folder, INCIDENT_RUNS))
         except HistoryError as exc:
             self._watched.take(report, (), str(exc))
-
-    def _run_checks(self) -> tuple[int, str]:
-        """Return the exit status of a run, and what it printed."""
-        with subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # A session of its own: Ctrl-C reaches it once, through this process.
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=LOOK_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                output, _ = process.communicate()
-            except KeyboardInterrupt:
-                process.terminate()
-                try:
-                    process.communicate(timeout=STOP_MAX)
-                except (subprocess.TimeoutExpired, KeyboardInterrupt):
-                    process.kill()
-                raise
-        return abs(process.returncode), output
 
     def _last_number(self) -> int:
         if not (self._folder / NAME).exists():

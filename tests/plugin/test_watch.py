@@ -1,4 +1,4 @@
-"""`python -m reports watch`: looks as processes, until the symptoms are gone."""
+"""`python -m reports watch`: look after look, until the symptoms are gone."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ import os
 import signal
 from pathlib import Path
 
+course = Path("course")
+now, *later = course.read_text().split()
+course.write_text(" ".join(later))
+with Path("processes").open("a") as file:
+    print(os.getpid(), file=file)
+
 def test_no_upload_is_stuck():
     """No upload is stuck."""
-    course = Path("course")
-    now, *later = course.read_text().split()
-    course.write_text(" ".join(later))
     if now == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if now == "hangs":
@@ -88,6 +91,29 @@ def test_it_ends_by_itself_and_a_lost_look_is_no_recovery(project: Path) -> None
     assert "look 4: healthy, nothing changed" in text
     assert text.splitlines()[-1].endswith("5 looks (1 lost).")
     assert (project / "course").read_text() == "never"
+
+
+def test_one_process_makes_the_looks(project: Path) -> None:
+    """Each look imports the checks anew; a process that was killed costs the look it was making."""
+    status, text = ended(watch(project, "bad good killed good good", "--every=1s"))
+    assert status == 0, text
+    first, second, third, fourth, fifth = (project / "processes").read_text().split()
+    assert first == second == third != fourth == fifth
+    for process in (third, fifth):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(process), 0)
+
+
+def test_a_process_that_ends_between_looks_costs_none(project: Path) -> None:
+    """The next look is made by another one."""
+    process = watch(project, "good bad good good", "--every=4s")
+    assert process.stdout
+    assert "look 1: Healthy" in process.stdout.readline()
+    os.kill(int((project / "processes").read_text()), signal.SIGKILL)
+    status, text = ended(process)
+    assert status == 0, text
+    assert "look 2: healthy → incident" in text
+    assert "lost" not in text
 
 
 def test_its_time_is_limited(project: Path) -> None:

@@ -29,6 +29,9 @@ def test_a_name_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names.addresses("db.veza.example") == ("192.0.2.7", "2001:db8::7")
     assert names.addresses("DB.veza.example") == ("192.0.2.7", "2001:db8::7")
     assert asked == ["db.veza.example"]
+    names.start([])
+    names.addresses("db.veza.example")
+    assert asked == ["db.veza.example"] * 2, "the next run of this process asks again"
 
 
 def test_the_addresses_of_a_name_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
