@@ -46,6 +46,10 @@ pattern = "job.*worker"
 log_files = ["/var/log/veza-worker/*.log"]
 hosts = ["kubectl://veza-worker?namespace=veza"]
 
+[targets.full.prometheus]
+url = "https://prometheus.example"
+token = "env:PROMETHEUS"
+
 [targets.full.canary]
 delete_path = "/api/v1/tracks/{track_id}"
 file_field = "file"
@@ -74,6 +78,7 @@ ENVIRON = {
     "TOKEN": "t0ken-of-full",
     "DSN": "postgresql://monitor:hunter22@db.example/veza",
     "AMQP": "amqp://monitor:s3cr%40t@mq.example/veza",
+    "PROMETHEUS": "t0ken-of-prometheus",
     "MANAGEMENT": "https://monitor:s3cr%40t@mq.example:15671",
 }
 """What FULL takes from the environment."""

@@ -61,6 +61,12 @@ def test_metrics_are_served(metrics):
     assert not served.missing, served
 
 
+def test_stuck_uploads_have_an_alert(alert_rules):
+    """An alert rule in Prometheus is about uploads that wait; without one the check is skipped."""
+    rules = alert_rules.about_waiting()
+    assert rules.about_waiting, rules
+
+
 def test_completed_track_is_served(api, database):
     """The API serves the track of the newest completed upload."""
     newest = database.newest_completed()

@@ -67,8 +67,16 @@ def look(title: str, report: Report) -> Seen:
     return Seen(False, "not looked at: no check of the run shows it")
 
 
-def _alert(_report: Report) -> Seen:
-    return Seen(False, "not looked at: no check reads the alert rules of the monitoring")
+def _alert(report: Report) -> Seen:
+    check = "upload_status/stuck_uploads_have_an_alert"
+    data = _data(report, check, "alert_rules.about_waiting")
+    if _texts(data.get("about_waiting")):
+        return Seen(True, report.evidence(check))
+    return _not_looked_at(report, check)
+
+
+def _slow_alert(_report: Report) -> Seen:
+    return Seen(False, "not looked at: no check looks for an alert rule on the processing time")
 
 
 def _metric(report: Report) -> Seen:
@@ -160,6 +168,7 @@ _LOOKS: tuple[tuple[re.Pattern[str], Look], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), find)
     for pattern, find in (
         (r"(m[ée]tri(c|que)|record|mesure).*(process|traitement|dur[ée]e|duration)", _metric),
+        (r"\balert.*\b(slow|lent|processing|traitement|dur[ée]e|duration)", _slow_alert),
         (r"\balert|monitoring|surveillance", _alert),
         (r"(health|sant[ée]).*\bworker|\bworker.*(health|sant[ée])", _worker_health),
         (r"\bretr(y|ies)\b|nouvelles? tentatives?|r[ée]essa[iy]", _retries),

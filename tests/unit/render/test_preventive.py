@@ -25,8 +25,10 @@ RECORDED = ("database/no_stuck_upload_ran_out_of_time", "database.recorded_error
 ERRORS = ("logs/no_recent_processing_errors", "logs.errors")
 
 FINISH = ("database/jobs_finish_in_time", "database.long_jobs")
-PLACES = (METRICS, WORKER, READY, EXPIRED, RECORDED, ERRORS)
+ALERTS = ("upload_status/stuck_uploads_have_an_alert", "alert_rules.about_waiting")
+PLACES = (ALERTS, METRICS, WORKER, READY, EXPIRED, RECORDED, ERRORS)
 
+ALERT = "Alert on stuck uploads"
 METRIC = "Métrique temps processing"
 HEALTH = "A health endpoint for the worker"
 LIMIT = "An explicit time limit on processing"
@@ -67,6 +69,11 @@ HEALTHY = (WORKER, {"route": "/health/worker"}, f"{API} answers HTTP 200 on /hea
             f"{API}/metrics serves the processing time",
         ),
         (
+            "Alerte: uploads bloqués",
+            saw((ALERTS, {"about_waiting": ["VezaUploadsStuck"]}, "has VezaUploadsStuck")),
+            "has VezaUploadsStuck",
+        ),
+        (
             "Health check job worker",
             saw(HEALTHY, (READY, {"route": "/readyz", "parts": ["db", "job_worker"]}, "")),
             f"{API} answers HTTP 200 on /health/worker; /readyz includes job_worker",
@@ -93,8 +100,13 @@ def test_what_was_seen_is_ticked(title: str, report: Report, text: str) -> None:
 @pytest.mark.parametrize(
     ("title", "report", "text"),
     [
-        ("Alert on stuck uploads", made.report(), "not looked at: no check reads the alert rules"),
-        ("Alert on slow processing", made.report(), "not looked at: no check reads the alert"),
+        (ALERT, made.report(), "not looked at: upload_status/stuck_uploads_have_an_alert has not"),
+        (
+            ALERT,
+            saw((ALERTS, None, "the target made-up has no [prometheus]"), status="skipped"),
+            "open: the target made-up has no [prometheus]",
+        ),
+        ("Alert on slow processing", made.report(), "not looked at: no check looks for an alert"),
         ("Améliorer le code", made.report(), "not looked at: no check of the run shows it"),
         (
             METRIC,

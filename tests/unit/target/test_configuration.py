@@ -77,7 +77,14 @@ def test_no_text_of_a_target_holds_a_secret(file: Path) -> None:
     """A target's repr, its summary and its description hold none of its passwords and tokens."""
     file.write_text(file.read_text().replace("env:FIXER_DSN", "postgresql://fixer:s3same@db/veza"))
     target = load(file, "full", ENVIRON)
-    assert {ENVIRON["TOKEN"], "hunter22", "s3cr%40t", "s3cr@t", "s3same"} <= set(target.secrets())
+    assert {
+        ENVIRON["TOKEN"],
+        ENVIRON["PROMETHEUS"],
+        "hunter22",
+        "s3cr%40t",
+        "s3cr@t",
+        "s3same",
+    } <= set(target.secrets())
     texts = f"{target!r} {target} {summary_of(target)} {describe(target)}"
     assert not any(secret in texts for secret in target.secrets())
 
