@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from lab import database
 from lab.bugs import read_bugs
+from lab.logins import Logins
 from lab.metrics import UploadCollector
 from lab.program import load_lab
 from lab.publisher import Publisher
@@ -40,6 +41,7 @@ def build(lab: Lab) -> FastAPI:
     registry.register(UploadCollector(pool, datetime.now(UTC)))
     app = FastAPI(title="Veza upload API", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(Uploads(lab, pool, publisher, zap).router())
+    app.include_router(Logins(lab, pool, zap).router())
     _add_error_handlers(app, lab, zap)
 
     def metrics() -> Response:
@@ -135,7 +137,13 @@ def main() -> None:
     """Serve the API until this process is stopped."""
     lab = load_lab("lab.api", __doc__)
     uvicorn.run(
-        build(lab), host="127.0.0.1", port=lab.ports.api, access_log=False, log_level="warning"
+        build(lab),
+        host="127.0.0.1",
+        port=lab.ports.api,
+        access_log=False,
+        log_level="warning",
+        # Whether the proxy is trusted is for the login to say.
+        proxy_headers=False,
     )
 
 

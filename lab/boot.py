@@ -14,7 +14,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from lab import broker, database, postgres, seed_data, storage, targets
+from lab import broker, database, login_seed, postgres, seed_data, storage, targets
 from lab.errors import LabError
 from lab.processes import environment_with_lab, run, spawn, uptime, wait_until
 from lab.state import LOAD_GENERATOR, WORKER, Lab, load, new_lab
@@ -53,6 +53,7 @@ def boot(directory: Path, children: Children, variant: Variant, *, with_broker: 
     postgres.create_database(lab)
     _issue_tokens(lab)
     seed_data.seed(lab)
+    login_seed.seed(lab)
     if lab.broker:
         _wait(children, "rabbitmq", lambda: broker.is_ready(lab), 60)
     for name in ("api", *lab.workers):

@@ -42,6 +42,18 @@ class Bugs:
     """Seconds that each chunk of audio takes in addition."""
     processing_timeout: float = 600.0
     """Seconds that a job may take; Veza itself uses ten minutes."""
+    login_panics: bool = False
+    """A deploy broke the login: each one ends with a panic and HTTP 500."""
+    login_route_gone: bool = False
+    """A deploy lost the login's route: HTTP 404."""
+    verifies_with_old_key: bool = False
+    """The key that signs tokens was changed, and the one that verifies them was not."""
+    token_clock_offset: float = 0.0
+    """Seconds by which the clock that dates the tokens is ahead of the real time."""
+    hash_rounds: int = 20_000
+    """Cost of a password's hash; one with a lower cost is made again at its user's next login."""
+    ignores_proxy: bool = False
+    """The proxy is no longer trusted: all clients have its address."""
 
 
 def read_bugs(directory: Path) -> Bugs:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lab.variants import Variant
 
 Connection = psycopg.Connection[DictRow]
+# For sessions that must write while the database is read-only for the application.
+WRITABLE = "-c default_transaction_read_only=off"
 HEARTBEAT_MAX_SECONDS = 6
 STATUSES = ("uploading", "pending", "processing", "completed", "failed", "quarantined")
 

@@ -1,4 +1,4 @@
-"""Upload a small WAV file every few seconds: `python -m lab.load_generator --dir DIR`.
+"""Upload small WAV files, and log in: `python -m lab.load_generator --dir DIR`.
 
 It uses the API as a user does. It deletes its oldest tracks, so that a lab can run for days.
 """
@@ -15,6 +15,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from lab import login_load
 from lab.audio import tone
 from lab.program import load_lab
 
@@ -28,10 +29,12 @@ WAITING_MAX = 250
 
 
 def main() -> None:
-    """Upload until SIGTERM."""
+    """Upload and log in until SIGTERM."""
     lab = load_lab("lab.load_generator", __doc__)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # In a thread of its own: a login that hangs keeps no upload waiting.
+    threading.Thread(target=login_load.run, args=(lab, stop), daemon=True).start()
     headers = {"Authorization": f"Bearer {lab.passwords.user_token}"}
     with httpx.Client(base_url=lab.api_url, headers=headers, timeout=10) as client:
         for number in itertools.count():

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 FRENCH: Mapping[str, str] = MappingProxyType(
     {
         "API listening": "API à l'écoute",
+        "login succeeded": "connexion ouverte",
+        "login failed": "connexion impossible",
+        "login rate limited": "trop de connexions depuis cette adresse",
+        "token refused": "jeton non valide",
         "upload accepted": "fichier accepté",
         "upload abandoned by its client": "envoi abandonné par le client",
         "upload storage error": "stockage du fichier impossible",

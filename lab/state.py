@@ -48,6 +48,10 @@ class Passwords:
     user_token: str
     """Bearer token of an ordinary user: may read its own uploads only."""
     cookie: str
+    login: str
+    """Password of every user of the lab."""
+    signing_key: str
+    """Signs the tokens of logins."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ def new_lab(
     return Lab(
         directory=directory,
         ports=Ports(*_free_ports(6)),
-        passwords=Passwords(*(secrets.token_hex(12) for _ in range(6))),
+        passwords=Passwords(*(secrets.token_hex(12) for _ in range(8))),
         variant=variant,
         broker=broker and variant.broker is not None,
         storage_kind=storage_kind,

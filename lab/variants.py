@@ -63,6 +63,27 @@ class Routes:
 
 
 @dataclass(frozen=True)
+class Login:
+    """The login: its routes, its fields, and the relations that the monitor may read."""
+
+    path: str = "/auth/login"
+    me: str = "/auth/me"
+    logout: str = "/auth/logout"
+    email_field: str = "email"
+    token: str = "token"  # noqa: S105 - the name of a field
+    users_table: str = "users"
+    attempts_table: str = "login_attempts"
+    status: str = "status"
+    """The column of `users_table` that has an account's status."""
+    outcome: str = "succeeded"
+    """The column of `attempts_table` that has the outcome."""
+    at: str = "created_at"
+    """The column of `attempts_table` that has the time."""
+    locked_table: str = "users"
+    """The table that has the accounts, below all views."""
+
+
+@dataclass(frozen=True)
 class Broker:
     """The names in RabbitMQ, and what of it the operators opened to the monitor."""
 
@@ -115,6 +136,7 @@ class Variant:
     workers: int = 1
 
     routes: Routes = Routes()
+    login: Login = Login()
     file_field: str = "file"
     """The field of the upload form that has the file."""
     accepted_status: int = 202
@@ -169,6 +191,17 @@ BIGINT = Variant(
         track="/api/v2/tracks/{track_id}",
         delete="/api/v2/files/{upload_id}",
     ),
+    login=Login(
+        path="/auth/v2/login",
+        me="/auth/v2/me",
+        logout="/auth/v2/logout",
+        users_table="auth.accounts",
+        attempts_table="auth.logins",
+        status="state",
+        outcome="successful",
+        at="logged_at",
+        locked_table="auth.accounts",
+    ),
     file_field="audio",
     accepted_status=201,
     malformed_id_status=400,
@@ -187,6 +220,14 @@ ULID = Variant(
         status="/v1/uploads/{upload_id}",
         track="/v1/tracks/{track_id}",
         delete="/v1/uploads/{upload_id}",
+    ),
+    login=Login(
+        path="/session",
+        me="/session/user",
+        logout="/session/end",
+        email_field="username",
+        token="access_token",  # noqa: S106 - the name of a field
+        locked_table="people",
     ),
     file_field="upload",
     malformed_id_status=422,
@@ -208,6 +249,12 @@ BARE = Variant(
         delete="/api/tracks/{track_id}",
         worker_health=None,
         metrics=None,
+    ),
+    login=Login(
+        users_table="monitoring.users",
+        attempts_table="monitoring.login_attempts",
+        outcome="result",
+        at="attempted_at",
     ),
     file_field="data",
     has_envelope=False,

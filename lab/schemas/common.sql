@@ -11,3 +11,10 @@ CREATE TABLE api_tokens (
     revoked_at timestamptz
 );
 COMMENT ON COLUMN api_tokens.user_id IS 'null: operations, may read every upload';
+
+CREATE TABLE sessions (
+    id text PRIMARY KEY,
+    user_id text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz
+);

@@ -55,4 +55,38 @@ SELECT item_id AS id, kind AS type, arguments AS payload, state AS status, creat
        started AS started_at, finished AS completed_at, failure AS error
 FROM work_items;
 
+CREATE TABLE people (
+    person_id text PRIMARY KEY DEFAULT ulid(),
+    address text NOT NULL UNIQUE,
+    secret text NOT NULL,
+    state text NOT NULL DEFAULT 'active' CHECK (
+        state IN ('active', 'pending', 'locked', 'disabled')
+    ),
+    last_seen timestamp,
+    created timestamp NOT NULL DEFAULT now(),
+    modified timestamp NOT NULL DEFAULT now()
+);
+
+CREATE TABLE access_log (
+    entry_id text PRIMARY KEY DEFAULT ulid(),
+    person_id text,
+    granted boolean NOT NULL,
+    reason text,
+    origin text NOT NULL,
+    created timestamp NOT NULL DEFAULT now()
+);
+CREATE INDEX access_log_created ON access_log (created);
+
+CREATE VIEW users AS
+SELECT person_id AS id, address AS email, secret AS password_hash, state AS status,
+       last_seen AS last_login_at, created AS created_at, modified AS updated_at
+FROM people;
+
+CREATE VIEW login_attempts AS
+SELECT entry_id AS id, person_id AS user_id, granted AS succeeded, reason, origin AS address,
+       created AS created_at
+FROM access_log;
+
 GRANT SELECT ON uploads, job_queue TO veza_checks;
+GRANT SELECT (id, status, updated_at) ON users TO veza_checks;
+GRANT SELECT (user_id, succeeded, reason, created_at) ON login_attempts TO veza_checks;
