@@ -35,21 +35,23 @@ if TYPE_CHECKING:
     from lab.variants import Variant
 
 ROOT = Path(__file__).parents[1]
-EVIDENCE = ROOT / "runbooks" / "upload_stuck" / "evidence.toml"
 RUN_MAX = 120.0
 """Seconds that one run of the suite may take."""
-WORKER = "job_worker_down"
+BLAMED = {faults.UPLOAD_STUCK: "job_worker_down", faults.LOGIN_FAILS: "login_route_broken"}
+"""The hypothesis of each runbook that a guess would always name, to compare with."""
 
 
-def parse_fault_sets(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the fault sets written as "a" or "a+b"; without any, all faults, pairs and triples.
+def parse_fault_sets(
+    texts: Sequence[str], runbook: str = faults.UPLOAD_STUCK
+) -> list[tuple[str, ...]]:
+    """Return the fault sets written as "a" or "a+b"; without any, all that the runbook tells.
 
     Raises LabError for an unknown fault.
     """
     for name in {part for text in texts for part in text.split("+")}:
         faults.get_fault(name)
-    singles = [(name,) for name in faults.FAULTS]
-    combined = [*faults.PAIRS, *faults.TRIPLES]
+    singles = [(name,) for name in faults.of_runbook(runbook)]
+    combined = [*faults.PAIRS, *faults.TRIPLES] if runbook == faults.UPLOAD_STUCK else []
     return [tuple(text.split("+")) for text in texts] or [*singles, *combined]
 
 
@@ -60,7 +62,13 @@ class Bench:
     <variant>/<faults>/<round>/report.json.
     """
 
-    def __init__(self, file: Path | None = None, keep: Path | None = None) -> None:
+    def __init__(
+        self,
+        file: Path | None = None,
+        keep: Path | None = None,
+        runbook: str = faults.UPLOAD_STUCK,
+    ) -> None:
+        self._runbook = runbook
         self.trials: list[Trial] = []
         self.failures: list[str] = []
         """Trials that could not be run, each with the reason."""
@@ -82,7 +90,7 @@ class Bench:
                     print(f"{names}: skipped, needs {missing}", file=sys.stderr)
                     continue
                 try:
-                    trial, report = run_trial(directory, fault_set, round_number)
+                    trial, report = run_trial(directory, fault_set, round_number, self._runbook)
                 except TrialError as exc:
                     self.failures.append(f"{names}: {exc}")
                     print(self.failures[-1], file=sys.stderr, flush=True)
@@ -111,14 +119,15 @@ def bench(
     file: Path | None,
     variants: Sequence[Variant] = (),
     keep: Path | None = None,
+    runbook: str = faults.UPLOAD_STUCK,
 ) -> Bench:
     """Run the trials and print their score: a table for each variant, and one for all.
 
     Without `variants`, uses the lab of `directory` if it runs, or else starts a standard one for
     the bench. Raises LabError when a lab cannot be started or healed.
     """
-    fault_sets = parse_fault_sets(names)
-    runs = Bench(file, keep)
+    fault_sets = parse_fault_sets(names, runbook)
+    runs = Bench(file, keep, runbook)
     if variants or not lifecycle.is_running(directory):
         for variant in variants or (STANDARD,):
             with _own_lab(variant) as own_directory:
@@ -127,7 +136,8 @@ def bench(
         raise LabError("the lab is broken already; heal it first: python -m lab heal")
     else:
         runs.run(directory, fault_sets, repeat)
-    print(summary(runs.trials, read_weights(EVIDENCE)))
+    weights = read_weights(ROOT / "runbooks" / runbook / "evidence.toml")
+    print(summary(runs.trials, weights, BLAMED[runbook]))
     for failure in runs.failures:
         print(f"could not be run: {failure}")
     return runs
@@ -144,15 +154,18 @@ def _own_lab(variant: Variant) -> Iterator[Path]:
 
 
 def run_trial(
-    directory: Path, fault_set: tuple[str, ...], round_number: int = 1
+    directory: Path,
+    fault_set: tuple[str, ...],
+    round_number: int = 1,
+    runbook: str = faults.UPLOAD_STUCK,
 ) -> tuple[Trial, str]:
-    """Inject faults, run the suite as a user does, heal, and return the trial and its report.
+    """Inject faults, run a runbook as a user does, heal, and return the trial and its report.
 
     Raises TrialError, and LabError when the lab cannot be healed.
     """
     try:
         faults.inject(directory, fault_set)
-        text, seconds = run_suite(directory)
+        text, seconds = run_suite(directory, f"checks/{runbook}")
     except LabError as exc:
         raise TrialError(str(exc)) from exc
     finally:
@@ -242,14 +255,25 @@ def _line(trial: Trial) -> str:
     )
 
 
-def summary(trials: Sequence[Trial], weights: dict[tuple[str, str], float]) -> str:
-    """Return the score of each variant and of all trials as text."""
+def summary(
+    trials: Sequence[Trial],
+    weights: dict[tuple[str, str], float],
+    blamed: str = BLAMED[faults.UPLOAD_STUCK],
+) -> str:
+    """Return the score of each variant and of all trials as text.
+
+    It stands beside the score of a guess that always names the hypothesis `blamed`.
+    """
     variants = list(dict.fromkeys(trial.variant for trial in trials))
     lines = []
     for variant in variants:
-        lines += [f"variant {variant}:", *_score([t for t in trials if t.variant == variant]), ""]
+        lines += [
+            f"variant {variant}:",
+            *_score([t for t in trials if t.variant == variant], blamed),
+            "",
+        ]
     if len(variants) != 1:
-        lines += ["all variants:", *_score(trials), ""]
+        lines += ["all variants:", *_score(trials, blamed), ""]
     lines += [
         "confusion matrix, answers (columns) by true cause (rows):",
         *_matrix(trials),
@@ -263,12 +287,12 @@ def summary(trials: Sequence[Trial], weights: dict[tuple[str, str], float]) -> s
     return "\n".join(lines)
 
 
-def _score(trials: Sequence[Trial]) -> list[str]:
-    """Return the score beside two baselines: always the worker, and a random ranking."""
+def _score(trials: Sequence[Trial], blamed: str) -> list[str]:
+    """Return the score beside two baselines: always the same, and a random ranking."""
     wrong = sorted({"+".join(trial.names) for trial in trials if not trial.is_right})
     return [
-        f"{'':<24}{'this suite':>14}{'always worker':>16}{'random':>10}",
-        *_rows(score(trials), score(always_blame(trials, WORKER)), random_first_place(trials)),
+        f"{'':<24}{'this suite':>14}{'always the same':>16}{'random':>10}",
+        *_rows(score(trials), score(always_blame(trials, blamed)), random_first_place(trials)),
         f"wrong: {', '.join(wrong) or 'none'}",
     ]
 

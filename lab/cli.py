@@ -111,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
         help="start a lab of this variant for the bench; can be given again, `all` means each "
         "(default: the running lab, else the standard variant)",
     )
+    command.add_argument(
+        "--runbook",
+        choices=("upload_stuck", "login_fails"),
+        default="upload_stuck",
+        help="the runbook whose checks and faults are scored (default: upload_stuck)",
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the trials to this file")
     command.add_argument(
         "--keep",
@@ -179,6 +185,7 @@ def _faults(parsed: argparse.Namespace) -> int:
         {
             "name": fault.name,
             "kind": fault.kind.value,
+            "runbooks": fault.runbooks,
             "truth": sorted(fault.truth),
             "outside_cause": fault.cause,
             "description": fault.description,
@@ -221,7 +228,15 @@ def _bench(parsed: argparse.Namespace) -> int:
         if "all" in parsed.variant
         else [get_variant(name) for name in parsed.variant]
     )
-    runs = bench(parsed.dir, parsed.fault, parsed.repeat, parsed.json, variants, parsed.keep)
+    runs = bench(
+        parsed.dir,
+        parsed.fault,
+        parsed.repeat,
+        parsed.json,
+        variants,
+        parsed.keep,
+        parsed.runbook,
+    )
     return 1 if runs.failures else 0
 
 

@@ -2,7 +2,7 @@
 
 Each module has the faults of one hypothesis: worker, queue, storage, silent, timeout. `outside` has
 those of no hypothesis, `at_risk` those that nobody suffers from, `controls` those that break
-nothing.
+nothing. `login` has all of the runbook "Login fails".
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import httpx
 import psycopg
 
 from lab.errors import LabError, find
-from lab.faults import at_risk, controls, outside, queue, silent, storage, timeout, worker
+from lab.faults import at_risk, controls, login, outside, queue, silent, storage, timeout, worker
 from lab.faults.combinations import PAIRS, TRIPLES
 from lab.faults.heal import heal as _heal
-from lab.faults.model import Fault, Kind, Need
+from lab.faults.model import LOGIN_FAILS, UPLOAD_STUCK, Fault, Kind, Need
 from lab.faults.tools import FaultTools
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAULTS",
+    "LOGIN_FAILS",
     "PAIRS",
     "TRIPLES",
+    "UPLOAD_STUCK",
     "Fault",
     "Kind",
     "Need",
@@ -38,13 +40,21 @@ __all__ = [
     "heal",
     "inject",
     "missing_needs",
+    "of_runbook",
 ]
 
 # In the order of injection: a fault that needs a working pipeline comes before one that stops it.
 _FAMILIES = (controls, at_risk, silent, storage, timeout, queue, worker, outside)
 FAULTS: dict[str, Fault] = {
-    fault.name: fault for module in _FAMILIES for fault in module.FAMILY.faults
+    fault.name: fault
+    for family in (*(module.FAMILY for module in _FAMILIES), *login.FAMILIES)
+    for fault in family.faults
 }
+
+
+def of_runbook(name: str) -> list[str]:
+    """Return the names of the faults that the runbook `name` is expected to tell."""
+    return [fault.name for fault in FAULTS.values() if name in fault.runbooks]
 
 
 def inject(directory: Path, names: Sequence[str]) -> None:

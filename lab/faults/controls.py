@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.files import write_file
 from lab import targets
 from lab.faults.heal import delete_logs
-from lab.faults.model import Family, Kind, Need
+from lab.faults.model import EVERY_RUNBOOK, Family, Kind, Need
 from lab.faults.storage import fill
 from lab.faults.tools import NOT_AUDIO
 from lab.state import LOAD_GENERATOR
@@ -23,7 +23,7 @@ BUSY_UPLOADS = 45
 IDLE_MINUTES = 62
 
 
-@FAMILY.fault("healthy", "nothing is changed")
+@FAMILY.fault("healthy", "nothing is changed", runbooks=EVERY_RUNBOOK)
 def healthy(tools: FaultTools) -> None:
     tools.wait_for_http_status("/readyz", 200)
 

@@ -7,15 +7,17 @@ import shutil
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import httpx
 import pika
 import psycopg
 from pika.exceptions import AMQPError
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from lab import broker, database, postgres, storage, targets
+from lab import accounts, broker, database, login_load, login_seed, postgres, storage, targets
 from lab.audio import tone
-from lab.bugs import Bugs, write_bugs
+from lab.bugs import Bugs, read_bugs, write_bugs
+from lab.database import WRITABLE
 from lab.errors import LabError
 from lab.faults.storage import BALLAST, MOVED_AWAY
 from lab.processing import stored_name
@@ -25,7 +27,7 @@ from lab.storage import is_mounted
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
-HELPERS = ("queue_flood", "unacking_consumer", "table_lock", "worker_limiter")
+HELPERS = ("connection_hog", "queue_flood", "unacking_consumer", "table_lock", "worker_limiter")
 # The node's own settings, see lab.broker.CONFIGURATION.
 MEMORY_WATERMARK, DISK_FREE_LIMIT = "0.4", "50MB"
 
@@ -39,6 +41,9 @@ def heal(tools: FaultTools) -> None:
     tools.stop(LOAD_GENERATOR)
     for worker in tools.lab.workers:
         tools.stop(worker)
+    if read_bugs(tools.directory).ignores_proxy:
+        # Its memory holds the logins of one address.
+        tools.stop("api")
     write_bugs(tools.directory, Bugs())
     _repair_storage(tools)
     _repair_database(tools)
@@ -81,8 +86,18 @@ def _repair_storage(tools: FaultTools) -> None:
 def _repair_database(tools: FaultTools) -> None:
     tools.start("postgres")
     tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
+    with psycopg.connect(tools.lab.superuser_dsn, connect_timeout=5, options=WRITABLE) as admin:
+        admin.execute("ALTER ROLE veza CONNECTION LIMIT -1")
     if tools.is_read_only():
         tools.set_read_only(on=False)
+    stored = accounts.hash_password(tools.lab.passwords.login)
+    tools.query(
+        "UPDATE users SET status = 'active', password_hash = %s WHERE status <> 'active'"
+        " OR split_part(password_hash, '$', 2) <> %s",
+        stored,
+        str(accounts.ROUNDS),
+    )
+    login_seed.replace_attempts(tools.lab)
     # Those of the stopped workers, which would pass for those of new ones.
     tools.query("DELETE FROM worker_heartbeats")
     tools.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
@@ -221,6 +236,8 @@ def delete_logs(tools: FaultTools) -> None:
 
 def _verify(tools: FaultTools) -> None:
     """Wait until a new upload completes and every figure is that of a healthy lab."""
+    with httpx.Client(base_url=tools.lab.api_url, timeout=20) as client:
+        tools.wait(lambda: login_load.visit(tools.lab, client, 0) == 200, 20, "a login")
     name = f"healed-{uuid4().hex[:12]}.wav"
     tools.send(name, tone(0.2))
     rows = tools.query("SELECT id::text FROM uploads WHERE filename = %s", name)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
 
+UPLOAD_STUCK, LOGIN_FAILS = "upload_stuck", "login_fails"
+EVERY_RUNBOOK = (UPLOAD_STUCK, LOGIN_FAILS)
+
+
 class Kind(StrEnum):
     """The answer that a diagnosis should give."""
 
@@ -20,7 +24,7 @@ class Kind(StrEnum):
     OUTSIDE = "outside"
     """A cause outside the runbook is true: no hypothesis covers it."""
     AT_RISK = "at risk"
-    """A part is broken, and no upload suffers from it yet."""
+    """A part is broken, and no user suffers from it yet."""
     CONTROL = "control"
     """Nothing is broken."""
 
@@ -47,24 +51,41 @@ class Fault:
     needs: frozenset[Need]
     cause: str = ""
     """The id of the cause outside the runbook that is true; empty for the other kinds."""
+    runbooks: tuple[str, ...] = (UPLOAD_STUCK,)
+    """The runbooks that are expected to give this answer."""
 
 
 class Family:
     """The faults that make the same hypotheses true, in the order of their module."""
 
-    def __init__(self, kind: Kind, *truth: str) -> None:
+    def __init__(self, kind: Kind, *truth: str, runbook: str = UPLOAD_STUCK) -> None:
         self.faults: list[Fault] = []
         self._kind = kind
         self._truth = frozenset(truth)
+        self._runbook = runbook
 
     def fault(
-        self, name: str, description: str, *needs: Need, cause: str = ""
+        self,
+        name: str,
+        description: str,
+        *needs: Need,
+        cause: str = "",
+        runbooks: tuple[str, ...] = (),
     ) -> Callable[[Callable[[FaultTools], None]], Callable[[FaultTools], None]]:
         """Register the decorated function as the injection of the fault `name`."""
 
         def register(inject: Callable[[FaultTools], None]) -> Callable[[FaultTools], None]:
             self.faults.append(
-                Fault(name, description, self._truth, self._kind, inject, frozenset(needs), cause)
+                Fault(
+                    name,
+                    description,
+                    self._truth,
+                    self._kind,
+                    inject,
+                    frozenset(needs),
+                    cause,
+                    runbooks or (self._runbook,),
+                )
             )
             return inject
 

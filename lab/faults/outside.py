@@ -12,7 +12,7 @@ import httpx
 from lab import broker
 from lab.audio import tone
 from lab.errors import LabError
-from lab.faults.model import Family, Kind, Need
+from lab.faults.model import EVERY_RUNBOOK, Family, Kind, Need
 from lab.faults.tools import STUCK_UPLOADS
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 FAMILY = Family(Kind.OUTSIDE)
 
 
-@FAMILY.fault("api-down", "the API's process was killed", cause="api_failing")
+@FAMILY.fault(
+    "api-down", "the API's process was killed", cause="api_failing", runbooks=EVERY_RUNBOOK
+)
 def api_down(tools: FaultTools) -> None:
     tools.signal("api", signal.SIGKILL)
     tools.wait_for_http_status("/readyz", 0)
@@ -59,7 +61,12 @@ def token_expired(tools: FaultTools) -> None:
     tools.query("UPDATE api_tokens SET revoked_at = now() WHERE token_sha256 = %s", digest)
 
 
-@FAMILY.fault("database-down", "PostgreSQL is not running", cause="database_down")
+@FAMILY.fault(
+    "database-down",
+    "PostgreSQL is not running",
+    cause="database_down",
+    runbooks=EVERY_RUNBOOK,
+)
 def database_down(tools: FaultTools) -> None:
     tools.stop("postgres")
     tools.wait_for_http_status("/readyz", 503)
@@ -69,7 +76,7 @@ def database_down(tools: FaultTools) -> None:
     "database-locked", "a session holds an exclusive lock on uploads", cause="database_locked"
 )
 def database_locked(tools: FaultTools) -> None:
-    tools.start_helper("table_lock")
+    tools.start_helper("table_lock", "--table", tools.lab.variant.locked_table)
     tools.wait(
         lambda: bool(
             tools.query(
@@ -88,6 +95,7 @@ def database_locked(tools: FaultTools) -> None:
     "database-readonly",
     "the database takes no writes from the application",
     cause="database_read_only",
+    runbooks=EVERY_RUNBOOK,
 )
 def database_readonly(tools: FaultTools) -> None:
     """Make the database read-only by default, and have the application connect again.

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from lab import broker, control, database, targets
 from lab.audio import tone
 from lab.bugs import read_bugs, write_bugs
+from lab.database import WRITABLE
 from lab.errors import LabError
 from lab.processes import process_state, uptime, wait_until
 from lab.processing import stored_name
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
-# For sessions that must write while the database is read-only for the application.
-WRITABLE = "-c default_transaction_read_only=off"
 HISTORY_MINUTES = 50
 STUCK_UPLOADS = 8
 OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5

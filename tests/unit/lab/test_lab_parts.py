@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lab import broker, bugs, clean_up, install, variants, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
-from lab.faults import FAULTS, PAIRS, TRIPLES, Kind
+from lab.faults import FAULTS, LOGIN_FAILS, PAIRS, TRIPLES, UPLOAD_STUCK, Kind, of_runbook
 from lab.form_file import FormFile, NoFileError
 from lab.log_formats import SLOG, ZAP_CONSOLE, ZAP_JSON, LogFormat
 from lab.messages import FRENCH
@@ -32,11 +32,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HYPOTHESES = {
-    "job_worker_down",
-    "queue_blocked",
-    "storage_problem",
-    "processing_failed_silently",
-    "processing_timeout",
+    UPLOAD_STUCK: {
+        "job_worker_down",
+        "queue_blocked",
+        "storage_problem",
+        "processing_failed_silently",
+        "processing_timeout",
+    },
+    LOGIN_FAILS: {
+        "login_route_broken",
+        "tokens_refused",
+        "password_check_slow",
+        "rate_limit_hits_everybody",
+        "accounts_locked",
+        "database_blocks_logins",
+    },
 }
 
 
@@ -242,10 +252,12 @@ def test_single_faults_have_one_true_hypothesis() -> None:
     has a fault.
     """
     for fault in FAULTS.values():
-        assert fault.truth <= HYPOTHESES
+        assert fault.truth <= HYPOTHESES[fault.runbooks[0]]
         assert not fault.cause or fault.kind is Kind.OUTSIDE, fault.name
         assert len(fault.truth) == (fault.kind is Kind.SINGLE), fault.name
-    assert {truth for fault in FAULTS.values() for truth in fault.truth} == HYPOTHESES
+    for runbook, hypotheses in HYPOTHESES.items():
+        told = [FAULTS[name].truth for name in of_runbook(runbook)]
+        assert frozenset().union(*told) == hypotheses
 
 
 def test_pairs_and_triples_cross_hypotheses() -> None:
