@@ -28,6 +28,7 @@ pytest_plugins = (
     "fixtures.queue",
     "fixtures.consistency",
     "fixtures.canary",
+    "fixtures.login",
     "reports.run.plugin",
     "reports.run.allure",
     "reports.run.junit",

@@ -8,6 +8,7 @@ import pwd
 from typing import TYPE_CHECKING
 
 from core.files import write_file
+from lab import accounts
 from lab.variants import STANDARD
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def write(lab: Lab) -> None:
             **worker_log,
         },
         "canary": names["canary"],
+        "login": _login(lab),
         "actions": _actions(lab),
         "thresholds": THRESHOLDS | names["thresholds"],
     }
@@ -104,6 +106,33 @@ def _queue(lab: Lab) -> dict[str, object]:
         "name": lab.rabbitmq.queue,
         "message": "job_id",
         "dead_letter": lab.rabbitmq.dead_letter,
+    }
+
+
+def _login(lab: Lab) -> dict[str, object]:
+    """Return the routes, the account of the checks, the tables, and the lab's own log lines."""
+    variant, login = lab.variant, lab.variant.login
+
+    def words(message: str) -> str:
+        return variant.messages.get(message, message)
+
+    return {
+        "path": login.path,
+        "me_path": login.me,
+        "logout_path": login.logout,
+        "account": accounts.CHECKS_ACCOUNT,
+        "password": lab.passwords.login,
+        "account_field": login.email_field,
+        "token_pointer": f"{'/data' if variant.has_envelope else ''}/{login.token}",
+        "users_table": login.users_table,
+        "status_column": login.status,
+        "attempts_table": login.attempts_table,
+        "outcome_column": login.outcome,
+        "time_column": login.at,
+        "crash_lines": f"pani.*{login.path}",
+        "limited_lines": words("login rate limited"),
+        "refused_token_lines": words("token refused"),
+        "time_max": "1500 ms",
     }
 
 

@@ -84,4 +84,4 @@ def test_no_lock_blocks_uploads(database, limits):
     lock on them.
     """
     locks = database.locks(limits.lock_wait_max)
-    assert not locks.block_uploads, locks
+    assert not locks.are_blocking, locks

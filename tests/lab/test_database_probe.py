@@ -71,7 +71,7 @@ def test_healthy_database_passes(probe: DatabaseProbe) -> None:
     assert probe.running_jobs(300.0).total == 0
     assert not probe.flow(300.0).stands_still
     assert probe.ended_jobs().unnoticed == probe.ended_jobs().unrecorded == 0
-    assert not probe.locks(2.0).block_uploads
+    assert not probe.locks(2.0).are_blocking
 
 
 def test_session_can_only_read(services: Lab, probe_of: Make) -> None:
@@ -425,7 +425,7 @@ def test_locked_table_costs_one_wait_and_names_its_holder(
         with pytest.raises(Unreachable, match="uploads is locked by another session"):
             probe.stuck_uploads(600.0)
         locks = probe.locks(2.0)
-        assert locks.block_uploads
+        assert locks.are_blocking
         assert f"process {pid} (a-migration) locks uploads in a transaction open" in str(locks)
         assert probe.flow(300.0)
     # A second wait would find the table unlocked by now.
@@ -447,8 +447,8 @@ def test_brief_lock_is_no_fault(services: Lab, probe: DatabaseProbe) -> None:
     with locked(services.owner_dsn, "job_queue"):
         assert probe._tables.schema()
         first = probe.locks(30.0)
-    assert first.block_uploads
-    assert not probe.locks(30.0).block_uploads
+    assert first.are_blocking
+    assert not probe.locks(30.0).are_blocking
 
 
 def test_row_waits_are_seen(
@@ -461,7 +461,7 @@ def test_row_waits_are_seen(
         holder.execute(statement, (upload,))
         with psycopg.connect(services.owner_dsn, autocommit=True) as waiter:
             waiter.pgconn.send_query_params(statement.replace(b"%s", b"$1"), [upload.encode()])
-            eventually(lambda: probe.locks(0.05).block_uploads, "the wait to be over its limit")
+            eventually(lambda: probe.locks(0.05).are_blocking, "the wait to be over its limit")
             locks = probe.locks(0.05)
             assert locks.overdue
             assert locks.overdue[0].blocked_by == (holder.info.backend_pid,)
@@ -510,7 +510,7 @@ def test_only_waits_that_delay_uploads_block(
         while waiter.pgconn.get_result():
             pass
     owner.execute("DROP INDEX IF EXISTS made_for_test")
-    assert locks.block_uploads is blocks, locks
+    assert locks.are_blocking is blocks, locks
 
 
 def superuser(lab: Lab, *statements: str) -> None:
@@ -598,12 +598,12 @@ def test_a_lock_below_a_view_is_found(
     odd.execute(VIEWS.encode())
     probe = probe_of(services.dsn, uploads_table="odd.uploads")
     assert probe.schema().defects == ()
-    assert not probe.locks(2.0).block_uploads
+    assert not probe.locks(2.0).are_blocking
     with locked(services.owner_dsn, table) as pid:
         with pytest.raises(Unreachable, match=r"odd\.uploads is locked by another session"):
             probe.ended_jobs()
         locks = probe.locks(2.0)
-    assert locks.block_uploads
+    assert locks.are_blocking
     assert f"process {pid} (a-migration) locks odd." in str(locks)
 
 
@@ -825,7 +825,7 @@ def test_questions_are_read_ahead_together(
     probe.rehearse([quietly(question) for question in questions])
     way.go_deaf()
     stuck, flow, locks, _ = [question() for question in questions]
-    assert (stuck.total, flow.stands_still, locks.block_uploads) == (0, False, False)
+    assert (stuck.total, flow.stands_still, locks.are_blocking) == (0, False, False)
     assert way.accepted == 1
 
 
