@@ -16,6 +16,7 @@ from reports.alerts.http_call import CallError
 from reports.cli import (
     confirm,
     history,
+    index,
     nagios,
     notify,
     postmortem,
@@ -36,7 +37,7 @@ from reports.runbook.document import RunbookError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (render, replay, nagios, postmortem, notify, push, history, confirm, score, watch)
+COMMANDS = (render, replay, nagios, postmortem, notify, push, history, index, confirm, score, watch)
 
 INPUT_ERRORS = (
     LoadError,

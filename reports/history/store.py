@@ -8,6 +8,7 @@ post-mortem can be written after the incident.
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,9 +23,11 @@ from reports.history.file import (
     translate_errors,
 )
 from reports.history.incidents import RunRecord
+from reports.history.trend import Point
 from reports.model.report_json import MAX_BYTES, LoadError, parse_report, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from reports.model.report import Report
@@ -35,6 +38,9 @@ DROPPED_MAX = 500
 """Oldest runs of which one run drops those that are too old: it must not take long, whether the
 history is large or all of it is too old after a pause.
 """
+
+STATES_MAX = 20_000
+"""Runs whose states are read: two weeks with a run every minute."""
 
 __all__ = ["NAME", "History", "HistoryError", "Retention", "record"]
 
@@ -129,6 +135,38 @@ class History(OpenFile):
             )
             for number, started, seconds, state, headline, certainty in reversed(rows)
         )
+
+    def states(self, since: str, least: int = 50) -> tuple[Point, ...]:
+        """Return the runs since an ISO time in UTC, oldest first, with their states alone.
+
+        At most the last STATES_MAX; where there are few, also older ones up to `least` in all.
+        """
+        with translate_errors(self._path):
+            rows = self._db.execute(
+                "SELECT started, seconds, state FROM runs "
+                "WHERE started >= ? OR id > (SELECT max(id) FROM runs) - ? "
+                "ORDER BY id DESC LIMIT ?",
+                (since, least, STATES_MAX),
+            ).fetchall()
+        return tuple(
+            Point(str(started), str(state), seconds, {}) for started, seconds, state in rows[::-1]
+        )
+
+    def streak(self, states: Sequence[str], until: str) -> tuple[str, bool] | None:
+        """Return when the last runs in a row with one of these states began.
+
+        Beside it stands whether the history begins with it, so that it may have been earlier.
+        `until` is the start of the last run that counts; None where its state is another one.
+        """
+        with translate_errors(self._path):
+            row = self._db.execute(
+                "SELECT started, id = (SELECT min(id) FROM runs) FROM runs "
+                "WHERE started <= :until AND id > (SELECT coalesce(max(id), 0) FROM runs "
+                "WHERE started <= :until AND state NOT IN (SELECT value FROM json_each(:states))) "
+                "ORDER BY id LIMIT 1",
+                {"until": until, "states": json.dumps(states)},
+            ).fetchone()
+        return None if row is None else (str(row[0]), bool(row[1]))
 
     def report(self, run: int) -> Report | None:
         """Return the report of a run that was not healthy; None where none is kept."""

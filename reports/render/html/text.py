@@ -29,6 +29,7 @@ MESSAGE_MAX = 8_000
 FORMS = {
     "moment": "{day} {at:%b} {at:%Y}, {at:%H:%M} UTC",
     "short": "{day} {at:%b}, {at:%H:%M} UTC",
+    "brief": "{day} {at:%b}, {at:%H:%M}",
     "clock": "{at:%H:%M} UTC",
     "hours": "{at:%H:%M}",
     "days": "{day} {at:%b}",

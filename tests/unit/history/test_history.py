@@ -578,3 +578,26 @@ def test_recovery_is_reported_for_twelve_runs(path: Path) -> None:
 def test_an_empty_history_is_one_line() -> None:
     """A history without runs is one line."""
     assert history_text.render((), 10) == "No run is in the history yet.\n"
+
+
+def test_states_are_read_without_figures(path: Path) -> None:
+    """An overview reads the states since a time, and a few older ones where there are few."""
+    record_all(path, [made.recovered(started=at(n)) for n in range(6)])
+    with History.to_read(path) as opened:
+        assert [run.started for run in opened.states(at(3), least=1)] == [at(3), at(4), at(5)]
+        assert [run.started for run in opened.states(at(9), least=2)] == [at(4), at(5)]
+        assert opened.states(at(0))[0].figures == {}
+        assert opened.states(at(0))[0].state == "healthy"
+
+
+def test_a_streak_begins_after_the_last_other_state(path: Path) -> None:
+    """It goes up to a run, and says whether the history begins with it."""
+    bad = [made.incident(started=at(n)) for n in (2, 3)]
+    good = [made.recovered(started=at(n)) for n in (0, 1, 4, 5)]
+    record_all(path, sorted([*good, *bad], key=lambda report: report.started))
+    with History.to_read(path) as opened:
+        assert opened.streak(("healthy",), at(5)) == (at(4), False)
+        assert opened.streak(("healthy",), at(1)) == (at(0), True)
+        assert opened.streak(("at risk", "incident"), at(3)) == (at(2), False)
+        assert opened.streak(("healthy",), at(3)) is None
+        assert opened.streak(("unknown",), at(5)) is None

@@ -6,6 +6,7 @@
   const forms = {
     moment: { ...day, year: "numeric", ...clock, timeZoneName: "short" },
     short: { ...day, ...clock, timeZoneName: "short" },
+    brief: { ...day, ...clock },
     clock: { ...clock, timeZoneName: "short" },
     hours: clock,
     days: day,

@@ -1,0 +1,155 @@
+"""`python -m reports index`."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.files import FileError, write_file
+from core.text import capitalized, count, listed
+from reports.cli.command import duration, load_whole_report
+from reports.history.confirmed import FOLDER as CONFIRMED
+from reports.history.store import NAME, History, HistoryError
+from reports.model.report_json import LoadError
+from reports.render.html.index import render
+from reports.render.index import (
+    SLOT,
+    SLOTS,
+    Past,
+    Row,
+    broken_row,
+    overview_of,
+    row_of,
+    slot_end,
+    streak_of,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from reports.cli.command import Commands
+
+SUMMARY = "write an overview of all targets, as a page and as JSON"
+
+PARTIAL = "partial"
+NO_REPORT = "no whole run has written a report here yet"
+REPORT, PAGE = "report.json", "report.html"
+NEVER = "never"
+REFRESH = 60.0
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "index",
+        help=SUMMARY,
+        description=f"{capitalized(SUMMARY)}: index.html and index.json in the folder of the "
+        "reports. It reads the reports and their histories, and changes neither.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        nargs="?",
+        default=Path("out"),
+        help="the folder of the targets' folders (default: out)",
+    )
+    parser.add_argument(
+        "--overdue",
+        type=duration,
+        metavar="DURATION",
+        help="the age of a run at which its row turns grey (default: twice the usual time "
+        "between its runs)",
+    )
+    parser.add_argument(
+        "--refresh",
+        type=_refresh,
+        metavar="DURATION",
+        default=REFRESH,
+        help=f"how often the page loads itself again, or {NEVER} (default: 1min)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the overview; raises FileError."""
+    now = datetime.now(UTC)
+    rows = [_row(options.out, folder, now, options.overdue) for folder in folders(options.out)]
+    overview = overview_of(rows, now)
+    write_file(options.out / "index.json", to_json(overview))
+    page = options.out / "index.html"
+    write_file(page, render(overview, options.refresh))
+    states = [f"{number} {state}" for state, number in overview.counts.items() if number]
+    print(f"{count(len(rows), 'row')}{': ' if states else ''}{listed(states)}; {page}")
+    return 0
+
+
+def folders(out: Path) -> list[Path]:
+    """Return the folders below `out` that have a row, relative to it; raises FileError.
+
+    A target has one for each runbook, and its own where its files are in no runbook's folder.
+    """
+    found: list[Path] = []
+    for target in _folders_in(out):
+        try:
+            places = [target, *_folders_in(target)]
+        except FileError:
+            places = []
+        used = [place for place in places if _is_used(place)]
+        found += used or [target]
+    return [place.relative_to(out) for place in found]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [one.name for one in entries if one.is_dir()]
+    except OSError as exc:
+        raise FileError(f"{folder} cannot be read: {exc.strerror}") from exc
+    left_out = (PARTIAL, CONFIRMED)
+    return [folder / name for name in sorted(names) if name[0] != "." and name not in left_out]
+
+
+def _is_used(folder: Path) -> bool:
+    return any(os.path.lexists(folder / name) for name in (REPORT, NAME, PARTIAL))
+
+
+def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
+    place, name = out / folder, folder.as_posix()
+    page = next((one for one in (PAGE, REPORT) if os.path.isfile(place / one)), "")  # noqa: PTH113
+    try:
+        report = load_whole_report(place / REPORT)
+    except LoadError as exc:
+        past = _past(place, now)
+        missing = os.access(place, os.X_OK) and not os.path.lexists(place / REPORT)
+        problem = NO_REPORT if missing else _within(place, exc)
+        return broken_row(name, problem, past, page, now, overdue)
+    past = _past(place, now, streak_of(report.state), report.started)
+    return row_of(name, report, past, page, now, overdue)
+
+
+def _past(place: Path, now: datetime, streak: Sequence[str] = (), until: str = "") -> Past:
+    """Return what the history says, of a streak of these states up to a run too."""
+    if not os.path.lexists(place / NAME):
+        return Past()
+    since = slot_end(now) - SLOTS * SLOT
+    try:
+        with History.to_read(place / NAME) as history:
+            runs = history.states(since.isoformat(timespec="seconds"))
+            began = history.streak(streak, until) if streak else None
+    except HistoryError as exc:
+        return Past(note=_within(place, exc))
+    return Past(runs, *(began or (None, False)))
+
+
+def _within(place: Path, exc: Exception) -> str:
+    """Return an error's sentence with the names of files as they are in the row's folder."""
+    return str(exc).replace(f"{place}{os.sep}", "")
+
+
+def _refresh(text: str) -> float | None:
+    return None if text == NEVER else duration(text)

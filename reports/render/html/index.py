@@ -1,0 +1,164 @@
+"""The overview as one HTML file, for a screen on a wall, a desk and a phone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup
+
+from core.text import count, listed
+from core.units import format_duration
+from reports.history.schedule import WORST_FIRST
+from reports.render.html.charts import STATE_CLASSES
+from reports.render.html.environment import environment
+from reports.render.html.page import BYTES_MAX
+from reports.render.index import RANKS, SLOT, SLOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.render.index import Overview, Row
+
+HEIGHTS = {"good": 4, "warn": 7, "bad": 12, "open": 9}
+"""The height of a state in a strip of STRIP_HEIGHT: it is told apart without colours too."""
+
+STRIP_HEIGHT = 12
+
+FEW, MANY = 10, 12
+"""Rows up to which the page writes larger, and above which a field filters them."""
+
+KINDS = STATE_CLASSES | {"unknown": "open", "overdue": "late"}
+"""The CSS class of each state, and of a row that is overdue."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much is shown: characters of a sentence, and rows."""
+
+    sentence: int
+    rows: int
+
+
+AMOUNTS = (Amount(400, 2_000), Amount(160, 1_000), Amount(80, 500), Amount(60, 200))
+"""The first is shown unless the file would grow too large; the last always fits."""
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A row as the page shows it: with its CSS classes, its link and its strip.
+
+    `rank` is its place while it is not overdue. `strip` is safe markup that holds numbers
+    alone, and `told` says the same in words.
+    """
+
+    row: Row
+    kind: str
+    overdue: bool
+    rank: int
+    link: str
+    strip: Markup
+    told: str
+
+
+def render(overview: Overview, refresh: float | None = None) -> str:
+    """Return the overview as one self-contained HTML page of at most BYTES_MAX bytes.
+
+    `refresh` are the seconds after which the page loads itself again, None for never.
+    """
+    templates, policy = environment("index")
+    week = SLOTS * SLOT
+    shown = {
+        "now": overview.now.isoformat(timespec="seconds"),
+        "total": len(overview.rows),
+        "counts": [(state, KINDS[state], n) for state, n in overview.counts.items()],
+        "kind": _kind(overview.counts),
+        "title": _title(overview),
+        "refresh": None if refresh is None else max(round(refresh), 1),
+        # It asks its own server whether it is still there, before it loads itself again.
+        "policy": f"{policy}; connect-src 'self'",
+        "size": "few" if len(overview.rows) <= FEW else "",
+        "filter": len(overview.rows) > MANY,
+        "week": count(week.days, "day"),
+        "slot": format_duration(SLOT.total_seconds()),
+        "from": (overview.slot_end - week).isoformat(timespec="seconds"),
+    }
+    page = ""
+    for amount in AMOUNTS:
+        rows = [_shown(row, overview) for row in overview.rows[: amount.rows]]
+        text = templates.get_template("index.html").render(shown, amount=amount, rows=rows)
+        # Half a character, as a broken name of a folder leaves it, is no UTF-8.
+        page = text.encode("utf-8", "replace").decode()
+        if len(page.encode()) <= BYTES_MAX:
+            break
+    return page
+
+
+def _kind(counts: dict[str, int]) -> str:
+    """Return the CSS class of the whole: an overdue row is as bad as an unknown one."""
+    if counts["incident"]:
+        return "bad"
+    if counts["unknown"] or counts["overdue"]:
+        return "open"
+    return "warn" if counts["at risk"] else "good"
+
+
+def _title(overview: Overview) -> str:
+    states = [f"{number} {state}" for state, number in overview.counts.items() if number]
+    return listed(states) if states else "No target"
+
+
+def _shown(row: Row, overview: Overview) -> ShownRow:
+    link = quote(os.fsencode(f"{row.folder}/{row.page}")) if row.page else ""
+    return ShownRow(
+        row=row,
+        kind="gone" if row.problem else KINDS[row.state],
+        overdue=row.overdue(overview.now),
+        rank=3 if row.problem else RANKS[row.state],
+        link=link,
+        strip=_strip(row.strip),
+        told=_told(row.strip),
+    )
+
+
+def _strip(states: Sequence[str | None]) -> Markup:
+    """Return a drawing with one bar for each run of equal states."""
+    drawn: dict[str, list[str]] = {}
+    place = 0
+    for state, group in groupby(states):
+        wide = len(list(group))
+        if state is not None:
+            kind = KINDS[state]
+            tall = HEIGHTS[kind]
+            top = STRIP_HEIGHT - tall
+            drawn.setdefault(kind, []).append(f"M{place} {top}h{wide}v{tall}h-{wide}z")
+        place += wide
+    root = ET.Element(
+        "svg",
+        {
+            "class": "strip",
+            "viewBox": f"0 0 {SLOTS} {STRIP_HEIGHT}",
+            "preserveAspectRatio": "none",
+            "aria-hidden": "true",
+        },
+    )
+    for kind, parts in drawn.items():
+        ET.SubElement(root, "path", {"class": kind, "d": "".join(parts)})
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - an XML writer's, escaped
+
+
+def _told(states: Sequence[str | None]) -> str:
+    """Return a strip in words, for a reader who cannot see it."""
+    counter = Counter(state for state in states if state is not None)
+    length = SLOT.total_seconds()
+    parts = [
+        f"{state} in {format_duration(counter[state] * length)}"
+        for state in WORST_FIRST
+        if counter[state]
+    ]
+    return listed(parts) or "no run"
