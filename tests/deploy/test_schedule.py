@@ -196,9 +196,11 @@ def test_an_unhealthy_target_is_looked_at_again(machine: Path, refused: Path, la
 
 def test_it_stops_in_time_for_the_next_start(machine: Path, refused: Path) -> None:
     """No look begins that would end too late, and the status is that of the last one."""
-    done = call_run(machine, VEZA_LOOK_AGAIN="1", VEZA_LOOK_UNTIL="1")
+    done = call_run(machine, VEZA_LOOK_AGAIN="1", VEZA_LOOK_UNTIL="1", VEZA_INDEX="1")
     assert done.returncode == 1, done.stdout
     assert done.stdout.count("report.html") == 1, done.stdout
+    (row,) = json.loads((machine / "var/index.json").read_text())["rows"]
+    assert row["headline"] == read_report(machine)["headline"]
 
 
 def test_a_wrong_time_is_refused() -> None:
