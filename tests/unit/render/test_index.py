@@ -41,7 +41,7 @@ STATES = ("healthy", "at risk", "incident", "unknown")
 REPORTS = {
     "live": saved_runs.load("incident"),
     "preprod": made.report(
-        statuses={row.id: "unreachable" for row in made.bundle().evidence.checks},
+        statuses={"database/database_is_reachable": "unreachable"},
         seen="the database cannot be reached: timed out",
     ),
     "sandbox": saved_runs.load("at_risk"),
