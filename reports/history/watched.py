@@ -10,6 +10,7 @@ from reports.history.incidents import is_over, last_incident, recovery_from, uno
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from core.outcome import Status
     from reports.history.incidents import Incident, MetricRecovery, RunRecord
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 GOOD_LOOKS = 2
 """Looks in a row that must see no symptom: one may be luck."""
+
+
+IDLE_MIN = 300.0
+"""Seconds without a symptom and without anything new after which a metric need not rise."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Watched:
     looks and `lost` those without a whole report; `is_lost` is about the last one, and `problem`
     says why it was lost, or why it cannot be compared with the incident. `report` and `runs` are of
     the last whole look, `before` is the whole report before it. `good` counts the last looks in a
-    row that saw no symptom.
+    row that saw no symptom, and `good_since` is when the first of them began.
     """
 
     already: int = 0
@@ -50,6 +55,7 @@ class Watched:
     runs: tuple[RunRecord, ...] = ()
     incident: Incident | None = None
     metrics: tuple[MetricRecovery, ...] = field(default=())
+    good_since: datetime | None = None
 
     def lose(self, reason: str) -> None:
         """Count a look that saw nothing, or not all: nothing follows from it."""
@@ -82,6 +88,8 @@ class Watched:
         else:
             over, self.metrics = report.state == "healthy", ()
         self.good = self.good + 1 if over else 0
+        if self.good == 1:
+            self.good_since = runs[-1].at
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -103,7 +111,28 @@ class Watched:
         if self.good < GOOD_LOOKS:
             return "another look that sees no symptom"
         names = [metric.name for metric in self.metrics if not self._recovers(metric)]
+        names = [name for name in names if name not in self.idle]
         return f"the recovery of {listed(names)}" if names else ""
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Return the metrics that need not rise: nothing has come since the symptoms went.
+
+        That is so after IDLE_MIN, and where nothing is unfinished.
+        """
+        now = self.runs[-1] if self.runs else None
+        if self.good < GOOD_LOOKS or not (now and now.at and self.good_since and self.report):
+            return ()
+        quiet = (now.at - self.good_since).total_seconds()
+        fallen = {metric.name for metric in self.metrics if metric.recovers is False}
+        return tuple(
+            metric.name
+            for metric in self.report.watch
+            if metric.rises
+            and metric.name in fallen
+            and quiet >= IDLE_MIN
+            and (now.figures.get(metric.idle or "") or 0.0) >= quiet
+        )
 
     def _waits_for_the_end(self) -> str:
         looks = f"{GOOD_LOOKS} looks in a row"

@@ -160,13 +160,15 @@ class MetricKind:
     """A metric that the runbook says to watch, and the figure that measures it.
 
     `pattern` is a regular expression that is searched for in the metric's line. `rises`: more is
-    recovery, else less. `limited`: it has recovered when it is within the target's limit.
+    recovery, else less; `idle` is the figure that says for how many seconds nothing has come that
+    could make it rise. `limited`: it has recovered when it is within the target's limit.
     """
 
     __pydantic_config__: ClassVar = STRICT
     pattern: str
     figure: str
     rises: bool = False
+    idle: str = ""
     limited: bool = False
 
 
@@ -248,7 +250,8 @@ class Layout:
         for station in self.stations:
             yield from (one.figure for one in station.figures)
             yield from station.holds
-        yield from (metric.figure for metric in self.metrics)
+        for metric in self.metrics:
+            yield from filter(None, (metric.figure, metric.idle))
 
     def _texts(self) -> Iterator[str]:
         """Yield the texts that a person reads."""

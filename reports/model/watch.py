@@ -18,12 +18,14 @@ class WatchedMetric:
 
     `figure` is the id of the figure that measures it, None where no check does. The metric recovers
     while the figure is at most `limit`; where there is no limit, when it falls, or when it rises.
+    `idle` is the figure that says for how many seconds nothing has come that could make it rise.
     """
 
     name: str
     figure: str | None = None
     rises: bool = False
     limit: float | None = None
+    idle: str | None = None
 
 
 def watched_metrics(
@@ -38,5 +40,6 @@ def watched_metrics(
             metrics.append(WatchedMetric(name))
         else:
             limit = limits.get(kind.figure) if kind.limited else None
-            metrics.append(WatchedMetric(name, kind.figure, kind.rises, limit))
+            idle = kind.idle or None
+            metrics.append(WatchedMetric(name, kind.figure, kind.rises, limit, idle))
     return tuple(metrics)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.text import capitalized, clean, count, cut
+from core.text import capitalized, clean, count, cut, listed
 from core.units import format_duration
+from reports.history.watched import IDLE_MIN
 from reports.model.headline import next_check_of
 from reports.render.history import MARKS
 from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, what_is_wrong
@@ -48,6 +49,9 @@ def result_of(watched: Watched, seconds: float) -> str:
         return f"Healthy, ended {took}: there was no incident to recover from."
     state = watched.report.state if watched.report else "unknown"
     left = "" if state == "healthy" else f"; no symptom is left, and the target is {state}"
+    if watched.idle:
+        quiet = f"nothing new has come for {format_duration(IDLE_MIN)}"
+        left += f"; {quiet}, so that {listed(watched.idle)} could not rise"
     return f"Recovered {took}{left}."
 
 

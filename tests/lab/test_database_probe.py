@@ -74,6 +74,34 @@ def test_healthy_database_passes(probe: DatabaseProbe) -> None:
     assert not probe.locks(2.0).are_blocking
 
 
+def test_the_time_of_rest_is_known(services: Lab, odd: Owner, probe_of: Make) -> None:
+    """It begins with the newest upload's arrival; there is none while an upload is unfinished."""
+    odd.execute("CREATE TABLE odd.uploads (LIKE uploads)")
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+
+    def idle() -> float | None:
+        probe = probe_of(services.dsn, uploads_table="odd.uploads")
+        return probe.stuck_uploads(600.0).figures()["idle_seconds"]
+
+    def add(status: str, age: str) -> None:
+        odd.execute(
+            "INSERT INTO odd.uploads (id, user_id, status, progress, filename, size, created_at,"
+            " updated_at) VALUES (gen_random_uuid(), gen_random_uuid(), %s, 100, 'a', 1,"
+            " now() - %s::interval, now())",
+            (status, age),
+        )
+
+    assert idle() is None
+    add("completed", "2 hours")
+    add("failed", "1 hour")
+    add("completed", "-1 hour")
+    seconds = idle()
+    assert seconds is not None
+    assert 3600 <= seconds < 3600 + 2 * PATIENCE
+    add("pending", "3 minutes")
+    assert idle() == 0
+
+
 def test_session_can_only_read(services: Lab, probe_of: Make) -> None:
     """The session cannot write, even with the application's own login."""
     from psycopg import sql

@@ -152,3 +152,36 @@ def test_changes_are_those_since_the_last_whole_look(looks: Looks) -> None:
         "passed",
         "unreachable",
     )
+
+
+def quiet(idle: float | None) -> Report:
+    """A report without a symptom in whose time nothing completed; idle for so many seconds."""
+    figures = {"backlog": 0, "uploads_completed": 0, "uploads_uploading": 0}
+    return made.recovered(figures=figures if idle is None else {**figures, "idle_seconds": idle})
+
+
+def test_on_a_quiet_night_nothing_need_complete(looks: Looks) -> None:
+    """Nothing came for five minutes after the first look without a symptom."""
+    looks.take(made.incident())
+    for minutes in range(5):
+        waits = looks.take(quiet(3600 + 60 * minutes))
+        assert waits, minutes
+        assert looks.watched.idle == ()
+    assert waits.startswith("the recovery of veza_file_uploads_total")
+    assert looks.take(quiet(4000)) == ""
+    (name,) = looks.watched.idle
+    assert "completed" in name
+
+
+@pytest.mark.parametrize("idle", [None, 0, 299])
+def test_an_upload_that_came_must_complete(looks: Looks, idle: float | None) -> None:
+    """It came after the symptoms went, or is unfinished, or nobody knows."""
+    looks.take(made.incident(), *[quiet(idle)] * 9)
+    assert looks.watched.waits_for.startswith("the recovery of veza_file_uploads_total")
+
+
+def test_a_symptom_that_comes_back_ends_the_rest(looks: Looks) -> None:
+    """The five minutes begin again with the next look without a symptom."""
+    looks.take(made.incident(), *[quiet(9000)] * 3, made.incident())
+    assert looks.take(*[quiet(9000)] * 5)
+    assert looks.take(quiet(9000)) == ""

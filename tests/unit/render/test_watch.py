@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COURSE = ("incident", "two_causes", "lost", "healthy", "healthy")
 """The looks of a watch, by the names of saved runs."""
 
+QUIET = {"backlog": 0, "uploads_completed": 0, "uploads_uploading": 0, "idle_seconds": 9000}
+
 
 def watched(folder: Path, *course: str) -> Watched:
     """Return a watch that has made these looks."""
@@ -78,6 +80,18 @@ def test_the_result_says_how_long_it_took(tmp_path: Path) -> None:
     early = watched(tmp_path / "early", "incident")
     assert result_of(early, 7.8) == (
         "Ended after 7.8 s, 1 look, while waiting for 2 looks in a row without a symptom."
+    )
+
+
+def test_the_result_says_what_could_not_rise(tmp_path: Path) -> None:
+    """On a quiet night no upload comes that could complete."""
+    found = Watched()
+    for number, report in enumerate([made.incident(), *[made.recovered(figures=QUIET)] * 6]):
+        dated = replace(report, started=f"2026-11-03T21:{number:02d}:00+00:00")
+        found.take(dated, history.record(tmp_path / history.NAME, dated, 1000)[0])
+    assert result_of(found, 360) == (
+        "Recovered after 6 min 0 s, 7 looks; nothing new has come for 5 min, so that "
+        'veza_file_uploads_total{status="completed"} could not rise.'
     )
 
 
