@@ -2,8 +2,8 @@
 
 It keeps the runs of 90 days in at most 64 MiB, and the last 200 whatever their age: one run with a
 clock that was years ahead must not cost the history. Runs have the order in which they were
-written, not that of their clocks. Of a run that was not healthy the whole report is kept, so that a
-post-mortem can be written after the incident.
+written, not that of their clocks. Of runs that were not healthy whole reports are kept, so that a
+post-mortem can be written after the incident: one at each change, and else one every five minutes.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ DROPPED_MAX = 500
 """Oldest runs of which one run drops those that are too old: it must not take long, whether the
 history is large or all of it is too old after a pause.
 """
+
+WHOLE_EVERY = 300.0
+"""Seconds from one whole report to the next while neither the verdict nor what failed changes."""
 
 STATES_MAX = 20_000
 """Runs whose states are read: two weeks with a run every minute."""
@@ -83,10 +86,10 @@ class History(OpenFile):
 
     def append(self, report: Report, retention: Retention | None = None) -> None:
         """Add a run, and drop the runs that the retention no longer allows."""
-        whole = None
-        if report.state != "healthy":
-            whole = zlib.compress(to_json(report).encode("utf-8"), 6)
         with self.transaction():
+            whole = None
+            if self._wants_whole(report):
+                whole = zlib.compress(to_json(report).encode("utf-8"), 6)
             run = self._insert_run(report, whole)
             self._insert_parts(run, report)
             self._retain(report, retention or Retention())
@@ -169,10 +172,18 @@ class History(OpenFile):
         return None if row is None else (str(row[0]), bool(row[1]))
 
     def report(self, run: int) -> Report | None:
-        """Return the report of a run that was not healthy; None where none is kept."""
+        """Return the report of a run that was not healthy, or the last one with the same verdict.
+
+        None where none is kept.
+        """
         with translate_errors(self._path):
-            row = self._db.execute("SELECT report FROM runs WHERE id = ?", (run,)).fetchone()
-        if row is None or row[0] is None:
+            row = self._db.execute(
+                "SELECT kept.report FROM runs JOIN runs AS kept ON kept.id <= runs.id "
+                "AND kept.state = runs.state AND kept.certainty = runs.certainty "
+                "WHERE runs.id = ? AND kept.report IS NOT NULL ORDER BY kept.id DESC LIMIT 1",
+                (run,),
+            ).fetchone()
+        if row is None:
             return None
         unpacker = zlib.decompressobj()
         try:
@@ -180,6 +191,22 @@ class History(OpenFile):
             return parse_report(raw, f"run {run} of {self._path}")
         except (zlib.error, TypeError, LoadError) as exc:
             raise HistoryError(f"the history {self._path} has a broken report: {exc}") from exc
+
+    def _wants_whole(self, report: Report) -> bool:
+        """Return whether the next run's report is kept whole, and not in small rows alone."""
+        if report.state == "healthy":
+            return False
+        before = self.runs(1)
+        if not before or _verdict_of(before[0]) != _verdict_of_report(report):
+            return True
+        row = self._db.execute(
+            "SELECT (julianday(?) - julianday(started)) * 86400 FROM runs "
+            "WHERE report IS NOT NULL ORDER BY id DESC LIMIT 1",
+            (report.started,),
+        ).fetchone()
+        passed = row[0] if row else None
+        # The clock may have been set back. A day has more digits than its seconds.
+        return passed is None or not -1 < passed < WHOLE_EVERY - 0.5
 
     def _by_run(self, query: str, first: int) -> dict[int, dict[str, Any]]:
         values: dict[int, dict[str, Any]] = {}
@@ -249,3 +276,18 @@ class History(OpenFile):
             for name in ("page_count", "freelist_count", "page_size")
         )
         return (count - free) * size
+
+
+def _verdict_of(run: RunRecord) -> tuple[object, ...]:
+    failed = {check for check, status in run.outcomes.items() if status == "failed"}
+    return run.state, run.certainty, set(run.accepted), failed
+
+
+def _verdict_of_report(report: Report) -> tuple[object, ...]:
+    outcomes = [result.outcome for result in report.results]
+    return (
+        report.state,
+        report.diagnosis.certainty,
+        {finding.title for finding in report.diagnosis.accepted},
+        {outcome.check for outcome in outcomes if outcome.status == "failed"},
+    )

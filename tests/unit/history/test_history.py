@@ -96,6 +96,47 @@ def test_the_report_of_a_run_that_was_not_healthy_is_kept(path: Path) -> None:
         assert opened.report(1) is None
 
 
+def test_whole_reports_are_kept_at_changes_and_every_five_minutes(path: Path) -> None:
+    """In between the small rows are enough: the report then is that of the last change."""
+    unread = {"statuses": {"queue/queue_exists": "unreachable"}}
+    worse = ("storage/disk_space_is_free", *made.DEAD_WORKER)
+    course = [
+        *[made.incident() for _ in range(7)],
+        made.report(worse),
+        made.incident(),
+        made.incident(**unread),
+        made.recovered(),
+        made.incident(),
+    ]
+    dated = [replace(report, started=at(n)) for n, report in enumerate(course)]
+    runs = record_all(path, dated)
+    with closing(sqlite3.connect(path)) as other:
+        kept = other.execute("SELECT id FROM runs WHERE report IS NOT NULL ORDER BY id").fetchall()
+    assert [number for (number,) in kept] == [1, 6, 8, 9, 12]
+    with History.to_read(path) as opened:
+        found = [opened.report(number) for number in range(1, 13)]
+    began = [report and report.started for report in found]
+    assert began == [
+        *[at(0)] * 5,
+        *[at(5)] * 2,
+        at(7),
+        *[at(8)] * 2,
+        None,
+        at(11),
+    ]
+    assert [run.started for run in runs] == [at(n) for n in range(12)]
+    assert all(run.figures and run.outcomes for run in runs)
+
+
+def test_a_clock_that_was_set_back_costs_no_report(path: Path) -> None:
+    """The run before may have been years ahead."""
+    record_all(path, [made.incident(started=at(60)), made.incident(started=at(0))])
+    with History.to_read(path) as opened:
+        report = opened.report(2)
+    assert report
+    assert report.started == at(0)
+
+
 def test_a_broken_report_in_the_history_is_one_sentence(path: Path) -> None:
     """A report that was damaged in the history is refused."""
     record_all(path, [made.incident()])
