@@ -17,7 +17,9 @@ from reports.cli import (
     confirm,
     history,
     index,
+    lint,
     nagios,
+    new,
     notify,
     postmortem,
     push,
@@ -37,7 +39,21 @@ from reports.runbook.document import RunbookError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (render, replay, nagios, postmortem, notify, push, history, index, confirm, score, watch)
+COMMANDS = (
+    render,
+    replay,
+    nagios,
+    postmortem,
+    notify,
+    push,
+    history,
+    index,
+    confirm,
+    score,
+    watch,
+    lint,
+    new,
+)
 
 INPUT_ERRORS = (
     LoadError,

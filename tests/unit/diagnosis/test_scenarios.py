@@ -7,19 +7,22 @@ bench on the lab does that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reports.diagnosis.diagnose import diagnose
-from reports.diagnosis.evidence import Evidence, load_evidence
+from reports.diagnosis.evidence import CheckRow, Evidence, load_evidence
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from reports.diagnosis.result import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[3]
+NONE: Set[str] = frozenset()
 W, Q, S = "job_worker_down", "queue_blocked", "storage_problem"
 F, T = "processing_failed_silently", "processing_timeout"
 
@@ -546,8 +549,30 @@ PAIRS = (
 )
 
 
-def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
-    """Diagnose a run in which `failing` failed, `blind` was unreachable, and all else passed."""
+NAMED = frozenset().union(
+    *(check_ids(f"{one[1]} {one[2]}") for one in (*SINGLES.values(), *OUTSIDE.values())),
+    *map(check_ids, CONTROLS.values()),
+)
+"""The checks that some scenario names: what they do in each of them was thought about."""
+
+LIKELY = 0.5
+"""Weight from which a cause makes a check that no scenario names fail here."""
+
+
+def status_of(row: CheckRow, failed: Set[str], unreachable: Set[str], causes: Set[str]) -> str:
+    """Return what a check ends with: as the scenario says, or for a new one as its row says."""
+    if row.id in unreachable:
+        return "unreachable"
+    likely = any(cause in causes and weight >= LIKELY for cause, weight in row.explained_by)
+    return "failed" if row.id in failed or (row.id not in NAMED and likely) else "passed"
+
+
+def run(evidence: Evidence, failing: str, blind: str = "", causes: Set[str] = NONE) -> Diagnosis:
+    """Diagnose a run in which `failing` failed and `blind` was unreachable.
+
+    All else passed, except a check that is in no scenario: there the table says what it does under
+    these causes, so that a new check needs no line here.
+    """
     failed, unreachable = check_ids(failing), check_ids(blind)
     known = {row.id for row in evidence.checks}
     assert failed | unreachable <= known, sorted((failed | unreachable) - known)
@@ -556,14 +581,7 @@ def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
     return diagnose(
         evidence,
         [
-            Result(
-                row.id,
-                "unreachable"
-                if row.id in unreachable
-                else "failed"
-                if row.id in failed
-                else "passed",
-            )
+            Result(row.id, status_of(row, failed, unreachable, causes))
             for row in evidence.checks
             if sent or not row.id.startswith("canary/")
         ],
@@ -574,7 +592,7 @@ def run(evidence: Evidence, failing: str, blind: str = "") -> Diagnosis:
 def test_a_single_fault_is_ranked_first_and_alone(evidence: Evidence, name: str) -> None:
     """The true cause has 0.8 or more, and is alone in the likeliest set."""
     truth, failing, blind = SINGLES[name]
-    diagnosis = run(evidence, failing, blind)
+    diagnosis = run(evidence, failing, blind, {truth})
     ranking = {finding.id: round(finding.probability, 3) for finding in diagnosis.hypotheses}
     assert diagnosis.most_likely_set == (truth,), ranking
     assert diagnosis.hypotheses[0].id == truth, ranking
@@ -587,7 +605,7 @@ def test_the_true_cause_has_nine_tenths_on_average(evidence: Evidence) -> None:
     """Over all single faults, its mean probability is at least 0.9."""
     probabilities = []
     for truth, failing, blind in SINGLES.values():
-        diagnosis = run(evidence, failing, blind)
+        diagnosis = run(evidence, failing, blind, {truth})
         probabilities += [
             finding.probability for finding in diagnosis.hypotheses if finding.id == truth
         ]
@@ -598,7 +616,8 @@ def test_the_true_cause_has_nine_tenths_on_average(evidence: Evidence) -> None:
 def test_two_faults_are_both_accepted(evidence: Evidence, pair: tuple[str, str]) -> None:
     """The likeliest set is exactly the two true causes, each at 0.5 or more."""
     (first, *sides_a), (second, *sides_b) = SINGLES[pair[0]], SINGLES[pair[1]]
-    diagnosis = run(evidence, f"{sides_a[0]} {sides_b[0]}", f"{sides_a[1]} {sides_b[1]}")
+    failing, blind = (f"{a} {b}" for a, b in zip(sides_a, sides_b, strict=True))
+    diagnosis = run(evidence, failing, blind, {first, second})
     ranking = {finding.id: round(finding.probability, 3) for finding in diagnosis.hypotheses}
     assert set(diagnosis.most_likely_set) == {first, second}, ranking
     assert {finding.id for finding in diagnosis.hypotheses[:2]} == {first, second}, ranking
@@ -669,6 +688,19 @@ def test_a_canary_that_is_not_removed_accuses_no_hypothesis(evidence: Evidence) 
     assert diagnosis.certainty == "outside"
     assert [item.component for item in diagnosis.unexplained] == ["api"]
     assert diagnosis.hypotheses[0].probability < 0.05
+
+
+@pytest.mark.parametrize("name", ["worker-killed", "disk-full", "healthy"])
+def test_a_new_check_needs_no_line_here(evidence: Evidence, name: str) -> None:
+    """It fails where its row says so, and so speaks for the true cause there and nowhere else."""
+    row = CheckRow("queue/a_new_one", 4, "cause", "queue", ((W, 0.9),), 0.01)
+    more = replace(evidence, checks=(*evidence.checks, row))
+    truth, failing, blind = SINGLES.get(name, ("", "", ""))
+    before, after = (run(table, failing, blind, {truth}) for table in (evidence, more))
+    assert after.most_likely_set == before.most_likely_set
+    probability = next(one.probability for one in after.hypotheses if one.id == W)
+    old = next(one.probability for one in before.hypotheses if one.id == W)
+    assert (probability > old) is (truth == W)
 
 
 def test_without_a_queue_a_dead_worker_is_still_found(evidence: Evidence) -> None:

@@ -91,15 +91,14 @@ docker restart cups
 @pytest.fixture(scope="module")
 def shipped() -> Runbook:
     """The runbook as shipped."""
-    return load_runbook(SHIPPED, hypotheses=5, verifications=6)
+    return load_runbook(SHIPPED)
 
 
 def test_the_shipped_runbook_is_complete(shipped: Runbook) -> None:
-    """Five hypotheses with actions each, six verifications with commands, and all other parts."""
+    """Hypotheses with actions each, verifications with commands, and all other parts."""
     assert shipped.title == "Upload stuck"
-    assert len(shipped.hypotheses) == 5
-    assert [item.number for item in shipped.verifications] == [1, 2, 3, 4, 5, 6]
-    assert len(shipped.actions) == 5
+    assert len(shipped.actions) == len(shipped.hypotheses) > 0
+    assert all(item.commands for item in shipped.verifications)
     assert all(
         section.steps and step.title for section in shipped.actions for step in section.steps
     )

@@ -1,0 +1,74 @@
+"""`python -m reports lint`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from core.text import capitalized, clean, count
+from reports.model.bundle import RUNBOOKS
+from reports.model.lint import lint
+from reports.runbook.document import RunbookError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from reports.cli.command import Commands
+
+SUMMARY = "say what is missing in a runbook's folder"
+
+INCOMPLETE = 1
+"""Exit status of a runbook with something missing."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "lint",
+        help=SUMMARY,
+        description=f"{capitalized(SUMMARY)}: checks without a row, commands and verifications "
+        "without a check, causes that no check tells apart, actions that nothing verifies, "
+        "placeholders that nothing fills. The exit status is 1 if there is anything.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "runbook",
+        metavar="RUNBOOK",
+        nargs="?",
+        help="the name of its folder, such as upload_stuck (default: all of them)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings, and return 1 if there are any; raises RunbookError for a wrong name."""
+    status = 0
+    for folder in _folders(options.runbook):
+        findings = lint(folder, checks_of(folder), filling())
+        for finding in findings:
+            place = f"{os.path.relpath(finding.path)}:{finding.line}"
+            print(clean(f"{place}: {finding.sentence}"))
+        said = f"{count(len(findings), 'thing')} missing" if findings else "nothing is missing"
+        print(f"{folder.name}: {said}")
+        status = status or (INCOMPLETE if findings else 0)
+    return status
+
+
+def checks_of(folder: Path) -> Path:
+    """Return the folder of a runbook's checks."""
+    return folder.parents[1] / "checks" / folder.name
+
+
+def filling() -> list[Path]:
+    """Return the files that fill placeholders: the probes and the target's summary."""
+    return sorted((RUNBOOKS.parent / "fixtures").rglob("*.py"))
+
+
+def _folders(name: str | None) -> list[Path]:
+    known = {path.parent.name: path.parent for path in sorted(RUNBOOKS.glob("*/runbook.md"))}
+    if name is None:
+        return list(known.values())
+    if name not in known:
+        names = ", ".join(known) or "none"
+        raise RunbookError(f"{RUNBOOKS} has no runbook {name[:60]!r}; it has {names}")
+    return [known[name]]

@@ -1,0 +1,86 @@
+"""`python -m reports new`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.files import FileError, read_text, write_file
+from core.text import capitalized
+from reports.model.bundle import RUNBOOKS
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reports.cli.command import Commands
+
+SUMMARY = "make the folder of a new runbook, with a check and a test that pass"
+
+TEMPLATES = Path(__file__).parent / "new_runbook"
+
+FILES = {
+    "runbook.md": "runbooks/{name}/runbook.md",
+    "evidence.toml": "runbooks/{name}/evidence.toml",
+    "report.toml": "runbooks/{name}/report.toml",
+    "test_answers.txt": "checks/{name}/test_answers.py",
+    "test_runbook.txt": "tests/unit/runbooks/test_{name}.py",
+}
+"""Where each template goes."""
+
+TAKEN = ("partial", "confirmed")
+"""Names that other folders among a target's files have."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "new",
+        help=SUMMARY,
+        description=f"{capitalized(SUMMARY)}: what each file is for stands in it. "
+        "docs/writing-checks.md goes on from there.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "name", metavar="NAME", help="lower case letters, digits and _, such as login_fails"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the files, and say what to do next; raises FileError."""
+    for path in scaffold(RUNBOOKS.parent, options.name):
+        print(path.relative_to(RUNBOOKS.parent))
+    print(
+        f"Next: python -m reports lint {options.name}\n"
+        f"      pytest tests/unit/runbooks/test_{options.name}.py\n"
+        f"      pytest checks/{options.name} --target lab"
+    )
+    return 0
+
+
+def scaffold(root: Path, name: str) -> list[Path]:
+    """Write the files of a new runbook below `root`, and return their paths.
+
+    Raises FileError for a name that cannot be used, and where one of the folders is there already.
+    """
+    if not _NAME.fullmatch(name):
+        raise FileError(
+            f"{name[:60]!r} is no name for a runbook: use at most 40 lower case letters, digits "
+            "and _, with a letter first, such as login_fails"
+        )
+    if name in TAKEN:
+        raise FileError(f"{name!r} is the name of another folder among a target's files")
+    title = capitalized(name.replace("_", " "))
+    files = {root / "checks" / name / "__init__.py": ""}
+    for template, place in FILES.items():
+        text = read_text(TEMPLATES / template)
+        path = root / place.format(name=name)
+        files[path] = text.replace("{{name}}", name).replace("{{title}}", title)
+    for path in (root / "runbooks" / name, root / "checks" / name, *files):
+        if path.exists():
+            raise FileError(f"{path} is there already: nothing was written")
+    for path, text in files.items():
+        write_file(path, text)
+    return sorted(files)

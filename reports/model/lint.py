@@ -1,0 +1,339 @@
+"""What is missing in a runbook's folder: its document, its tables and its checks, held together.
+
+The checks and the probes are read as text: nothing of them is imported or run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from itertools import combinations, zip_longest
+from typing import TYPE_CHECKING
+
+from core.files import FileError, read_text
+from reports.diagnosis.evidence import EvidenceError, load_evidence
+from reports.model.layout_file import NAME as LAYOUT
+from reports.model.layout_file import load_layout
+from reports.runbook.conditions import checks_in
+from reports.runbook.document import COMMENT, RunbookError
+from reports.runbook.markdown import load_runbook
+from reports.runbook.placeholders import placeholders
+from reports.runbook.run_rules import parse_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from reports.diagnosis.evidence import Evidence
+    from reports.model.layout import Layout
+    from reports.runbook.document import Command, Runbook
+
+SEPARATION = 10
+"""How many times likelier a check must fail under one cause than under another to tell them apart.
+
+Of two hypotheses, which have different actions, each needs such a check; of two other causes, one.
+"""
+
+DERIVED = ("target", "broker_connection_in_url")
+"""Placeholders that the report fills by itself."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is missing, as a sentence; `line` counts from 1."""
+
+    path: str
+    line: int
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.sentence}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check as its source has it: where it is, and whether it has a docstring."""
+
+    path: str
+    line: int
+    told: bool
+
+
+def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
+    """Return what is missing in a runbook's folder, in the order of files and lines.
+
+    `checks` is the folder of its checks. `sources` are the Python files that fill placeholders: the
+    probes and the target's summary.
+    """
+    document, table = folder / "runbook.md", folder / "evidence.toml"
+    findings: list[Finding] = []
+    try:
+        found = read_checks(checks)
+        evidence = load_evidence(table)
+        runbook = load_runbook(document)
+        layout = load_layout(folder)
+        lint_one = _Lint(folder, evidence, runbook, found, filled_by(sources, layout))
+    except _SourceError as exc:
+        return [exc.finding]
+    except (EvidenceError, RunbookError, FileError) as exc:
+        return [_of_error(str(exc))]
+    problem = layout.check_against(evidence)
+    if problem:
+        findings.append(Finding(str(folder / LAYOUT), 1, f"{problem}."))
+    findings += lint_one.checks()
+    findings += lint_one.titles()
+    findings += lint_one.verifications()
+    findings += lint_one.rows()
+    findings += lint_one.causes()
+    findings += lint_one.actions()
+    return sorted(set(findings))
+
+
+class _Lint:
+    def __init__(
+        self,
+        folder: Path,
+        evidence: Evidence,
+        runbook: Runbook,
+        checks: dict[str, Check],
+        filled: Sequence[re.Pattern[str]],
+    ) -> None:
+        self._evidence, self._runbook, self._checks = evidence, runbook, checks
+        self._filled = filled
+        self._table, self._document = evidence.path, str(folder / "runbook.md")
+        self._table_lines = read_text(folder / "evidence.toml").splitlines()
+        self._document_lines = read_text(folder / "runbook.md").splitlines()
+        self._ids = {row.id for row in evidence.checks}
+
+    def checks(self) -> Iterator[Finding]:
+        """Yield checks without a row, rows without a check, and checks without a sentence."""
+        for name, check in self._checks.items():
+            if name not in self._ids:
+                yield Finding(
+                    check.path, check.line, f"the check {name} has no row in {_EVIDENCE}."
+                )
+            if not check.told:
+                yield Finding(
+                    check.path, check.line, f"the check {name} has no docstring to say in a report."
+                )
+        for name in self._ids - self._checks.keys():
+            yield self._in_table(f'checks."{name}"', f"no check has the id {name}.")
+
+    def titles(self) -> Iterator[Finding]:
+        """Yield hypotheses on which document and table differ."""
+        titles = [cause.title for cause in self._evidence.hypotheses]
+        for number, (title, cause) in enumerate(zip_longest(self._runbook.hypotheses, titles), 1):
+            if title != cause:
+                yield self._in_document(
+                    rf"\s*{number}[.)]\s",
+                    f"hypothesis {number} is {_named(title)} here and {_named(cause)} in "
+                    f"{_EVIDENCE}: both need the same titles in the same order.",
+                )
+
+    def verifications(self) -> Iterator[Finding]:
+        """Yield verifications and commands that no check covers."""
+        covered = {row.verification for row in self._evidence.checks}
+        for one in self._runbook.verifications:
+            if one.number not in covered:
+                heading = rf"###\s+{one.number}[.)]\s"
+                yield self._in_document(heading, f"verification {one.number} has no check.")
+            for command in one.commands:
+                if not command.checks:
+                    yield self._at(command, f"no check covers the command {_short(command)}.")
+                for check in command.checks:
+                    if check not in self._ids:
+                        yield self._at(command, f"the command names {check}, which has no row.")
+
+    def rows(self) -> Iterator[Finding]:
+        """Yield rows that no command of their verification names, and a table without symptom."""
+        named: dict[str, set[int]] = {}
+        for one in self._runbook.verifications:
+            for check in {check for command in one.commands for check in command.checks}:
+                named.setdefault(check, set()).add(one.number)
+        numbers = {0, *(one.number for one in self._runbook.verifications)}
+        for row in self._evidence.checks:
+            place, number = f'checks."{row.id}"', row.verification
+            if number not in numbers:
+                yield self._in_table(place, f"the document has no verification {number}.")
+            elif row.id not in named:
+                yield self._in_table(place, f"no command of the document names {row.id}.")
+            elif number and number not in named[row.id]:
+                yield self._in_table(place, f"no command of verification {number} names {row.id}.")
+        if not any(row.role == "symptom" for row in self._evidence.checks):
+            yield Finding(
+                self._table, 1, "no check has the role symptom, so no run can be an incident."
+            )
+
+    def causes(self) -> Iterator[Finding]:
+        """Yield causes that no check tells apart, and rows that accuse a cause of too little."""
+        for one, two in combinations(self._evidence.causes, 2):
+            apart = [
+                separation(self._evidence, *pair) for pair in ((one.id, two.id), (two.id, one.id))
+            ]
+            weakest = min(apart) if not one.outside and not two.outside else max(apart)
+            if weakest < SEPARATION:
+                table = "outside" if two.outside else "hypotheses"
+                yield self._in_table(
+                    f"{table}.{two.id}",
+                    f"no check tells {one.id} from {two.id}: none is {SEPARATION} times likelier "
+                    "to fail under the one than under the other.",
+                )
+        for row in self._evidence.checks:
+            for cause, weight in row.explained_by:
+                if weight < row.leak:
+                    yield self._in_table(
+                        f'checks."{row.id}"',
+                        f"{row.id} fails more often without a cause than by {cause}: leave it out.",
+                    )
+
+    def actions(self) -> Iterator[Finding]:
+        """Yield actions that nothing verifies, and names in them that nothing knows."""
+        for group in self._runbook.actions:
+            last = group.steps[-1]
+            if not last.commands or last.dangerous:
+                yield Finding(
+                    self._document,
+                    last.line,
+                    f'"{group.title}" does not end with a step that verifies: add one with a '
+                    "command that looks, such as pytest --target <target>.",
+                )
+            for step in group.steps:
+                for name in checks_in(step.when):
+                    if name not in self._ids:
+                        yield Finding(
+                            self._document,
+                            step.line,
+                            f"the step waits for {name}, which has no row.",
+                        )
+                for command in step.commands:
+                    yield from self._action(command)
+        for cause in self._evidence.outside:
+            for text in cause.look:
+                for name in self._open(text):
+                    yield self._in_table(f"outside.{cause.id}", f"nothing fills <{name}> in look.")
+
+    def _action(self, command: Command) -> Iterator[Finding]:
+        rule = parse_rule(command.run, command.language) if command.run else None
+        for name in (*checks_in(command.when), *(rule.verify if rule else ())):
+            if name not in self._ids:
+                yield self._at(command, f"{_short(command)} names {name}, which has no row.")
+        for name in self._open(command.text):
+            yield self._at(
+                command, f"nothing fills <{name}> in {_short(command)}: a report leaves it out."
+            )
+
+    def _open(self, text: str) -> list[str]:
+        """Return the placeholders of a command that nothing fills; its comments do not count."""
+        rows = [row for row in text.splitlines() if not COMMENT.match(row)]
+        return [
+            name
+            for name in placeholders("\n".join(rows))
+            if not any(one.fullmatch(name) for one in self._filled)
+        ]
+
+    def _at(self, command: Command, sentence: str) -> Finding:
+        return Finding(self._document, command.line, sentence)
+
+    def _in_table(self, table: str, sentence: str) -> Finding:
+        header = re.compile(rf"\s*\[{re.escape(table)}\]")
+        return Finding(self._table, _line(self._table_lines, header), sentence)
+
+    def _in_document(self, start: str, sentence: str) -> Finding:
+        return Finding(self._document, _line(self._document_lines, re.compile(start)), sentence)
+
+
+_EVIDENCE = "evidence.toml"
+
+
+class _SourceError(Exception):
+    """A file with checks cannot be read."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+def separation(evidence: Evidence, one: str, two: str) -> float:
+    """Return how many times likelier some check fails under the cause `one` than under `two`."""
+    return max(
+        (1 - (1 - row.leak) * (1 - row.weight(one))) / (1 - (1 - row.leak) * (1 - row.weight(two)))
+        for row in evidence.checks
+    )
+
+
+def read_checks(folder: Path) -> dict[str, Check]:
+    """Return the checks of a runbook by id, read from their source; raises FileError."""
+    found = {}
+    for file in sorted(folder.glob("test_*.py")):
+        for node in ast.iter_child_nodes(_parse(file)):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                name = f"{file.stem.removeprefix('test_')}/{node.name.removeprefix('test_')}"
+                found[name] = Check(str(file), node.lineno, bool(ast.get_docstring(node)))
+    return found
+
+
+def filled_by(sources: Iterable[Path], layout: Layout) -> list[re.Pattern[str]]:
+    """Return a pattern for each placeholder that these files or the report fill; raises FileError.
+
+    The files have the names as keys: of what a probe's `placeholders` returns, and of the target's
+    summary.
+    """
+    names = [re.escape(name) for name in DERIVED]
+    if layout.impact:
+        names.append(f"{re.escape(layout.impact.placeholder)}_ids?")
+    for file in sources:
+        tree = _parse(file)
+        for node in ast.walk(tree):
+            whole = isinstance(node, ast.Module) and file.name == "summary.py"
+            if whole or (isinstance(node, ast.FunctionDef) and node.name == "placeholders"):
+                names += _keys_in(node)
+    return [re.compile(name) for name in dict.fromkeys(names)]
+
+
+def _keys_in(node: ast.AST) -> Iterator[str]:
+    """Yield the keys of the dictionaries in a piece of code, as patterns."""
+    for one in ast.walk(node):
+        keys: list[ast.expr | None] = []
+        if isinstance(one, ast.Dict):
+            keys = one.keys
+        elif isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store):
+            keys = [one.slice]
+        for key in keys:
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield re.escape(key.value)
+            elif isinstance(key, ast.JoinedStr):
+                yield "".join(
+                    re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z0-9_]+"
+                    for part in key.values
+                )
+
+
+def _parse(file: Path) -> ast.Module:
+    try:
+        return ast.parse(read_text(file))
+    except SyntaxError as exc:
+        sentence = f"is not valid Python: {exc.msg}."
+        raise _SourceError(Finding(str(file), exc.lineno or 1, sentence)) from exc
+
+
+def _of_error(text: str) -> Finding:
+    """Return an error of a loader, which begins with the file and mostly the line, as a finding."""
+    found = re.match(r"(.+?)(?::(\d+))?: (.*)", text, re.DOTALL)
+    path, line, sentence = found.groups() if found else (text, None, text)
+    return Finding(path, int(line or 1), f"{sentence}.")
+
+
+def _line(lines: Sequence[str], start: re.Pattern[str]) -> int:
+    """Return the number of the first line that begins so; the first line where none does."""
+    return next((number for number, line in enumerate(lines, 1) if start.match(line)), 1)
+
+
+def _named(title: str | None) -> str:
+    return f'"{title}"' if title else "missing"
+
+
+def _short(command: Command) -> str:
+    rows = [row.strip() for row in command.text.splitlines() if not COMMENT.match(row)]
+    text = (rows or [command.text.strip()])[0]
+    return f'"{text[:57]}..."' if len(text) > 60 else f'"{text}"'
