@@ -60,6 +60,8 @@ _ELSEWHERE = (
         ),
         rf"\1\2{MASK}",
     ),
+    # A JSON Web Token: whoever has it is logged in.
+    (re.compile(r"(?<![\w-])eyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]{0,4000}"), MASK),
     (
         re.compile(
             rf"({_NAMES})(\s{{0,9}}=\s{{0,9}}[\"']?|\\?\"\s{{0,9}}:\s{{0,9}}\\?\")"

@@ -18,6 +18,7 @@ from core.secrets import Redactor
         ("host=db user=veza password='pass word' dbname=veza", "pass"),
         ('panic: {\\"api_key\\": \\"k3y\\"}', "k3y"),
         ("VEZA_LIVE_TOKEN=t0ken-1", "t0ken-1"),
+        ("the route refused eyJhbGciOi.eyJzdWIiOi.c2ln-bmF0 in the middleware", "eyJzdWIiOi"),
     ],
 )
 def test_a_secret_in_a_line_of_a_log_is_starred(said: str, secret: str) -> None:

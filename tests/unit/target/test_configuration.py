@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.target.check_config import describe
-from fixtures.target.load import ConfigurationError, load
+from fixtures.target.load import ConfigurationError, load, warnings_of
 from fixtures.target.model import Thresholds
 from fixtures.target.rights import resolve_rights
 from fixtures.target.summary import summary_of
@@ -87,6 +87,24 @@ def test_no_text_of_a_target_holds_a_secret(file: Path) -> None:
     } <= set(target.secrets())
     texts = f"{target!r} {target} {summary_of(target)} {describe(target)}"
     assert not any(secret in texts for secret in target.secrets())
+
+
+def test_the_account_of_the_login_is_a_secret(tmp_path: Path) -> None:
+    """Neither the account nor its password is in a text of a target; what is sent is told."""
+    file = tmp_path / "targets.toml"
+    file.write_text(
+        "[targets.small]\nenvironment = 'staging'\n"
+        "api = { url = 'https://veza.example', token = 'swordfish' }\n"
+        "[targets.small.login]\npath = '/auth/login'\nlogout_path = '/auth/logout'\n"
+        "account = 'synthetic@veza.example'\npassword = 'hunter22'\n"
+    )
+    target = load(file, "small", {})
+    assert {"synthetic@veza.example", "hunter22"} <= set(target.secrets())
+    texts = f"{target!r} {target} {summary_of(target)} {describe(target)}"
+    assert not any(secret in texts for secret in target.secrets())
+    assert "logs in once on /auth/login as the account, and logs out" in describe(target)
+    file.chmod(0o644)
+    assert "login.account" in warnings_of(file, "small")[0]
 
 
 def test_what_nobody_wrote_is_asked_for(tmp_path: Path) -> None:

@@ -82,6 +82,14 @@ EDITS = {
     "a secret from an empty file": ('"env:TOKEN"', '"file:empty"'),
     "a secret from a variable that is not set": ('"env:TOKEN"', '"env:NOWHERE"'),
     "a literal secret of a live target": (FULL, small("live", 'canary.token = "hunter22"')),
+    "a literal password of a live target's login": (
+        FULL,
+        small("live", 'login.password = "hunter22"'),
+    ),
+    "a pattern of log lines with a brace": (FULL, small("lab", 'login.crash_lines = "a{2}"')),
+    "a pattern of log lines with a capital": (FULL, small("lab", 'login.crash_lines = "Panic"')),
+    "a JSON pointer without a slash": (FULL, small("lab", 'login.token_pointer = "data.token"')),
+    "a column with a space": (FULL, small("lab", 'login.time_column = "the time"')),
     "a literal secret of a live target's actions": (
         FULL,
         small("live", 'actions.dsn = "postgresql://u:hunter22@db/veza"'),
