@@ -169,7 +169,8 @@ def run_trial(
     except LabError as exc:
         raise TrialError(str(exc)) from exc
     finally:
-        faults.heal(directory)
+        of_login = all(faults.FAULTS[name].runbooks == (faults.LOGIN_FAILS,) for name in fault_set)
+        faults.heal(directory, logins_only=of_login)
     report = json.loads(text)
     injected = [faults.FAULTS[name] for name in fault_set]
     diagnosis = report["diagnosis"]

@@ -19,6 +19,7 @@ from lab.errors import LabError, find
 from lab.faults import at_risk, controls, login, outside, queue, silent, storage, timeout, worker
 from lab.faults.combinations import PAIRS, TRIPLES
 from lab.faults.heal import heal as _heal
+from lab.faults.heal import heal_logins
 from lab.faults.model import LOGIN_FAILS, UPLOAD_STUCK, Fault, Kind, Need
 from lab.faults.tools import FaultTools
 
@@ -99,10 +100,13 @@ def missing_needs(directory: Path, names: Sequence[str]) -> str:
     return ", ".join(sorted(missing))
 
 
-def heal(directory: Path) -> None:
-    """Make a running lab healthy again, also after an injection that failed half-way."""
+def heal(directory: Path, *, logins_only: bool = False) -> None:
+    """Make a running lab healthy again, also after an injection that failed half-way.
+
+    With `logins_only` only the faults of the login are undone, which takes less time.
+    """
     with FaultTools(directory) as tools, _lab_errors("the lab could not be healed"):
-        _heal(tools)
+        (heal_logins if logins_only else _heal)(tools)
     _save_active(directory, ())
 
 

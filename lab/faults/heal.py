@@ -41,10 +41,7 @@ def heal(tools: FaultTools) -> None:
     tools.stop(LOAD_GENERATOR)
     for worker in tools.lab.workers:
         tools.stop(worker)
-    if read_bugs(tools.directory).ignores_proxy:
-        # Its memory holds the logins of one address.
-        tools.stop("api")
-    write_bugs(tools.directory, Bugs())
+    _reset_bugs(tools)
     _repair_storage(tools)
     _repair_database(tools)
     _repair_broker(tools)
@@ -59,6 +56,43 @@ def heal(tools: FaultTools) -> None:
     tools.start(LOAD_GENERATOR)
     delete_logs(tools)
     _verify(tools)
+
+
+def heal_logins(tools: FaultTools) -> None:
+    """Undo the faults of the login alone, which leave everything else as it is; raises LabError."""
+    for helper in HELPERS:
+        tools.stop(helper)
+    _reset_bugs(tools)
+    _repair_accounts(tools)
+    tools.start("api")
+    tools.wait_for_http_status("/readyz", 200, 30)
+    tools.lab.api_log.unlink(missing_ok=True)
+    _wait_for_a_login(tools)
+
+
+def _reset_bugs(tools: FaultTools) -> None:
+    """Turn off all bugs; end an API that remembers the logins of one address."""
+    if read_bugs(tools.directory).ignores_proxy:
+        tools.stop("api")
+    write_bugs(tools.directory, Bugs())
+
+
+def _repair_accounts(tools: FaultTools) -> None:
+    with psycopg.connect(tools.lab.superuser_dsn, connect_timeout=5, options=WRITABLE) as admin:
+        admin.execute("ALTER ROLE veza CONNECTION LIMIT -1")
+    stored = accounts.hash_password(tools.lab.passwords.login)
+    tools.query(
+        "UPDATE users SET status = 'active', password_hash = %s WHERE status <> 'active'"
+        " OR split_part(password_hash, '$', 2) <> %s",
+        stored,
+        str(accounts.ROUNDS),
+    )
+    login_seed.replace_attempts(tools.lab)
+
+
+def _wait_for_a_login(tools: FaultTools) -> None:
+    with httpx.Client(base_url=tools.lab.api_url, timeout=20) as client:
+        tools.wait(lambda: login_load.visit(tools.lab, client, 0) == 200, 20, "a login")
 
 
 def _repair_storage(tools: FaultTools) -> None:
@@ -86,18 +120,9 @@ def _repair_storage(tools: FaultTools) -> None:
 def _repair_database(tools: FaultTools) -> None:
     tools.start("postgres")
     tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
-    with psycopg.connect(tools.lab.superuser_dsn, connect_timeout=5, options=WRITABLE) as admin:
-        admin.execute("ALTER ROLE veza CONNECTION LIMIT -1")
     if tools.is_read_only():
         tools.set_read_only(on=False)
-    stored = accounts.hash_password(tools.lab.passwords.login)
-    tools.query(
-        "UPDATE users SET status = 'active', password_hash = %s WHERE status <> 'active'"
-        " OR split_part(password_hash, '$', 2) <> %s",
-        stored,
-        str(accounts.ROUNDS),
-    )
-    login_seed.replace_attempts(tools.lab)
+    _repair_accounts(tools)
     # Those of the stopped workers, which would pass for those of new ones.
     tools.query("DELETE FROM worker_heartbeats")
     tools.query("UPDATE api_tokens SET revoked_at = NULL WHERE revoked_at IS NOT NULL")
@@ -236,8 +261,7 @@ def delete_logs(tools: FaultTools) -> None:
 
 def _verify(tools: FaultTools) -> None:
     """Wait until a new upload completes and every figure is that of a healthy lab."""
-    with httpx.Client(base_url=tools.lab.api_url, timeout=20) as client:
-        tools.wait(lambda: login_load.visit(tools.lab, client, 0) == 200, 20, "a login")
+    _wait_for_a_login(tools)
     name = f"healed-{uuid4().hex[:12]}.wav"
     tools.send(name, tone(0.2))
     rows = tools.query("SELECT id::text FROM uploads WHERE filename = %s", name)

@@ -188,7 +188,7 @@ def _wait_for_refused_token(tools: FaultTools) -> None:
         tools.wait(visit_until_refused, 30, "tokens that are refused")
 
 
-REFUSED_TOKENS = 60
+REFUSED_TOKENS = 40
 """Refused tokens in the log that no ordinary day has."""
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROUTES = Routes("/auth/login", token_pointer="/data/token", me="/auth/me", logout="/auth/logout")
 WINDOW = 900.0
+SOME = Amount.parse("5%")
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ def test_what_is_not_configured_is_skipped(
 def test_the_lab_s_accounts(accounts_probe: AccountsProbe) -> None:
     """Few accounts are locked, users get in, and connections are free."""
     assert accounts_probe.reach().ok
-    assert accounts_probe.locked().are_at_most(Amount.parse("5%"))
+    assert not accounts_probe.locked(SOME).are_too_many
     attempts = accounts_probe.attempts(WINDOW, 10)
     assert attempts.usual > 50
     assert not attempts.have_stopped
@@ -223,7 +224,7 @@ def test_locked_accounts_are_named_by_id(
     pair = (accounts.email_of(0), accounts.email_of(1))
     owner.execute(lock, ("locked", *pair))
     try:
-        locked = accounts_probe.locked()
+        locked = accounts_probe.locked(Amount.parse("1"))
     finally:
         owner.execute(lock, ("active", *pair))
     assert locked.locked == 2
@@ -255,14 +256,14 @@ def test_outcomes_may_be_words(services: Lab, owner: psycopg.Connection[tuple[An
         owner.execute("DROP TABLE logins_as_text")
     assert (attempts.total, attempts.succeeded, attempts.usual) == (2, 1, 0.25)
     with pytest.raises(NotOffered, match="users_table"):
-        probe.locked()
+        probe.locked(SOME)
 
 
 def test_a_missing_table_is_named(services: Lab) -> None:
     """A table that is not there is unreachable, with its name."""
     probe = AccountsProbe(services.dsn, PATIENCE, users_table="people", attempts_table=None)
     with pytest.raises(Unreachable, match="people"):
-        probe.locked()
+        probe.locked(SOME)
     with pytest.raises(Unreachable, match=r"login\.users_table"):
         probe.locks(1.0)
     with pytest.raises(NotOffered, match="attempts_table"):

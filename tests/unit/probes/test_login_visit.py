@@ -65,7 +65,9 @@ def test_a_token_is_valid_between_its_times(
 )
 def test_locked_accounts_have_a_limit(locked: int, limit: str, few: bool) -> None:
     """A share or a number; a single locked account is never more than a share allows."""
-    assert LockedAccounts("db", 10, locked).are_at_most(Amount.parse(limit)) is few
+    accounts_locked = LockedAccounts("db", 10, locked, (("a1", "locked"),), Amount.parse(limit))
+    assert accounts_locked.are_too_many is not few
+    assert bool(accounts_locked.affected()) is not few
 
 
 def test_logins_stop_where_many_are_usual() -> None:
