@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from actions.errors import Failed, Refused, Uncertain
+from actions.folders import remove_abandoned
 from actions.journal import Journal
 from actions.operations import operation_of
 from actions.plan import BY_HAND, frozen_host, plan_step, refusal_of
@@ -128,6 +129,7 @@ class Execution:
         The caller holds the target's lock. Raises Refused before anything was changed, and between
         two steps where the second may not run.
         """
+        remove_abandoned()
         check_age(report, datetime.now(UTC))
         self._refuse_half_done()
         for step in steps:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actions.errors import Refused
+from actions.folders import own_folder
 from core.outcome import base_id
 from core.text import last_line
 from core.units import format_duration
@@ -46,7 +46,7 @@ class Looks:
     def run(self, checks: Sequence[str] = ()) -> Report:
         """Run these checks, or all, and return the report; raises Refused without one."""
         ids = [self._node_id(check) for check in checks] or [str(self.checks)]
-        with tempfile.TemporaryDirectory(prefix="veza-actions-") as out:
+        with own_folder() as (out, held):
             command = [
                 *(sys.executable, "-m", "pytest", f"--out={out}"),
                 *(f"--targets-file={self.targets_file}", f"--target={self.target.name}", *ids),
@@ -61,11 +61,13 @@ class Looks:
                     text=True,
                     errors="replace",
                     timeout=self.target.budget + START_MAX,
+                    # The run may outlive this process.
+                    pass_fds=(held,),
                     check=False,
                 )
             except subprocess.TimeoutExpired as exc:
                 raise Refused("the checks did not end in time") from exc
-            folder = Path(out) / self.target.name
+            folder = out / self.target.name
             written = [*folder.glob("report.json"), *folder.glob("partial/report.json")]
             try:
                 return load_report(written[0])
