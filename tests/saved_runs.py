@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from core.outcome import Outcome
+from core.outcome import Outcome, base_id
 from core.target_summary import TargetSummary
 from reports.model.build import build_report
 from reports.model.report_json import load_report
@@ -40,10 +40,13 @@ def load(
     saved = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     outcomes = TypeAdapter(list[Outcome]).validate_python(saved["outcomes"])
     changed = [outcome for one in outcomes if (outcome := change(one)) is not None]
+    # The runbook as it was: a new check must not change what is made of an old run.
+    checks = {base_id(outcome.check) for outcome in outcomes}
+    evidence = made.bundle().evidence
+    rows = tuple(row for row in evidence.checks if row.id in checks)
+    bundle = replace(made.bundle(), evidence=replace(evidence, checks=rows))
     target = TargetSummary(**saved["target"])
-    return build_report(
-        changed, problems, target, made.bundle(), saved["started"], 2.4, partial=partial
-    )
+    return build_report(changed, problems, target, bundle, saved["started"], 2.4, partial=partial)
 
 
 def save(path: Path, name: str) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "write an overview of all targets, as a page and as JSON"
+SUMMARY = "write a page with all targets, for the wall"
 
 PARTIAL = "partial"
 NO_REPORT = "no whole run has written a report here yet"
@@ -47,8 +47,8 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "index",
         help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}: index.html and index.json in the folder of the "
-        "reports. It reads the reports and their histories, and changes neither.",
+        description=f"{capitalized(SUMMARY)}: index.html, and the same as index.json, in the "
+        "folder of the reports. It reads the reports and their histories, and changes neither.",
     )
     parser.set_defaults(run=run)
     parser.add_argument(

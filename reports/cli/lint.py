@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "say what is missing in a runbook's folder"
+SUMMARY = "say what is missing in a runbook"
 
 INCOMPLETE = 1
 """Exit status of a runbook with something missing."""

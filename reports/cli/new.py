@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "make the folder of a new runbook, with a check and a test that pass"
+SUMMARY = "make the files of a new runbook"
 
 TEMPLATES = Path(__file__).parent / "new_runbook"
 
@@ -39,7 +39,8 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "new",
         help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}: what each file is for stands in it. "
+        description=f"{capitalized(SUMMARY)}, with a check and a test that pass. Each says what "
+        "goes into it, and "
         "docs/writing-checks.md goes on from there.",
     )
     parser.set_defaults(run=run)

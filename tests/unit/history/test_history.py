@@ -193,7 +193,7 @@ def test_old_runs_are_dropped_by_size(path: Path) -> None:
         kept = [run.started for run in opened.runs(100)]
     assert path.stat().st_size <= before // 2
     assert kept == [at(number) for number in range(61 - len(kept), 61)]
-    assert 20 < len(kept) < 60
+    assert 10 < len(kept) < 60
 
 
 def test_a_size_that_is_too_small_keeps_the_newest_run(path: Path) -> None:
