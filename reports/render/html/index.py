@@ -30,7 +30,7 @@ HEIGHTS = {"good": 4, "warn": 7, "bad": 12, "open": 9}
 
 STRIP_HEIGHT = 12
 
-FEW, MANY = 10, 12
+FEW, MANY = 7, 12
 """Rows up to which the page writes larger, and above which a field filters them."""
 
 KINDS = STATE_CLASSES | {"unknown": "open", "overdue": "late"}
@@ -127,7 +127,9 @@ def _shown(row: Row, overview: Overview) -> ShownRow:
 
 
 def _strip(states: Sequence[str | None]) -> Markup:
-    """Return a drawing with one bar for each run of equal states."""
+    """Return a drawing with one bar for each run of equal states; empty where no run was."""
+    if not any(states):
+        return Markup()
     drawn: dict[str, list[str]] = {}
     place = 0
     for state, group in groupby(states):
