@@ -45,6 +45,9 @@ dsn = "env:PLANTED_DSN"
 url = "env:PLANTED_AMQP"
 management_url = "env:PLANTED_MANAGEMENT"
 name = "process_upload"
+[targets.planted.prometheus]
+url = "{api}"
+token = "env:PLANTED_TOKEN"
 [targets.planted.logs]
 files = ["{folder}/veza.log"]
 [targets.planted.worker]
