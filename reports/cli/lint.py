@@ -65,7 +65,7 @@ def filling() -> list[Path]:
 
 
 def _folders(name: str | None) -> list[Path]:
-    known = {path.parent.name: path.parent for path in sorted(RUNBOOKS.glob("*/runbook.md"))}
+    known = {path.name: path for path in sorted(RUNBOOKS.iterdir()) if path.is_dir()}
     if name is None:
         return list(known.values())
     if name not in known:

@@ -245,6 +245,9 @@ class _Lint:
 
 _EVIDENCE = "evidence.toml"
 
+_ERROR = re.compile(r"(.+?\.(?:md|toml|py))(?::(\d+)|, line (\d+))?:? (.*)", re.DOTALL)
+"""An error of a loader: the file, perhaps the line, and what is wrong."""
+
 
 class _SourceError(Exception):
     """A file with checks cannot be read."""
@@ -318,10 +321,15 @@ def _parse(file: Path) -> ast.Module:
 
 
 def _of_error(text: str) -> Finding:
-    """Return an error of a loader, which begins with the file and mostly the line, as a finding."""
-    found = re.match(r"(.+?)(?::(\d+))?: (.*)", text, re.DOTALL)
-    path, line, sentence = found.groups() if found else (text, None, text)
-    return Finding(path, int(line or 1), f"{sentence}.")
+    """Return a loader's error as a finding: it begins with the file, and has a line or a table."""
+    found = _ERROR.fullmatch(text)
+    path, *lines, sentence = found.groups() if found else (text, text)
+    within = re.search(r"\(at line (\d+)", sentence)
+    line = next((int(one) for one in (*lines, *(within.groups() if within else ())) if one), 1)
+    table = re.match(r"\[.+?\](?=[: ])", sentence)
+    if table:
+        line = _line(read_text(path).splitlines(), re.compile(rf"\s*{re.escape(table[0])}"))
+    return Finding(path, line, f"{sentence}.")
 
 
 def _line(lines: Sequence[str], start: re.Pattern[str]) -> int:

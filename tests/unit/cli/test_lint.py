@@ -46,7 +46,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def line_of(path: Path, text: str) -> int:
     """The number of the first line that contains a text."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
 
@@ -127,6 +127,11 @@ def append(text: str) -> Callable[[Path], None]:
 def replace(old: str, new: str) -> Callable[[Path], None]:
     """Return an edit that replaces a text."""
     return lambda path: edit(path, old, new)
+
+
+def spoil(path: Path) -> None:
+    """Write a file that is not text from its second line on."""
+    path.write_bytes(b"# one\n# \xff")
 
 
 VERIFICATION = "## Corrective actions"
@@ -255,10 +260,22 @@ MISSING: dict[str, tuple[str, Callable[[Path], None], str, str]] = {
         "## Reading",
         'expected the heading "## References" (or "## Références"), found "Reading".',
     ),
+    "table that is not TOML": (
+        "evidence.toml",
+        append("[wrong\n"),
+        "[wrong",
+        "is not valid TOML: Expected ']' at the end of a table declaration (at line 22, column 7).",
+    ),
+    "table that is not text": (
+        "report.toml",
+        spoil,
+        b"\xff".decode(errors="replace"),
+        "not UTF-8 text.",
+    ),
     "table that is refused": (
         "evidence.toml",
         replace("leak = 0.001", "leak = 0"),
-        "",
+        '[checks."answers/api_answers"]',
         '[checks."answers/api_answers"] leak: must be a probability above 0 and below 1.',
     ),
 }
@@ -273,6 +290,13 @@ def test_what_is_missing_is_said_with_file_and_line(folder: Path, name: str) -> 
     if name == "row of a verification that is not there" or name == "other title":
         named = folder / "runbook.md"
     assert f"{named.name}:{line_of(named, text)}: {sentence}" in findings(folder)
+
+
+@pytest.mark.parametrize("file", ["runbook.md", "evidence.toml"])
+def test_a_file_that_is_missing_is_named(folder: Path, file: str) -> None:
+    """The folder is there, so that somebody means it to be a runbook."""
+    (folder / file).unlink()
+    assert findings(folder) == [f"{file}:1: cannot be read: No such file or directory."]
 
 
 def test_causes_that_no_check_tells_apart_are_named(folder: Path) -> None:
