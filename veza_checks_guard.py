@@ -35,6 +35,7 @@ EXAMPLES = {
     "--fault": "--fault worker-killed",
     "--out": "--out=reports",
     "--baseline": "--baseline=before.json",
+    "--runbook": "--runbook upload_stuck",
     "--runbook-doc": "--runbook-doc=runbook.md",
 }
 """Each option of this project that takes a value, with an example."""

@@ -24,7 +24,7 @@ from fixtures.target.rights import resolve_rights
 from reports.diagnosis.evidence import EvidenceError
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
-from reports.model.report_json import LoadError, load_report
+from reports.model.report_json import LoadError, load_report, newest_report
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ REFUSED = 2
 INTERRUPTED = 130
 
 EXAMPLE = """\
-python -m actions out/live/report.json                     the steps, and which may run
-python -m actions out/live/report.json --do 4              what step 4 would run (a dry run)
-python -m actions out/live/report.json --do 4 --execute    run it
+python -m actions out/live                     the steps, and which may run
+python -m actions out/live --do 4              what step 4 would run (a dry run)
+python -m actions out/live --do 4 --execute    run it
 """
 
 
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("report", type=Path, metavar="REPORT", help="such as out/live/report.json")
+    parser.add_argument("report", type=_report, metavar="REPORT", help="such as out/live")
     parser.add_argument(
         "--do",
         type=int,
@@ -122,6 +122,10 @@ def _duration(text: str) -> float:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
+def _report(text: str) -> Path:
+    return newest_report(Path(text))
+
+
 def _run(options: argparse.Namespace) -> int:
     if options.execute and options.do is None:
         raise Refused("--execute needs --do STEP")
@@ -129,8 +133,9 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.report.resolve().parent
     if saved.partial:
         raise Refused(f"{options.report} is of a partial run: run all checks")
-    if folder.name != saved.target.name:
-        raise Refused(f"{options.report} is not in the folder of its target, {saved.target.name}")
+    if (folder.parent.name, folder.name) != (saved.target.name, saved.runbook_name):
+        place = f"{saved.target.name}/{saved.runbook_name}"
+        raise Refused(f"{options.report} is not in the folder of its target and runbook, {place}")
     path = _targets_file(options.targets_file, saved.target.name)
     target = _target(path, saved.target.name)
     document = target.runbook.document
@@ -151,7 +156,7 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{_described(step, report, target, known_checks, options.host)}\n")
         print("dry run: nothing was started. Add --execute to run it.")
         return 0
-    with locked(folder):
+    with locked(folder.parent):
         rights = resolve_rights(target, path, os.environ)
         execution = Execution(folder, Looks(target, path, checks), rights, known_checks)
         done = execution.run(report, steps, options.host, options.yes, options.wait)

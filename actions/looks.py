@@ -68,7 +68,7 @@ class Looks:
             except subprocess.TimeoutExpired as exc:
                 raise Refused("the checks did not end in time") from exc
             folder = out / self.target.name
-            written = [*folder.glob("report.json"), *folder.glob("partial/report.json")]
+            written = [*folder.glob("*/report.json"), *folder.glob("*/partial/report.json")]
             try:
                 return load_report(written[0])
             except (IndexError, LoadError) as exc:

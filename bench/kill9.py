@@ -41,7 +41,7 @@ def start_run(out: Path, receiver: Receiver) -> subprocess.Popen[bytes]:
     folder = shlex.quote(str(out))
     command = (
         f"{python} -m pytest -p no:cacheprovider --target lab --out={folder} --canary; "
-        f"{python} -m reports notify {folder}/lab/report.json "
+        f"{python} -m reports notify {folder}/lab/upload_stuck/report.json "
         "--to env:ALERT_URLS --heartbeat env:HEARTBEAT_URL --confirm 1"
     )
     return subprocess.Popen(

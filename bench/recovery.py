@@ -57,7 +57,7 @@ def repaired(operator: Operator, name: str) -> str:
     try:
         out, targets = operator.directory / "out", directory / "targets.toml"
         run_suite("--target=lab", f"--targets-file={targets}", out=out)
-        report = out / "lab/report.json"
+        report = out / "lab/upload_stuck/report.json"
         steps = numbers_of(load_report(report), name)
         words = [word for number in steps.values() for word in ("--do", str(number))]
         started = time.monotonic()

@@ -11,7 +11,8 @@ class TargetSummary:
 
     `components` has the place of each component that a target can have, None where this one leaves
     it out. `placeholders` has what the runbook's commands call things, by the placeholder's name.
-    `runbook_document` is the path of the team's own document, None for ours. `limits` has the
+    `runbook_document` is the path of the team's own document, None for ours; `runbook_name` is the
+    runbook of a run that names none, None for the project's default. `limits` has the
     largest value of a figure that the target accepts, `minimums` the smallest, by the figure's id.
     `worker_hosts` are the kinds of the hosts of the worker: local, ssh, docker, podman, kubectl.
     `command` runs all checks against this target again, as the run was started.
@@ -22,6 +23,7 @@ class TargetSummary:
     components: dict[str, str | None]
     placeholders: dict[str, str] = field(default_factory=dict)
     runbook_document: str | None = None
+    runbook_name: str | None = None
     limits: dict[str, float] = field(default_factory=dict)
     minimums: dict[str, float] = field(default_factory=dict)
     worker_hosts: tuple[str, ...] = ()

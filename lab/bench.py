@@ -215,8 +215,8 @@ def run_suite(directory: Path, *arguments: str) -> tuple[str, float]:
             raise LabError(f"the run did not end within {RUN_MAX:g} s") from None
         seconds = time.monotonic() - started_at
         try:
-            text = (Path(out) / "lab" / "report.json").read_text(encoding="utf-8")
-        except FileNotFoundError:
+            text = next(Path(out).glob("lab/*/report.json")).read_text(encoding="utf-8")
+        except (StopIteration, FileNotFoundError):
             raise LabError(
                 f"the run wrote no report: {(done.stdout + done.stderr)[-800:]}"
             ) from None

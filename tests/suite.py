@@ -77,7 +77,7 @@ def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = No
 
 def newest_report(out: Path) -> dict[str, Any] | None:
     """Return the report that was written last in this folder, of a whole run or a partial one."""
-    reports = [*out.glob("*/report.json"), *out.glob("*/partial/report.json")]
+    reports = [*out.glob("*/*/report.json"), *out.glob("*/*/partial/report.json")]
     newest = max(reports, key=lambda path: path.stat().st_mtime_ns, default=None)
     return json.loads(newest.read_text(encoding="utf-8")) if newest else None
 

@@ -65,7 +65,10 @@ class Subject:
     link: str = ""
 
     def key(self, message: Message) -> str:
-        """Return the key of a message's incident: the target and the start of the episode."""
+        """Return the key of a message's incident: the target and the start of the episode.
+
+        Two runbooks of a target never start at the same second: one run holds the target's lock.
+        """
         return f"veza-checks-{self.target}-{re.sub('[^0-9TZ]', '', _utc(message.episode))}"
 
 

@@ -88,7 +88,8 @@ def _head(report: Report, change: Change, zone: tzinfo | None) -> Iterator[str]:
 
 def link_of(report: Report, base: str) -> str:
     """Return the report's address below the URL of the targets' folders."""
-    return f"{base.rstrip('/')}/{quote(report.target.name, safe='')}/report.html"
+    parts = filter(None, (report.target.name, report.runbook_name, "report.html"))
+    return "/".join([base.rstrip("/"), *(quote(part, safe="") for part in parts)])
 
 
 def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:

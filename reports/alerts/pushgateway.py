@@ -30,5 +30,7 @@ def push(report: Report, to: str) -> None:
     if plain and parts.password is not None:
         raise OptionError("--to: write an address with a password as env:NAME or file:PATH")
     group = f"/metrics/job/{JOB}/target/{quote(report.target.name, safe='')}"
+    if report.runbook_name:
+        group += f"/runbook/{quote(report.runbook_name, safe='')}"
     address = parts._replace(path=parts.path.rstrip("/") + group, query="", fragment="")
     call("PUT", address, render(report), {"Content-Type": "text/plain; version=0.0.4"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from core.files import write_file
 from core.text import capitalized
 from core.units import parse_duration
-from reports.model.report_json import LoadError, load_report
+from reports.model.report_json import LoadError, load_report, newest_report
 from reports.render import nagios
 
 if TYPE_CHECKING:
@@ -52,8 +52,18 @@ def add_command(
     short = summary.partition(";")[0]
     parser = commands.add_parser(name, help=short, description=f"{capitalized(summary)}.")
     parser.set_defaults(run=run)
-    parser.add_argument("report", type=Path, metavar="REPORT", help="such as out/live/report.json")
+    parser.add_argument(
+        "report",
+        type=report_path,
+        metavar="REPORT",
+        help="such as out/live/upload_stuck/report.json, or out/live for the newest there",
+    )
     return parser
+
+
+def report_path(text: str) -> Path:
+    """Return the report that an argument means."""
+    return newest_report(Path(text))
 
 
 def load_whole_report(path: Path) -> Report:

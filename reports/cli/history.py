@@ -40,9 +40,9 @@ def add_target_dir(parser: argparse.ArgumentParser) -> None:
     """Add the option that names a target's folder; `only_target` is its default."""
     parser.add_argument(
         "--target-dir",
-        type=Path,
+        type=history_folder,
         metavar="DIR",
-        help="a target's folder, such as out/live (default: the only one in out/)",
+        help="a folder of reports, such as out/live/upload_stuck (default: the only one in out/)",
     )
 
 
@@ -81,14 +81,23 @@ def _last_report(folder: Path) -> Report | None:
         return None
 
 
+def history_folder(text: str) -> Path:
+    """Return the folder of a history: the one named, or the only one in it."""
+    folder = Path(text)
+    below = [path.parent for path in folder.glob(f"*/{NAME}")]
+    return below[0] if len(below) == 1 and not (folder / NAME).exists() else folder
+
+
 def only_target() -> Path:
     """Return the only folder in out/ that has a history; raises HistoryError."""
-    folders = sorted(path.parent for path in Path("out").glob(f"*/{NAME}"))
+    out = Path("out")
+    found = [*out.glob(f"*/{NAME}"), *out.glob(f"*/*/{NAME}")]
+    folders = sorted(path.parent for path in found)
     if len(folders) == 1:
         return folders[0]
     names = ", ".join(map(str, folders))
     problem = f"out/ has several histories: {names}" if folders else "out/ has no history"
-    raise HistoryError(f"{problem}; name a target's folder with --target-dir")
+    raise HistoryError(f"{problem}; name one of these folders with --target-dir")
 
 
 def _count(text: str) -> int:

@@ -85,6 +85,7 @@ def add_to(commands: Commands) -> None:
         metavar="TIME",
         help="the last look begins before this time is over (default: 1h)",
     )
+    option("--runbook", metavar="NAME", help="as of the checks")
     option("--out", type=Path, default=Path("out"), metavar="DIR", help="as of the checks")
     option("--targets-file", metavar="FILE", help="as of the checks")
 
@@ -103,13 +104,16 @@ def run(options: argparse.Namespace) -> int:
         *("-p", "no:cacheprovider"),
         *(f"--out={options.out.absolute()}", f"--target={options.target}"),
     ]
+    if options.runbook:
+        arguments.append(f"--runbook={options.runbook}")
     if options.targets_file:
         arguments.append(f"--targets-file={options.targets_file}")
     # As Ctrl-C does, so that the look in progress is ended too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     looks = Looks(arguments)
     try:
-        return Watch(looks, options.out / options.target, options.every, options.limit).run()
+        folder = options.out / options.target
+        return Watch(looks, folder, options.runbook, options.every, options.limit).run()
     finally:
         looks.end()
 
@@ -119,16 +123,28 @@ class UsageError(Exception):
 
 
 class Watch:
-    """Looks at one target; `folder` is that of its reports."""
+    """Looks at one target; `folder` is the target's, with a folder of reports for each runbook.
 
-    def __init__(self, looks: Looks, folder: Path, every: float, limit: float) -> None:
+    `runbook` is None for the default one, which the first look's report tells.
+    """
+
+    def __init__(
+        self, looks: Looks, folder: Path, runbook: str | None, every: float, limit: float
+    ) -> None:
         self._looks = looks
+        self._target = folder
+        self._pattern = runbook or "*"
         self._folder = folder
         self._every = every
         self._limit = limit
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._unicode = has_unicode(sys.stdout.encoding)
-        self._watched = Watched(already=self._last_number())
+        # By the folder of the reports: of which runbook they are is not known yet.
+        self._last_numbers = {
+            path.parent: _last_number(path.parent)
+            for path in folder.glob(f"{self._pattern}/{NAME}")
+        }
+        self._watched = Watched()
         self._status = INTERRUPTED
         self._started = time.monotonic()
         self._next = 0.0
@@ -171,14 +187,10 @@ class Watch:
 
     def _look(self) -> None:
         """Run the checks once, and take in their report."""
-        whole, partial = (self._folder / name for name in ("report.json", "partial/report.json"))
-        before = [_version(path) for path in (whole, partial)]
+        before = self._reports()
         status, output = self._looks.look()
-        written = [
-            path
-            for path, version in zip((whole, partial), before, strict=True)
-            if _version(path) not in (None, version)
-        ]
+        # A whole report before a partial one.
+        written = [path for path, version in self._reports().items() if before.get(path) != version]
         if status == USAGE_ERROR and not self._watched.looks:
             raise UsageError(output.strip())
         self._status = status or NOT_RECOVERED
@@ -197,20 +209,21 @@ class Watch:
             self._watched.lose(report.headline)
             return
         self._status = status
+        self._folder = written[0].parent
+        if not self._watched.report:
+            self._watched.already = self._last_numbers.get(self._folder, 0)
         try:
             self._watched.take(report, read_runs(self._folder, INCIDENT_RUNS))
         except HistoryError as exc:
             self._watched.take(report, (), str(exc))
 
-    def _last_number(self) -> int:
-        if not (self._folder / NAME).exists():
-            return 0
-        try:
-            runs = read_runs(self._folder, 1)
-        except HistoryError:
-            # The first look says so.
-            return 0
-        return runs[-1].number if runs else 0
+    def _reports(self) -> dict[Path, tuple[int, int]]:
+        """Return the versions of the reports, the whole ones first."""
+        paths = [
+            *self._target.glob(f"{self._pattern}/report.json"),
+            *self._target.glob(f"{self._pattern}/partial/report.json"),
+        ]
+        return {path: version for path in paths if (version := _version(path))}
 
     def _screen(self) -> Group:
         left = self._next - time.monotonic()
@@ -240,6 +253,16 @@ class Watch:
 
     def _print(self, text: str) -> None:
         print(text if self._unicode else as_ascii(text), flush=True)
+
+
+def _last_number(folder: Path) -> int:
+    """Return the number of the last run in a folder's history; 0 where there is none."""
+    try:
+        runs = read_runs(folder, 1)
+    except HistoryError:
+        # The first look says so.
+        return 0
+    return runs[-1].number if runs else 0
 
 
 def _version(path: Path) -> tuple[int, int] | None:

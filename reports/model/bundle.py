@@ -68,6 +68,11 @@ def bundle_of(
     )
 
 
+def runbook_of(report: Report) -> str:
+    """Return the name of the folder of a report's runbook; raises RunbookError."""
+    return _folder_of(report).name
+
+
 def layout_of(report: Report) -> Layout:
     """Return the layout of the runbook that a report was made with; one of no runbook: none.
 

@@ -62,6 +62,25 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+def newest_report(path: Path) -> Path:
+    """Return the report that a path means.
+
+    A target's folder stands for the newest report of its runbooks, and so does the report.json that
+    an earlier version wrote there.
+    """
+    if path.is_dir():
+        folder, name = path, "report.json"
+    elif path.exists() or path.name != "report.json":
+        return path
+    elif path.parent.name == "partial":
+        folder, name = path.parent.parent, "partial/report.json"
+    else:
+        folder, name = path.parent, path.name
+    found = [folder / name, *folder.glob(f"*/{name}")]
+    known = [one for one in found if one.exists() and one != folder / "partial/report.json"]
+    return max(known or [path], key=lambda one: one.stat().st_mtime_ns if known else 0)
+
+
 def load_report(path: Path) -> Report:
     """Return the report in a file; raises LoadError."""
     try:

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 
+WHERE = ("target", "runbook")
+"""The labels that every series has."""
+
 STATUS = "veza_checks_check_status"
 FORMER_STATUS = "veza_check_status"
 """The name without the common prefix; it is written until version 0.4."""
 
 
 def render(report: Report) -> str:
-    """Return the report as metrics, each labelled with the target."""
+    """Return the report as metrics, each labelled with target and runbook."""
     from prometheus_client.exposition import generate_latest
     from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -45,11 +48,11 @@ def render(report: Report) -> str:
 def _metrics(report: Report) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
-    target = report.target.name
+    where = (report.target.name, report.runbook_name)
 
     def single(name: str, said: str, value: float) -> Metric:
-        metric = GaugeMetricFamily(f"veza_checks_{name}", said, labels=["target"])
-        metric.add_metric([target], value)
+        metric = GaugeMetricFamily(f"veza_checks_{name}", said, labels=[*WHERE])
+        metric.add_metric([*where], value)
         return metric
 
     started = datetime.fromisoformat(report.started).timestamp()
@@ -59,27 +62,27 @@ def _metrics(report: Report) -> Iterator[Metric]:
     state = GaugeMetricFamily(
         "veza_checks_run_state",
         "1 for the state of the last run, 0 for the others.",
-        labels=["target", "state"],
+        labels=[*WHERE, "state"],
     )
     # What a partial run saw is not the state of the target.
     current = "unknown" if report.partial else report.state
     for name in STATES:
-        state.add_metric([target, name.replace(" ", "_")], float(name == current))
+        state.add_metric([*where, name.replace(" ", "_")], float(name == current))
     yield state
-    yield _statuses(report, target, STATUS)
-    yield _statuses(report, target, FORMER_STATUS)
+    yield _statuses(report, where, STATUS)
+    yield _statuses(report, where, FORMER_STATUS)
     if report.diagnosis.coverage.observed:
-        yield from _causes(report, target)
+        yield from _causes(report, where)
     for figure in report.figures:
         if figure.value is not None:
             said = f"{figure.meaning[:1].upper()}{figure.meaning[1:]}."
             yield single(figure.id, said, figure.value)
 
 
-def _causes(report: Report, target: str) -> Iterator[Metric]:
+def _causes(report: Report, where: tuple[str, str]) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
-    labels = ["target", "hypothesis", "scope"]
+    labels = [*WHERE, "hypothesis", "scope"]
     probabilities = GaugeMetricFamily(
         "veza_checks_hypothesis_probability",
         "Probability of each cause, given the observed checks.",
@@ -91,24 +94,24 @@ def _causes(report: Report, target: str) -> Iterator[Metric]:
         labels=labels,
     )
     for finding in report.diagnosis.causes:
-        values = [target, finding.id, "outside" if finding.outside else "runbook"]
+        values = [*where, finding.id, "outside" if finding.outside else "runbook"]
         probabilities.add_metric(values, finding.probability)
         named.add_metric(values, float(finding in report.diagnosis.accepted))
     yield probabilities
     yield named
 
 
-def _statuses(report: Report, target: str, name: str) -> Metric:
+def _statuses(report: Report, where: tuple[str, str], name: str) -> Metric:
     from prometheus_client.core import GaugeMetricFamily
 
     metric = GaugeMetricFamily(
         name,
         "1 for the status of each check in the last run, 0 for the others."
         + (f" Use {STATUS} instead." if name == FORMER_STATUS else ""),
-        labels=["target", "check", "verification", "status"],
+        labels=[*WHERE, "check", "verification", "status"],
     )
     for result in report.results:
         for status in STATUSES:
-            labels = [target, result.outcome.check, str(result.verification), status]
+            labels = [*where, result.outcome.check, str(result.verification), status]
             metric.add_metric(labels, float(status == result.outcome.status))
     return metric

@@ -20,8 +20,9 @@ from reports.model.report_json import to_json
 from reports.run.artifacts import PARTIAL, write_artifacts, write_partial
 from reports.run.call_outcome import redacted
 from reports.run.collector import Collector
+from reports.run.former_folder import move_old_files
 from reports.run.gate import is_gate, verdict
-from reports.run.runbook_choice import bundle_for
+from reports.run.runbook_choice import bundle_for, document_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ class Controller:
         self.runs: tuple[RunRecord, ...] = ()
         self._claim = threading.Lock()
         self._begun: dict[str, None] = {}
+        self._moved: tuple[str, ...] = ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -91,7 +93,9 @@ class Controller:
         if self._config.option.collectonly:
             return
         # Read now: a document that does not fit is a usage error, not a failure at the end.
-        bundle_for(self._config, nodeids[0] if nodeids else None)
+        bundle = bundle_for(self._config, nodeids[0] if nodeids else None)
+        target = self._config.hook.pytest_check_target(config=self._config)
+        self._moved = move_old_files(self._folder_of(target.name, bundle.name))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -153,7 +157,7 @@ class Controller:
             gate=is_gate(self._config.option.markexpr),
             baseline=self._baseline,
         )
-        self.path = self._folder_of(report.target.name)
+        self.path = self._folder_of(report.target.name, report.runbook_name)
         if report.partial:
             self.path /= PARTIAL
         try:
@@ -169,21 +173,22 @@ class Controller:
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self._collector.selected
         )
-        self.notes = (*artifacts.afterwards, *artifacts.notes, *lines)
+        self.notes = (*self._moved, *artifacts.afterwards, *artifacts.notes, *lines)
         self.runs = artifacts.runs
         return status
 
-    def _folder_of(self, target: str) -> Path:
-        """Return the folder of a target's files."""
-        return Path(self._config.rootpath, self._config.getoption("out"), target)
+    def _folder_of(self, target: str, runbook: str) -> Path:
+        """Return the folder of the files of one runbook's runs against a target."""
+        return Path(self._config.rootpath, self._config.getoption("out"), target, runbook)
 
     def _build_report(self, reason: str) -> Report:
         hook, bundle = self._config.hook, bundle_for(self._config, None)
         # Everything is redacted before it goes into the report.
         redact = hook.pytest_check_redactor(config=self._config)
         target = redact.within(hook.pytest_check_target(config=self._config))
-        given = self._config.getoption("runbook_doc") or target.runbook_document
+        given = document_of(self._config)
         target = replace(target, runbook_document=bundle.document.path if given else None)
+        folder = self._folder_of(target.name, bundle.name)
         outcomes = [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)]
         narrowed = self._selection.is_narrowed(outcomes, bundle.evidence)
         return build_report(
@@ -197,5 +202,5 @@ class Controller:
             journeys=tuple(
                 map(redact.within, hook.pytest_check_journeys(config=self._config) or ())
             ),
-            seen_before=tuple(map(redact.within, seen_before(self._folder_of(target.name)))),
+            seen_before=tuple(map(redact.within, seen_before(folder))),
         )

@@ -15,7 +15,7 @@ from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
 from reports.run.display import Display
-from reports.run.runbook_choice import evidence_for
+from reports.run.runbook_choice import choose_checks, evidence_for
 from reports.run.selection import Selection
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--out",
         metavar="DIR",
         default="out",
-        help="where the reports go, a folder for each target (default: out)",
+        help="where the reports go, in DIR/TARGET/RUNBOOK (default: out)",
     )
     parser.getgroup("veza").addoption(
         "--baseline",
@@ -41,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="fail only on checks that are worse than in this report.json",
     )
+    parser.getgroup("veza").addoption(
+        "--runbook",
+        metavar="NAME",
+        default=None,
+        help="a folder of runbooks/, NAME,NAME or `all` (default: VEZA_RUNBOOK, the target's)",
+    )
+    parser.addini("runbook", "the runbook of a run that names none", default="")
     parser.getgroup("veza").addoption(
         "--runbook-doc",
         metavar="FILE",
@@ -69,6 +76,12 @@ def pytest_configure(config: pytest.Config) -> None:
     controller = Controller(config, selection)
     config.pluginmanager.register(controller, "veza-controller")
     config.pluginmanager.register(Display(config, controller), "veza-display")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Choose the run's runbook."""
+    choose_checks(session.config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

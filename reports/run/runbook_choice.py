@@ -1,11 +1,19 @@
-"""Which runbook a run has, by the folder of its checks; and that runbook, read."""
+"""Which runbook a run has; and that runbook, read.
+
+It is the one that --runbook or VEZA_RUNBOOK names, or else the target, or else the project. Where
+the command line names checks, it is the one that their folder has the name of.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from core.text import listed, printable
+from core.validation import nearest
 
 if TYPE_CHECKING:
     from reports.diagnosis.evidence import Evidence
@@ -14,6 +22,57 @@ if TYPE_CHECKING:
 BUNDLE = pytest.StashKey["RunbookBundle"]()
 EVIDENCE = pytest.StashKey["Evidence"]()
 FOLDER = pytest.StashKey[Path]()
+
+VARIABLE = "VEZA_RUNBOOK"
+CHECKS = "checks"
+
+
+def choose_checks(config: pytest.Config) -> None:
+    """Have pytest collect the checks of the run's runbook alone, unless it was given others.
+
+    Raises pytest.UsageError for a runbook that is not there, and where it must be named.
+    """
+    named = config.getoption("runbook") or os.environ.get(VARIABLE)
+    given = config.args_source is pytest.Config.ArgsSource.ARGS
+    everything = [str(config.rootpath / CHECKS)]
+    if given and [str(config.invocation_params.dir / arg) for arg in config.args] != everything:
+        if named:
+            config.stash[FOLDER] = _runbook(config, named, "--runbook")
+        return
+    name = named or default_of(config)
+    names = _names(config)
+    if not name and len(names) == 1:
+        (name,) = names
+    if not name:
+        raise pytest.UsageError(f"name a runbook with --runbook: {listed(names, 'or')}")
+    config.stash[FOLDER] = _runbook(config, name, "--runbook" if named else "the default runbook")
+    folder = config.rootpath / CHECKS / name
+    if not folder.is_dir():
+        raise pytest.UsageError(f"the runbook {name} has no checks: {folder} is missing")
+    config.args[:] = [str(folder)]
+
+
+def default_of(config: pytest.Config) -> str:
+    """Return the runbook of a run that names none: the target's, or the project's; or nothing."""
+    if config.option.collectonly:
+        return str(config.getini("runbook"))
+    target = config.hook.pytest_check_target(config=config)
+    return target.runbook_name or str(config.getini("runbook"))
+
+
+def _runbook(config: pytest.Config, name: str, source: str) -> Path:
+    """Return the folder of a runbook; raises pytest.UsageError where there is none."""
+    names = _names(config)
+    if name not in names:
+        raise pytest.UsageError(
+            f"{source}: there is no {printable(name, 80)!r}, only {listed(names)}"
+            f"{nearest(name, names)}"
+        )
+    return config.rootpath / "runbooks" / name
+
+
+def _names(config: pytest.Config) -> list[str]:
+    return sorted(path.parent.name for path in config.rootpath.glob("runbooks/*/evidence.toml"))
 
 
 def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
@@ -27,7 +86,7 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
     if config.stash.setdefault(FOLDER, folder) != folder:
         raise pytest.UsageError(
             f"a run has one runbook, not both {config.stash[FOLDER].name} and {folder.name}: "
-            f"name a folder, such as checks/{folder.name}"
+            f"name one with --runbook {folder.name}"
         )
     if EVIDENCE not in config.stash:
         try:
@@ -48,8 +107,7 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     from reports.runbook.document import RunbookError
 
     evidence = evidence_for(config, nodeid)
-    target = config.hook.pytest_check_target(config=config)
-    given = config.getoption("runbook_doc") or target.runbook_document
+    given = document_of(config)
     document = config.invocation_params.dir / given if given else None
     try:
         config.stash[BUNDLE] = load_bundle(config.stash[FOLDER], evidence, document)
@@ -58,8 +116,22 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     return config.stash[BUNDLE]
 
 
+def document_of(config: pytest.Config) -> str | None:
+    """Return the team's own document for the run's runbook, None for the shipped one.
+
+    The target's document is that of its default runbook.
+    """
+    given: str | None = config.getoption("runbook_doc")
+    if given:
+        return given
+    target = config.hook.pytest_check_target(config=config)
+    own = default_of(config) in ("", config.stash[FOLDER].name)
+    return target.runbook_document if own else None
+
+
 def _folder(config: pytest.Config, nodeid: str | None) -> Path:
     runbooks = config.rootpath / "runbooks"
     if nodeid:
         return runbooks / Path(nodeid.partition("::")[0]).parent.name
-    return next(iter(sorted(path.parent for path in runbooks.glob("*/evidence.toml"))), runbooks)
+    first = next(iter(sorted(path.parent for path in runbooks.glob("*/evidence.toml"))), runbooks)
+    return config.stash.get(FOLDER, first)

@@ -66,7 +66,7 @@ def cron_job(machine: Path) -> tuple[dict[str, str], str]:
 
 def read_report(machine: Path) -> dict[str, Any]:
     """Return the report of the run."""
-    report: dict[str, Any] = json.loads((machine / "var/live/report.json").read_text())
+    report: dict[str, Any] = json.loads((machine / "var/live/upload_stuck/report.json").read_text())
     return report
 
 
@@ -89,7 +89,7 @@ def test_a_missing_targets_file_is_an_error(machine: Path) -> None:
     done = call([environ["SHELL"], "-c", command], environ)
     assert done.returncode == 4
     assert "copy targets.example.toml there" in (machine / "var/live.txt").read_text()
-    assert not (machine / "var/live/report.json").exists()
+    assert not (machine / "var/live/upload_stuck/report.json").exists()
 
 
 def test_a_run_needs_a_target() -> None:

@@ -227,7 +227,7 @@ def run(
             process.kill()
             process.wait()
     text = output.read_text(errors="replace")
-    report = json.loads((out / "hostile" / "report.json").read_text())
+    report = json.loads((out / "hostile/upload_stuck/report.json").read_text())
     result = Result(process.returncode, text, report, usage.ru_maxrss * 1024, late, waited)
     assert late < LATE_MAX
     assert report["seconds"] < BUDGET + waited

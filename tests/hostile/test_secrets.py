@@ -247,7 +247,7 @@ def test_no_saved_report_holds_a_secret(tmp_path: Path, command: str) -> None:
     """Nothing that is made from the report of a run has a secret either."""
     with planted(tmp_path / "planted") as (file, environ):
         run_suite(file, "--target", "planted", out=tmp_path / "out", environ=environ)
-    report = tmp_path / "out" / "planted" / "report.json"
+    report = tmp_path / "out/planted/upload_stuck/report.json"
     done = subprocess.run(
         [sys.executable, "-m", "reports", *command.format(report).split()],
         cwd=ROOT,

@@ -222,7 +222,7 @@ def test_an_interrupted_run_removes_its_canary(
         text, _ = process.communicate(timeout=PATIENCE)
         assert events(tmp_path)[-1] == "removed", text
         assert left_in(lab) == []
-    assert (tmp_path / "lab" / "partial" / "report.json").exists()
+    assert (tmp_path / "lab/upload_stuck/partial/report.json").exists()
 
 
 def test_the_next_run_removes_the_canary_of_a_killed_run(lab: Lab, tmp_path: Path) -> None:

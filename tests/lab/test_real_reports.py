@@ -51,11 +51,11 @@ def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     def run(name: str, *arguments: str) -> Path:
         done = run_suite("--target", "lab", *arguments, out=out / name, environ=environ)
         assert done.report is not None, done.text + done.errors
-        folder = out / name / "lab"
+        folder = out / name / "lab/upload_stuck"
         return (folder / "partial" if arguments else folder) / "report.json"
 
     found = {"healthy": run("healthy"), "unknown": run("unknown", "-k", "no_such_check")}
-    confirm_an_earlier_incident(out / "incident" / "lab")
+    confirm_an_earlier_incident(out / "incident" / "lab/upload_stuck")
     try:
         faults.inject(lab.directory, ["worker-killed"])
         found["incident"] = run("incident")

@@ -125,7 +125,7 @@ def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
 
 def test_a_narrowed_run_during_an_incident_changes_nothing(lab: Lab, tmp_path: Path) -> None:
     """Nagios, the metrics file and the last report say what they said before it."""
-    folder = tmp_path / "lab"
+    folder = tmp_path / "lab/upload_stuck"
     with broken_by_hand(lab):
         run_lab(lab, tmp_path)
         names = ("report.json", "report.html", "metrics.prom", "history.sqlite3", "postmortem.md")
@@ -135,7 +135,10 @@ def test_a_narrowed_run_during_an_incident_changes_nothing(lab: Lab, tmp_path: P
     assert narrowed.report is not None
     assert narrowed.report["headline"].startswith("Partial run: 8 of ")
     assert {name: (folder / name).read_bytes() for name in names} == before
-    assert b'run_state{state="incident",target="lab"} 1.0' in before["metrics.prom"]
+    assert (
+        b'run_state{runbook="upload_stuck",state="incident",target="lab"} 1.0'
+        in before["metrics.prom"]
+    )
     assert status_of(load_report(folder / "report.json")) == 2
     assert status_of(load_report(folder / "partial/report.json")) == 3
 

@@ -50,4 +50,4 @@ def test_it_ends_when_the_worker_is_back(lab: Lab, tmp_path: Path) -> None:
     assert "job worker down" not in output
     assert output.splitlines()[-1].startswith("Recovered after ")
     assert "is over after" in output
-    assert (tmp_path / "lab/history.sqlite3").exists()
+    assert (tmp_path / "lab/upload_stuck/history.sqlite3").exists()

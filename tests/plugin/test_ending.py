@@ -104,7 +104,7 @@ def test_a_signal_ends_with_a_verdict(
         os.killpg(run.pid, number)
         text, _ = run.communicate(timeout=PATIENCE)
         connection.close()
-    report = json.loads((tmp_path / "out/silent/partial/report.json").read_text())
+    report = json.loads((tmp_path / "out/silent/upload_stuck/partial/report.json").read_text())
     assert run.returncode == 2, text
     assert "Partial run, interrupted: " in text
     assert report["state"] == "unknown"

@@ -41,8 +41,8 @@ def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str)
     lines = {line.partition(": ")[0]: line for line in run.text.splitlines() if ": " in line}
     assert re.match(r"here: Partial run: 1 of \d+ checks, passed\.", lines["here"])
     assert re.match(r"gone: Partial run: 1 of \d+ checks, 1 failed\. At risk: ", lines["gone"])
-    reports = out.glob("*/partial/report.json")
-    states = {p.parts[-3]: json.loads(p.read_text())["state"] for p in reports}
+    reports = out.glob("*/upload_stuck/partial/report.json")
+    states = {p.parts[-4]: json.loads(p.read_text())["state"] for p in reports}
     assert states == {"here": "healthy", "gone": "at risk"}
 
 

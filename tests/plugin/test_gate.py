@@ -64,7 +64,9 @@ def test_a_known_failure_does_not_block(
 ) -> None:
     """With a baseline only what is worse fails, and it is named."""
     run_checks(GATE.format(consumer=FAILS, backlog="pass"))
-    shutil.copy(pytester.path / "out/made-up/report.json", pytester.path / "before.json")
+    shutil.copy(
+        pytester.path / "out/made-up/upload_stuck/report.json", pytester.path / "before.json"
+    )
     same = run_checks(GATE.format(consumer=FAILS, backlog="pass"), "--baseline=before.json")
     assert same.status == 0
     assert "Not worse than the baseline: 1 known failure." in same.text
@@ -80,7 +82,9 @@ def test_a_baseline_does_not_forgive_silence(
 ) -> None:
     """A run that saw nothing is not made good by a baseline that failed."""
     run_checks(GATE.format(consumer=FAILS, backlog=FAILS))
-    shutil.copy(pytester.path / "out/made-up/report.json", pytester.path / "before.json")
+    shutil.copy(
+        pytester.path / "out/made-up/upload_stuck/report.json", pytester.path / "before.json"
+    )
     body = "import pytest\n\ndef test_queue_exists():\n    pytest.skip('left out')\n"
     assert run_checks(body, "--baseline=before.json").status == 5
 

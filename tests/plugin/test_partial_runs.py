@@ -92,24 +92,24 @@ def nagios(report: Path) -> tuple[int, str]:
 )
 def test_a_narrowed_run_replaces_nothing(folder: Path, options: tuple[str, ...]) -> None:
     """Report, page, metrics and history stay those of the last whole run."""
-    before = contents(folder / "out/here")
+    before = contents(folder / "out/here/upload_stuck")
     assert {"report.json", "report.html", "metrics.prom", "history.sqlite3"} <= before.keys()
     narrowed = run(folder, *options)
     assert narrowed.report is not None
     assert narrowed.report["partial"]
     assert narrowed.report["headline"].startswith("Partial run"), narrowed.text
-    assert contents(folder / "out/here") == before
-    files = sorted(path.name for path in (folder / "out/here/partial").iterdir())
+    assert contents(folder / "out/here/upload_stuck") == before
+    files = sorted(path.name for path in (folder / "out/here/upload_stuck/partial").iterdir())
     assert files == ["report.html", "report.json"]
 
 
 def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
     """The line of the whole run's report stays, and that of the partial one is UNKNOWN."""
-    line = nagios(folder / "out/here/report.json")
+    line = nagios(folder / "out/here/upload_stuck/report.json")
     run(folder, NODE)
     assert line[0] == 1
-    assert nagios(folder / "out/here/report.json") == line
-    status, text = nagios(folder / "out/here/partial/report.json")
+    assert nagios(folder / "out/here/upload_stuck/report.json") == line
+    status, text = nagios(folder / "out/here/upload_stuck/partial/report.json")
     assert status == 3
     assert re.match(r"UNKNOWN: Partial run: 1 of \d+ checks, passed\.", text)
 
@@ -121,7 +121,7 @@ def test_a_run_of_every_check_is_whole(folder: Path, options: tuple[str, ...]) -
     whole = run(folder, *options, out=out)
     assert whole.report is not None
     assert not whole.report["partial"]
-    assert (folder / out / "here/metrics.prom").exists()
+    assert (folder / out / "here/upload_stuck/metrics.prom").exists()
     assert not (folder / out / "here/partial").exists()
 
 
@@ -141,8 +141,8 @@ def test_an_interrupted_run_replaces_nothing(tmp_path: Path, number: int) -> Non
             text, _ = process.communicate(timeout=PATIENCE)
             connection.close()
     assert "Partial run, interrupted: " in text
-    assert not (tmp_path / "out/here/report.json").exists()
-    status, line = nagios(tmp_path / "out/here/partial/report.json")
+    assert not (tmp_path / "out/here/upload_stuck/report.json").exists()
+    status, line = nagios(tmp_path / "out/here/upload_stuck/partial/report.json")
     assert status == 3
     assert line.startswith("UNKNOWN: Partial run, interrupted: ")
 
@@ -157,15 +157,15 @@ def test_a_run_whose_budget_is_used_up_is_whole(tmp_path: Path) -> None:
         arguments = (f"--targets-file={file}", "--target", "here", "--budget", "6 s")
         slow = run_suite(*arguments, out=tmp_path / "out")
     assert "missing" in slow.statuses.values()
-    assert (tmp_path / "out/here/metrics.prom").exists()
-    assert not (tmp_path / "out/here/partial").exists()
+    assert (tmp_path / "out/here/upload_stuck/metrics.prom").exists()
+    assert not (tmp_path / "out/here/upload_stuck/partial").exists()
 
 
 @pytest.mark.parametrize("command", ["notify", "push"])
 def test_a_partial_run_tells_nobody(folder: Path, command: str) -> None:
     """No message, heartbeat or pushed metric comes from it: one sentence says why."""
     run(folder, NODE)
-    report = folder / "out/here/partial/report.json"
+    report = folder / "out/here/upload_stuck/partial/report.json"
     place = "http://127.0.0.1:9" if command == "push" else "env:NOWHERE"
     done = reports(command, report, "--to", place)
     assert done.returncode == 2

@@ -49,7 +49,7 @@ class Call:
     """Calls on the report of a saved incident: its job worker is down."""
 
     def __init__(self, folder: Path) -> None:
-        self.report = folder / "out/lab/report.json"
+        self.report = folder / "out/lab/upload_stuck/report.json"
         self.targets = folder / "targets.toml"
         self.targets.write_text(TARGETS + RIGHTS)
         self.report.parent.mkdir(parents=True)
@@ -146,7 +146,10 @@ def test_a_report_that_is_no_ground_to_act_is_refused(
     call.write()
     call.report = call.report.rename(call.targets.parent / "report.json")
     assert main(call.arguments(*act)) == 2
-    assert "is not in the folder of its target, lab" in capsys.readouterr().err
+    assert (
+        "is not in the folder of its target and runbook, lab/upload_stuck"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_target_without_rights_is_refused(call: Call, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ def test_each_service_gets_the_content_in_its_own_form(world: World) -> None:
     assert event["payload"]["severity"] == "critical"
     assert event["payload"]["source"] == "live"
     assert "Do this:" in event["payload"]["custom_details"]["message"]
-    assert event["links"] == [{"href": "https://ops.example/veza/live/report.html"}]
+    assert event["links"] == [{"href": "https://ops.example/veza/live/upload_stuck/report.html"}]
     (content,) = world.opsgenie.contents
     assert content["message"].startswith("Veza live: incident: 2 uploads stuck")
     assert content["priority"] == "P1"
@@ -111,7 +111,7 @@ def test_each_service_gets_the_content_in_its_own_form(world: World) -> None:
     ((alert,),) = world.alertmanager.posts
     assert alert["startsAt"] == "2026-03-02T10:00:00Z"
     assert alert["annotations"]["summary"] == f"Veza live: incident: {headline}"
-    assert alert["generatorURL"] == "https://ops.example/veza/live/report.html"
+    assert alert["generatorURL"] == "https://ops.example/veza/live/upload_stuck/report.html"
 
 
 def test_a_risk_that_becomes_an_incident_stays_one(world: World) -> None:

@@ -131,7 +131,7 @@ def test_a_message_has_the_headline_the_actions_and_a_link(
     assert "Then verify: pytest --target live --upload-id=upload-1" in text
     assert "Checks: failed 4 of " in text
     assert "veza-backend-api" in text
-    assert text.endswith("Report: https://ops.example/veza/live/report.html")
+    assert text.endswith("Report: https://ops.example/veza/live/upload_stuck/report.html")
     assert len(text) < 2_000
 
 

@@ -32,7 +32,8 @@ def test_the_metrics_replace_the_target_s_group(report: Path, receiver: Receiver
     """One PUT to the group of job and target, with metrics that Prometheus can parse."""
     assert main(["push", str(report), "--to", f"http://{receiver.address}/prefix/"]) == 0
     (got,) = receiver.requests
-    assert (got.method, got.path) == ("PUT", "/prefix/metrics/job/veza_checks/target/live")
+    group = "/metrics/job/veza_checks/target/live/runbook/upload_stuck"
+    assert (got.method, got.path) == ("PUT", f"/prefix{group}")
     names = {family.name for family in text_string_to_metric_families(got.body)}
     assert "veza_checks_run_state" in names
 
@@ -45,7 +46,7 @@ def test_the_name_of_a_target_is_quoted_in_the_path(
     path.write_text(to_json(made.incident()).replace('"name": "live"', '"name": "a b?c"', 1))
     monkeypatch.setenv("GATEWAY", f"http://me:hunter22@{receiver.address}")
     assert main(["push", str(path), "--to", "env:GATEWAY"]) == 0
-    assert receiver.requests[0].path == "/metrics/job/veza_checks/target/a%20b%3Fc"
+    assert "/job/veza_checks/target/a%20b%3Fc/runbook/" in receiver.requests[0].path
     assert receiver.requests[0].headers["Authorization"].startswith("Basic ")
 
 

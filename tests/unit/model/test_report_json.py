@@ -12,7 +12,14 @@ import pytest
 
 from core.outcome import Affected
 from reports.model.report import SCHEMA
-from reports.model.report_json import LoadError, json_schema, load_report, parse_report, to_json
+from reports.model.report_json import (
+    LoadError,
+    json_schema,
+    load_report,
+    newest_report,
+    parse_report,
+    to_json,
+)
 from reports.model.seen_before import SeenBefore
 from reports.render.terminal import render as render_terminal
 from tests import made
@@ -217,3 +224,20 @@ def test_a_time_of_an_earlier_incident_must_be_one(time: str) -> None:
     seen = SeenBefore("job_worker_down", 3, time, "Restart the worker", 31.0)
     with pytest.raises(LoadError, match="seen_before: last must be a time with its zone"):
         parse_report(to_json(replace(made.incident(), seen_before=(seen,))).encode(), "it")
+
+
+def test_a_folder_stands_for_the_newest_report_in_it(tmp_path: Path) -> None:
+    """So does the place of an earlier version; a partial report stands for none but itself."""
+    target = tmp_path / "live"
+    paths = [target / name / "report.json" for name in ("alpha", "beta", "beta/partial")]
+    for age, path in enumerate(paths):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        os.utime(path, (1000 + age, 1000 + age))
+    assert newest_report(target) == newest_report(target / "report.json") == paths[1]
+    assert newest_report(target / "partial" / "report.json") == paths[2]
+    assert newest_report(paths[0]) == paths[0]
+    for lost in (tmp_path / "gone/report.json", tmp_path / "x.json", target / "alpha/partial"):
+        assert newest_report(lost) == lost
+    (target / "report.json").write_text("{}")
+    assert newest_report(target / "report.json") == target / "report.json"

@@ -49,12 +49,13 @@ def run(*command: str, given: str = "") -> None:
 
 
 def samples(report: Report) -> dict[tuple[str, ...], float]:
-    """The series of a report: name and sorted labels but the target, and value."""
+    """The series of a report: name and sorted labels but target and runbook, and value."""
     found = {}
     for family in text_string_to_metric_families(render(report)):
         for sample in family.samples:
-            assert sample.labels["target"] == report.target.name
-            labels = [f"{k}={v}" for k, v in sorted(sample.labels.items()) if k != "target"]
+            where = [sample.labels.pop(name) for name in ("target", "runbook")]
+            assert where == [report.target.name, report.runbook_name]
+            labels = [f"{k}={v}" for k, v in sorted(sample.labels.items())]
             assert (sample.name, *labels) not in found, "a series is there twice"
             found[(sample.name, *labels)] = sample.value
     return found

@@ -1,0 +1,53 @@
+"""Move the files of a version that had one folder for all runbooks of a target."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from reports.history.confirmed import FOLDER as CONFIRMED
+from reports.history.store import NAME
+from reports.model.bundle import runbook_of
+from reports.model.report_json import LoadError, load_report
+from reports.run.artifacts import PARTIAL
+from reports.runbook.document import RunbookError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OF_THE_TARGET = "canaries.jsonl"
+"""The start of the names of files that concern the target, whatever the runbook."""
+
+FOLDERS = (PARTIAL, CONFIRMED)
+"""The folders among a runbook's files; any other one is a runbook's own."""
+
+
+def move_old_files(folder: Path) -> tuple[str, ...]:
+    """Move what lies in the target's folder into that of its runbook; returns a line on it.
+
+    `folder` is that of the run, which belongs to the files where their report does not tell. The
+    run has the target's lock, so nothing else writes them.
+    """
+    target = folder.parent
+    if not any((target / name).is_file() for name in ("report.json", NAME)):
+        return ()
+    with suppress(LoadError, RunbookError):
+        report = load_report(target / "report.json")
+        folder = target / (report.runbook_name or runbook_of(report))
+    left: list[str] = []
+    place = f"{target.name}/{folder.name}/"
+    try:
+        folder.mkdir(exist_ok=True)
+        for path in sorted(target.iterdir()):
+            own = path.name.startswith((".", OF_THE_TARGET))
+            if own or (path.is_dir() and path.name not in FOLDERS):
+                continue
+            if (folder / path.name).exists():
+                left.append(path.name)
+            else:
+                path.rename(folder / path.name)
+    except OSError as exc:
+        return (f"The files of {target.name} cannot be moved to {place}: {exc.strerror}.",)
+    if left:
+        return (f"The files of {target.name} are in {place} too: the old ones stay, unused.",)
+    return (f"The files of {target.name} are in {place} now: each runbook has a folder.",)

@@ -1,0 +1,187 @@
+"""Which runbook a run has, several in one call, and the folder of each."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Protocol
+
+import pytest
+
+from reports.history.store import NAME
+from tests.plugin.conftest import CONFTEST, PYPROJECT
+from tests.suite import ROOT
+from tests.waiting import PATIENCE
+
+BODY = 'def test_answers():\n    """It answers."""\n'
+DOCUMENT = """# {name}
+
+## Signal
+
+Nobody gets in.
+
+## Hypotheses
+
+1. **Down** - it does not answer.
+
+## Verifications
+
+### 1. It answers
+
+```bash
+curl -sS /healthz
+```
+
+## Corrective actions
+
+### If it is down
+
+1. **Start it**
+
+   ```bash
+   systemctl start it
+   ```
+
+## Preventive actions
+
+### Watching
+
+- Look at it.
+
+## Post-mortem notes
+
+### To write down
+
+- When: <started_at>
+
+## References
+"""
+EVIDENCE = """
+[hypotheses.down]
+title = "Down"
+prior = 0.05
+
+[checks."answer/answers"]
+verification = 1
+role = "symptom"
+component = "api"
+explained_by = { down = 0.95 }
+leak = 0.001
+"""
+
+
+class Call(Protocol):
+    """Run pytest with these arguments in the project, whose default runbook is `ini`."""
+
+    def __call__(self, *args: str, ini: str = "") -> pytest.RunResult: ...
+
+
+@pytest.fixture
+def call(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Make a project with the runbooks `alpha` and `beta`."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.delenv("VEZA_RUNBOOK", raising=False)
+    pytester.makeconftest(CONFTEST)
+    for name in ("alpha", "beta"):
+        folder = pytester.path / "runbooks" / name
+        folder.mkdir(parents=True)
+        (folder / "runbook.md").write_text(DOCUMENT.format(name=name.capitalize()))
+        (folder / "evidence.toml").write_text(EVIDENCE)
+        checks = pytester.path / "checks" / name
+        checks.mkdir(parents=True)
+        (checks / "test_answer.py").write_text(BODY)
+
+    def run(*args: str, ini: str = "") -> pytest.RunResult:
+        pytester.makepyprojecttoml(PYPROJECT + (f'runbook = "{ini}"\n' if ini else ""))
+        return pytester.runpytest_subprocess(*args, timeout=PATIENCE)
+
+    return run
+
+
+def folders(pytester: pytest.Pytester) -> list[str]:
+    """The folders with a whole report."""
+    return sorted(path.parent.name for path in pytester.path.glob("out/made-up/*/report.json"))
+
+
+@pytest.mark.parametrize(
+    ("args", "ini", "chosen"),
+    [
+        ((), "beta", "beta"),
+        (("--runbook", "alpha"), "beta", "alpha"),
+        (("checks",), "beta", "beta"),
+        (("checks/alpha",), "beta", "alpha"),
+        (("checks/alpha", "--runbook", "alpha"), "", "alpha"),
+    ],
+)
+def test_a_run_has_one_runbook(
+    call: Call, pytester: pytest.Pytester, args: tuple[str, ...], ini: str, chosen: str
+) -> None:
+    """The command line names it, or else the project; its files are in a folder of their own."""
+    result = call(*args, ini=ini)
+    assert result.ret == 0, result.stdout.str()
+    assert folders(pytester) == [chosen]
+
+
+@pytest.mark.parametrize(
+    ("args", "ini", "problem"),
+    [
+        ((), "", "name a runbook with --runbook: alpha or beta"),
+        (("--runbook", "alpa"), "", "--runbook: there is no 'alpa', only alpha and beta; did you"),
+        ((), "gamma", "the default runbook: there is no 'gamma', only alpha and beta"),
+        (("checks/alpha", "checks/beta"), "", "a run has one runbook, not both alpha and beta"),
+        (("checks/alpha", "--runbook", "beta"), "", "a run has one runbook, not both beta and al"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_one_sentence(
+    call: Call, args: tuple[str, ...], ini: str, problem: str
+) -> None:
+    """A usage error names the runbooks that are there."""
+    result = call(*args, ini=ini)
+    assert result.ret == 4
+    said = result.stdout.str() + result.stderr.str()
+    assert said.count(problem) == 1, said
+    assert "Traceback" not in said
+
+
+def test_the_environment_names_the_runbook(
+    call: Call, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VEZA_RUNBOOK is for a schedule; the command line comes first."""
+    monkeypatch.setenv("VEZA_RUNBOOK", "alpha")
+    assert call(ini="beta").ret == 0
+    assert call("--runbook", "beta").ret == 0
+    assert folders(pytester) == ["alpha", "beta"]
+
+
+def test_the_files_of_an_earlier_version_move_to_their_runbook(
+    call: Call, pytester: pytest.Pytester
+) -> None:
+    """They go where their report belongs, with the history; what concerns the target stays."""
+    assert call(ini="beta").ret == 0
+    target = pytester.path / "out/made-up"
+    for path in (target / "beta").iterdir():
+        path.rename(target / path.name)
+    (target / "beta").rmdir()
+    (target / "canaries.jsonl").write_text("")
+    result = call("--runbook", "alpha")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["The files of made-up are in made-up/beta/ now: *"])
+    assert {"report.json", NAME, "metrics.prom"} <= {p.name for p in (target / "beta").iterdir()}
+    assert not (target / "report.json").exists()
+    assert (target / "canaries.jsonl").exists()
+    assert folders(pytester) == ["alpha", "beta"]
+    assert "The files of" not in call(ini="beta").stdout.str()
+
+
+def test_files_that_are_there_already_are_not_replaced(
+    call: Call, pytester: pytest.Pytester
+) -> None:
+    """A copy that came back, such as from a backup, replaces nothing."""
+    assert call(ini="beta").ret == 0
+    target = pytester.path / "out/made-up"
+    old = (target / "beta/report.json").read_text()
+    shutil.copy(target / "beta" / NAME, target / NAME)
+    (target / "report.json").write_text(old)
+    result = call(ini="beta")
+    result.stdout.fnmatch_lines(["The files of made-up are in made-up/beta/ too: *"])
+    assert (target / "report.json").read_text() == old
