@@ -35,7 +35,7 @@ class ProbeResult:
         return {}
 
     def placeholders(self) -> dict[str, str]:
-        """Return the values of a runbook's placeholders, such as `upload_id`."""
+        """Return the values of a runbook's placeholders, such as `job_id`."""
         return {}
 
     def affected(self) -> tuple[Affected, ...]:

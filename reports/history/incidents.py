@@ -130,7 +130,7 @@ def unobserved(checks: Iterable[str], outcomes: Mapping[str, str]) -> tuple[str,
 
 def is_over(run: RunRecord, symptoms: Iterable[str]) -> bool:
     """Return whether a run ends an incident of these symptoms."""
-    # At risk too: a cause fails, and users' uploads complete.
+    # At risk too: a cause fails, and users' work is done.
     return run.state in ("healthy", "at risk") and not unobserved(symptoms, run.outcomes)
 
 

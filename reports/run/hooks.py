@@ -29,8 +29,14 @@ def pytest_check_target(config: pytest.Config) -> TargetSummary:
 
 
 @pytest.hookspec(firstresult=True)
+def pytest_check_named_items(config: pytest.Config) -> Sequence[str]:
+    """Return the ids of the items that the command line asks for; a run for some is partial."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
 def pytest_check_journeys(config: pytest.Config) -> tuple[Journey, ...]:
-    """Return the journeys of the uploads that the command line names."""
+    """Return the journeys of the items that the command line names."""
     raise NotImplementedError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.run.options import upload_id
+from fixtures.subjects import upload_id
 
 
 @pytest.mark.parametrize(
