@@ -38,6 +38,7 @@ SUMMARY = "write a page with all targets, for the wall"
 PARTIAL = "partial"
 NO_REPORT = "no whole run has written a report here yet"
 REPORT, PAGE = "report.json", "report.html"
+FILES = (REPORT, NAME)
 NEVER = "never"
 REFRESH = 60.0
 
@@ -96,11 +97,12 @@ def folders(out: Path) -> list[Path]:
     found: list[Path] = []
     for target in _folders_in(out):
         try:
-            places = [target, *_folders_in(target)]
+            runbooks = [place for place in _folders_in(target) if _has(place, *FILES, PARTIAL)]
         except FileError:
-            places = []
-        used = [place for place in places if _is_used(place)]
-        found += used or [target]
+            runbooks = []
+        # Its own partial runs are of an older version, which had one folder for all runbooks.
+        found += [target] if _has(target, *FILES) or not runbooks else []
+        found += runbooks
     return [place.relative_to(out) for place in found]
 
 
@@ -114,8 +116,8 @@ def _folders_in(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if name[0] != "." and name not in left_out]
 
 
-def _is_used(folder: Path) -> bool:
-    return any(os.path.lexists(folder / name) for name in (REPORT, NAME, PARTIAL))
+def _has(folder: Path, *names: str) -> bool:
+    return any(os.path.lexists(folder / name) for name in names)
 
 
 def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
@@ -125,7 +127,7 @@ def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
         report = load_whole_report(place / REPORT)
     except LoadError as exc:
         past = _past(place, now)
-        missing = os.access(place, os.X_OK) and not os.path.lexists(place / REPORT)
+        missing = os.access(place, os.X_OK) and not _has(place, REPORT)
         problem = NO_REPORT if missing else _within(place, exc)
         return broken_row(name, problem, past, page, now, overdue)
     past = _past(place, now, streak_of(report.state), report.started)
@@ -134,7 +136,7 @@ def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
 
 def _past(place: Path, now: datetime, streak: Sequence[str] = (), until: str = "") -> Past:
     """Return what the history says, of a streak of these states up to a run too."""
-    if not os.path.lexists(place / NAME):
+    if not _has(place, NAME):
         return Past()
     since = slot_end(now) - SLOTS * SLOT
     try:

@@ -28,8 +28,8 @@ FILES = {
 }
 """Where each template goes."""
 
-TAKEN = ("partial", "confirmed")
-"""Names that other folders among a target's files have."""
+TAKEN = ("all", "confirmed", "partial")
+"""What --runbook calls every runbook, and other folders among a target's files."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     print(
         f"Next: python -m reports lint {options.name}\n"
         f"      pytest tests/unit/runbooks/test_{options.name}.py\n"
-        f"      pytest checks/{options.name} --target lab"
+        f"      pytest --target lab --runbook {options.name}"
     )
     return 0
 
@@ -72,7 +72,7 @@ def scaffold(root: Path, name: str) -> list[Path]:
             "and _, with a letter first, such as login_fails"
         )
     if name in TAKEN:
-        raise FileError(f"{name!r} is the name of another folder among a target's files")
+        raise FileError(f"{name!r} has another meaning: give the runbook another name")
     title = capitalized(name.replace("_", " "))
     files = {root / "checks" / name / "__init__.py": ""}
     for template, place in FILES.items():

@@ -75,6 +75,7 @@ def test_each_runbook_of_a_target_has_a_row(out: Path) -> None:
     saved(out / "eu/upload_stuck", made.recovered(started=at(3)))
     saved(out / "eu/upload_stuck/partial", made.incident(started=at(1)))
     saved(out / "live/partial", made.recovered(started=at(1)))
+    saved(out / "eu/partial", made.incident(started=at(1)))
     (out / "eu/confirmed").mkdir()
     rows = indexed(out)
     assert list(rows) == ["live", "eu/login_fails", "eu/upload_stuck"]

@@ -136,7 +136,8 @@ def spoil(path: Path) -> None:
 
 VERIFICATION = "## Corrective actions"
 MORE_VERIFICATION = f"### 2. More\n\n```bash\ncurl <api_url>/more\n```\n\n{VERIFICATION}"
-VERIFY = "3. **Verify.** Run the checks again.\n\n   ```bash\n   pytest --target <target>\n   ```\n"
+VERIFY = "3. **Verify.** Run the checks again.\n\n   ```bash\n   pytest --target <target> "
+VERIFY += "--runbook page_stays_empty\n   ```\n"
 
 MISSING: dict[str, tuple[str, Callable[[Path], None], str, str]] = {
     # file to edit, edit, text on the line that is named, sentence
