@@ -56,7 +56,7 @@ def add_command(
         "report",
         type=report_path,
         metavar="REPORT",
-        help="such as out/live/upload_stuck/report.json, or out/live for the newest there",
+        help="such as out/live/RUNBOOK/report.json, or out/live for the newest there",
     )
     return parser
 

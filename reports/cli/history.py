@@ -42,7 +42,7 @@ def add_target_dir(parser: argparse.ArgumentParser) -> None:
         "--target-dir",
         type=history_folder,
         metavar="DIR",
-        help="a folder of reports, such as out/live/upload_stuck (default: the only one in out/)",
+        help="a folder of reports, such as out/live/RUNBOOK (default: the only one in out/)",
     )
 
 

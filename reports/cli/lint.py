@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
         "runbook",
         metavar="RUNBOOK",
         nargs="?",
-        help="the name of its folder, such as upload_stuck (default: all of them)",
+        help="the name of its folder in runbooks/ (default: all of them)",
     )
 
 

@@ -91,8 +91,10 @@ def evidence_of(report: Report, path: Path | None = None) -> Evidence:
 
 def _folder_of(report: Report) -> Path:
     """Return the folder of a report's runbook, else of the one that knows most of its checks."""
-    if report.runbook_name and (RUNBOOKS / report.runbook_name / "evidence.toml").exists():
-        return RUNBOOKS / report.runbook_name
+    folders = sorted(path.parent for path in RUNBOOKS.glob("*/evidence.toml"))
+    for folder in folders:
+        if folder.name == report.runbook_name:
+            return folder
     checks = {base_id(result.outcome.check) for result in report.results}
 
     def known_checks(folder: Path) -> int:
@@ -102,7 +104,6 @@ def _folder_of(report: Report) -> Path:
             return 0
         return len(checks & {row.id for row in rows})
 
-    folders = sorted(path.parent for path in RUNBOOKS.glob("*/evidence.toml"))
     if not folders:
         raise RunbookError(f"{RUNBOOKS} has no runbook")
     return max(folders, key=known_checks)

@@ -1,35 +1,33 @@
 """The preventive actions of a runbook that are in place, as far as a run has seen it.
 
-No check is about them: this looks at what the checks have observed in any case. What they cannot
-show stays open, with the reason.
+No check is about them: a runbook's own preventive.py says what it reads of what its checks have
+observed in any case. What they cannot show stays open, with the reason.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from core.outcome import OBSERVED
+from reports.model.bundle import RUNBOOKS, runbook_of
 from reports.render.markdown import escaped
+from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from core.outcome import Outcome
     from reports.model.report import Report
 
     Look = Callable[[Report], "Seen"]
 
-_BOX = re.compile(r"^(\s*[-*] )\[ \] (.+)$", re.MULTILINE)
+NAME = "preventive.py"
 
-_WORKER = re.compile(r"worker|\bjobs?\b", re.IGNORECASE)
-_RETRY = re.compile(
-    r"\bretrying\b|\bretry #?[1-9]|\b(attempt|tentative)s?\W{1,4}([2-9]|[1-9]\d)"
-    r"|\b([2-9]|[1-9]\d) (attempt|tentative)s|nouvelle tentative",
-    re.IGNORECASE,
-)
-"""A line about a job that was tried again; a setting or a first attempt is none."""
+_BOX = re.compile(r"^(\s*[-*] )\[ \] (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -61,83 +59,35 @@ def ticked(template: str, report: Report) -> str:
 
 def look(title: str, report: Report) -> Seen:
     """Return what a report shows of a preventive action with this title, English or French."""
-    for pattern, find in _LOOKS:
-        if pattern.search(title):
+    for pattern, find in _looks_of(report):
+        if re.search(pattern, title, re.IGNORECASE):
             return find(report)
     return Seen(False, "not looked at: no check of the run shows it")
 
 
-def _alert(report: Report) -> Seen:
-    check = "upload_status/stuck_uploads_have_an_alert"
-    data = _data(report, check, "alert_rules.about_waiting")
-    if _texts(data.get("about_waiting")):
-        return Seen(True, report.evidence(check))
-    return _not_looked_at(report, check)
+def _looks_of(report: Report) -> Sequence[tuple[str, Look]]:
+    try:
+        return _load(runbook_of(report))
+    except RunbookError:
+        return ()
 
 
-def _slow_alert(_report: Report) -> Seen:
-    return Seen(False, "not looked at: no check looks for an alert rule on the processing time")
+@cache
+def _load(runbook: str) -> Sequence[tuple[str, Look]]:
+    """Return `LOOKS` of its preventive.py: patterns of titles, and what looks for each."""
+    path = RUNBOOKS / runbook / NAME
+    spec = importlib.util.spec_from_file_location(f"runbooks.{runbook}.preventive", path)
+    if not path.exists() or spec is None or spec.loader is None:
+        return ()
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    looks: Sequence[tuple[str, Look]] = module.LOOKS
+    return looks
 
 
-def _metric(report: Report) -> Seen:
-    check = "upload_status/metrics_are_served"
-    data = _data(report, check, "metrics.served")
-    if "has_duration" not in data:
-        return _not_looked_at(report, check)
-    where = str(data.get("where", "the API"))
-    if data["has_duration"] is True:
-        return Seen(True, f"{where} serves the processing time")
-    return Seen(False, f"not in place: {where} does not serve the processing time")
-
-
-def _worker_health(report: Report) -> Seen:
-    check, ready = "upload_status/worker_health_is_ok", "upload_status/api_is_ready"
-    if not _data(report, check, "api.worker_health"):
-        return _not_looked_at(report, check)
-    answer = report.evidence(check)
-    data = _data(report, ready, "api.readiness")
-    if "parts" not in data:
-        why = _not_looked_at(report, ready).text
-        return Seen(False, f"in part: {answer}; its place in the readiness route {why}")
-    route = str(data.get("route", "the readiness route"))
-    names = [name for name in _texts(data["parts"]) if _WORKER.search(name)]
-    if names:
-        return Seen(True, f"{answer}; {route} includes {names[0]}")
-    return Seen(False, f"in part: {answer}, but {route} does not include the worker")
-
-
-def _time_limit(report: Report) -> Seen:
-    check, stuck = "logs/no_job_ran_out_of_time", "database/no_stuck_upload_ran_out_of_time"
-    if _texts(_data(report, stuck, "database.recorded_errors").get("timeouts")):
-        left = report.evidence(stuck)
-        return Seen(
-            False, f"in part: jobs have a limit, but their uploads stay as they are: {left}"
-        )
-    logged = _data(report, check, "logs.expired_jobs")
-    counts = logged.get("counts")
-    if isinstance(counts, list) and any(counts):
-        return Seen(True, report.evidence(check))
-    long = _outcome(report, "database/jobs_finish_in_time")
-    if long and long.status == "failed":
-        return Seen(False, f"not in place, or longer: {long.seen}")
-    if not logged:
-        return _not_looked_at(report, check)
-    return Seen(False, f"not seen: {report.evidence(check)}")
-
-
-def _retries(report: Report) -> Seen:
-    check = "logs/no_recent_processing_errors"
-    data = _data(report, check, "logs.errors")
-    if not data:
-        return _not_looked_at(report, check)
-    for line in _texts(data.get("samples")):
-        if _RETRY.search(line):
-            return Seen(True, f"logged: {line}")
-    return Seen(False, "not seen: no logged error of the run is about a second attempt")
-
-
-def _not_looked_at(report: Report, check: str) -> Seen:
-    outcome = _outcome(report, check)
+def not_looked_at(report: Report, check: str) -> Seen:
+    """Return that a check has not recorded what would show it, and why not."""
+    outcome = outcome_of(report, check)
     if outcome is None or outcome.status in OBSERVED or not outcome.seen:
         return Seen(False, f"not looked at: {check} has not recorded it")
     # The reason for a skip may be that the target has no such feature.
@@ -145,13 +95,14 @@ def _not_looked_at(report: Report, check: str) -> Seen:
     return Seen(False, f"{word}: {outcome.seen}")
 
 
-def _outcome(report: Report, check: str) -> Outcome | None:
+def outcome_of(report: Report, check: str) -> Outcome | None:
+    """Return the outcome of a check; None where it was not selected."""
     return next((r.outcome for r in report.results if r.outcome.check == check), None)
 
 
-def _data(report: Report, check: str, observation: str) -> dict[str, Any]:
+def data_of(report: Report, check: str, observation: str) -> dict[str, Any]:
     """Return the data of an observation of a check; empty where it was not made."""
-    outcome = _outcome(report, check)
+    outcome = outcome_of(report, check)
     found = (
         one.data for one in (outcome.observations if outcome else ()) if one.name == observation
     )
@@ -159,20 +110,7 @@ def _data(report: Report, check: str, observation: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _texts(value: Any) -> list[str]:
+def texts_of(value: Any) -> list[str]:
+    """Return the texts of a list."""
     # A report may have been edited: anything may stand here.
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
-
-
-_LOOKS: tuple[tuple[re.Pattern[str], Look], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), find)
-    for pattern, find in (
-        (r"(m[ée]tri(c|que)|record|mesure).*(process|traitement|dur[ée]e|duration)", _metric),
-        (r"\balert.*\b(slow|lent|processing|traitement|dur[ée]e|duration)", _slow_alert),
-        (r"\balert|monitoring|surveillance", _alert),
-        (r"(health|sant[ée]).*\bworker|\bworker.*(health|sant[ée])", _worker_health),
-        (r"\bretr(y|ies)\b|nouvelles? tentatives?|r[ée]essa[iy]", _retries),
-        (r"time-?out|time limit|deadline|d[ée]lai", _time_limit),
-    )
-)
-"""A word of the action's title, and what is looked at for it; the first that fits."""
