@@ -65,7 +65,8 @@ class Trial:
         self.lab = lab
         self.operator = Operator(lab, folder)
         self._targets = lab.directory / "targets.toml"
-        self._report = folder / "out/lab/report.json"
+        self._out = folder / "out"
+        self._report = self._out / "lab/upload_stuck/report.json"
         self._words: list[str] = []
         self._looked = 0.0
         self.journal = Journal(self._report.parent)
@@ -75,8 +76,7 @@ class Trial:
         """Run the checks, unless their report is young enough."""
         if time.monotonic() - self._looked < REPORT_AGE_MAX and self._looked:
             return
-        out = self._report.parents[1]
-        run_suite("--target=lab", f"--targets-file={self._targets}", out=out)
+        run_suite("--target=lab", f"--targets-file={self._targets}", out=self._out)
         steps = numbers_of(load_report(self._report), FAULT)
         self._words = [word for number in steps.values() for word in ("--do", str(number))]
         self._looked = time.monotonic()
