@@ -68,6 +68,7 @@ def test_a_login_that_works(login_of: Callable[..., LoginProbe], services: Lab) 
     assert not probe.rate().refused
     assert probe.credentials().accepted
     assert probe.token().accepted
+    assert probe.delay().is_at_most(PATIENCE)
     assert probe.token_times().is_valid_now(60)
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from core.units import Amount
-from fixtures.probes.login.results import TokenTimes
+from fixtures.probes.login.results import LoginDelay, TokenTimes
 from fixtures.probes.login.visit import claims_in, value_at
 from fixtures.probes.postgres.accounts import Attempts, Connections, LockedAccounts, shown_id
 from lab import accounts
@@ -58,6 +58,12 @@ def test_a_token_is_valid_between_its_times(
 ) -> None:
     """A token is valid from its start to its end, give or take a minute of two clocks."""
     assert TokenTimes("the API", starts, ends, "its own").is_valid_now(60) is is_valid
+
+
+def test_a_login_is_slow_alone_or_with_the_request_after_it() -> None:
+    """A hash takes its time in the login alone; a slow database or API takes it in both."""
+    assert not LoginDelay("the API", 6.9, 0.1).is_at_most(3)
+    assert LoginDelay("the API", 6.9, 6.0).is_at_most(3)
 
 
 @pytest.mark.parametrize(
