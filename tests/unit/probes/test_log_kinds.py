@@ -68,6 +68,8 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
             False,
         ),
         (zap("x", error="ACCESS_REFUSED - Login was refused using PLAIN"), False, True),
+        (zap("x", error="Login was refused using authentication mechanism PLAIN"), False, True),
+        (zap("login refused", reason="wrong password"), False, False),
         (zap("x", error="Exception (403) Reason: username or password not allowed"), False, True),
         (zap("x", error="NOT_ALLOWED - access to vhost 'v' refused for user 'u'"), False, True),
         (zap("broker connection lost", "warn", reason="AccessDeniedError"), False, True),
