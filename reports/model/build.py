@@ -82,7 +82,7 @@ def build_report(
         ),
         verifications=titles_of(bundle.document),
         results=results,
-        coverage=coverage_of(results, target.components),
+        coverage=coverage_of(results, _components_of(target, bundle)),
         figures=figures,
         diagnosis=diagnosis,
         remedies=remedies_for(
@@ -99,6 +99,12 @@ def build_report(
         layout=layout.in_report(),
         runbook_name=bundle.name,
     )
+
+
+def _components_of(target: TargetSummary, bundle: RunbookBundle) -> dict[str, str | None]:
+    """Return the target's components that the runbook has checks of, each with its place."""
+    looked_at = {row.component for row in bundle.evidence.checks}
+    return {name: place for name, place in target.components.items() if name in looked_at}
 
 
 def replay(report: Report, bundle: RunbookBundle) -> Report:

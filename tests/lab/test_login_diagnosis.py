@@ -8,16 +8,30 @@ import pytest
 
 from lab import faults
 from lab.bench import run_trial
+from reports.cli.main import main
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.state import Lab
 
 
 @pytest.mark.parametrize("name", faults.of_runbook(faults.LOGIN_FAILS))
-def test_the_truth_is_named(lab: Lab, name: str) -> None:
-    """The true hypothesis comes first, a fault outside accuses none, and a control is healthy."""
+def test_the_truth_is_named(
+    lab: Lab, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The true hypothesis comes first, a fault outside accuses none, and a control is healthy.
+
+    The report is about logins alone, and holds neither the account nor its password.
+    """
     trial, report = run_trial(lab.directory, (name,), runbook=faults.LOGIN_FAILS)
     seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
     assert trial.is_right, (trial.answer, trial.ranking, seen)
     assert lab.passwords.login not in report
     assert "synthetic@" not in report
+    (tmp_path / "report.json").write_text(report, encoding="utf-8")
+    for form in ("terminal", "html", "postmortem"):
+        main(["render", "--format", form, str(tmp_path / "report.json")])
+        shown = capsys.readouterr().out
+        assert len(shown) > 100
+        assert "upload" not in shown.replace("upload_stuck", "").lower()
