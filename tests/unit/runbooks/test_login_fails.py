@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,6 +179,25 @@ def test_a_fault_of_the_runbook_is_named(evidence: Evidence, name: str) -> None:
     assert diagnosis.certainty in ("certain", "likely"), diagnosis.hypotheses
     assert set(diagnosis.most_likely_set) == {cause}
     assert not diagnosis.most_likely_outside
+
+
+PAIRS = [
+    pair
+    for pair in itertools.combinations(SINGLES, 2)
+    if SINGLES[pair[0]][0] != SINGLES[pair[1]][0]
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="+".join)
+def test_two_faults_at_once_accuse_no_third(evidence: Evidence, pair: tuple[str, str]) -> None:
+    """One may hide the other; what is named is true."""
+    (one, failed, silent), (two, failed_too, silent_too) = (SINGLES[name] for name in pair)
+    unseen = {*silent.split(), *silent_too.split()}
+    seen_failing = {*failed.split(), *failed_too.split()} - unseen
+    diagnosis = diagnose(evidence, results(evidence, " ".join(seen_failing), " ".join(unseen)))
+    if diagnosis.certainty in ("none", "unclear"):
+        return
+    assert {*diagnosis.most_likely_set, *diagnosis.most_likely_outside} <= {one, two}
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
