@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from actions.folders import remove_abandoned
 from actions.journal import Journal
 from bench.recovery import numbers_of
 from lab import faults, lifecycle
@@ -187,6 +188,8 @@ def main() -> int:
             return 0 if kill_calls(lab, Path(name), options.kills, options.seed) else 1
         finally:
             lifecycle.down(directory)
+            # No call follows that would.
+            remove_abandoned()
 
 
 if __name__ == "__main__":
