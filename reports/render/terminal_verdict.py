@@ -148,7 +148,7 @@ class _Screen:
         else:
             checks = self._report.headline.partition(": ")[2].removesuffix(".")
             title = self._title("HEALTHY", where, checks, seconds)
-            second = completed(self._report) or f"{counter['passed']} checks passed"
+            second = completed(self._report) or f"{count(counter['passed'], 'check')} passed"
         return [
             Block(0, (title,)),
             *self._decision(),
