@@ -51,7 +51,8 @@ def pytest_check_redactor(config):
 PYPROJECT = """
 [tool.pytest]
 testpaths = ["checks"]
-addopts = ["-p", "no:testinfra", "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
+addopts = ["-p", "no:unraisableexception", "-p", "no:threadexception", "-p", "no:testinfra",
+    "-p", "no:allure_pytest", "-p", "no:hypothesispytest",
     "-p", "no:anyio", "-p", "no:inline_snapshot", "-p", "no:syrupy",
     "--import-mode=importlib", "-q", "-rN"]
 strict = true

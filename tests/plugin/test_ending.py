@@ -39,6 +39,7 @@ timeout = "10 min"
         yield server, file
 
 
+@pytest.mark.patient
 def test_the_verdict_is_there_before_the_budget_ends(
     silent: tuple[socket.socket, Path], tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def pytest_runtest_call(item):
 """
 
 
+@pytest.mark.patient
 def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path) -> None:
     """A check that hangs beyond every signal is not run; what was seen before is in the verdict."""
     (tmp_path / "hanging.py").write_text(HANGING)

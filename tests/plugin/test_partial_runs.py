@@ -147,6 +147,7 @@ def test_an_interrupted_run_replaces_nothing(tmp_path: Path, number: int) -> Non
     assert line.startswith("UNKNOWN: Partial run, interrupted: ")
 
 
+@pytest.mark.patient
 def test_a_run_whose_budget_is_used_up_is_whole(tmp_path: Path) -> None:
     """A target that is too slow is not hidden: the run was not narrowed, and its report counts."""
     with socket.create_server(("127.0.0.1", 0)) as server:

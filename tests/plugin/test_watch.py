@@ -81,6 +81,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, output
 
 
+@pytest.mark.patient
 def test_it_ends_by_itself_and_a_lost_look_is_no_recovery(project: Path) -> None:
     """The look before the one that was killed does not count, and the lost one is told."""
     status, text = ended(watch(project, "bad good killed good good never", "--every=1s"))
