@@ -71,7 +71,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(ROOT / "runbooks", folder / "runbooks")
+        shutil.copytree(RUNBOOK, folder / "runbooks" / RUNBOOK.name)
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "pyproject.toml").write_text(PYPROJECT)
         (folder / "checks" / "upload_stuck").mkdir(parents=True)

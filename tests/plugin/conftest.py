@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,7 +70,8 @@ def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Ca
     """Run `body`, the text of test_queue.py, with pytest and these arguments, once."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    shutil.copytree(ROOT / "runbooks", pytester.path / "runbooks")
+    first = Path("runbooks", "upload_stuck")
+    shutil.copytree(ROOT / first, pytester.path / first)
     pytester.makeconftest(CONFTEST)
     pytester.makepyprojecttoml(PYPROJECT)
     folder = pytester.path / "checks" / "upload_stuck"
