@@ -1,6 +1,19 @@
 """The plugins of a run; each owns one subject."""
 
 import gc
+import sys
+
+try:
+    # Every run needs them; a person may have forgotten to activate the environment that has them.
+    import filelock  # noqa: F401
+    import pydantic  # noqa: F401
+except ModuleNotFoundError as exc:
+    print(
+        f"ERROR: {exc.name} is not installed for {sys.executable}: activate the environment in "
+        "which you ran `pip install -e .`, or run `tox -e demo` and `. .tox/demo/bin/activate`",
+        file=sys.stderr,
+    )
+    raise SystemExit(4) from None
 
 # Most of what a run creates stays: modules, classes, results. To search it for garbage again and
 # again takes a seventh of the run's processor time.

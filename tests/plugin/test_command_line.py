@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import run_suite
+from tests.suite import ROOT, run_suite
 from tests.targets import ENVIRON, FULL, MINIMAL, api_target
+from tests.waiting import PATIENCE
 from veza_checks_guard import EXAMPLES
 
 if TYPE_CHECKING:
@@ -160,3 +163,22 @@ def test_a_run_does_not_load_the_tests(file: Path, tmp_path: Path) -> None:
     assert "fixtures.target.load" in loaded
     # What tests/conftest.py brings along; the name of a module that pytest loads is not printed.
     assert not {"lab", "syrupy"} & set(loaded)
+
+
+def test_a_forgotten_environment_is_one_sentence() -> None:
+    """Where the packages are missing, it says where they may be, and shows no traceback."""
+    code = (
+        "import sys, pytest; sys.modules['filelock'] = None; "
+        "sys.exit(pytest.main(['--target', 'lab']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 4
+    (line,) = (done.stdout + done.stderr).strip().splitlines()
+    assert line.startswith(f"ERROR: filelock is not installed for {sys.executable}: activate the")
