@@ -23,12 +23,18 @@ if TYPE_CHECKING:
 Capture = pytest.CaptureFixture[str]
 
 
-NOW = datetime.now(UTC)
+_began: list[datetime] = []
+
+
+@pytest.fixture(autouse=True)
+def _begin() -> None:
+    """Note when a test begins: ages count from then, not from when the module was read."""
+    _began[:] = [datetime.now(UTC)]
 
 
 def at(minutes: float) -> str:
-    """A time that many minutes before these tests began."""
-    return (NOW - timedelta(minutes=minutes)).isoformat(timespec="seconds")
+    """A time that many minutes before the test began."""
+    return (_began[0] - timedelta(minutes=minutes)).isoformat(timespec="seconds")
 
 
 def saved(folder: Path, *reports: Report) -> None:
