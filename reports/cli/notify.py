@@ -66,7 +66,8 @@ def add_to(commands: Commands) -> None:
     option(
         "--link-base",
         metavar="URL",
-        help="where the targets' folders are served: the link is URL/TARGET/report.html "
+        help="where the targets' folders are served: the link is "
+        "URL/TARGET/RUNBOOK/report.html "
         "(default: the file's path)",
     )
     option(

@@ -132,6 +132,21 @@ def test_the_service_writes_to_its_own_directory_only(machine: Path) -> None:
     assert (done.returncode == 0) == (read_report(machine)["state"] == "healthy"), done.stdout
 
 
+@pytest.mark.parametrize("named", ["all", "upload_stuck, login_fails"])
+def test_each_of_several_runbooks_is_told(machine: Path, named: str) -> None:
+    """One call runs them one after the other, and the metrics of each are pushed."""
+    environ, command = cron_job(machine)
+    with Receiver() as receiver:
+        environ |= {"VEZA_RUNBOOK": named, "PUSHGATEWAY_URL": f"http://{receiver.address}"}
+        call([environ["SHELL"], "-c", command], environ)
+        paths = sorted(request.path for request in receiver.requests)
+    output = (machine / "var/live.txt").read_text()
+    group = "/metrics/job/veza_checks/target/live/runbook"
+    assert paths == [f"{group}/login_fails", f"{group}/upload_stuck"], output
+    assert "live, login_fails: " in output
+    assert "live, upload_stuck: " in output
+
+
 def test_a_run_by_hand_names_itself_in_the_report(machine: Path) -> None:
     """It has the schedule's environment, and the report's command to look again starts it again."""
     if os.geteuid() != 0:
