@@ -15,7 +15,7 @@ from actions.folders import own_folder
 from core.outcome import base_id
 from core.text import last_line
 from core.units import format_duration
-from reports.model.report_json import LoadError, load_report
+from reports.model.report_json import PARTIAL, LoadError, load_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ class Looks:
             except subprocess.TimeoutExpired as exc:
                 raise Refused("the checks did not end in time") from exc
             folder = out / self.target.name
-            written = [*folder.glob("*/report.json"), *folder.glob("*/partial/report.json")]
+            written = [*folder.glob("*/report.json"), *folder.glob(f"*/{PARTIAL}/report.json")]
             try:
                 return load_report(written[0])
             except (IndexError, LoadError) as exc:

@@ -12,7 +12,7 @@ from core.text import capitalized, count, listed
 from reports.cli.command import duration, load_whole_report
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME, History, HistoryError
-from reports.model.report_json import LoadError
+from reports.model.report_json import PARTIAL, LoadError
 from reports.render.html.index import render
 from reports.render.index import (
     SLOT,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "write a page with all targets, for the wall"
 
-PARTIAL = "partial"
 NO_REPORT = "no whole run has written a report here yet"
 REPORT, PAGE = "report.json", "report.html"
 FILES = (REPORT, NAME)

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text, write_file
+from core.runbooks import ALL
 from core.text import capitalized
+from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.model.bundle import RUNBOOKS
+from reports.model.report_json import PARTIAL
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +31,7 @@ FILES = {
 }
 """Where each template goes."""
 
-TAKEN = ("all", "confirmed", "partial")
+TAKEN = (ALL, CONFIRMED, PARTIAL)
 """What --runbook calls every runbook, and other folders among a target's files."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")

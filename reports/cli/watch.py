@@ -28,7 +28,7 @@ from reports.cli.looks import Looks
 from reports.history.incidents import INCIDENT_RUNS
 from reports.history.store import NAME, HistoryError
 from reports.history.watched import Watched
-from reports.model.report_json import LoadError, load_report
+from reports.model.report_json import PARTIAL, LoadError, load_report
 from reports.render.history import afterwards
 from reports.render.terminal import render
 from reports.render.terminal_verdict import Footer
@@ -221,7 +221,7 @@ class Watch:
         """Return the versions of the reports, the whole ones first."""
         paths = [
             *self._target.glob(f"{self._pattern}/report.json"),
-            *self._target.glob(f"{self._pattern}/partial/report.json"),
+            *self._target.glob(f"{self._pattern}/{PARTIAL}/report.json"),
         ]
         return {path: version for path in paths if (version := _version(path))}
 

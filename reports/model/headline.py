@@ -79,7 +79,7 @@ def headline_of(
 
 def journey_sentence(journeys: Sequence[Journey], layout: Layout) -> str:
     """Return where each named item is, with a space at its end; empty where none was named."""
-    noun = capitalized(layout.impact.noun) if layout.impact else "Item"
+    noun = capitalized(layout.noun)
     sentences = []
     for journey in journeys:
         stopped = journey.stopped_at
@@ -213,6 +213,6 @@ def _impact(figures: Sequence[Figure], impact: Impact | None) -> str:
     suffering, oldest = values.get(impact.count), values.get(impact.age)
     if not suffering or (impact.age and oldest is None):
         return ""
-    number = count(round(suffering), impact.noun, impact.nouns)
+    number = count(round(suffering), impact.noun, impact.plural)
     old = "" if oldest is None else f", oldest {format_duration(oldest)}"
     return f"{number} {impact.state}{old}"

@@ -102,11 +102,6 @@ class Success:
     last: str
     plural: str = ""
 
-    @property
-    def nouns(self) -> str:
-        """Return the noun of several."""
-        return self.plural or f"{self.noun}s"
-
 
 @dataclass(frozen=True)
 class StationFigure:
@@ -192,6 +187,16 @@ class Layout:
         """Raise ValueError for parts that contradict each other, and for too many of them."""
         for problem in self._problems():
             raise ValueError(problem)
+
+    @property
+    def noun(self) -> str:
+        """Return the noun of one item."""
+        return self.impact.noun if self.impact else "item"
+
+    @property
+    def nouns(self) -> str:
+        """Return the noun of several items."""
+        return self.impact.nouns if self.impact else "items"
 
     def in_report(self) -> Layout:
         """Return the part that a report keeps: the metrics to watch are in it already."""

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 32 << 20
 """Bytes of the largest report that is read; a real one has some hundred thousand."""
 
+PARTIAL = "partial"
+"""The folder of a partial run, in that of its runbook: it replaces nothing of a whole run."""
+
 INTEGER_MAX = 2**63
 """Limit of a number: no count and no size of a real system reaches it."""
 
@@ -72,13 +75,13 @@ def newest_report(path: Path) -> Path:
         folder, name = path, "report.json"
     elif path.exists() or path.name != "report.json":
         return path
-    elif path.parent.name == "partial":
-        folder, name = path.parent.parent, "partial/report.json"
+    elif path.parent.name == PARTIAL:
+        folder, name = path.parent.parent, f"{PARTIAL}/report.json"
     else:
         folder, name = path.parent, path.name
     found = [folder / name, *folder.glob(f"*/{name}")]
-    known = [one for one in found if one.exists() and one != folder / "partial/report.json"]
-    return max(known or [path], key=lambda one: one.stat().st_mtime_ns if known else 0)
+    known = [one for one in found if one.exists() and one != folder / PARTIAL / "report.json"]
+    return max(known, key=lambda one: one.stat().st_mtime_ns, default=path)
 
 
 def load_report(path: Path) -> Report:

@@ -86,7 +86,7 @@ def _impact(report: Report, episode: Incident | None) -> str:
         owners, oldest = worst(impact.owners), worst(impact.age)
         of = f" of {count(round(owners), impact.owner)}" if owners else ""
         old = f", the oldest for {format_duration(oldest)}" if oldest else ""
-        number = count(round(suffering), impact.noun, impact.nouns)
+        number = count(round(suffering), impact.noun, impact.plural)
         return f"{number}{of} {impact.state}{' at worst' if episode else ''}{old}"
     symptoms = failed_symptoms(report)
     return capitalized(plain(symptoms[0].seen).removesuffix(".")) if symptoms else ""
@@ -277,7 +277,7 @@ def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord])
     for kind in report.layout.figures:
         if kind.followed and kind.id in known:
             name, unit = kind.id, kind.unit
-            has_worst = episode and not kind.more_is_better
+            has_worst = not kind.more_is_better
             worst = _value(episode.worst(name), unit) if episode and has_worst else ""
             last = _value(latest.get(name), unit) if runs else ""
             cells = (escaped(known[name].meaning), _value(known[name].value, unit), worst, last)

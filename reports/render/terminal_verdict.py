@@ -194,8 +194,7 @@ class _Screen:
 
     def _journeys(self) -> list[Block]:
         """Return the way of each item that the command line named: it is the first question."""
-        impact = self._report.layout.impact
-        noun = impact.noun if impact else "item"
+        noun = self._report.layout.noun
         blocks = []
         for journey in self._report.journeys:
             stages = with_outcomes(journey, self._report)

@@ -43,7 +43,7 @@ def items_affected(report: Report) -> str:
     name = f" ({short_ids(report.affected[0].id)})" if report.affected else ""
     oldest = report.figure(impact.age)
     old = f", oldest {format_duration(oldest)}{name}" if oldest is not None else ""
-    return f"{count(round(suffering), impact.noun, impact.nouns)}{of} {impact.state}{old}"
+    return f"{count(round(suffering), impact.noun, impact.plural)}{of} {impact.state}{old}"
 
 
 def failed_symptoms(report: Report) -> list[Outcome]:
@@ -78,7 +78,7 @@ def completed(report: Report) -> str:
     number = report.figure(success.count) if success else None
     if success is None or number is None:
         return ""
-    return f"{count(round(number), success.noun, success.nouns)} {success.words}"
+    return f"{count(round(number), success.noun, success.plural)} {success.words}"
 
 
 def partial_run(report: Report) -> str:

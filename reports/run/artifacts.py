@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
 
-PARTIAL = "partial"
-"""The folder of a partial run, in its target's: it replaces nothing of a whole run."""
-
 TREND_RUNS = 100
 
 

@@ -16,8 +16,8 @@ from core.outcome import read_outcome
 from reports.history.confirmed import seen_before
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
-from reports.model.report_json import to_json
-from reports.run.artifacts import PARTIAL, write_artifacts, write_partial
+from reports.model.report_json import PARTIAL, to_json
+from reports.run.artifacts import write_artifacts, write_partial
 from reports.run.call_outcome import redacted
 from reports.run.collector import Collector
 from reports.run.former_folder import move_old_files

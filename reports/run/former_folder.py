@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME
 from reports.model.bundle import runbook_of
-from reports.model.report_json import LoadError, load_report
-from reports.run.artifacts import PARTIAL
+from reports.model.report_json import PARTIAL, LoadError, load_report
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ the command line names checks, it is the one that their folder has the name of.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.runbooks import asked_for, names_in
 from core.text import listed, printable
 from core.validation import nearest
 
@@ -23,7 +23,6 @@ BUNDLE = pytest.StashKey["RunbookBundle"]()
 EVIDENCE = pytest.StashKey["Evidence"]()
 FOLDER = pytest.StashKey[Path]()
 
-VARIABLE = "VEZA_RUNBOOK"
 CHECKS = "checks"
 
 
@@ -32,7 +31,7 @@ def choose_checks(config: pytest.Config) -> None:
 
     Raises pytest.UsageError for a runbook that is not there, and where it must be named.
     """
-    named = config.getoption("runbook") or os.environ.get(VARIABLE)
+    named = asked_for(config.getoption("runbook"))
     given = config.args_source is pytest.Config.ArgsSource.ARGS
     everything = [str(config.rootpath / CHECKS)]
     if given and [str(config.invocation_params.dir / arg) for arg in config.args] != everything:
@@ -40,7 +39,7 @@ def choose_checks(config: pytest.Config) -> None:
             config.stash[FOLDER] = _runbook(config, named, "--runbook")
         return
     name = named or default_of(config)
-    names = _names(config)
+    names = names_in(config.rootpath)
     if not name and len(names) == 1:
         (name,) = names
     if not name:
@@ -62,17 +61,13 @@ def default_of(config: pytest.Config) -> str:
 
 def _runbook(config: pytest.Config, name: str, source: str) -> Path:
     """Return the folder of a runbook; raises pytest.UsageError where there is none."""
-    names = _names(config)
+    names = names_in(config.rootpath)
     if name not in names:
         raise pytest.UsageError(
             f"{source}: there is no {printable(name, 80)!r}, only {listed(names)}"
             f"{nearest(name, names)}"
         )
     return config.rootpath / "runbooks" / name
-
-
-def _names(config: pytest.Config) -> list[str]:
-    return sorted(path.parent.name for path in config.rootpath.glob("runbooks/*/evidence.toml"))
 
 
 def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
@@ -133,5 +128,6 @@ def _folder(config: pytest.Config, nodeid: str | None) -> Path:
     runbooks = config.rootpath / "runbooks"
     if nodeid:
         return runbooks / Path(nodeid.partition("::")[0]).parent.name
-    first = next(iter(sorted(path.parent for path in runbooks.glob("*/evidence.toml"))), runbooks)
-    return config.stash.get(FOLDER, first)
+    if FOLDER in config.stash:
+        return config.stash[FOLDER]
+    return runbooks / next(iter(names_in(config.rootpath)), "")

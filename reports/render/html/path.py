@@ -84,8 +84,8 @@ def stations(report: Report) -> tuple[Station, ...]:
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
             kind, said = "absent", "not configured"
         measures = tuple(_measure(report, figure) for figure in one.figures)
-        counts = impact and one.figures and one.figures[0].figure == impact.count
-        if impact and counts and not report.figure(impact.count):
+        counted = one.figures[0].figure if one.figures else ""
+        if impact and counted == impact.count and not report.figure(counted):
             measures = measures[:1]  # nothing suffers: there is no oldest
         behind = kind == "broken" and all(cause.behind for cause in found)
         link: Link = "stalled" if any(station.kind == "broken" for station in row) else "whole"

@@ -1,0 +1,24 @@
+"""The runbooks by their names: those that are there, and what a call of pytest asks for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALL = "all"
+"""The name that stands for every runbook, and for every target."""
+
+VARIABLE = "VEZA_RUNBOOK"
+
+
+def names_in(root: Path) -> list[str]:
+    """Return the names of the runbooks in a project's folder, in order."""
+    return sorted(path.parent.name for path in root.glob("runbooks/*/evidence.toml"))
+
+
+def asked_for(option: str | None) -> str:
+    """Return what --runbook names, or else the environment; empty where neither does."""
+    return option or os.environ.get(VARIABLE, "")
