@@ -36,6 +36,7 @@ EXAMPLES = {
     "--out": "--out=reports",
     "--baseline": "--baseline=before.json",
     "--runbook": "--runbook upload_stuck",
+    "--lang": "--lang fr",
     "--runbook-doc": "--runbook-doc=runbook.md",
 }
 """Each option of this project that takes a value, with an example."""

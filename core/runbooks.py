@@ -14,6 +14,13 @@ ALL = "all"
 VARIABLE = "VEZA_RUNBOOK"
 
 
+WORDS = (
+    *("path", "noun", "plural", "state", "owner", "arrived", "words", "last"),
+    *("meaning", "chart", "title", "name", "one", "short"),
+)
+"""The keys of evidence.toml and report.toml whose values a person reads: they are translated."""
+
+
 def names_in(root: Path) -> list[str]:
     """Return the names of the runbooks in a project's folder, in order."""
     return sorted(path.parent.name for path in root.glob("runbooks/*/evidence.toml"))

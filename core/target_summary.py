@@ -16,6 +16,7 @@ class TargetSummary:
     largest value of a figure that the target accepts, `minimums` the smallest, by the figure's id.
     `worker_hosts` are the kinds of the hosts of the worker: local, ssh, docker, podman, kubectl.
     `command` runs all checks against this target again, as the run was started.
+    `language` is the code of the language that the target asks for, if any.
     """
 
     name: str
@@ -28,3 +29,4 @@ class TargetSummary:
     minimums: dict[str, float] = field(default_factory=dict)
     worker_hosts: tuple[str, ...] = ()
     command: str = ""
+    language: str | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from core.language import is_one, mark, numeral, tr, trn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,12 +71,15 @@ def first_line(text: object) -> str:
 def last_line(text: str) -> str:
     """Return the last line of a program's output that is not blank, made printable."""
     lines = (CONTROL.sub(" ", line).strip() for line in reversed(text.splitlines()))
-    return printable(next((line for line in lines if line), "no output"))
+    return printable(next((line for line in lines if line), tr("no output")))
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """Return "1 upload", "2 uploads", "12,345 uploads"; `plural` is for an irregular one."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    """Return "1 upload", "2 uploads", "12,345 uploads"; `plural` is for an irregular one.
+
+    The nouns are in the language of the process already: those of a runbook's report.toml.
+    """
+    return f"{numeral(number)} {noun if is_one(number) else plural or noun + 's'}"
 
 
 def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX) -> str:
@@ -82,7 +87,8 @@ def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX)
     total = len(items) if total is None else total
     shown = list(items[:most])
     rest = total - len(shown)
-    return ", ".join(shown) + (f" and {rest:,} more" if rest > 0 else "")
+    few = ", ".join(shown)
+    return tr("{few} and {rest} more", few=few, rest=numeral(rest)) if rest > 0 else few
 
 
 def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
@@ -95,11 +101,13 @@ def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
         return ", ".join(some)
     chosen = set(some)
     others = [host for host in every if host not in chosen]
-    total = count(len(every), "host")
+    total = trn("{n} host", "{n} hosts", len(every))
     if not others:
         return total
-    names = f"all but {', '.join(others)}" if len(others) <= NAMED_MAX < len(some) else ""
-    return f"{len(some):,} of {total} ({names or named(some, most=HOSTS_MAX)})"
+    names = named(some, most=HOSTS_MAX)
+    if len(others) <= NAMED_MAX < len(some):
+        names = tr("all but {names}", names=", ".join(others))
+    return tr("{some} of {total} ({names})", some=numeral(len(some)), total=total, names=names)
 
 
 def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
@@ -109,11 +117,14 @@ def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
     "at least".
     """
     ranked = list(hosts.items())
-    told = [f"{value} on {named(on)}" for value, on in ranked[: HOSTS_MAX - 1]]
+    told = [
+        tr("{value} on {hosts}", value=value, hosts=named(on))
+        for value, on in ranked[: HOSTS_MAX - 1]
+    ]
     rest = ranked[HOSTS_MAX - 1 :]
     if rest:
-        total = count(sum(len(on) for _, on in rest), "other host")
-        told.append(f"{bound} {rest[0][0]} on {total}")
+        total = trn("{n} other host", "{n} other hosts", sum(len(on) for _, on in rest))
+        told.append(tr("{value} on {hosts}", value=f"{bound} {rest[0][0]}", hosts=total))
     return told
 
 
@@ -130,9 +141,14 @@ def said_by_hosts(said: Iterable[tuple[str, str]], every: Sequence[str]) -> tupl
     )
 
 
-def listed(items: Sequence[str], word: str = "and") -> str:
+LISTS = {"and": mark("{items} and {last}"), "or": mark("{items} or {last}")}
+
+
+def listed(items: Sequence[str], word: Literal["and", "or"] = "and") -> str:
     """Return "a", "a and b", "a, b and c"."""
-    return f" {word} ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+    if len(items) < 2:
+        return "".join(items)
+    return tr(LISTS[word], items=", ".join(items[:-1]), last=items[-1])
 
 
 def capitalized(text: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.files import write_file
+from core.language import languages, suggest_language, tr
 from core.text import capitalized
 from core.units import parse_duration
 from reports.model.report_json import LoadError, load_report, newest_report
@@ -33,6 +35,11 @@ class Parser(argparse.ArgumentParser):
 
     status = BAD_INPUT
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.add_help:
+            add_language(self)
+
     def error(self, message: str) -> NoReturn:
         """Report an error of the command line and exit; a monitor gets it as an UNKNOWN line."""
         if self.status == nagios.UNKNOWN:
@@ -40,6 +47,17 @@ class Parser(argparse.ArgumentParser):
             raise SystemExit(self.status)
         self.print_usage(sys.stderr)
         self.exit(self.status, f"{self.prog}: {message}\n")
+
+
+def add_language(parser: Parser | argparse._ArgumentGroup) -> None:
+    """Add --lang, which is read before the parser is made: its help is in that language."""
+    parser.add_argument(
+        "--lang",
+        metavar="CODE",
+        help=tr(
+            "the language: {codes} (default: VEZA_LANG, the report's)", codes=", ".join(languages())
+        ),
+    )
 
 
 def add_command(
@@ -66,9 +84,17 @@ def report_path(text: str) -> Path:
     return newest_report(Path(text))
 
 
+def open_report(path: Path) -> Report:
+    """Return a report, and write its language unless a person chose one; raises LoadError."""
+    report = load_report(path)
+    with contextlib.suppress(ValueError):  # a later version may know more languages
+        suggest_language(report.language)
+    return report
+
+
 def load_whole_report(path: Path) -> Report:
     """Return the report of a whole run; raises LoadError also for that of a partial one."""
-    report = load_report(path)
+    report = open_report(path)
     if report.partial:
         raise LoadError(f"{path} is of a partial run, which says nothing of the whole target")
     return report

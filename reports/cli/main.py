@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError
+from core.language import choose_language, named_in
 from core.output import discard_output
 from core.text import flat
 from reports.alerts.addresses import OptionError
@@ -28,7 +29,7 @@ from reports.cli import (
     score,
     watch,
 )
-from reports.cli.command import BAD_INPUT, NOT_DELIVERED, Parser
+from reports.cli.command import BAD_INPUT, NOT_DELIVERED, Parser, add_language
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError
 from reports.history.store import HistoryError
@@ -70,6 +71,7 @@ INPUT_ERRORS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    language_error = _choose_language(arguments)
     parser = Parser(
         prog="python -m reports",
         description=__doc__,
@@ -83,13 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command in COMMANDS:
         command.add_to(commands)
     # Below the commands, which are what one looks for.
-    parser.add_argument_group("options").add_argument(
-        "-h", "--help", action="help", help="show this help and exit"
-    )
+    general = parser.add_argument_group("options")
+    general.add_argument("-h", "--help", action="help", help="show this help and exit")
+    add_language(general)
     if arguments[:1] == ["nagios"]:
         # An option that no command knows is an error of this parser.
         parser.status = UNKNOWN
     options = parser.parse_args(arguments)
+    if language_error:
+        parser.error(language_error)
     for stream in (sys.stdout, sys.stderr):
         # A text of the target may have characters that the terminal's encoding lacks.
         if hasattr(stream, "reconfigure"):
@@ -108,6 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_output()
         return UNKNOWN if options.command == "nagios" else 0
     return status
+
+
+def _choose_language(arguments: Sequence[str]) -> str:
+    """Write the language that a person chose, the help included; return what is wrong with it."""
+    try:
+        choose_language(named_in(arguments))
+    except ValueError as exc:
+        return str(exc)
+    return ""
 
 
 def leave(status: int) -> NoReturn:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.units import parse_duration
-from reports.cli.command import add_command, duration
-from reports.model.report_json import LoadError, load_report
+from reports.cli.command import add_command, duration, open_report
+from reports.model.report_json import LoadError
 from reports.render.nagios import UNKNOWN, line, render, status_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the line; a report that cannot be read is UNKNOWN."""
     try:
-        report = load_report(options.report)
+        report = open_report(options.report)
     except LoadError as exc:
         print(line(UNKNOWN, str(exc)))
         return UNKNOWN

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from reports.cli.command import add_command, add_text_options, write
+from reports.cli.command import add_command, add_text_options, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.confirmed import read_learned
 from reports.history.incidents import last_incident
 from reports.history.store import NAME, History
 from reports.model.bundle import bundle_of
-from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +42,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the post-mortem."""
-    report = load_report(options.report)
+    report = open_report(options.report)
     write(postmortem_of(report, options.report, options.runbook_doc), options.output)
     return 0
 

@@ -6,10 +6,10 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from reports.cli.command import add_command, add_text_options, write
+from reports.cli.command import add_command, add_text_options, open_report, write
 from reports.cli.history import runs_beside
 from reports.cli.postmortem import postmortem_of
-from reports.model.report_json import load_report, to_json
+from reports.model.report_json import to_json
 from reports.render.terminal_words import has_unicode
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the report in the chosen format."""
     text = render(
-        load_report(options.report),
+        open_report(options.report),
         options.format,
         options.report,
         options.runbook_doc,

@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.cli.command import add_command, add_text_options, write
+from reports.cli.command import add_command, add_text_options, open_report, write
 from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
-from reports.model.report_json import load_report
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +40,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the new report, and print to standard error how it differs."""
-    saved = load_report(options.report)
+    saved = open_report(options.report)
     bundle = bundle_of(saved, options.evidence, options.runbook_doc)
     if options.robustness:
         outcomes = [result.outcome for result in saved.results]

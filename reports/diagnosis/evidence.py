@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from core.files import FileError, read_toml
+from core.language import tr
 from core.outcome import base_id
 from core.text import CONTROL, LINE_MAX, printable
 from core.validation import first_of, nearest, problem_of
@@ -150,9 +151,9 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
     for name in set(file.hypotheses) & set(file.outside):
         problem = "is a hypothesis already; give it another name"
         raise EvidenceError(f"{path}: [outside.{name}]: {problem}")
-    hypotheses = tuple(Cause(key, h.title, h.prior) for key, h in file.hypotheses.items())
+    hypotheses = tuple(Cause(key, tr(h.title), h.prior) for key, h in file.hypotheses.items())
     outside = tuple(
-        Cause(key, cause.title, cause.prior, True, cause.component, tuple(cause.look))
+        Cause(key, tr(cause.title), cause.prior, True, cause.component, tuple(cause.look))
         for key, cause in file.outside.items()
     )
     order = [cause.id for cause in (*hypotheses, *outside)]

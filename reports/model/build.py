@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.language import language
 from reports.diagnosis.diagnose import diagnose
 from reports.model.figures import figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
@@ -98,6 +99,7 @@ def build_report(
         seen_before=seen_before,
         layout=layout.in_report(),
         runbook_name=bundle.name,
+        language=language(),
     )
 
 

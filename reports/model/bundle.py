@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.language import language
 from core.outcome import base_id
 from reports.diagnosis.evidence import EvidenceError, load_evidence
 from reports.model.layout_file import load_layout
@@ -44,11 +45,17 @@ def load_bundle(
     """
     evidence = evidence or load_evidence(folder / "evidence.toml")
     runbook = load_runbook(
-        document or folder / "runbook.md",
+        document or document_in(folder),
         hypotheses=len(evidence.hypotheses),
         verifications=max(row.verification for row in evidence.checks),
     )
     return RunbookBundle(folder.name, runbook, evidence, load_layout(folder))
+
+
+def document_in(folder: Path) -> Path:
+    """Return the document of a runbook's folder in the language of the process, else English."""
+    translated = folder / f"runbook.{language()}.md"
+    return translated if translated.exists() else folder / "runbook.md"
 
 
 def bundle_of(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from core.language import tr
 from core.text import LINE_MAX, capitalized
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Impact:
     `noun` and `plural` name an item, `state` says how it suffers, and `arrived` how it came.
     `count`, `age` and `owners` are the ids of the figures that count them, that have the age of the
     oldest in seconds, and that count the owners, each of whom is an `owner`. `option` is the option
-    of pytest that asks for one item.
+    of pytest that asks for one item. `item` is the noun in placeholders, where that differs.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -66,6 +67,7 @@ class Impact:
     owners: str = ""
     arrived: str = "arrived"
     option: str = ""
+    item: str = ""
 
     @property
     def nouns(self) -> str:
@@ -75,17 +77,17 @@ class Impact:
     @property
     def oldest(self) -> str:
         """Return the words for the oldest item: "oldest stuck upload"."""
-        return f"oldest {self.state} {self.noun}"
+        return tr("oldest {state} {noun}", state=self.state, noun=self.noun)
 
     @property
     def title(self) -> str:
         """Return the heading of the list of items: "Stuck uploads"."""
-        return capitalized(f"{self.state} {self.nouns}")
+        return capitalized(tr("{state} {nouns}", state=self.state, nouns=self.nouns))
 
     @property
     def placeholder(self) -> str:
         """Return the start of the placeholders that name items: "upload", of `<upload_id>`."""
-        return self.noun.replace(" ", "_")
+        return (self.item or self.noun).replace(" ", "_")
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.files import FileError, read_toml
+from core.language import tr
+from core.runbooks import WORDS
 from core.validation import first_of, place_of, problem_of
 from reports.model.layout import Layout
 from reports.runbook.document import RunbookError
@@ -14,6 +16,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "report.toml"
+
+
+def translated(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a parsed report.toml with its words in the language of the process."""
+    impact = document.get("impact")
+    if isinstance(impact, dict) and "noun" in impact:
+        # The names of placeholders stay.
+        document = document | {"impact": {"item": impact["noun"]} | impact}
+    said: dict[str, Any] = _translated(document)
+    return said
+
+
+def _translated(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _translated(part, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_translated(part, key) for part in value]
+    return tr(value) if key in WORDS and isinstance(value, str) else value
 
 
 def load_layout(folder: Path) -> Layout:
@@ -27,7 +47,7 @@ def load_layout(folder: Path) -> Layout:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        layout = TypeAdapter(Layout).validate_python(read_toml(path))
+        layout = TypeAdapter(Layout).validate_python(translated(read_toml(path)))
         for metric in layout.metrics:
             re.compile(metric.pattern)
     except FileError as exc:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from core.journey import Journey
+from core.language import ENGLISH, tr
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
@@ -86,6 +87,7 @@ class Report:
     state is not the target's. `journeys` are those of the items that the command line named.
     `seen_before` are the causes that people confirmed for earlier incidents. `layout` is what the
     report shows of its runbook, whose title is `runbook` and whose folder is `runbook_name`.
+    Its sentences are in `language`.
     """
 
     target: TargetSummary
@@ -107,6 +109,7 @@ class Report:
     seen_before: tuple[SeenBefore, ...] = ()
     layout: Layout = field(default_factory=Layout)
     runbook_name: str = ""
+    language: str = ENGLISH
     schema: int = field(default=SCHEMA)
 
     def figure(self, name: str) -> float | None:
@@ -199,7 +202,7 @@ def unselected_of(outcomes: Sequence[Outcome], evidence: Evidence) -> int:
 def titles_of(runbook: Runbook) -> tuple[VerificationTitle, ...]:
     """Return the titles of the runbook's verifications, with its signal as number 0."""
     titles = [VerificationTitle(step.number, step.title) for step in runbook.verifications]
-    return (VerificationTitle(0, "Signal"), *titles)
+    return (VerificationTitle(0, tr("Signal")), *titles)
 
 
 def exit_status(pytest_status: int, state: State) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.outcome import Outcome, check_id
 from core.text import flat
 
@@ -68,9 +69,9 @@ class Collector:
 
 
 def sentence_of(docstring: str | None, name: str) -> str:
-    """Return a check's sentence: the first paragraph of its docstring, on one line."""
+    """Return a check's sentence: the first paragraph of its docstring, translated, on one line."""
     first = (docstring or "").strip().partition("\n\n")[0]
-    return flat(first) or name
+    return tr(flat(first)) or name
 
 
 def sentence_at(root: Path, nodeid: str) -> str:

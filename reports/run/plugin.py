@@ -15,7 +15,7 @@ from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
 from reports.run.display import Display
-from reports.run.runbook_choice import choose_checks, evidence_for
+from reports.run.runbook_choice import choose_checks, evidence_for, speak_as_the_document
 from reports.run.selection import Selection
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """Choose the run's runbook."""
+    """Choose the run's runbook; its document is in the team's language."""
     choose_checks(session.config)
+    speak_as_the_document(session.config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.language import suggest_language
 from core.runbooks import asked_for, names_in
 from core.text import listed, printable
 from core.validation import nearest
@@ -109,6 +110,15 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     except RunbookError as exc:
         raise pytest.UsageError(str(exc)) from exc
     return config.stash[BUNDLE]
+
+
+def speak_as_the_document(config: pytest.Config) -> None:
+    """Write the language of the team's own document, unless the target or a person chose one."""
+    given = document_of(config) if FOLDER in config.stash or config.option.runbook_doc else None
+    if given and not config.hook.pytest_check_target(config=config).language:
+        from reports.runbook.markdown import language_of
+
+        suggest_language(language_of(config.invocation_params.dir / given))
 
 
 def document_of(config: pytest.Config) -> str | None:

@@ -61,6 +61,7 @@ PARTS = (
     ("References", "Références", r"referenc"),
 )
 
+_H2 = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 _NUMBERED = re.compile(r"(\d{1,3})[.)]\s+(.*)")
 
 
@@ -97,6 +98,19 @@ def parse_runbook(
         watch=parser.watch(parts[5]),
         path=path,
     )
+
+
+def language_of(path: str | Path) -> str | None:
+    """Return the language of a document's headings: "fr" or "en", None where they do not tell."""
+    try:
+        source = read_text(path)
+    except FileError:
+        return None
+    titles = {flat(title).casefold() for title in _H2.findall(source)}
+    for code, column in (("fr", 1), ("en", 0)):
+        if any(part[column].casefold() in titles for part in PARTS if part[0] != part[1]):
+            return code
+    return None
 
 
 class _Parser:

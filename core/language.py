@@ -1,0 +1,164 @@
+"""The language of what a person reads.
+
+The source is English. `tr` and `trn` give the sentence in the language of the process, from the
+catalogues in core/locale; one that no catalogue has stays English. Ids, metrics, the keys of files
+and what a target says are not translated.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VARIABLE = "VEZA_LANG"
+
+ENGLISH = "en"
+PSEUDO = "pseudo"
+"""A language for translators: its letters have accents, so a sentence that escaped stands out."""
+
+LOCALES = Path(__file__).parent / "locale"
+DOMAIN = "veza"
+
+_FIELD = re.compile(r"(\{[^{}]*\}|`[^`]*`)")
+_ACCENTS = str.maketrans("aceinouyACEINOUY", "àçéîñöûýÀÇÉÎÑÖÛÝ")
+
+
+class _Pseudo(gettext.NullTranslations):
+    """English with accents; fields and code stay as they are."""
+
+    def gettext(self, message: str) -> str:
+        parts = _FIELD.split(message)
+        return "".join(part if n % 2 else part.translate(_ACCENTS) for n, part in enumerate(parts))
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+    def pgettext(self, context: str, message: str) -> str:  # noqa: ARG002 - gettext names it
+        return self.gettext(message)
+
+
+class _Speech:
+    """The language of this process."""
+
+    def __init__(self) -> None:
+        self.language = ENGLISH
+        self.is_chosen = False
+        self.catalogue = gettext.NullTranslations()
+
+
+_speech = _Speech()
+
+
+def languages() -> tuple[str, ...]:
+    """Return the codes of the languages that a person can choose: "en", "fr"."""
+    return (ENGLISH, *sorted(path.parent.parent.name for path in LOCALES.glob(f"*/*/{DOMAIN}.mo")))
+
+
+def language() -> str:
+    """Return the code of the language of this process."""
+    return _speech.language
+
+
+def set_language(code: str) -> None:
+    """Have this process write this language; raises ValueError with a sentence for an unknown one.
+
+    A code may have a region and an encoding, as in LANG: fr_FR.UTF-8 is fr.
+    """
+    short = re.split(r"[_.@-]", code.strip().lower())[0]
+    if short == PSEUDO:
+        _speech.language, _speech.catalogue = PSEUDO, _Pseudo()
+    elif short == ENGLISH:
+        _speech.language, _speech.catalogue = ENGLISH, gettext.NullTranslations()
+    elif short in languages():
+        catalogue = gettext.translation(DOMAIN, LOCALES, [short])
+        _speech.language, _speech.catalogue = short, catalogue
+    else:
+        known = " or ".join(languages())
+        raise ValueError(
+            tr("there is no language {code!r}; use {known}", code=code[:40], known=known)
+        )
+
+
+def choose_language(option: str | None) -> None:
+    """Write the language that --lang names, or else VEZA_LANG, or else English.
+
+    Raises ValueError with a sentence for a language that is not there.
+    """
+    chosen = option or os.environ.get(VARIABLE, "")
+    _speech.is_chosen = False
+    set_language(ENGLISH)
+    if chosen:
+        try:
+            set_language(chosen)
+        except ValueError as exc:
+            raise ValueError(f"{'--lang' if option else VARIABLE}: {exc}") from exc
+        _speech.is_chosen = True
+
+
+def suggest_language(code: str | None) -> None:
+    """Write this language unless a person chose one: that of the target, a report or a runbook."""
+    if code and not _speech.is_chosen:
+        set_language(code)
+
+
+def named_in(arguments: Sequence[str]) -> str | None:
+    """Return the value of --lang on a command line that is not parsed yet.
+
+    The help of the options is written before they are read.
+    """
+    following = iter([*arguments, ""])
+    for argument in following:
+        if argument == "--lang":
+            return next(following, None) or None
+        if argument.startswith("--lang="):
+            return argument.partition("=")[2] or None
+    return None
+
+
+def tr(message: str, /, **parts: object) -> str:
+    """Return a sentence in the language of the process, its fields filled with `parts`."""
+    said = _speech.catalogue.gettext(message) if message else ""
+    return said.format(**parts) if parts else said
+
+
+def trc(context: str, message: str, /, **parts: object) -> str:
+    """Return a word that is translated differently in this context, such as "status"."""
+    said = _speech.catalogue.pgettext(context, message)
+    return said.format(**parts) if parts else said
+
+
+def trn(one: str, many: str, number_of: float, /, **parts: object) -> str:
+    """Return the sentence for this number, which its field {n} shows with separators."""
+    said = _speech.catalogue.ngettext(one, many, number_of)  # type: ignore[arg-type]
+    return said.format(n=numeral(number_of), **parts)
+
+
+def is_one(number_of: float) -> bool:
+    """Return whether this many of a thing are written in the singular."""
+    plural = getattr(_speech.catalogue, "plural", None)
+    return plural(number_of) == 0 if plural else number_of == 1
+
+
+def mark(message: str) -> str:
+    """Return the text as it is, and have it translated where it is said: `tr(CONSTANT)`."""
+    return message
+
+
+def numeral(value: float, digits: int | None = None) -> str:
+    """Return a number as the language writes it: "12,345", "0.87"; `digits` after the point."""
+    form = f"{value:,}" if digits is None else f"{value:,.{digits}f}"
+    if _speech.language in (ENGLISH, PSEUDO):
+        return form
+    from babel.numbers import format_decimal  # only a language other than English needs it
+
+    return format_decimal(
+        value,
+        format=None if digits is None else f"#,##0.{'0' * digits}".removesuffix("."),
+        locale=_speech.language,
+    )

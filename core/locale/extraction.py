@@ -1,0 +1,46 @@
+"""What Babel extracts beside calls of `tr`: the sentences of checks and the words of runbooks.
+
+pyproject.toml names these functions; each yields (line, function, message, comments), as Babel asks
+of an extraction method.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from core.runbooks import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    Message = tuple[int, None, str, list[str]]
+
+
+def check_sentences(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
+    """Yield the first paragraph of each check's docstring, on one line, as the reports have it."""
+    tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            paragraph = (ast.get_docstring(node) or "").partition("\n\n")[0]
+            if paragraph:
+                yield node.lineno, None, " ".join(paragraph.split()), []
+
+
+def runbook_words(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
+    """Yield the texts of an evidence.toml or a report.toml."""
+    for text in _words(tomllib.load(file)):
+        yield 1, None, text, []
+
+
+def _words(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _words(part, name)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _words(part, key)
+    elif isinstance(value, str) and key in WORDS:
+        yield value
