@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from core.language import tr
 from core.text import printable
 
 READ_MAX = 2**20
@@ -38,12 +39,25 @@ def read_file(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -
             regular = stat.S_ISREG(os.fstat(handle).st_mode)
             content = file.read(limit + 1) if regular else b""
     except (OSError, ValueError) as exc:
-        raise FileError(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise FileError(
+            tr(
+                "{path} cannot be read: {reason}",
+                path=path,
+                reason=getattr(exc, "strerror", None) or exc,
+            )
+        ) from exc
     if not regular:
-        raise FileError(f"{path} cannot be read: not a regular file")
+        raise FileError(tr("{path} cannot be read: not a regular file", path=path))
     if len(content) > limit:
-        size = f"{limit >> 20} MiB" if limit >= 2**20 else f"{limit >> 10} KiB"
-        raise FileError(f"{path} cannot be read: larger than {size}")
+        if limit >= 2**20:
+            problem = tr(
+                "{path} cannot be read: larger than {size} MiB", path=path, size=limit >> 20
+            )
+        else:
+            problem = tr(
+                "{path} cannot be read: larger than {size} KiB", path=path, size=limit >> 10
+            )
+        raise FileError(problem)
     return content
 
 
@@ -54,7 +68,7 @@ def read_text(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
-        raise FileError(f"{path}, line {line}: not UTF-8 text") from exc
+        raise FileError(tr("{path}, line {line}: not UTF-8 text", path=path, line=line)) from exc
 
 
 def read_toml(path: str | Path, limit: int = TOML_MAX) -> dict[str, Any]:
@@ -67,21 +81,35 @@ def read_toml(path: str | Path, limit: int = TOML_MAX) -> dict[str, Any]:
             keys.append(value)
         if any(key.count(".") > KEY_PARTS_MAX for key in keys):
             raise FileError(
-                f"{path}, line {number}: not valid TOML: a key has more than {KEY_PARTS_MAX} parts"
+                tr(
+                    "{path}, line {line}: not valid TOML: a key has more than {most} parts",
+                    path=path,
+                    line=number,
+                    most=KEY_PARTS_MAX,
+                )
             )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise FileError(f"{path} is not valid TOML: {printable(exc)}") from exc
+        raise FileError(
+            tr("{path} is not valid TOML: {problem}", path=path, problem=printable(exc))
+        ) from exc
     except RecursionError as exc:
         raise FileError(
-            f"{path} is not valid TOML: lists or tables are nested too deep; write each table "
-            "under a [header] of its own"
+            tr(
+                "{path} is not valid TOML: lists or tables are nested too deep; write each table "
+                "under a [header] of its own",
+                path=path,
+            )
         ) from exc
     except ValueError as exc:
         # Python's own limit; a date that does not exist ends here as well.
         raise FileError(
-            f"{path} is not valid TOML: {printable(str(exc).partition(';')[0])}; correct this value"
+            tr(
+                "{path} is not valid TOML: {problem}; correct this value",
+                path=path,
+                problem=printable(str(exc).partition(";")[0]),
+            )
         ) from exc
 
 
@@ -122,7 +150,9 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
         temporary.replace(path)
         temporary = None
     except OSError as exc:
-        raise FileError(f"{path} cannot be written: {exc.strerror}") from exc
+        raise FileError(
+            tr("{path} cannot be written: {reason}", path=path, reason=exc.strerror)
+        ) from exc
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

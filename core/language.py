@@ -10,11 +10,13 @@ from __future__ import annotations
 import gettext
 import os
 import re
+import string
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
 
 VARIABLE = "VEZA_LANG"
 
@@ -121,28 +123,53 @@ def named_in(arguments: Sequence[str]) -> str | None:
     return None
 
 
+class _Fields(string.Formatter):
+    """Writes a number with the decimal sign of the language, as in {seconds:g}."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        said = format(value, format_spec)
+        return said.replace(".", _decimal_sign()) if isinstance(value, float) else said
+
+
+def _decimal_sign() -> str:
+    from babel.numbers import get_decimal_symbol  # only a language other than English needs it
+
+    return get_decimal_symbol(_speech.language)
+
+
+def _filled(said: str, parts: Mapping[str, object]) -> str:
+    if _speech.language in (ENGLISH, PSEUDO):
+        return said.format(**parts)
+    return _Fields().vformat(said, (), parts)
+
+
 def tr(message: str, /, **parts: object) -> str:
     """Return a sentence in the language of the process, its fields filled with `parts`."""
     said = _speech.catalogue.gettext(message) if message else ""
-    return said.format(**parts) if parts else said
+    return _filled(said, parts) if parts else said
 
 
 def trc(context: str, message: str, /, **parts: object) -> str:
     """Return a word that is translated differently in this context, such as "status"."""
     said = _speech.catalogue.pgettext(context, message)
-    return said.format(**parts) if parts else said
+    return _filled(said, parts) if parts else said
 
 
 def trn(one: str, many: str, number_of: float, /, **parts: object) -> str:
     """Return the sentence for this number, which its field {n} shows with separators."""
     said = _speech.catalogue.ngettext(one, many, number_of)  # type: ignore[arg-type]
-    return said.format(n=numeral(number_of), **parts)
+    return _filled(said, {"n": numeral(number_of), **parts})
+
+
+def plural(word: str, number_of: float) -> str:
+    """Return a word that English has in one form as the language has it for this number."""
+    return _speech.catalogue.ngettext(word, word, number_of)  # type: ignore[arg-type]
 
 
 def is_one(number_of: float) -> bool:
     """Return whether this many of a thing are written in the singular."""
-    plural = getattr(_speech.catalogue, "plural", None)
-    return plural(number_of) == 0 if plural else number_of == 1
+    form = getattr(_speech.catalogue, "plural", None)
+    return form(number_of) == 0 if form else number_of == 1
 
 
 def mark(message: str) -> str:
@@ -162,3 +189,12 @@ def numeral(value: float, digits: int | None = None) -> str:
         format=None if digits is None else f"#,##0.{'0' * digits}".removesuffix("."),
         locale=_speech.language,
     )
+
+
+def month(at: date) -> str:
+    """Return the abbreviated name of a day's month: "Mar"."""
+    if _speech.language in (ENGLISH, PSEUDO):
+        return at.strftime("%b")
+    from babel.dates import format_date  # only a language other than English needs it
+
+    return format_date(at, "MMM", locale=_speech.language)

@@ -5,20 +5,41 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from core.language import mark, tr, trn
+
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 """Every status a check can end with."""
 
 STATUS_WORDS: dict[Status, str] = {
-    "failed": "failed",
-    "unreachable": "unreachable",
-    "error": "error",
-    "missing": "not run",
-    "skipped": "skipped",
-    "passed": "passed",
+    "failed": mark("failed"),
+    "unreachable": mark("unreachable"),
+    "error": mark("error"),
+    "missing": mark("not run"),
+    "skipped": mark("skipped"),
+    "passed": mark("passed"),
 }
-"""The word that a person reads for each status, the worst first."""
+"""The word that a person reads for each status, the worst first; `status_word` translates it."""
+
+
+def status_word(status: Status) -> str:
+    """Return the word that a person reads for a status."""
+    return tr(STATUS_WORDS[status])
+
+
+def counted_status(number: int, status: Status) -> str:
+    """Return "2 failed", "1 not run"."""
+    words: dict[Status, str] = {
+        "failed": trn("{n} failed", "{n} failed", number),
+        "unreachable": trn("{n} unreachable", "{n} unreachable", number),
+        "error": trn("{n} error", "{n} error", number),
+        "missing": trn("{n} not run", "{n} not run", number),
+        "skipped": trn("{n} skipped", "{n} skipped", number),
+        "passed": trn("{n} passed", "{n} passed", number),
+    }
+    return words[status]
+
 
 OBSERVED = ("passed", "failed")
 """The statuses of a check that has seen what it looked for."""

@@ -20,6 +20,9 @@ WORDS = (
 )
 """The keys of evidence.toml and report.toml whose values a person reads: they are translated."""
 
+AGREEING = {("impact", "state"), ("success", "words")}
+"""Tables and keys of report.toml whose words may have a plural of their own, as in French."""
+
 
 def names_in(root: Path) -> list[str]:
     """Return the names of the runbooks in a project's folder, in order."""

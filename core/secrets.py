@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from core import urls
 from core.files import FileError, read_text
+from core.language import tr
 from core.text import CONTROL, TEXT_MAX, cut
 
 if TYPE_CHECKING:
@@ -94,15 +95,17 @@ def resolve(reference: str, environ: Mapping[str, str], folder: Path = Path()) -
     if kind == "env":
         value = environ.get(name, "").strip()
         if not value:
-            raise SecretError(f"the environment variable {name} is not set or empty; export it")
+            raise SecretError(
+                tr("the environment variable {name} is not set or empty; export it", name=name)
+            )
         return value
     if kind == "file":
         try:
             value = read_text(folder / name, SECRET_FILE_MAX).strip()
         except FileError as exc:
-            raise SecretError(f"the file {exc}") from exc
+            raise SecretError(tr("the file {problem}", problem=exc)) from exc
         if not value:
-            raise SecretError(f"the file {folder / name} is empty")
+            raise SecretError(tr("the file {path} is empty", path=folder / name))
         return value
     return None
 

@@ -25,6 +25,11 @@ HOSTS_MAX = 8
 HOST = "\0"
 """Stands in a sentence for the hosts that it is about."""
 
+_BLANKS = re.compile(r"[^\S\xa0\u202f]+")
+"""White space, without the no-break spaces that stand before a sign in French."""
+
+NO_BREAK = "\xa0\u202f"
+
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
@@ -54,13 +59,16 @@ def cut(text: str, limit: int) -> str:
 
 def flat(text: str) -> str:
     """Return `text` on one line, with single spaces."""
-    return " ".join(text.split())
+    return " ".join(_BLANKS.split(text.strip()))
 
 
 def printable(text: object, limit: int = LINE_MAX) -> str:
     """Return `text` on one line, with "?" for what cannot be printed, cut to `limit`."""
     line = str(text)[: limit + 1]
-    return cut("".join(letter if letter.isprintable() else "?" for letter in line), limit)
+    return cut(
+        "".join(letter if letter.isprintable() or letter in NO_BREAK else "?" for letter in line),
+        limit,
+    )
 
 
 def first_line(text: object) -> str:
@@ -88,7 +96,7 @@ def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX)
     shown = list(items[:most])
     rest = total - len(shown)
     few = ", ".join(shown)
-    return tr("{few} and {rest} more", few=few, rest=numeral(rest)) if rest > 0 else few
+    return trn("{few} and {n} more", "{few} and {n} more", rest, few=few) if rest > 0 else few
 
 
 def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
@@ -123,7 +131,8 @@ def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
     ]
     rest = ranked[HOSTS_MAX - 1 :]
     if rest:
-        total = trn("{n} other host", "{n} other hosts", sum(len(on) for _, on in rest))
+        others = sum(len(on) for value, on in rest)
+        total = trn("{n} other host", "{n} other hosts", others)
         told.append(tr("{value} on {hosts}", value=f"{bound} {rest[0][0]}", hosts=total))
     return told
 

@@ -7,46 +7,61 @@ from __future__ import annotations
 
 import difflib
 import re
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from core.text import printable, uncapitalized
+from core.language import mark, tr, trn
+from core.text import listed, printable, uncapitalized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 KEY_MAX = 80
 
+_SEPARATOR = re.compile(r"(?<='), (?=')|(?<=') or (?=')")
+"""Separates the values that pydantic lists: 'a', 'b' or 'c'."""
+
 _PROBLEMS = {
-    "missing": "is missing",
-    "string_type": "must be text",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
-    "dataclass_type": "must be a table",
+    "missing": mark("is missing"),
+    "string_type": mark("must be text"),
+    "int_type": mark("must be a whole number"),
+    "int_from_float": mark("must be a whole number"),
+    "int_parsing": mark("must be a whole number"),
+    "float_type": mark("must be a number"),
+    "finite_number": mark("must be a finite number"),
+    "bool_type": mark("must be true or false"),
+    "bool_parsing": mark("must be true or false"),
+    "list_type": mark("must be a list"),
+    "tuple_type": mark("must be a list"),
+    "dict_type": mark("must be a table"),
+    "model_type": mark("must be a table"),
+    "model_attributes_type": mark("must be a table"),
+    "dataclass_type": mark("must be a table"),
 }
-_KINDS = {dict: "a table", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+_KINDS = {
+    dict: mark("a table"),
+    list: mark("a list"),
+    str: mark("text"),
+    bool: mark("true or false"),
+    int: mark("a number"),
+    float: mark("a number"),
+    datetime: mark("a datetime"),
+    date: mark("a date"),
+    time: mark("a time"),
+    type(None): mark("null"),
+}
 
 
 def kind_of(value: object) -> str:
     """Return a value's type in plain words: "text", "a table", "a number"."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "a number"
-    return _KINDS.get(type(value), f"a {type(value).__name__}")
+    kind = _KINDS.get(type(value))
+    return tr(kind) if kind else f"a {type(value).__name__}"
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of `words`, or nothing."""
     close = difflib.get_close_matches(word[:KEY_MAX], words, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return tr("; did you mean {word!r}?", word=close[0]) if close else ""
 
 
 def place_of(location: Iterable[str | int]) -> str:
@@ -59,13 +74,72 @@ def place_of(location: Iterable[str | int]) -> str:
 
 def problem_of(error: Mapping[str, Any]) -> str:
     """Return what is wrong with the value at an error's location, such as "must be text"."""
-    if error["type"] in _PROBLEMS:
-        return _PROBLEMS[error["type"]]
-    if error["type"] == "literal_error":
-        return f"must be {error['ctx']['expected']}"
+    kind = error["type"]
+    if kind in _PROBLEMS:
+        return tr(_PROBLEMS[kind])
+    if kind in _LIMITS:
+        return _limit(kind, error["ctx"])
     message = error["msg"].removeprefix("Value error, ")
     message = re.sub(r"^(?:Input|String|Tuple|List) should ", "must ", message)
     return uncapitalized(message).replace(" after validation", "")
+
+
+_LIMITS = (
+    "literal_error",
+    "greater_than_equal",
+    "less_than_equal",
+    "string_pattern_mismatch",
+    "string_too_short",
+    "string_too_long",
+    "too_short",
+    "too_long",
+)
+
+
+def _limit(kind: str, limits: Mapping[str, Any]) -> str:
+    """Return the problem of a value beyond a limit, which pydantic says in English alone."""
+    if kind == "literal_error":
+        return tr("must be {values}", values=listed(_SEPARATOR.split(limits["expected"]), "or"))
+    if kind == "greater_than_equal":
+        return tr("must be greater than or equal to {least}", least=limits["ge"])
+    if kind == "less_than_equal":
+        return tr("must be less than or equal to {most}", most=limits["le"])
+    if kind == "string_pattern_mismatch":
+        return tr("must match pattern '{pattern}'", pattern=limits["pattern"])
+    if kind == "string_too_short":
+        least = limits["min_length"]
+        return trn(
+            "must have at least {least} character",
+            "must have at least {least} characters",
+            least,
+            least=least,
+        )
+    if kind == "string_too_long":
+        most = limits["max_length"]
+        return trn(
+            "must have at most {most} character",
+            "must have at most {most} characters",
+            most,
+            most=most,
+        )
+    there = limits["actual_length"]
+    if kind == "too_short":
+        least = limits["min_length"]
+        return trn(
+            "must have at least {least} item, not {there}",
+            "must have at least {least} items, not {there}",
+            least,
+            least=least,
+            there=there,
+        )
+    most = limits["max_length"]
+    return trn(
+        "must have at most {most} item, not {there}",
+        "must have at most {most} items, not {there}",
+        most,
+        most=most,
+        there=there,
+    )
 
 
 def first_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -10,13 +10,13 @@ import ast
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from core.runbooks import WORDS
+from core.runbooks import AGREEING, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    Message = tuple[int, None, str, list[str]]
+    Message = tuple[int, str | None, str | tuple[str, str], list[str]]
 
 
 def check_sentences(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
@@ -31,16 +31,17 @@ def check_sentences(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
 
 def runbook_words(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
     """Yield the texts of an evidence.toml or a report.toml."""
-    for text in _words(tomllib.load(file)):
-        yield 1, None, text, []
+    yield from _words(tomllib.load(file))
 
 
-def _words(value: Any, key: str = "") -> Iterator[str]:
+def _words(value: Any, key: str = "", table: str = "") -> Iterator[Message]:
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _words(part, name)
+            yield from _words(part, name, key)
     elif isinstance(value, list):
         for part in value:
-            yield from _words(part, key)
+            yield from _words(part, key, table)
+    elif isinstance(value, str) and (table, key) in AGREEING:
+        yield 1, "trn", (value, value), []
     elif isinstance(value, str) and key in WORDS:
-        yield value
+        yield 1, None, value, []

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from core.language import set_language, tr
+from core.text import HOST
 from fixtures.probes.host.processes import Process, Responsiveness, Running
+from fixtures.probes.host.shell import Shell, TimedOut
+from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.logs.results import Activity, MatchingLines
 
 HOSTS = tuple(f"web-{number}" for number in range(1, 49))
@@ -48,3 +54,33 @@ def test_the_hosts_that_are_silent_longest_are_named() -> None:
     text = str(Activity(("/a.log",), silences, ()))
     assert text.startswith("/a.log was last written to 48 min ago on web-48; 47 min ago on web-47;")
     assert text.endswith("; at most 40 min ago on 40 other hosts")
+
+
+class Slow(Shell):
+    """A host on which every command times out."""
+
+    def run(self, *_: object, **__: object) -> None:  # type: ignore[override]
+        """Raise TimedOut as a host does."""
+        late = tr(
+            "{doing} timed out on {host} after {seconds:g} s",
+            doing=tr("a command"),
+            host=HOST,
+            seconds=5.0,
+        )
+        raise TimedOut(late, self.name)
+
+
+@pytest.mark.parametrize("language", ["en", "pseudo"])
+def test_hosts_that_are_slow_alike_share_a_sentence(language: str) -> None:
+    """Only the name of a host differs, in each language."""
+    hosts = [Slow(f"ssh://web-{number}") for number in (1, 2)]
+    try:
+        set_language(language)
+        directory = StorageProbe(hosts, "/up", "veza").directory()
+        verdicts = {host.reach().verdict for host in hosts}
+    finally:
+        set_language("en")
+    assert len(directory.faults) == 1
+    assert "ssh://web-1, ssh://web-2" in directory.faults[0]
+    assert len(verdicts) == 1
+    assert "web" not in verdicts.pop()
