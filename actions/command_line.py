@@ -1,4 +1,4 @@
-"""List the steps of a report's likeliest cause, and run one that the runbook permits."""
+"""`python -m actions`: its options, and what it prints."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from actions.journal import Journal
 from actions.looks import ROOT, Looks
 from actions.plan import frozen_host, plan_step, refusal_of
 from core.files import FileError
+from core.language import choose_language, languages, mark, named_in, tr
 from core.output import discard_output
 from core.text import flat, listed
 from core.units import parse_duration
 from fixtures.probes.host.spec import display_name
 from fixtures.target.load import ConfigurationError, build, check_name, read_targets
 from fixtures.target.rights import resolve_rights
+from reports.cli.command import open_report
 from reports.diagnosis.evidence import EvidenceError
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
-from reports.model.report_json import LoadError, load_report, newest_report
+from reports.model.report_json import LoadError, newest_report
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
@@ -40,16 +42,34 @@ NOT_RECOVERED = 1
 REFUSED = 2
 INTERRUPTED = 130
 
-EXAMPLE = """\
-python -m actions out/live                     the steps, and which may run
-python -m actions out/live --do 4              what step 4 would run (a dry run)
-python -m actions out/live --do 4 --execute    run it
-"""
+EXAMPLES = {
+    "python -m actions out/live": mark("the steps, and which may run"),
+    "python -m actions out/live --do 4": mark("what step 4 would run (a dry run)"),
+    "python -m actions out/live --do 4 --execute": mark("run it"),
+}
+
+CERTAINTIES = {
+    "certain": mark("certain"),
+    "likely": mark("likely"),
+    "outside": mark("outside"),
+}
+
+PLACES = {"database": mark("the database"), "queue": mark("the queue")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    language_error = ""
+    try:
+        # Before the parser is made: its help is in that language.
+        choose_language(named_in(arguments))
+    except ValueError as exc:
+        language_error = str(exc)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if language_error:
+        parser.error(language_error)
     for stream in (sys.stdout, sys.stderr):
         # A text of the target may have characters that the terminal's encoding lacks.
         if hasattr(stream, "reconfigure"):
@@ -62,13 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_output()
         return 0
     except Refused as exc:
-        print(f"refused: {flat(str(exc))}", file=sys.stderr)
+        print(tr("refused: {reason}", reason=flat(str(exc))), file=sys.stderr)
         return REFUSED
     except (ConfigurationError, EvidenceError, FileError, LoadError, RunbookError) as exc:
         print(flat(str(exc)), file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+        print("\n" + tr("interrupted"), file=sys.stderr)
         return INTERRUPTED
     return status
 
@@ -76,41 +96,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m actions",
-        description=__doc__,
-        epilog=EXAMPLE,
+        description=tr(
+            "List the steps of a report's likeliest cause, and run one that the runbook permits."
+        ),
+        epilog="".join(f"{command:<46} {tr(does)}\n" for command, does in EXAMPLES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("report", type=_report, metavar="REPORT", help="such as out/live")
+    parser.add_argument("report", type=_report, metavar="REPORT", help=tr("such as out/live"))
     parser.add_argument(
         "--do",
         type=int,
         action="append",
         metavar="STEP",
-        help="show what this step would run; can be repeated; starts nothing",
+        help=tr("show what this step would run; can be repeated; starts nothing"),
     )
     parser.add_argument(
-        "--execute", action="store_true", help="with --do: run the steps, one by one"
+        "--execute", action="store_true", help=tr("with --do: run the steps, one by one")
     )
     parser.add_argument(
-        "--host", default="", metavar="HOST", help="run it there, where there are several hosts"
+        "--host", default="", metavar="HOST", help=tr("run it there, where there are several hosts")
     )
     parser.add_argument(
         "--yes",
         metavar="TARGET",
-        help="do not ask; needs allow_actions = true in the target",
+        help=tr("do not ask; needs allow_actions = true in the target"),
     )
     parser.add_argument(
         "--wait",
         type=_duration,
         default=120.0,
         metavar="TIME",
-        help="look for the recovery for so long (default: 2 min)",
+        help=tr("look for the recovery for so long (default: 2 min)"),
     )
     parser.add_argument(
         "--targets-file",
         type=Path,
         metavar="FILE",
-        help="the targets file (default: VEZA_TARGETS_FILE, else targets.toml here)",
+        help=tr("the targets file (default: VEZA_TARGETS_FILE, else targets.toml here)"),
+    )
+    parser.add_argument(
+        "--lang",
+        metavar="CODE",
+        help=tr(
+            "the language: {codes} (default: VEZA_LANG, the report's)", codes=", ".join(languages())
+        ),
     )
     return parser
 
@@ -128,14 +157,20 @@ def _report(text: str) -> Path:
 
 def _run(options: argparse.Namespace) -> int:
     if options.execute and options.do is None:
-        raise Refused("--execute needs --do STEP")
-    saved = load_report(options.report)
+        raise Refused(tr("--execute needs --do STEP"))
+    saved = open_report(options.report)
     folder = options.report.resolve().parent
     if saved.partial:
-        raise Refused(f"{options.report} is of a partial run: run all checks")
+        raise Refused(tr("{path} is of a partial run: run all checks", path=options.report))
     if (folder.parent.name, folder.name) != (saved.target.name, saved.runbook_name):
         place = f"{saved.target.name}/{saved.runbook_name}"
-        raise Refused(f"{options.report} is not in the folder of its target and runbook, {place}")
+        raise Refused(
+            tr(
+                "{path} is not in the folder of its target and runbook, {folder}",
+                path=options.report,
+                folder=place,
+            )
+        )
     path = _targets_file(options.targets_file, saved.target.name)
     target = _target(path, saved.target.name)
     document = target.runbook.document
@@ -146,7 +181,7 @@ def _run(options: argparse.Namespace) -> int:
     known_checks = [row.id for row in bundle.evidence.checks]
     half_done = Journal(folder).half_done()
     if half_done and not options.execute:
-        print(f"half-done: {half_done}\n")
+        print(tr("half-done: {action}", action=half_done) + "\n")
     if options.do is None:
         _list(report, target, known_checks)
         return 0
@@ -154,7 +189,7 @@ def _run(options: argparse.Namespace) -> int:
     if not options.execute:
         for step in steps:
             print(f"{_described(step, report, target, known_checks, options.host)}\n")
-        print("dry run: nothing was started. Add --execute to run it.")
+        print(tr("dry run: nothing was started. Add --execute to run it."))
         return 0
     with locked(folder.parent):
         rights = resolve_rights(target, path, os.environ)
@@ -166,13 +201,14 @@ def _run(options: argparse.Namespace) -> int:
 def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
     """Print the steps of the likeliest cause, each with what may run."""
     cause = cause_of(report)
-    print(f"{report.headline}\n{cause.title} ({report.diagnosis.certainty})\n")
+    certainty = tr(CERTAINTIES[report.diagnosis.certainty])
+    print(f"{report.headline}\n{cause.title} ({certainty})\n")
     for step in steps_of(report):
         print(f"{_described(step, report, target, known_checks, '')}\n")
     try:
         check_age(report, datetime.now(UTC))
     except Refused as exc:
-        print(f"none may run now: {exc}")
+        print(tr("none may run now: {reason}", reason=exc))
 
 
 def _described(
@@ -181,16 +217,23 @@ def _described(
     """Return a step with its commands, where each would run, or why it may not."""
     planned = plan_step(step, target, known_checks, host, frozen_host(report))
     refusal = refusal_of(step, planned)
-    mark = refusal or f"may run with --do {step.number}"
-    lines = [f"{step.number} {step.title} ({mark})"]
+    state = refusal or tr("may run with --do {number}", number=step.number)
+    lines = [f"{step.number} {step.title} ({state})"]
     for one in planned:
         lines += [f"    {row}" for row in one.command.text.splitlines()]
         if one.rule and not one.refusal:
-            place = display_name(one.place) if "://" in one.place else f"the {one.place}"
-            lines.append(f"  → {one.rule.effect} on {place}, verified by {listed(one.rule.verify)}")
+            known = PLACES.get(one.place)
+            said = tr(
+                "{effect} on {place}, verified by {checks}",
+                effect=one.rule.effect,
+                place=tr(known) if known else display_name(one.place),
+                checks=listed(one.rule.verify),
+            )
+            lines.append(f"  → {said}")
         elif refusal != one.refusal:
             lines.append(f"  → {one.refusal}")
-    lines += [f"  → left out: {reason}" for reason in step.left_out]
+    left_out = [tr("left out: {reason}", reason=reason) for reason in step.left_out]
+    lines += [f"  → {said}" for said in left_out]
     return "\n".join(lines)
 
 
@@ -200,7 +243,13 @@ def _step(report: Report, number: int) -> Step:
     for step in steps:
         if step.number == number:
             return step
-    raise Refused(f"there is no step {number}: the cause has the steps 1 to {len(steps)}")
+    raise Refused(
+        tr(
+            "there is no step {number}: the cause has the steps 1 to {last}",
+            number=number,
+            last=len(steps),
+        )
+    )
 
 
 def _targets_file(option: Path | None, target: str) -> Path:

@@ -17,6 +17,7 @@ from actions.folders import remove_abandoned
 from actions.journal import Journal
 from actions.operations import operation_of
 from actions.plan import BY_HAND, frozen_host, plan_step, refusal_of
+from core.language import mark, tr
 from core.outcome import base_id, is_canary
 from core.output import discard_output
 from core.secrets import Redactor
@@ -47,7 +48,7 @@ ANSWER_MAX = 120.0
 def cause_of(report: Report) -> Finding:
     """Return the likeliest cause of a report; raises Refused where none is accepted."""
     if not report.diagnosis.accepted or not report.remedies:
-        raise Refused(f"the report names no cause: {report.headline}")
+        raise Refused(tr("the report names no cause: {headline}", headline=report.headline))
     return report.diagnosis.accepted[0]
 
 
@@ -64,9 +65,16 @@ def check_age(report: Report, now: datetime) -> None:
     age = now - ended
     if age > AGE_MAX:
         old = format_duration(age.total_seconds())
-        raise Refused(f"the report is {old} old: run the checks again, and act within 10 min")
+        raise Refused(
+            tr("the report is {age} old: run the checks again, and act within 10 min", age=old)
+        )
     if age < -timedelta(minutes=1):
-        raise Refused(f"the report is of {report.started}, in the future: look at the clocks")
+        raise Refused(
+            tr(
+                "the report is of {time}, in the future: look at the clocks",
+                time=report.started,
+            )
+        )
 
 
 @contextmanager
@@ -75,9 +83,13 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock = take_lock(folder, patience=0.0, prefix="action, ")
     except BusyError as exc:
-        raise Refused(f"a run or another action holds the target ({exc})") from exc
+        raise Refused(
+            tr("a run or another action holds the target ({reason})", reason=exc)
+        ) from exc
     except OSError as exc:
-        raise Refused(f"{folder} cannot be locked: {exc.strerror}") from exc
+        raise Refused(
+            tr("{folder} cannot be locked: {reason}", folder=folder, reason=exc.strerror)
+        ) from exc
     try:
         yield
     finally:
@@ -92,20 +104,32 @@ def confirm(target: Target, title: str, yes: str | None) -> None:
     name = target.name
     if yes is not None:
         if yes != name:
-            raise Refused(f"--yes names {yes}, and the report is of {name}")
+            raise Refused(
+                tr("--yes names {name}, and the report is of {target}", name=yes, target=name)
+            )
         if not target.allow_actions:
-            raise Refused(f"--yes needs allow_actions = true in the target {name}")
+            raise Refused(
+                tr("--yes needs allow_actions = true in the target {target}", target=name)
+            )
     elif target.environment == "live":
         if not sys.stdin.isatty():
             raise Refused(
-                "on live a person types the target's name on a terminal; without one, write "
-                "--yes TARGET"
+                tr(
+                    "on live a person types the target's name on a terminal; "
+                    "without one, write --yes TARGET"
+                )
             )
-        print(f'\nType {name} to run "{title}": ', end="", flush=True)
+        question = tr('Type {target} to run "{step}": ', target=name, step=title)
+        print(f"\n{question}", end="", flush=True)
         if not select.select([sys.stdin], [], [], ANSWER_MAX)[0]:
-            raise Refused(f"no answer within {format_duration(ANSWER_MAX)}; nothing was run")
+            raise Refused(
+                tr(
+                    "no answer within {duration}; nothing was run",
+                    duration=format_duration(ANSWER_MAX),
+                )
+            )
         if sys.stdin.readline().strip() != name:
-            raise Refused("that is not the target's name; nothing was run")
+            raise Refused(tr("that is not the target's name; nothing was run"))
 
 
 class Execution:
@@ -134,7 +158,7 @@ class Execution:
         self._refuse_half_done()
         for step in steps:
             self._plan(step, report, host)
-        self._say("looking at the target again")
+        self._say(tr("looking at the target again"))
         fresh = self.looks.run()
         self._check_cause(cause_of(report), fresh)
         planned = [self._plan(_same_step(step, fresh), fresh, host) for step in steps]
@@ -167,27 +191,44 @@ class Execution:
         half_done = self.journal.half_done()
         if half_done:
             # Said before it is noted: a process that is killed in between says it again.
-            self._say(f"half-done: {half_done}")
+            self._say(tr("half-done: {action}", action=half_done))
             self.journal.note("told", half_done.action)
-            raise Refused("look at the target, and call this again if it is still needed")
+            raise Refused(tr("look at the target, and call this again if it is still needed"))
 
     def _check_cause(self, cause: Finding, fresh: Report) -> None:
         accepted = fresh.diagnosis.accepted
         if fresh.partial:
-            raise Refused(f"the new look is incomplete: {fresh.headline}")
+            raise Refused(tr("the new look is incomplete: {headline}", headline=fresh.headline))
         if not accepted:
-            raise Refused(f"the cause was {cause.title}, and now none is named: {fresh.headline}")
+            raise Refused(
+                tr(
+                    "the cause was {cause}, and now none is named: {headline}",
+                    cause=cause.title,
+                    headline=fresh.headline,
+                )
+            )
         if accepted[0].id != cause.id:
-            raise Refused(f"the cause was {cause.title}, and is now {accepted[0].title}")
+            raise Refused(
+                tr(
+                    "the cause was {before}, and is now {now}",
+                    before=cause.title,
+                    now=accepted[0].title,
+                )
+            )
 
     def _plan(self, step: Step, report: Report, host: str) -> list[PlannedCommand]:
         """Return the commands of a step that may run; raises Refused without any."""
         planned = plan_step(step, self.target, self.known_checks, host, frozen_host(report))
         refusal = refusal_of(step, planned)
-        if refusal == BY_HAND:
-            raise Refused(f'"{step.title}" is for people: its commands have no run: in the runbook')
+        if refusal == tr(BY_HAND):
+            raise Refused(
+                tr(
+                    '"{step}" is for people: its commands have no run: in the runbook',
+                    step=step.title,
+                )
+            )
         if refusal:
-            raise Refused(f'"{step.title}": {refusal}')
+            raise Refused(tr('"{step}": {reason}', step=step.title, reason=refusal))
         return [one for one in planned if one.rule]
 
     def _facts(self, fresh: Report, step: Step) -> dict[str, object]:
@@ -215,13 +256,13 @@ class Execution:
                 self._end(action, "failed", str(exc), exc.output)
                 return False
             except Uncertain as exc:
-                self._end(action, "uncertain", f"{exc}; it may have taken effect")
+                self._end(action, "uncertain", tr("{reason}; it may have taken effect", reason=exc))
                 return False
             except KeyboardInterrupt:
-                self._end(action, "uncertain", "interrupted; it may have taken effect")
+                self._end(action, "uncertain", tr("interrupted; it may have taken effect"))
                 raise
             self.journal.note("result", action, output=output)
-            self._say(output or f"done on {operation.place}")
+            self._say(output or tr("done on {place}", place=operation.place))
         self.journal.note("done", action)
         return True
 
@@ -230,17 +271,23 @@ class Execution:
         self.journal.note(event, action, result=sentence, output=output)
         if output:
             self._say(output)
-        self._say(f"{event}: {sentence}")
+        said = mark("failed: {reason}") if event == "failed" else mark("uncertain: {reason}")
+        self._say(tr(said, reason=sentence))
 
     def _verify(self, action: str, checks: Sequence[str], wait: float) -> bool:
         """Look at these checks until they hold or the time is over; return whether they hold."""
-        self._say(f"verifying for at most {format_duration(wait)}; Ctrl-C ends only that")
+        self._say(
+            tr(
+                "verifying for at most {duration}; Ctrl-C ends only that",
+                duration=format_duration(wait),
+            )
+        )
         try:
             for recovery in self.looks.until_they_hold(checks, wait):
                 state = recovery
             holds, sentence = not state.failing, self.redactor.text(str(state))
         except Refused as exc:
-            holds, sentence = False, f"not verified: {exc}"
+            holds, sentence = False, tr("not verified: {reason}", reason=exc)
         self.journal.note("verified" if holds else "not verified", action, result=sentence)
         self._say(sentence)
         return holds
@@ -269,7 +316,13 @@ def _same_step(step: Step, fresh: Report) -> Step:
     for one in steps_of(fresh):
         if one.title == step.title:
             return one
-    raise Refused(f'"{step.title}" no longer fits what is seen: {fresh.headline}')
+    raise Refused(
+        tr(
+            '"{step}" no longer fits what is seen: {headline}',
+            step=step.title,
+            headline=fresh.headline,
+        )
+    )
 
 
 def _who() -> str:
@@ -278,4 +331,7 @@ def _who() -> str:
     except KeyError:
         user = str(os.getuid())
     caller = os.environ.get("SUDO_USER")
-    return printable(f"{user}{f' (for {caller})' if caller else ''} on {socket.gethostname()}")
+    host = socket.gethostname()
+    if not caller:
+        return printable(tr("{user} on {host}", user=user, host=host))
+    return printable(tr("{user} (for {caller}) on {host}", user=user, caller=caller, host=host))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.files import FileError, sync_folder, write_file
+from core.language import tr
 from reports.history.actions import NAME
 
 if TYPE_CHECKING:
@@ -37,10 +38,20 @@ class HalfDone:
 
     def __str__(self) -> str:
         if not self.command:
-            return f'"{self.step}" of {self.who} at {self.at} ended before its first command'
-        return (
-            f'"{self.step}" of {self.who} at {self.at} has no recorded end: its command '
-            f"{self.command!r} was started, may have taken effect, and may still be running"
+            return tr(
+                '"{step}" of {who} at {at} ended before its first command',
+                step=self.step,
+                who=self.who,
+                at=self.at,
+            )
+        return tr(
+            '"{step}" of {who} at {at} has no recorded end: its command '
+            "{command!r} was started, may have taken effect, and may still "
+            "be running",
+            step=self.step,
+            who=self.who,
+            at=self.at,
+            command=self.command,
         )
 
 
@@ -66,7 +77,13 @@ class Journal:
                 os.fsync(file.fileno())
             sync_folder(self.path.parent)
         except OSError as exc:
-            raise FileError(f"{self.path} cannot be written: {exc.strerror or exc}") from exc
+            raise FileError(
+                tr(
+                    "{path} cannot be written: {reason}",
+                    path=self.path,
+                    reason=exc.strerror or exc,
+                )
+            ) from exc
 
     def half_done(self) -> HalfDone | None:
         """Return the last action if its end is missing; raises FileError.
@@ -96,7 +113,13 @@ class Journal:
         except FileNotFoundError:
             return []
         except OSError as exc:
-            raise FileError(f"{self.path} cannot be read: {exc.strerror or exc}") from exc
+            raise FileError(
+                tr(
+                    "{path} cannot be read: {reason}",
+                    path=self.path,
+                    reason=exc.strerror or exc,
+                )
+            ) from exc
         found = []
         for line in lines:
             try:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from actions.errors import Refused
 from actions.folders import own_folder
-from core.outcome import base_id
+from core.language import language, tr
+from core.outcome import base_id, status_word
 from core.text import last_line
 from core.units import format_duration
 from reports.model.report_json import PARTIAL, LoadError, load_report
@@ -49,7 +50,9 @@ class Looks:
         with own_folder() as (out, held):
             command = [
                 *(sys.executable, "-m", "pytest", f"--out={out}"),
-                *(f"--targets-file={self.targets_file}", f"--target={self.target.name}", *ids),
+                *(f"--targets-file={self.targets_file}", f"--target={self.target.name}"),
+                # The reports of the looks are compared with each other, and shown.
+                *(f"--lang={language()}", *ids),
             ]
             try:
                 done = subprocess.run(
@@ -66,14 +69,14 @@ class Looks:
                     check=False,
                 )
             except subprocess.TimeoutExpired as exc:
-                raise Refused("the checks did not end in time") from exc
+                raise Refused(tr("the checks did not end in time")) from exc
             folder = out / self.target.name
             written = [*folder.glob("*/report.json"), *folder.glob(f"*/{PARTIAL}/report.json")]
             try:
                 return load_report(written[0])
             except (IndexError, LoadError) as exc:
                 reason = last_line(done.stderr or done.stdout)
-                raise Refused(f"the checks wrote no report: {reason}") from exc
+                raise Refused(tr("the checks wrote no report: {reason}", reason=reason)) from exc
 
     def until_they_hold(self, checks: Sequence[str], seconds: float) -> Iterator[Recovery]:
         """Look at these checks again and again; yield each state, the last one when it is over."""
@@ -85,12 +88,16 @@ class Looks:
             outcomes = [result.outcome for result in report.results]
             seen = {base_id(outcome.check) for outcome in outcomes}
             against = {
-                base_id(outcome.check): f"{outcome.status}: {report.evidence(outcome.check)}"
+                base_id(outcome.check): tr(
+                    "{status}: {evidence}",
+                    status=status_word(outcome.status),
+                    evidence=report.evidence(outcome.check),
+                )
                 for outcome in outcomes
                 if outcome.status not in HOLDS
             }
             failing = {
-                check: against.get(check, "not run")
+                check: against.get(check, status_word("missing"))
                 for check in checks
                 if check in against or check not in seen
             }
@@ -123,11 +130,17 @@ class Recovery:
 
     def __str__(self) -> str:
         held = [
-            f"{check} after {format_duration(at)}"
+            tr("{check} after {duration}", check=check, duration=format_duration(at))
             for check, at in sorted(self.since.items(), key=lambda item: item[1])
         ]
         if not self.failing:
-            return f"verified: {', '.join(held)}"
+            return tr("verified: {checks}", checks=", ".join(held))
         failing = [f"{check} {seen}" for check, seen in self.failing.items()]
-        parts = [f"holds: {', '.join(held)}"] if held else []
-        return "; ".join([f"not verified within {format_duration(self.seconds)}", *failing, *parts])
+        parts = [tr("holds: {checks}", checks=", ".join(held))] if held else []
+        return "; ".join(
+            [
+                tr("not verified within {duration}", duration=format_duration(self.seconds)),
+                *failing,
+                *parts,
+            ]
+        )

@@ -15,8 +15,9 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from actions.errors import Failed, Refused, Uncertain
+from core.language import tr, trn
 from core.secrets import without_password
-from core.text import count, first_line, named
+from core.text import first_line, named
 from fixtures.probes.deadline import Deadline
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.shell import Shell
@@ -105,21 +106,30 @@ class HostCommand:
         reach = self._shell.reach()
         if not reach.ok:
             raise Refused(str(reach))
-        return f"on {self.place}"
+        return tr("on {place}", place=self.place)
 
     def run(self) -> str:
         """Run the command and return its output."""
         try:
             result = self._shell.run(
-                WRAPPED, self._text, timeout=self._timeout, doing="the command"
+                WRAPPED, self._text, timeout=self._timeout, doing=tr("the command")
             )
         except Unreachable as exc:
             raise Uncertain(str(exc)) from exc
         output, _, code = result.stdout.rpartition("\n")
         if not code.isdigit():
-            raise Uncertain(f"the command was ended on {self.place} before it had finished")
+            raise Uncertain(
+                tr("the command was ended on {place} before it had finished", place=self.place)
+            )
         if code != "0":
-            raise Failed(f"the command ended with exit status {code} on {self.place}", output)
+            raise Failed(
+                tr(
+                    "the command ended with exit status {code} on {place}",
+                    code=code,
+                    place=self.place,
+                ),
+                output,
+            )
         return output
 
     def close(self) -> None:
@@ -131,7 +141,7 @@ class Transaction:
     """Statements that write, in one transaction: all of them, on the announced rows, or none."""
 
     def __init__(self, dsn: str, text: str, rights: Actions) -> None:
-        self.place = "the database"
+        self.place = tr("the database")
         self._dsn = dsn
         self._rights = rights
         self._statements = _written_statements(text)
@@ -144,11 +154,12 @@ class Transaction:
                 self._announced = self._execute(session)
                 session.rollback()
         except psycopg.Error as exc:
-            raise Refused(f"the database refused it: {_reason(exc)}") from exc
+            raise Refused(tr("the database refused it: {reason}", reason=_reason(exc))) from exc
         rows = sum(rows for _, rows in self._announced)
         if rows == 0:
-            raise Refused("it would change no row")
-        return f"{count(rows, 'row')}: {_counts(self._announced)}"
+            raise Refused(tr("it would change no row"))
+        counts = _counts(self._announced)
+        return trn("{n} row: {counts}", "{n} rows: {counts}", rows, counts=counts)
 
     def run(self) -> str:
         """Run the statements; commit if they touched the announced rows, or else roll back."""
@@ -159,19 +170,24 @@ class Transaction:
                 if counts != self._announced:
                     session.rollback()
                     raise Failed(
-                        f"rolled back: announced were {_counts(self._announced)}, "
-                        f"it was {_counts(counts)}"
+                        tr(
+                            "rolled back: announced were {announced}, it was {counted}",
+                            announced=_counts(self._announced),
+                            counted=_counts(counts),
+                        )
                     )
                 is_committing = True
                 session.commit()
         except Refused as exc:
-            raise Failed(f"rolled back: {exc}") from exc
+            raise Failed(tr("rolled back: {reason}", reason=exc)) from exc
         except psycopg.Error as exc:
             # With another code the server answered: it refused the commit.
             if is_committing and (exc.sqlstate or LOST[0])[:2] in LOST:
-                raise Uncertain(f"the connection was lost in the commit: {_reason(exc)}") from exc
-            raise Failed(f"rolled back: {_reason(exc)}") from exc
-        return f"committed: {_counts(counts)}"
+                raise Uncertain(
+                    tr("the connection was lost in the commit: {reason}", reason=_reason(exc))
+                ) from exc
+            raise Failed(tr("rolled back: {reason}", reason=_reason(exc))) from exc
+        return tr("committed: {counts}", counts=_counts(counts))
 
     def _execute(self, session: psycopg.Connection[Any]) -> list[tuple[str, int]]:
         counts: list[tuple[str, int]] = []
@@ -179,12 +195,16 @@ class Transaction:
             # Binary results make psycopg send one statement alone: the server refuses two.
             rows = session.execute(statement.encode(), binary=True).rowcount
             if session.info.transaction_status != TransactionStatus.INTRANS:
-                raise Refused("a statement ended the transaction")
+                raise Refused(tr("a statement ended the transaction"))
             counts.append((word, rows))
             if sum(rows for _, rows in counts) > self._rights.rows_max:
                 raise Refused(
-                    f"{_counts(counts)}: more rows than rows_max in the target's [actions] "
-                    f"permits, {self._rights.rows_max}"
+                    tr(
+                        "{counts}: more rows than rows_max in the target's [actions] "
+                        "permits, {most}",
+                        counts=_counts(counts),
+                        most=self._rights.rows_max,
+                    )
                 )
         return counts
 
@@ -196,7 +216,7 @@ class Publication:
     """Messages that a query yields, published to the target's queue."""
 
     def __init__(self, dsn: str, url: str, queue: str, text: str, rights: Actions) -> None:
-        self.place = f"queue {queue}"
+        self.place = tr("queue {queue}", queue=queue)
         self._dsn = dsn
         self._url = url
         self._queue = queue
@@ -208,19 +228,28 @@ class Publication:
         """Read the messages; return their number."""
         self._announced = len(self._messages())
         if not self._announced:
-            raise Refused("there is no message to publish")
-        return f"{count(self._announced, 'message')} to {self.place}"
+            raise Refused(tr("there is no message to publish"))
+        return trn(
+            "{n} message to queue {queue}",
+            "{n} messages to queue {queue}",
+            self._announced,
+            queue=self._queue,
+        )
 
     def run(self) -> str:
         """Publish the messages if they are as many as announced, each confirmed by the broker."""
         try:
             messages = self._messages()
         except Refused as exc:
-            raise Failed(f"nothing was published: {exc}") from exc
+            raise Failed(tr("nothing was published: {reason}", reason=exc)) from exc
         if len(messages) != self._announced:
             raise Failed(
-                f"nothing was published: announced were {self._announced}, "
-                f"it is {count(len(messages), 'message')}"
+                trn(
+                    "nothing was published: announced were {announced}, it is {n} message",
+                    "nothing was published: announced were {announced}, it is {n} messages",
+                    len(messages),
+                    announced=self._announced,
+                )
             )
         return self._publish(messages)
 
@@ -233,10 +262,14 @@ class Publication:
                 rows = session.execute(query.encode(), binary=True).fetchall()
         except (psycopg.Error, ValueError) as exc:
             # A text that is not UTF-8 is no JSON for the client.
-            raise Refused(f"the database refused it: {_reason(exc)}") from exc
+            raise Refused(tr("the database refused it: {reason}", reason=_reason(exc))) from exc
         if len(rows) > limit:
             raise Refused(
-                f"there are more messages than rows_max in the target's [actions] permits, {limit}"
+                tr(
+                    "there are more messages than rows_max in the target's "
+                    "[actions] permits, {most}",
+                    most=limit,
+                )
             )
         messages = [row[0] for row in rows]
         for message in messages:
@@ -245,7 +278,7 @@ class Publication:
                 or message.get("routing_key") != self._queue
                 or not isinstance(message.get("payload"), str)
             ):
-                raise Refused(f"a row is no message to the queue {self._queue}")
+                raise Refused(tr("a row is no message to the queue {queue}", queue=self._queue))
         return messages
 
     def _publish(self, messages: Sequence[dict[str, Any]]) -> str:
@@ -268,15 +301,20 @@ class Publication:
                     )
                     published, is_publishing = published + 1, False
         except (AMQPError, OSError) as exc:
-            done = f"{published} of {count(len(messages), 'message')} published"
+            done = trn(
+                "{published} of {n} message published",
+                "{published} of {n} messages published",
+                len(messages),
+                published=published,
+            )
             if published == len(messages):
                 return done
             # What the broker returned or refused it has not kept.
             is_lost = is_publishing and not isinstance(exc, (UnroutableError, NackError))
             reason = f"{type(exc).__name__} {first_line(without_password(str(exc)))}".strip()
-            sentence = f"{done}, then {reason}"
+            sentence = tr("{done}, then {reason}", done=done, reason=reason)
             raise (Uncertain if published or is_lost else Failed)(sentence) from exc
-        return f"{count(published, 'message')} published"
+        return trn("{n} message published", "{n} messages published", published)
 
     def close(self) -> None:
         """Do nothing: the connections live as long as their call."""
@@ -329,11 +367,15 @@ def _written_statements(text: str) -> list[tuple[str, str]]:
     if statements and _BEGIN.fullmatch(statements[0]):
         statements = statements[1:]
         if not statements or not _COMMIT.fullmatch(statements.pop()):
-            raise Refused("its transaction has no COMMIT at its end")
+            raise Refused(tr("its transaction has no COMMIT at its end"))
     words = [(_word(statement), statement) for statement in statements]
     other = [word or statement[:40] for word, statement in words if word not in WRITES]
     if other or not words:
-        raise Refused(f"only UPDATE, INSERT and DELETE may run, not {named(other) or 'nothing'}")
+        if not other:
+            raise Refused(tr("only UPDATE, INSERT and DELETE may run, not nothing"))
+        raise Refused(
+            tr("only UPDATE, INSERT and DELETE may run, not {statements}", statements=named(other))
+        )
     return words
 
 
@@ -341,7 +383,7 @@ def _query(text: str) -> str:
     """Return the one SELECT of a psql script that writes its rows to a file; raises Refused."""
     statements = sql_statements(_PSQL_FORMAT.sub("", text))
     if len(statements) != 1 or _word(statements[0]) != "SELECT" or "\\" in statements[0]:
-        raise Refused("messages come from one SELECT, with no psql command but \\pset and \\g")
+        raise Refused(tr("messages come from one SELECT, with no psql command but \\pset and \\g"))
     return statements[0]
 
 

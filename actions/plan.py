@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from core.language import mark, tr
 from core.text import listed
 from fixtures.probes.host.spec import display_name
 from reports.model.figures import placeholders_of
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from reports.model.report import Report
     from reports.runbook.document import Command, Step
 
-BY_HAND = "by hand"
-"""The mark of a step or a command that the runbook leaves to people."""
+BY_HAND = mark("by hand")
+"""Why a step or a command that the runbook leaves to people may not run."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ def plan_step(
     planned = []
     for command in step.commands:
         if not command.run:
-            planned.append(PlannedCommand(command, None, refusal=BY_HAND))
+            planned.append(PlannedCommand(command, None, refusal=tr(BY_HAND)))
             continue
         rule = parse_rule(command.run, command.language)
         unknown = [check for check in rule.verify if check not in known_checks]
         place, refusal = _place_of(rule, target, frozen if rule.effect == "signal" else host)
         if unknown:
-            refusal = f"the runbook's verify={unknown[0]} is no check"
+            refusal = tr("the runbook's verify={check} is no check", check=unknown[0])
         planned.append(PlannedCommand(command, rule, place, refusal))
     return tuple(planned)
 
@@ -67,7 +68,7 @@ def refusal_of(step: Step, planned: Sequence[PlannedCommand]) -> str:
     """Return why a step may not run; empty if it may. Commands for people are left out of it."""
     permitted = [one for one in planned if one.rule]
     if not permitted:
-        return step.left_out[0] if step.left_out and not planned else BY_HAND
+        return step.left_out[0] if step.left_out and not planned else tr(BY_HAND)
     return next((one.refusal for one in permitted if one.refusal), "")
 
 
@@ -75,24 +76,31 @@ def _place_of(rule: RunRule, target: Target, host: str) -> tuple[str, str]:
     """Return the place where a command runs, and why it may not run there."""
     rights = target.actions
     if rights is None:
-        return rule.on, f"the target has no [targets.{target.name}.actions]"
+        return rule.on, tr("the target has no [targets.{target}.actions]", target=target.name)
     if rule.on in IN_SQL:
         if target.database is None or rights.dsn is None:
-            return rule.on, "the target's [actions] has no dsn"
+            return rule.on, tr("the target's [actions] has no dsn")
         if rule.on == "queue" and (target.queue is None or rights.broker_url is None):
-            return rule.on, "the target's [actions] has no broker_url"
+            return rule.on, tr("the target's [actions] has no broker_url")
         return rule.on, ""
     component = target.worker if rule.on == "worker" else target.storage
     hosts = component.hosts if component else ()
     chosen = [spec for spec in hosts if not host or host in (spec, display_name(spec))]
     if not chosen:
-        return rule.on, f"the target's {rule.on} has no host {host}".rstrip()
+        if not host:
+            return rule.on, tr("the target's {component} has no host", component=rule.on)
+        return rule.on, tr(
+            "the target's {component} has no host {host}", component=rule.on, host=host
+        )
     if len(chosen) > 1:
         names = listed([display_name(spec) for spec in chosen], "or")
-        return rule.on, f"it can run on {names}: choose one with --host"
+        return rule.on, tr("it can run on {hosts}: choose one with --host", hosts=names)
     found = [spec for spec in rights.hosts if _machine(spec) == _machine(chosen[0])]
     if not found:
-        return chosen[0], f"the target's [actions] has no host for {display_name(chosen[0])}"
+        return chosen[0], tr(
+            "the target's [actions] has no host for {host}",
+            host=display_name(chosen[0]),
+        )
     return found[0], ""
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.secrets import SecretError, resolve
 from core.urls import parse_http_url
 
@@ -27,8 +28,11 @@ def read_secret(reference: str, option: str) -> str:
         raise OptionError(f"{option}: {exc}") from exc
     if value is None:
         raise OptionError(
-            f"{option}: an address may contain a token, so it is not written here: "
-            "write env:NAME or file:PATH"
+            tr(
+                "{option}: an address may contain a token, so it is not "
+                "written here: write env:NAME or file:PATH",
+                option=option,
+            )
         )
     return value
 
@@ -42,5 +46,5 @@ def parse_http_address(text: str, option: str) -> SplitResult:
     """Return an http or https address in parts; raises OptionError without quoting it."""
     parts = parse_http_url(text)
     if parts is None:
-        raise OptionError(f"{option}: not an http or https address")
+        raise OptionError(tr("{option}: not an http or https address", option=option))
     return parts

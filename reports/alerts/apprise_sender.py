@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
 
@@ -71,8 +72,11 @@ class AppriseSender:
             services = apprise.Apprise(asset=self._asset)
             if not services.add(address):
                 raise OptionError(
-                    "apprise cannot use it: correct it, "
-                    "https://github.com/caronc/apprise/wiki shows the form for each service"
+                    tr(
+                        "apprise cannot use it: correct it, "
+                        "https://github.com/caronc/apprise/wiki shows the form for "
+                        "each service"
+                    )
                 )
         self._takes_key = any(map(_takes_key, services.find()))
 
@@ -96,7 +100,7 @@ class AppriseSender:
             )
         except Exception as exc:
             # A hundred services, each with errors of its own.
-            raise CallError(f"it failed with {type(exc).__name__}") from exc
+            raise CallError(tr("it failed with {error}", error=type(exc).__name__)) from exc
         problem = _problem(sent)
         if problem:
             raise CallError(problem)
@@ -130,5 +134,9 @@ def _problem(sent: AppriseResult) -> str:
         return ""
     status = _STATUS.search(log)
     if status:
-        return f"it answered {status[1]}"
-    return "nobody is there to notify" if idle else "it cannot be reached or refused the message"
+        return tr("it answered {status}", status=status[1])
+    return (
+        tr("nobody is there to notify")
+        if idle
+        else tr("it cannot be reached or refused the message")
+    )

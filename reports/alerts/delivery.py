@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.alerts.http_call import CallError
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def deliver(box: Outbox, destinations: Sequence[Destination]) -> tuple[str, ...]
         try:
             delivery = deliveries.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            problems |= dict.fromkeys(running, f"no answer within {SECONDS_MAX:g} s")
+            limit = f"{SECONDS_MAX:g}"
+            problems |= dict.fromkeys(running, tr("no answer within {seconds} s", seconds=limit))
             break
         if delivery.message is not None:
             # At once: whatever happens next, this message is not sent again.

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import AppriseSender
 from reports.alerts.incident_services import Alertmanager, Opsgenie, PagerDuty
@@ -47,7 +48,7 @@ def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destina
         key = hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
         scheme = address.partition(":")[0].lower()
         shown = scheme if re.fullmatch(r"[a-z][a-z0-9+.-]{0,20}", scheme) else "?"
-        name = f"destination {number} ({shown})"
+        name = tr("destination {number} ({kind})", number=number, kind=shown)
         try:
             sender = _sender_of(scheme, address, subject)
         except OptionError as exc:

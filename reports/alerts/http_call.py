@@ -12,6 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
+from core.language import tr
 from core.secrets import Redactor
 from core.text import clean, flat
 from core.urls import host_and_port
@@ -72,7 +73,7 @@ def call(
     try:
         problem = answers.get(timeout=SECONDS_MAX)
     except queue.Empty:
-        problem = f"no answer within {SECONDS_MAX:g} s"
+        problem = _silence()
     if problem:
         # A server may quote what it refuses.
         hidden = Redactor([*secrets, *_tokens(address)])
@@ -92,23 +93,31 @@ def _send(opener: OpenerDirector, request: Request) -> str:
         with opener.open(request, timeout=SECONDS_MAX):
             return ""
     except HTTPError as exc:
-        return f"it answered {exc.code} {_refusal(exc)}".rstrip()
+        refusal = _refusal(exc)
+        if not refusal:
+            return tr("it answered {status}", status=exc.code)
+        return tr("it answered {status} {refusal}", status=exc.code, refusal=refusal)
     except (OSError, HTTPException, ValueError) as exc:
         reason = exc.reason if isinstance(exc, URLError) else exc
     if isinstance(reason, TimeoutError):
-        return f"no answer within {SECONDS_MAX:g} s"
+        return _silence()
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
     if isinstance(reason, HTTPException):
-        return f"no HTTP answer ({type(reason).__name__})"
-    return "it cannot be reached"
+        return tr("no HTTP answer ({error})", error=type(reason).__name__)
+    return tr("it cannot be reached")
+
+
+def _silence() -> str:
+    limit = f"{SECONDS_MAX:g}"
+    return tr("no answer within {seconds} s", seconds=limit)
 
 
 def _refusal(answer: HTTPError) -> str:
     """Return the remedy of a redirect, or else the beginning of what a server says."""
     with answer:
         if answer.code in (301, 302, 303, 307, 308):
-            return "(a redirect): write the address that it leads to"
+            return tr("(a redirect): write the address that it leads to")
         try:
             return clean(flat(answer.read(REFUSAL_MAX).decode(errors="replace")), 200)
         except (OSError, HTTPException):

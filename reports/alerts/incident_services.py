@@ -13,19 +13,22 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from core.language import tr
 from core.text import cut, flat
 from core.urls import parse_http_url
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import quiet_apprise
 from reports.alerts.http_call import call
+from reports.model.report import state_word
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from reports.alerts.outbox import Message
+    from reports.model.report import State
 
 PAGERDUTY = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 OPSGENIE = {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"}
@@ -83,10 +86,12 @@ class PagerDuty:
         # apprise wants the key of its REST API too, which events do not need.
         self._key = str(options.get("integrationkey") or options.get("apikey") or "")
         if not self._key:
-            raise OptionError("it has no key: write pagerduty://INTEGRATION_KEY")
+            raise OptionError(tr("it has no key: write pagerduty://INTEGRATION_KEY"))
         severity = str(options.get("severity") or "").lower()
         if severity and severity not in PAGERDUTY_SEVERITIES:
-            raise OptionError(f"severity= is one of {', '.join(PAGERDUTY_SEVERITIES)}")
+            raise OptionError(
+                tr("severity= is one of {choices}", choices=", ".join(PAGERDUTY_SEVERITIES))
+            )
         self._severity = severity
         self._options = options
         self._subject = subject
@@ -135,10 +140,10 @@ class Opsgenie:
         options = _parse("opsgenie", "NotifyOpsgenie", address.replace("#", "%23"))
         self._key = str(options.get("apikey") or "")
         if not self._key:
-            raise OptionError("it has no key: write opsgenie://API_KEY or jira://API_KEY")
+            raise OptionError(tr("it has no key: write opsgenie://API_KEY or jira://API_KEY"))
         priority = str(options.get("priority") or "").lower()
         if priority and not priority.startswith(tuple(OPSGENIE_PRIORITIES)):
-            raise OptionError("priority= is one of P1 to P5")
+            raise OptionError(tr("priority= is one of P1 to P5"))
         self._priority = next(
             (level for start, level in OPSGENIE_PRIORITIES.items() if priority.startswith(start)),
             "",
@@ -209,7 +214,9 @@ class Alertmanager:
         secure = scheme.lower() == "alertmanagers"
         parts = parse_http_url(f"{'https' if secure else 'http'}://{rest}")
         if parts is None or parts.query:
-            raise OptionError("write alertmanager://HOST:9093, or alertmanagers://HOST for https")
+            raise OptionError(
+                tr("write alertmanager://HOST:9093, or alertmanagers://HOST for https")
+            )
         if parts.port is None and not secure:
             parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:9093")
         self._address = parts._replace(path=f"{parts.path.rstrip('/')}/api/v2/alerts", fragment="")
@@ -259,7 +266,7 @@ def _parse(module: str, plugin: str, address: str) -> dict[str, Any]:
         reader = getattr(import_module(f"apprise.plugins.{module}"), plugin)
         options: dict[str, Any] | None = reader.parse_url(address)
     if not options:
-        raise OptionError("it is malformed")
+        raise OptionError(tr("it is malformed"))
     return options
 
 
@@ -267,11 +274,11 @@ def _endpoint(options: dict[str, Any], servers: dict[str, str], path: str) -> Sp
     """Return the address of an API, by the option region= or api_url=; raises OptionError."""
     region = str(options.get("region_name") or "us").lower()
     if region not in servers:
-        raise OptionError(f"region= is one of {', '.join(servers)}")
+        raise OptionError(tr("region= is one of {choices}", choices=", ".join(servers)))
     url = options.get("qsd", {}).get("api_url") or servers[region]
     parts = parse_http_url(url)
     if parts is None:
-        raise OptionError("api_url= is not an http or https address")
+        raise OptionError(tr("api_url= is not an http or https address"))
     return parts._replace(path=parts.path.rstrip("/") + path, query="", fragment="")
 
 
@@ -293,9 +300,11 @@ def _responder(name: str) -> dict[str, str]:
 def _one_line(message: Message) -> str:
     """Return the title and the body's first line, which repeats the kind of alert."""
     first = message.body.partition("\n")[0]
-    kind = f"{message.kind}: "
-    text = first[len(kind) :] if first.lower().startswith(kind) else first
-    return flat(f"{message.title}: {text}")
+    kind = re.escape(state_word(cast("State", message.kind)))
+    # French has a space before a colon.
+    said = re.match(rf"{kind}\s?:\s", first, re.IGNORECASE)
+    text = first[said.end() :] if said else first
+    return flat(tr("{title}: {sentence}", title=message.title, sentence=text))
 
 
 def _utc(moment: str) -> str:

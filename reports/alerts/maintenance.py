@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from core.files import FileError, read_text
+from core.language import mark, tr
 from core.units import parse_duration
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LONGEST = 7 * 24 * 3_600.0
 
 _RECURRING = re.compile(r"(?P<cron>.+?)\s+for\s+(?P<length>.+?)(?:\s+in\s+(?P<zone>\S+))?")
 
-EXAMPLES = 'write it like 2026-11-23T22:00/2026-11-23T23:00, or "0 2 * * SUN for 2h"'
+EXAMPLES = mark('write it like 2026-11-23T22:00/2026-11-23T23:00, or "0 2 * * SUN for 2h"')
 
 
 class Window(Protocol):
@@ -84,22 +85,45 @@ def parse_window(text: str) -> Window:
     try:
         start, end = (datetime.fromisoformat(part.strip()).astimezone() for part in text.split("/"))
     except (ValueError, OverflowError) as exc:
-        raise ValueError(f"{text[:80]!r} is not a maintenance window: {EXAMPLES}") from exc
+        raise ValueError(
+            tr(
+                "{text!r} is not a maintenance window: {examples}",
+                text=text[:80],
+                examples=tr(EXAMPLES),
+            )
+        ) from exc
     if end <= start:
-        raise ValueError(f"the maintenance window {text[:80]!r} ends before it starts")
+        raise ValueError(
+            tr("the maintenance window {text!r} ends before it starts", text=text[:80])
+        )
     return MaintenanceWindow(start, end)
 
 
 def _recurring(text: str, cron: str, length: str, zone: str | None) -> Window:
     from cronsim import CronSim, CronSimError
 
-    problem = f"{text!r} is not a maintenance window"
+    problem = tr("{text!r} is not a maintenance window", text=text)
     if len(cron.split()) != 5:
-        raise ValueError(f"{problem}: {cron!r} has not the five fields of cron; {EXAMPLES}")
+        raise ValueError(
+            tr(
+                "{problem}: {cron!r} has not the five fields of cron; {examples}",
+                problem=problem,
+                cron=cron,
+                examples=tr(EXAMPLES),
+            )
+        )
     try:
         CronSim(cron, datetime(2026, 1, 1))  # noqa: DTZ001 - a clock on the wall
     except CronSimError as exc:
-        raise ValueError(f"{problem}: {exc} in {cron!r}; {EXAMPLES}") from exc
+        raise ValueError(
+            tr(
+                "{problem}: {error} in {cron!r}; {examples}",
+                problem=problem,
+                error=exc,
+                cron=cron,
+                examples=tr(EXAMPLES),
+            )
+        ) from exc
     try:
         seconds = parse_duration(length)
     except ValueError as exc:
@@ -108,10 +132,14 @@ def _recurring(text: str, cron: str, length: str, zone: str | None) -> Window:
         known = ZoneInfo(zone) if zone else None
     except (ValueError, OSError, KeyError) as exc:
         raise ValueError(
-            f"{problem}: there is no time zone {zone!r}; write one like Europe/Paris"
+            tr(
+                "{problem}: there is no time zone {zone!r}; write one like Europe/Paris",
+                problem=problem,
+                zone=zone,
+            )
         ) from exc
     if seconds > LONGEST:
-        raise ValueError(f"{problem}: it is longer than a week")
+        raise ValueError(tr("{problem}: it is longer than a week", problem=problem))
     return RecurringWindow(cron, timedelta(seconds=seconds), known)
 
 
@@ -126,7 +154,7 @@ def read_windows(values: Iterable[str]) -> tuple[tuple[Window, ...], tuple[str, 
         try:
             lines = _lines(value.removeprefix("file:")) if value.startswith("file:") else [value]
         except FileError as exc:
-            problems.append(f"maintenance windows: {exc}")
+            problems.append(tr("maintenance windows: {reason}", reason=exc))
             continue
         for line in lines:
             try:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from core.language import mark, tr, trn
+from core.outcome import STATUS_WORDS, counted_status
 from core.text import clean, count, cut, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.html.path import SIGNS, stations
 from reports.render.terminal_words import clock, plain
 from reports.render.verdict_words import (
-    counted_statuses,
     failed_components,
     ruled_out,
     seen_before,
@@ -37,20 +39,27 @@ LINE_MAX = 300
 BODY_MAX = 1_800
 """Characters of a body; the strictest of the common services takes 2,000."""
 
+TITLES = {
+    ("alert", "incident"): mark("Veza {target}: incident"),
+    ("alert", "at risk"): mark("Veza {target}: at risk"),
+    ("alert", "unknown"): mark("Veza {target}: cannot tell"),
+    ("reminder", "incident"): mark("Veza {target}: still incident"),
+    ("reminder", "at risk"): mark("Veza {target}: still at risk"),
+    ("reminder", "unknown"): mark("Veza {target}: still cannot tell"),
+    ("recovery", "incident"): mark("Veza {target}: incident over"),
+    ("recovery", "at risk"): mark("Veza {target}: at risk over"),
+    ("recovery", "unknown"): mark("Veza {target}: observed again"),
+}
+"""The title by the event and the kind of alert; one that got worse has that of a new one."""
+
 _MENTION = re.compile(r"@(?=everyone|here|channel|all)|<(?=[!@#])", re.IGNORECASE)
 """A mention of everybody, as some services write it; a log line may contain one."""
 
 
 def title_of(report: Report, change: Change) -> str:
     """Return the title: the target, and what has changed."""
-    kind = "cannot tell" if change.kind == "unknown" else change.kind
-    event = {
-        "alert": kind,
-        "worse": kind,
-        "reminder": f"still {kind}",
-        "recovery": "observed again" if change.kind == "unknown" else f"{kind} over",
-    }[change.event]
-    return f"Veza {_harmless(report.target.name)}: {event}"
+    event = "alert" if change.event == "worse" else change.event
+    return tr(TITLES[event, change.kind], target=_harmless(report.target.name))
 
 
 def body_of(
@@ -66,7 +75,7 @@ def body_of(
     """
     head = "\n".join(map(_harmless, _head(report, change, zone)))
     place = link_of(report, link_base) if link_base else path.resolve().with_name("report.html")
-    foot = f"Report: {place}"
+    foot = tr("Report: {place}", place=place)
     if change.event == "recovery":
         return f"{head}\n\n{foot}"
     why = "\n".join(map(_harmless, _why(report)))
@@ -94,14 +103,27 @@ def link_of(report: Report, base: str) -> str:
 
 def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:
     if change.seconds is None:
-        return "Duration unknown: a clock was set back."
+        return tr("Duration unknown: a clock was set back.")
     since = clock(change.since, report.started, zone)
     if change.event == "recovery":
-        return f"It lasted {format_duration(change.seconds)}, since {since}."
+        return tr(
+            "It lasted {duration}, since {since}.",
+            duration=format_duration(change.seconds),
+            since=since,
+        )
     impact = report.layout.impact
     owners = report.figure(impact.owners) if impact else None
-    affected = f"; {count(round(owners), impact.owner)} affected" if impact and owners else ""
-    return f"Since {since} ({format_duration(change.seconds)}){affected}."
+    duration = format_duration(change.seconds)
+    if not (impact and owners):
+        return tr("Since {since} ({duration}).", since=since, duration=duration)
+    return trn(
+        "Since {since} ({duration}); {users} affected.",
+        "Since {since} ({duration}); {users} affected.",
+        round(owners),
+        since=since,
+        duration=duration,
+        users=count(round(owners), impact.owner),
+    )
 
 
 def _why(report: Report) -> Iterator[str]:
@@ -111,7 +133,8 @@ def _why(report: Report) -> Iterator[str]:
     if broken:
         names = [one.name.upper() if one.kind == "broken" else one.name for one in row]
         drawn = (f"{SIGNS[one.link]}{name}" for one, name in zip(row[1:], names[1:], strict=True))
-        yield f"Broken at {listed(broken)}: {names[0]}{''.join(drawn)}"
+        path = names[0] + "".join(drawn)
+        yield tr("Broken at {stations}: {path}", stations=listed(broken), path=path)
     accepted = report.diagnosis.accepted
     groups = [[c.check for c in telling(one.supporting, "failed")] for one in accepted]
     groups = groups or [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
@@ -124,25 +147,29 @@ def _why(report: Report) -> Iterator[str]:
     yield from (f"✗ {sentence}" for sentence in shown)
     out = ruled_out(report)
     if accepted and out:
-        yield f"✓ ruled out: {', '.join(out)}"
+        yield tr("✓ ruled out: {causes}", causes=", ".join(out))
 
 
 def _to_do(report: Report, limit: int) -> str:
     """Return the first steps in as many whole lines as fit into `limit` characters."""
     lines = []
     for number, step in enumerate(first_steps(one.steps for one in report.remedies), start=1):
-        mark = " (changes the system)" if step.dangerous else ""
-        lines.append(f"{number}. {step.title}{mark}")
+        warning = tr(" (changes the system)") if step.dangerous else ""
+        lines.append(f"{number}. {step.title}{warning}")
         for command in step.commands:
             lines += [f"    {line}" for line in command.text.strip().splitlines()]
     lines = lines or [f"- {place}" for place in where_to_look(report)]
     verify = verify_command(report)
-    last = _harmless(f"Then verify: {verify}" if lines else f"To look again: {verify}")
+    last = _harmless(
+        tr("Then verify: {command}", command=verify)
+        if lines
+        else tr("To look again: {command}", command=verify)
+    )
     if not lines:
         return last
-    text = "\n".join(map(_harmless, ["Do this:", *lines]))
+    text = "\n".join(map(_harmless, [tr("Do this:"), *lines]))
     if len(text) + len(last) + 1 > limit:
-        more = "(more in the report)"
+        more = tr("(more in the report)")
         text = text[: limit - len(more) - len(last) - 2].rpartition("\n")[0] + f"\n{more}"
     return f"{text}\n{last}"
 
@@ -150,10 +177,16 @@ def _to_do(report: Report, limit: int) -> str:
 def _counts(report: Report) -> Iterator[str]:
     """Yield how many checks failed, by component, and how many had another status."""
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
-    others = [f"{number} {word}" for word, number in counted_statuses(report) if word != "failed"]
-    failed = dict(counted_statuses(report)).get("failed", 0)
-    parts = [f"{failed} of {len(report.results)} ({places})"] if failed else []
-    yield f"Checks: {'; '.join(['failed ' + part for part in parts] + others)}"
+    counter = Counter(result.outcome.status for result in report.results)
+    failed = counter.pop("failed", 0)
+    parts = [counted_status(counter[status], status) for status in STATUS_WORDS if counter[status]]
+    if failed:
+        total = len(report.results)
+        first = tr(
+            "failed {failed} of {total} ({places})", failed=failed, total=total, places=places
+        )
+        parts.insert(0, first)
+    yield tr("Checks: {counts}", counts="; ".join(parts))
 
 
 def _harmless(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.delivery import DESTINATIONS_MAX, deliver
 from reports.alerts.destinations import destinations_of
@@ -68,11 +69,21 @@ def notify(report: Report, path: Path, settings: Settings, now: float | None = N
                 problems = _send_due(box, report, path, settings, now)
                 return [note, *problems] if note else problems
     except Timeout:
-        return [f"no message was sent: another call for {path.parent} is still running"]
+        return [
+            tr(
+                "no message was sent: another call for {folder} is still running",
+                folder=path.parent,
+            )
+        ]
     except (HistoryError, OSError) as exc:
         reason = str(exc) if isinstance(exc, HistoryError) else f"{path.parent}: {exc.strerror}"
-        beat_problems = _beat(settings, success=False, headline=f"No message can be sent: {reason}")
-        return [f"no message was sent, because it could be a duplicate: {reason}", *beat_problems]
+        beat_problems = _beat(
+            settings, success=False, headline=tr("No message can be sent: {reason}", reason=reason)
+        )
+        return [
+            tr("no message was sent, because it could be a duplicate: {reason}", reason=reason),
+            *beat_problems,
+        ]
 
 
 def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: float) -> list[str]:
@@ -93,7 +104,10 @@ def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: 
                 body = body_of(report, change, path, settings.link_base)
                 if not box.add_message(change, title_of(report, change), body):
                     problems.append(
-                        f"more than {UNDELIVERED_MAX} messages wait: the oldest was dropped"
+                        tr(
+                            "more than {most} messages wait: the oldest was dropped",
+                            most=UNDELIVERED_MAX,
+                        )
                     )
     if settings.heartbeat and not box.is_pinged(key):
         success = _is_success(report, runs, settings)
@@ -103,7 +117,10 @@ def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: 
             box.mark_pinged(key)
     if destinations:
         undelivered = deliver(box, destinations)
-        problems += [f"not delivered, the next call tries again: {why}" for why in undelivered]
+        problems += [
+            tr("not delivered, the next call tries again: {reason}", reason=reason)
+            for reason in undelivered
+        ]
     return problems
 
 
@@ -114,7 +131,7 @@ def _beat(settings: Settings, *, success: bool, headline: str) -> list[str]:
     try:
         ping(settings.heartbeat, success=success, headline=headline)
     except (CallError, OptionError) as exc:
-        return [f"the heartbeat was not delivered: {exc}"]
+        return [tr("the heartbeat was not delivered: {reason}", reason=exc)]
     return []
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from core.language import tr
 from reports.alerts.addresses import OptionError, parse_http_address, read_secret
 from reports.alerts.http_call import call
 from reports.render.prometheus import render
@@ -25,10 +26,10 @@ def push(report: Report, to: str) -> None:
     """
     plain = to.startswith(("http://", "https://"))
     if not plain and not to.startswith(("env:", "file:")):
-        raise OptionError("--to: write http://HOST:PORT, env:NAME or file:PATH")
+        raise OptionError(tr("--to: write http://HOST:PORT, env:NAME or file:PATH"))
     parts = parse_http_address(to if plain else read_secret(to, "--to"), "--to")
     if plain and parts.password is not None:
-        raise OptionError("--to: write an address with a password as env:NAME or file:PATH")
+        raise OptionError(tr("--to: write an address with a password as env:NAME or file:PATH"))
     group = f"/metrics/job/{JOB}/target/{quote(report.target.name, safe='')}"
     if report.runbook_name:
         group += f"/runbook/{quote(report.runbook_name, safe='')}"

@@ -67,14 +67,14 @@ def add_command(
 
     The list of commands has the summary up to a semicolon, the command's own help all of it.
     """
-    short = summary.partition(";")[0]
+    short = summary.partition(";")[0].rstrip()
     parser = commands.add_parser(name, help=short, description=f"{capitalized(summary)}.")
     parser.set_defaults(run=run)
     parser.add_argument(
         "report",
         type=report_path,
         metavar="REPORT",
-        help="such as out/live/RUNBOOK/report.json, or out/live for the newest there",
+        help=tr("such as out/live/RUNBOOK/report.json, or out/live for the newest there"),
     )
     return parser
 
@@ -94,22 +94,32 @@ def open_report(path: Path) -> Report:
 
 def load_whole_report(path: Path) -> Report:
     """Return the report of a whole run; raises LoadError also for that of a partial one."""
-    report = open_report(path)
+    return whole(open_report(path), path)
+
+
+def whole(report: Report, path: Path) -> Report:
+    """Return the report if it is of a whole run; raises LoadError."""
     if report.partial:
-        raise LoadError(f"{path} is of a partial run, which says nothing of the whole target")
+        raise LoadError(
+            tr("{path} is of a partial run, which says nothing of the whole target", path=path)
+        )
     return report
 
 
 def add_text_options(parser: Parser) -> None:
     """Add the options of a command that writes a text."""
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write to this file, not to the terminal"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=tr("write to this file, not to the terminal"),
     )
     parser.add_argument(
         "--runbook-doc",
         type=Path,
         metavar="FILE",
-        help="the runbook's document (default: the target's own, or else the shipped one)",
+        help=tr("the runbook's document (default: the target's own, or else the shipped one)"),
     )
 
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from core.language import mark, tr
 from core.text import capitalized, clean, listed, printable
 from core.units import format_duration
 from core.validation import nearest
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     from reports.history.confirmed import Learned
     from reports.history.incidents import Incident
 
-SUMMARY = "write down what the cause of an incident really was"
+SUMMARY = mark("write down what the cause of an incident really was")
 
 SHOWN_MAX = 10
 """Incidents that are listed, the last ones."""
 
 _OTHERS = {
-    OTHER: "none of these; --note says which",
-    FALSE_ALARM: "nothing was wrong",
+    OTHER: mark("none of these; --note says which"),
+    FALSE_ALARM: mark("nothing was wrong"),
 }
 """What may be confirmed besides the causes of the evidence table."""
 
@@ -49,11 +50,14 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "confirm",
-        help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}. Later reports say how often a cause was confirmed "
-        "and how it ended, and `score` compares it with what the runs named. Without --cause it "
-        "lists the incidents and the causes. Confirming an incident again replaces what was "
-        "confirmed.",
+        help=tr(SUMMARY),
+        description=tr(
+            "{summary}. Later reports say how often a cause was confirmed "
+            "and how it ended, and `score` compares it with what the runs "
+            "named. Without --cause it lists the incidents and the causes. "
+            "Confirming an incident again replaces what was confirmed.",
+            summary=capitalized(tr(SUMMARY)),
+        ),
     )
     parser.set_defaults(run=run)
     option = parser.add_argument
@@ -62,14 +66,21 @@ def add_to(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help=f"the cause, {OTHER} or {FALSE_ALARM}; repeat it if several were true together",
+        help=tr(
+            "the cause, {other} or {false_alarm}; repeat it if several were true together",
+            other=OTHER,
+            false_alarm=FALSE_ALARM,
+        ),
     )
-    option("--note", default="", metavar="TEXT", help="what made it so, in a few words")
+    option("--note", default="", metavar="TEXT", help=tr("what made it so, in a few words"))
     option(
         "--incident",
         metavar="TIME",
-        help="an earlier incident, by the start of one of its runs in UTC, such as 2026-11-03 or "
-        "2026-11-03T09:40 (default: the one that goes on, or else the last one)",
+        help=tr(
+            "an earlier incident, by the start of one of its runs in UTC, "
+            "such as 2026-11-03 or 2026-11-03T09:40 (default: the one that "
+            "goes on, or else the last one)"
+        ),
     )
     add_target_dir(parser)
 
@@ -79,14 +90,16 @@ def run(options: argparse.Namespace) -> int:
     folder = options.target_dir or only_target()
     episodes = incidents(read_runs(folder))
     if not episodes:
-        raise NoIncidentError(f"the history in {folder} has no incident")
+        raise NoIncidentError(tr("the history in {folder} has no incident", folder=folder))
     learned = read_learned(folder)
     for note in learned.notes:
         print(clean(note), file=sys.stderr)
     incident = _chosen(episodes, options.incident) if options.incident else episodes[-1]
     report = surest_report(folder, incident)
     if report is None:
-        raise NoIncidentError(f"the history in {folder} has no report of this incident")
+        raise NoIncidentError(
+            tr("the history in {folder} has no report of this incident", folder=folder)
+        )
     titles = {cause.id: cause.title for cause in evidence_of(report).causes}
     if not options.cause:
         for line in _choices(episodes, learned, titles):
@@ -107,15 +120,20 @@ def run(options: argparse.Namespace) -> int:
         learned.actions,
     )
     path = write_confirmation(folder, confirmation, report)
-    named = listed([finding.title for finding in report.diagnosis.accepted]) or "no cause"
+    named = listed([finding.title for finding in report.diagnosis.accepted]) or tr("no cause")
     lines = [
-        f"Confirmed for {_told(incident)}: {_names(confirmation, titles)}. The runs named {named}.",
+        tr(
+            "Confirmed for {incident}: {causes}. The runs named {named}.",
+            incident=_told(incident),
+            causes=_names(confirmation, titles),
+            named=named,
+        ),
         *_ending(confirmation),
-        f"Written to {path}.",
+        tr("Written to {path}.", path=path),
     ]
     if incident is episodes[-1]:
-        report_path = shlex.quote(str(folder / "report.json"))
-        lines.append(f"The post-mortem with it: python -m reports postmortem {report_path}")
+        command = f"python -m reports postmortem {shlex.quote(str(folder / 'report.json'))}"
+        lines.append(tr("The post-mortem with it: {command}", command=command))
     print("\n".join(map(clean, lines)))
     return 0
 
@@ -131,10 +149,17 @@ def _chosen(episodes: Sequence[Incident], text: str) -> Incident:
     if len(found) == 1:
         return found[0]
     starts = [incident.runs[0].started for incident in found or episodes[-SHOWN_MAX:]]
-    problem = "several incidents have a run" if found else "no incident has a run"
+    problem = (
+        tr("several incidents have a run that began {time!r}", time=printable(wanted, 40))
+        if found
+        else tr("no incident has a run that began {time!r}", time=printable(wanted, 40))
+    )
     raise OptionError(
-        f"--incident: {problem} that began {printable(wanted, 40)!r}; the incidents began "
-        f"{', '.join(starts)}"
+        tr(
+            "--incident: {problem}; the incidents began {times}",
+            problem=problem,
+            times=", ".join(starts),
+        )
     )
 
 
@@ -143,36 +168,48 @@ def _check_causes(causes: Sequence[str], note: str, titles: Mapping[str, str]) -
     known = [*titles, *_OTHERS]
     for cause in causes:
         if cause not in known:
-            hint = nearest(cause, known) or "; without --cause this command lists them"
-            raise OptionError(f"--cause: {printable(cause, 80)!r} is not a cause{hint}")
+            hint = nearest(cause, known) or tr("; without --cause this command lists them")
+            raise OptionError(
+                tr("--cause: {cause!r} is not a cause{hint}", cause=printable(cause, 80), hint=hint)
+            )
     if FALSE_ALARM in causes and len(set(causes)) > 1:
-        raise OptionError(f"--cause: {FALSE_ALARM} excludes any other cause")
+        raise OptionError(tr("--cause: {cause} excludes any other cause", cause=FALSE_ALARM))
     if OTHER in causes and not note.strip():
-        raise OptionError(f"--cause {OTHER} needs --note, which says what it was")
+        raise OptionError(tr("--cause {cause} needs --note, which says what it was", cause=OTHER))
 
 
 def _choices(
     episodes: Sequence[Incident], learned: Learned, titles: Mapping[str, str]
 ) -> Iterator[str]:
-    yield "Incidents, by the start of their first run:"
+    yield tr("Incidents, by the start of their first run:")
     for incident in episodes[-SHOWN_MAX:]:
         confirmed = learned.of(incident)
         named = list(dict.fromkeys(title for run in incident.runs for title in run.accepted))
-        told = f"confirmed: {_names(confirmed, titles)}" if confirmed else "not confirmed"
-        yield (
-            f"  {incident.runs[0].started}  {'over' if incident.after else 'goes on'}, named: "
-            f"{listed(named) or 'no cause'}, {told}"
+        told = (
+            tr("confirmed: {causes}", causes=_names(confirmed, titles))
+            if confirmed
+            else tr("not confirmed")
         )
-    yield "Causes:"
+        causes = listed(named) or tr("no cause")
+        state = (
+            tr("over, named: {causes}", causes=causes)
+            if incident.after
+            else tr("goes on, named: {causes}", causes=causes)
+        )
+        yield f"  {incident.runs[0].started}  {state}, {told}"
+    yield tr("Causes:")
     width = max(map(len, (*titles, *_OTHERS)))
-    for cause, title in {**titles, **_OTHERS}.items():
+    others = {cause: tr(title) for cause, title in _OTHERS.items()}
+    for cause, title in {**titles, **others}.items():
         yield f"  {cause:<{width}}  {title}"
 
 
 def _told(incident: Incident, zone: tzinfo | None = None) -> str:
     at = incident.runs[0].at
     when = local(at, zone) if at else incident.runs[0].started
-    return f"the incident {'of' if incident.after else 'that goes on since'} {when}"
+    if incident.after:
+        return tr("the incident of {time}", time=when)
+    return tr("the incident that goes on since {time}", time=when)
 
 
 def _names(confirmation: Confirmation, titles: Mapping[str, str]) -> str:
@@ -182,12 +219,20 @@ def _names(confirmation: Confirmation, titles: Mapping[str, str]) -> str:
 def _ending(confirmation: Confirmation) -> Iterator[str]:
     """Yield how the incident ended, as far as it is known."""
     if not confirmation.ended:
-        yield "Its end is added when a run has seen it."
+        yield tr("Its end is added when a run has seen it.")
     elif confirmation.seconds is not None:
-        yield f"From its first run to the first good one: {format_duration(confirmation.seconds)}."
+        yield tr(
+            "From its first run to the first good one: {duration}.",
+            duration=format_duration(confirmation.seconds),
+        )
     action = confirmation.ended_by if confirmation.ended else None
     if action:
-        took = "" if action.seconds is None else f" ({format_duration(action.seconds)})"
-        yield f"Ended by: {action.step}{took}."
+        if action.seconds is None:
+            yield tr("Ended by: {action}.", action=action.step)
+        else:
+            took = format_duration(action.seconds)
+            yield tr("Ended by: {action} ({duration}).", action=action.step, duration=took)
     elif confirmation.actions:
-        yield f"Actions taken: {listed([one.step for one in confirmation.actions])}."
+        yield tr(
+            "Actions taken: {actions}.", actions=listed([one.step for one in confirmation.actions])
+        )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.language import mark, tr
 from core.text import capitalized
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report_json import LoadError, load_report
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
-SUMMARY = "list the last runs, flapping checks, and metrics that recover"
+SUMMARY = mark("list the last runs, flapping checks, and metrics that recover")
 
 RUNS_MIN = 200
 """Runs that are read, of which fewer may be shown: enough for an incident of some hours."""
@@ -28,11 +29,13 @@ INCIDENT_RUNS = 2_000
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("history", help=SUMMARY, description=f"{capitalized(SUMMARY)}.")
+    parser = commands.add_parser(
+        "history", help=tr(SUMMARY), description=f"{capitalized(tr(SUMMARY))}."
+    )
     parser.set_defaults(run=run)
     add_target_dir(parser)
     parser.add_argument(
-        "-n", "--number", type=_count, default=20, help="runs to list (default: 20)"
+        "-n", "--number", type=_count, default=20, help=tr("runs to list (default: 20)")
     )
 
 
@@ -42,7 +45,7 @@ def add_target_dir(parser: argparse.ArgumentParser) -> None:
         "--target-dir",
         type=history_folder,
         metavar="DIR",
-        help="a folder of reports, such as out/live/RUNBOOK (default: the only one in out/)",
+        help=tr("a folder of reports, such as out/live/RUNBOOK (default: the only one in out/)"),
     )
 
 
@@ -63,7 +66,7 @@ def runs_beside(path: Path) -> tuple[RunRecord, ...]:
     try:
         return read_runs(path.parent)
     except HistoryError as exc:
-        print(f"The history is left out: {exc}", file=sys.stderr)
+        print(tr("The history is left out: {reason}", reason=exc), file=sys.stderr)
         return ()
 
 
@@ -77,7 +80,7 @@ def _last_report(folder: Path) -> Report | None:
     try:
         return load_report(folder / "report.json")
     except LoadError as exc:
-        print(f"The metrics to watch are left out: {exc}", file=sys.stderr)
+        print(tr("The metrics to watch are left out: {reason}", reason=exc), file=sys.stderr)
         return None
 
 
@@ -96,11 +99,19 @@ def only_target() -> Path:
     if len(folders) == 1:
         return folders[0]
     names = ", ".join(map(str, folders))
-    problem = f"out/ has several histories: {names}" if folders else "out/ has no history"
-    raise HistoryError(f"{problem}; name one of these folders with --target-dir")
+    raise HistoryError(
+        tr(
+            "out/ has several histories: {folders}; name one of these folders with --target-dir",
+            folders=names,
+        )
+        if folders
+        else tr("out/ has no history; name one of these folders with --target-dir")
+    )
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text[:7]) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 1 to 100000")
+        raise argparse.ArgumentTypeError(
+            tr("{text!r} is not a number from 1 to 100000", text=text[:40])
+        )
     return int(text)

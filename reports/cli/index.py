@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from core.files import FileError, write_file
-from core.text import capitalized, count, listed
-from reports.cli.command import duration, load_whole_report
+from core.language import mark, tr, trn
+from core.text import capitalized, listed
+from reports.cli.command import duration, open_report, whole
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME, History, HistoryError
-from reports.model.report_json import PARTIAL, LoadError
+from reports.model.report import state_word
+from reports.model.report_json import PARTIAL, LoadError, load_report
 from reports.render.html.index import render
 from reports.render.index import (
     SLOT,
@@ -29,13 +32,14 @@ from reports.render.index import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from reports.cli.command import Commands
+    from reports.model.report import State
 
-SUMMARY = "write a page with all targets, for the wall"
+SUMMARY = mark("write a page with all targets, for the wall")
 
-NO_REPORT = "no whole run has written a report here yet"
+NO_REPORT = mark("no whole run has written a report here yet")
 REPORT, PAGE = "report.json", "report.html"
 FILES = (REPORT, NAME)
 NEVER = "never"
@@ -46,9 +50,13 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "index",
-        help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}: index.html, and the same as index.json, in the "
-        "folder of the reports. It reads the reports and their histories, and changes neither.",
+        help=tr(SUMMARY),
+        description=tr(
+            "{summary}: index.html, and the same as index.json, in the "
+            "folder of the reports. It reads the reports and their "
+            "histories, and changes neither.",
+            summary=capitalized(tr(SUMMARY)),
+        ),
     )
     parser.set_defaults(run=run)
     parser.add_argument(
@@ -57,35 +65,54 @@ def add_to(commands: Commands) -> None:
         metavar="OUT",
         nargs="?",
         default=Path("out"),
-        help="the folder of the targets' folders (default: out)",
+        help=tr("the folder of the targets' folders (default: out)"),
     )
     parser.add_argument(
         "--overdue",
         type=duration,
         metavar="DURATION",
-        help="the age of a run at which its row turns grey (default: twice the usual time "
-        "between its runs)",
+        help=tr(
+            "the age of a run at which its row turns grey (default: twice "
+            "the usual time between its runs)"
+        ),
     )
     parser.add_argument(
         "--refresh",
         type=_refresh,
         metavar="DURATION",
         default=REFRESH,
-        help=f"how often the page loads itself again, or {NEVER} (default: 1min)",
+        help=tr("how often the page loads itself again, or {never} (default: 1min)", never=NEVER),
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the overview; raises FileError."""
     now = datetime.now(UTC)
-    rows = [_row(options.out, folder, now, options.overdue) for folder in folders(options.out)]
+    found = folders(options.out)
+    _choose_language(options.out / folder / REPORT for folder in found)
+    rows = [_row(options.out, folder, now, options.overdue) for folder in found]
     overview = overview_of(rows, now)
     write_file(options.out / "index.json", to_json(overview))
     page = options.out / "index.html"
     write_file(page, render(overview, options.refresh))
-    states = [f"{number} {state}" for state, number in overview.counts.items() if number]
-    print(f"{count(len(rows), 'row')}{': ' if states else ''}{listed(states)}; {page}")
+    states = [f"{number} {_word(state)}" for state, number in overview.counts.items() if number]
+    counted = trn("{n} row", "{n} rows", len(rows))
+    if states:
+        counted = tr("{rows}: {states}", rows=counted, states=listed(states))
+    print(f"{counted}; {page}")
     return 0
+
+
+def _choose_language(reports: Iterable[Path]) -> None:
+    """Write the language of the first report that can be read: the page has one language."""
+    for path in reports:
+        with contextlib.suppress(LoadError):
+            open_report(path)
+            return
+
+
+def _word(state: str) -> str:
+    return tr("overdue") if state == "overdue" else state_word(cast("State", state))
 
 
 def folders(out: Path) -> list[Path]:
@@ -110,7 +137,9 @@ def _folders_in(folder: Path) -> list[Path]:
         with os.scandir(folder) as entries:
             names = [one.name for one in entries if one.is_dir()]
     except OSError as exc:
-        raise FileError(f"{folder} cannot be read: {exc.strerror}") from exc
+        raise FileError(
+            tr("{path} cannot be read: {reason}", path=folder, reason=exc.strerror)
+        ) from exc
     left_out = (PARTIAL, CONFIRMED)
     return [folder / name for name in sorted(names) if name[0] != "." and name not in left_out]
 
@@ -123,11 +152,11 @@ def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
     place, name = out / folder, folder.as_posix()
     page = next((one for one in (PAGE, REPORT) if os.path.isfile(place / one)), "")  # noqa: PTH113
     try:
-        report = load_whole_report(place / REPORT)
+        report = whole(load_report(place / REPORT), place / REPORT)
     except LoadError as exc:
         past = _past(place, now)
         missing = os.access(place, os.X_OK) and not _has(place, REPORT)
-        problem = NO_REPORT if missing else _within(place, exc)
+        problem = tr(NO_REPORT) if missing else _within(place, exc)
         return broken_row(name, problem, past, page, now, overdue)
     past = _past(place, now, streak_of(report.state), report.started)
     return row_of(name, report, past, page, now, overdue)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from core.text import capitalized, clean, count
+from core.language import mark, tr, trn
+from core.text import capitalized, clean
 from reports.model.bundle import RUNBOOKS
 from reports.model.lint import lint
 from reports.runbook.document import RunbookError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "say what is missing in a runbook"
+SUMMARY = mark("say what is missing in a runbook")
 
 INCOMPLETE = 1
 """Exit status of a runbook with something missing."""
@@ -26,17 +27,21 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "lint",
-        help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}: checks without a row, commands and verifications "
-        "without a check, causes that no check tells apart, actions that nothing verifies, "
-        "placeholders that nothing fills. The exit status is 1 if there is anything.",
+        help=tr(SUMMARY),
+        description=tr(
+            "{summary}: checks without a row, commands and verifications "
+            "without a check, causes that no check tells apart, actions "
+            "that nothing verifies, placeholders that nothing fills. The "
+            "exit status is 1 if there is anything.",
+            summary=capitalized(tr(SUMMARY)),
+        ),
     )
     parser.set_defaults(run=run)
     parser.add_argument(
         "runbook",
         metavar="RUNBOOK",
         nargs="?",
-        help="the name of its folder in runbooks/ (default: all of them)",
+        help=tr("the name of its folder in runbooks/ (default: all of them)"),
     )
 
 
@@ -48,7 +53,11 @@ def run(options: argparse.Namespace) -> int:
         for finding in findings:
             place = f"{os.path.relpath(finding.path)}:{finding.line}"
             print(clean(f"{place}: {finding.sentence}"))
-        said = f"{count(len(findings), 'thing')} missing" if findings else "nothing is missing"
+        said = (
+            trn("{n} thing missing", "{n} things missing", len(findings))
+            if findings
+            else tr("nothing is missing")
+        )
         print(f"{folder.name}: {said}")
         status = status or (INCOMPLETE if findings else 0)
     return status
@@ -69,6 +78,13 @@ def _folders(name: str | None) -> list[Path]:
     if name is None:
         return list(known.values())
     if name not in known:
-        names = ", ".join(known) or "none"
-        raise RunbookError(f"{RUNBOOKS} has no runbook {name[:60]!r}; it has {names}")
+        names = ", ".join(known) or tr("none")
+        raise RunbookError(
+            tr(
+                "{folder} has no runbook {runbook!r}; it has {runbooks}",
+                folder=RUNBOOKS,
+                runbook=name[:60],
+                runbooks=names,
+            )
+        )
     return [known[name]]

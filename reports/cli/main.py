@@ -1,4 +1,4 @@
-"""Work with a report.json after the run, without the target; only `watch` looks at it."""
+"""`python -m reports`: its commands, its errors and their exit statuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError
-from core.language import choose_language, named_in
+from core.language import choose_language, named_in, tr
 from core.output import discard_output
 from core.text import flat
 from reports.alerts.addresses import OptionError
@@ -74,19 +74,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     language_error = _choose_language(arguments)
     parser = Parser(
         prog="python -m reports",
-        description=__doc__,
-        epilog="`python -m reports COMMAND --help` has the options of a command.",
+        description=tr(
+            "Work with a report.json after the run, without the target; only `watch` looks at it."
+        ),
+        epilog=tr("`python -m reports COMMAND --help` has the options of a command."),
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
         add_help=False,
     )
     commands = parser.add_subparsers(
-        required=True, metavar="COMMAND", title="commands", dest="command"
+        required=True, metavar="COMMAND", title=tr("commands"), dest="command"
     )
     for command in COMMANDS:
         command.add_to(commands)
     # Below the commands, which are what one looks for.
-    general = parser.add_argument_group("options")
-    general.add_argument("-h", "--help", action="help", help="show this help and exit")
+    general = parser.add_argument_group(tr("options"))
+    general.add_argument("-h", "--help", action="help", help=tr("show this help and exit"))
     add_language(general)
     if arguments[:1] == ["nagios"]:
         # An option that no command knows is an error of this parser.
@@ -103,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Here, because an error at Python's exit would be a traceback.
         sys.stdout.flush()
     except CallError as exc:
-        print(f"not delivered: {exc}", file=sys.stderr)
+        print(tr("not delivered: {reason}", reason=exc), file=sys.stderr)
         return NOT_DELIVERED
     except INPUT_ERRORS as exc:
         print(flat(str(exc)), file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.units import parse_duration
 from reports.cli.command import add_command, duration, open_report
 from reports.model.report_json import LoadError
@@ -23,8 +24,10 @@ def add_to(commands: Commands) -> None:
         commands,
         "nagios",
         run,
-        "print one line for Nagios, Icinga and others; "
-        "exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
+        tr(
+            "print one line for Nagios, Icinga and others; exit status 0 "
+            "OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"
+        ),
     )
     parser.status = UNKNOWN
     parser.add_argument(
@@ -32,7 +35,7 @@ def add_to(commands: Commands) -> None:
         type=duration,
         default=parse_duration(MAX_AGE),
         metavar="TIME",
-        help=f"a report older than this is UNKNOWN (default: {MAX_AGE})",
+        help=tr("a report older than this is UNKNOWN (default: {age})", age=MAX_AGE),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text, write_file
+from core.language import mark, tr
 from core.runbooks import ALL
 from core.text import capitalized
 from reports.history.confirmed import FOLDER as CONFIRMED
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "make the files of a new runbook"
+SUMMARY = mark("make the files of a new runbook")
 
 TEMPLATES = Path(__file__).parent / "new_runbook"
 
@@ -41,14 +42,16 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "new",
-        help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}, with a check and a test that pass. Each says what "
-        "goes into it, and "
-        "docs/writing-checks.md goes on from there.",
+        help=tr(SUMMARY),
+        description=tr(
+            "{summary}, with a check and a test that pass. Each says what "
+            "goes into it, and docs/writing-checks.md goes on from there.",
+            summary=capitalized(tr(SUMMARY)),
+        ),
     )
     parser.set_defaults(run=run)
     parser.add_argument(
-        "name", metavar="NAME", help="lower case letters, digits and _, such as login_fails"
+        "name", metavar="NAME", help=tr("lower case letters, digits and _, such as login_fails")
     )
 
 
@@ -56,11 +59,13 @@ def run(options: argparse.Namespace) -> int:
     """Write the files, and say what to do next; raises FileError."""
     for path in scaffold(RUNBOOKS.parent, options.name):
         print(path.relative_to(RUNBOOKS.parent))
-    print(
-        f"Next: python -m reports lint {options.name}\n"
-        f"      pytest tests/unit/runbooks/test_{options.name}.py\n"
-        f"      pytest --target lab --runbook {options.name}"
+    commands = (
+        f"python -m reports lint {options.name}",
+        f"pytest tests/unit/runbooks/test_{options.name}.py",
+        f"pytest --target lab --runbook {options.name}",
     )
+    first = tr("Next: ")
+    print(first + f"\n{' ' * len(first)}".join(commands))
     return 0
 
 
@@ -71,11 +76,17 @@ def scaffold(root: Path, name: str) -> list[Path]:
     """
     if not _NAME.fullmatch(name):
         raise FileError(
-            f"{name[:60]!r} is no name for a runbook: use at most 40 lower case letters, digits "
-            "and _, with a letter first, such as login_fails"
+            tr(
+                "{name!r} is no name for a runbook: use at most 40 lower case "
+                "letters, digits and _, with a letter first, such as "
+                "login_fails",
+                name=name[:60],
+            )
         )
     if name in TAKEN:
-        raise FileError(f"{name!r} has another meaning: give the runbook another name")
+        raise FileError(
+            tr("{name!r} has another meaning: give the runbook another name", name=name)
+        )
     title = capitalized(name.replace("_", " "))
     files = {root / "checks" / name / "__init__.py": ""}
     for template, place in FILES.items():
@@ -84,7 +95,7 @@ def scaffold(root: Path, name: str) -> list[Path]:
         files[path] = text.replace("{{name}}", name).replace("{{title}}", title)
     for path in (root / "runbooks" / name, root / "checks" / name, *files):
         if path.exists():
-            raise FileError(f"{path} is there already: nothing was written")
+            raise FileError(tr("{path} is there already: nothing was written", path=path))
     for path, text in files.items():
         write_file(path, text)
     return sorted(files)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.units import parse_duration
 from reports.alerts.addresses import OptionError, read_secret, split_addresses
 from reports.cli.command import NOT_DELIVERED, add_command, duration, load_whole_report
@@ -23,7 +24,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "notify",
         run,
-        "open, update and close one alert per incident; send a heartbeat after each run",
+        tr("open, update and close one alert per incident; send a heartbeat after each run"),
     )
     option = parser.add_argument
     option(
@@ -31,56 +32,67 @@ def add_to(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="env:NAME|file:PATH",
-        help="where one or several addresses are: pagerduty://, opsgenie://, alertmanager://, or "
-        "any of apprise's; may be repeated",
+        help=tr(
+            "where one or several addresses are: pagerduty://, "
+            "opsgenie://, alertmanager://, or any of apprise's; may be "
+            "repeated"
+        ),
     )
     option(
         "--confirm",
         type=confirmation,
         default=(2, 2),
         metavar="K[/N]",
-        help="alert after K bad runs in a row, or K of the last N (default: 2)",
+        help=tr("alert after K bad runs in a row, or K of the last N (default: 2)"),
     )
     option(
         "--on",
         choices=("incident", "at-risk"),
         default="incident",
-        help="the least severe state that alerts (default: incident); "
-        "an unknown state always alerts",
+        help=tr(
+            "the least severe state that alerts (default: incident); an unknown state always alerts"
+        ),
     )
     option(
         "--remind-every",
         type=duration,
         default=parse_duration(REMIND_EVERY),
         metavar="TIME",
-        help=f"time between reminders while it lasts (default: {REMIND_EVERY})",
+        help=tr("time between reminders while it lasts (default: {time})", time=REMIND_EVERY),
     )
     option(
         "--quiet",
         action="append",
         default=[],
         metavar="START/END|'CRON for TIME'|file:PATH",
-        help="a maintenance window, in which no message is sent: one period, or one that comes "
-        "back, such as '0 2 * * SUN for 2h'; local time without a zone",
+        help=tr(
+            "a maintenance window, in which no message is sent: one "
+            "period, or one that comes back, such as '0 2 * * SUN for 2h'; "
+            "local time without a zone"
+        ),
     )
     option(
         "--link-base",
         metavar="URL",
-        help="where the targets' folders are served: the link is "
-        "URL/TARGET/RUNBOOK/report.html "
-        "(default: the file's path)",
+        help=tr(
+            "where the targets' folders are served: the link is "
+            "URL/TARGET/RUNBOOK/report.html (default: the file's path)"
+        ),
     )
     option(
         "--heartbeat",
         metavar="env:NAME|file:PATH",
-        help="where the address is that is pinged after each run",
+        help=tr("where the address is that is pinged after each run"),
     )
     option(
         "--heartbeat-fails-on",
         choices=("incident", "unknown", "never"),
         default="incident",
-        help="the runs that are pinged as a failure: those that alert or whose state is unknown "
-        "(default), only those whose state is unknown, or none",
+        help=tr(
+            "the runs that are pinged as a failure: those that alert or "
+            "whose state is unknown (default), only those whose state is "
+            "unknown, or none"
+        ),
     )
 
 
@@ -106,7 +118,7 @@ def settings_of(options: argparse.Namespace) -> tuple[Settings, list[str]]:
     from reports.alerts.policy import Rule
 
     if not options.to and not options.heartbeat:
-        raise OptionError("no destination: give --to, --heartbeat, or both")
+        raise OptionError(tr("no destination: give --to, --heartbeat, or both"))
     windows, problems = read_windows(options.quiet)
     confirm, of = options.confirm
     settings = Settings(
@@ -129,5 +141,7 @@ def confirmation(text: str) -> tuple[int, int]:
     parts = text.split("/")
     numbers = [int(part) if part.isdecimal() and len(part) < 4 else 0 for part in parts]
     if len(numbers) > 2 or not 0 < numbers[0] <= numbers[-1] <= 100:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r}: write it like 2, or 2/3 for 2 of 3 runs")
+        raise argparse.ArgumentTypeError(
+            tr("{text!r}: write it like 2, or 2/3 for 2 of 3 runs", text=text[:40])
+        )
     return numbers[0], numbers[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.cli.command import add_command, add_text_options, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.confirmed import read_learned
@@ -34,8 +35,11 @@ def add_to(commands: Commands) -> None:
         commands,
         "postmortem",
         run,
-        "fill in the runbook's post-mortem from the report and the history beside it; "
-        "if the report has no incident, for the last incident of the history",
+        tr(
+            "fill in the runbook's post-mortem from the report and the "
+            "history beside it; if the report has no incident, for the "
+            "last incident of the history"
+        ),
     )
     add_text_options(parser)
 
@@ -59,7 +63,9 @@ def postmortem_of(report: Report, path: Path, document: Path | None) -> str:
         incident = last_incident(runs)
         incident_report = surest_report(path.parent, incident) if incident else None
     if incident_report is None:
-        raise NoIncidentError(f"neither {path} nor a history beside it has an incident")
+        raise NoIncidentError(
+            tr("neither {path} nor a history beside it has an incident", path=path)
+        )
     from reports.render.postmortem import of_incident
 
     learned = read_learned(path.parent)

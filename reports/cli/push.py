@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.alerts.pushgateway import push
 from reports.cli.command import add_command, load_whole_report
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(
-        commands, "push", run, "push the run's metrics to a Prometheus Pushgateway"
+        commands, "push", run, tr("push the run's metrics to a Prometheus Pushgateway")
     )
     parser.add_argument(
         "--to",
         required=True,
         metavar="URL",
-        help="the gateway, such as http://gateway:9091; with a password, env:NAME or file:PATH",
+        help=tr("the gateway, such as http://gateway:9091; with a password, env:NAME or file:PATH"),
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.cli.command import add_command, add_text_options, open_report, write
 from reports.cli.history import runs_beside
 from reports.cli.postmortem import postmortem_of
@@ -25,16 +26,19 @@ FORMATS = ("terminal", "json", "html", "prometheus", "nagios", "postmortem")
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "render", run, "show a saved report in another format")
+    parser = add_command(commands, "render", run, tr("show a saved report in another format"))
     add_text_options(parser)
     parser.add_argument(
-        "--format", choices=FORMATS, default="terminal", help="default: %(default)s"
+        "--format",
+        choices=FORMATS,
+        default="terminal",
+        help=tr("default: {value}", value="%(default)s"),
     )
     parser.add_argument(
         "-v",
         "--verbose",
         action="store_true",
-        help="terminal: every check, the evidence and all actions before the verdict",
+        help=tr("terminal: every check, the evidence and all actions before the verdict"),
     )
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.cli.command import add_command, add_text_options, open_report, write
 from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
@@ -24,18 +25,26 @@ def add_to(commands: Commands) -> None:
         commands,
         "replay",
         run,
-        "diagnose the same outcomes again; for example with an edited evidence.toml",
+        tr("diagnose the same outcomes again; for example with an edited evidence.toml"),
     )
     add_text_options(parser)
     parser.add_argument(
-        "--evidence", type=Path, metavar="FILE", help="the evidence table (default: the runbook's)"
+        "--evidence",
+        type=Path,
+        metavar="FILE",
+        help=tr("the evidence table (default: the runbook's)"),
     )
     parser.add_argument(
         "--robustness",
         action="store_true",
-        help="print instead what would be named with a component hidden or a reading flipped",
+        help=tr("print instead what would be named with a component hidden or a reading flipped"),
     )
-    parser.add_argument("--format", choices=FORMATS, default="json", help="default: %(default)s")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="json",
+        help=tr("default: {value}", value="%(default)s"),
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,9 +58,16 @@ def run(options: argparse.Namespace) -> int:
     replayed = replay(saved, bundle)
     write(render(replayed, options.format, options.report, options.runbook_doc), options.output)
     if replayed == saved:
-        print("The same report.", file=sys.stderr)
+        print(tr("The same report."), file=sys.stderr)
     elif replayed.headline == saved.headline:
-        print("The same headline; other parts of the report differ.", file=sys.stderr)
+        print(tr("The same headline; other parts of the report differ."), file=sys.stderr)
     else:
-        print(f"Before: {saved.headline}\nNow:    {replayed.headline}", file=sys.stderr)
+        print(
+            tr(
+                "Before: {before}\nNow:    {now}",
+                before=saved.headline,
+                now=replayed.headline,
+            ),
+            file=sys.stderr,
+        )
     return 0

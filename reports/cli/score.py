@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import read_text
-from core.text import capitalized, clean, count
+from core.language import mark, tr, trn
+from core.text import capitalized, clean
 from reports.cli.history import add_target_dir, only_target, runs_beside
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError, parse_evidence
@@ -24,22 +25,28 @@ if TYPE_CHECKING:
 
     from reports.cli.command import Commands
 
-SUMMARY = "compare verdicts with confirmed causes, and suggest priors"
+SUMMARY = mark("compare verdicts with confirmed causes, and suggest priors")
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "score",
-        help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}. The reports of the incidents are diagnosed again. "
-        "The priors are a diff to the evidence table, with the verdicts that they would have led "
-        "to; it is never applied.",
+        help=tr(SUMMARY),
+        description=tr(
+            "{summary}. The reports of the incidents are diagnosed again. "
+            "The priors are a diff to the evidence table, with the "
+            "verdicts that they would have led to; it is never applied.",
+            summary=capitalized(tr(SUMMARY)),
+        ),
     )
     parser.set_defaults(run=run)
     add_target_dir(parser)
     parser.add_argument(
-        "--evidence", type=Path, metavar="FILE", help="the evidence table (default: the runbook's)"
+        "--evidence",
+        type=Path,
+        metavar="FILE",
+        help=tr("the evidence table (default: the runbook's)"),
     )
 
 
@@ -52,12 +59,22 @@ def run(options: argparse.Namespace) -> int:
     settled = [settle(one, episodes, learned.actions) for one in learned.confirmations]
     pairs = [(one, report) for one in settled if (report := report_of(folder, one))]
     if len(pairs) < len(settled):
-        notes.append(f"{count(len(settled) - len(pairs), 'incident')} without a report left out")
+        notes.append(
+            trn(
+                "{n} incident without a report left out",
+                "{n} incidents without a report left out",
+                len(settled) - len(pairs),
+            )
+        )
     for note in notes:
         print(clean(note), file=sys.stderr)
     if not pairs:
         raise NoIncidentError(
-            f"{folder} has no confirmed incident: python -m reports confirm --help"
+            tr(
+                "{folder} has no confirmed incident: {command}",
+                folder=folder,
+                command="python -m reports confirm --help",
+            )
         )
     evidence = evidence_of(pairs[-1][1], options.evidence)
     cases = judge(evidence, pairs)
@@ -67,8 +84,12 @@ def run(options: argparse.Namespace) -> int:
     text, diff = diff_of(read_text(evidence.path), priors, name)
     if parse_evidence(tomllib.loads(text), evidence.path) != better:
         raise EvidenceError(
-            f"{name}: its priors are written in a way that a diff cannot change; write each cause "
-            "as a table of its own, with a line for its prior"
+            tr(
+                "{path}: its priors are written in a way that a diff cannot "
+                "change; write each cause as a table of its own, with a line "
+                "for its prior",
+                path=name,
+            )
         )
     print(render(cases, priors, judge(better, pairs), name, diff), end="")
     return 0

@@ -19,16 +19,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group
 from rich.live import Live
 
+from core.language import mark, tr
 from core.text import capitalized, clean, last_line
 from core.units import format_duration
 from reports.alerts.addresses import OptionError
-from reports.cli.command import duration
+from reports.cli.command import duration, open_report
 from reports.cli.history import read_runs
 from reports.cli.looks import Looks
 from reports.history.incidents import INCIDENT_RUNS
 from reports.history.store import NAME, HistoryError
 from reports.history.watched import Watched
-from reports.model.report_json import PARTIAL, LoadError, load_report
+from reports.model.report_json import PARTIAL, LoadError
 from reports.render.history import afterwards
 from reports.render.terminal import render
 from reports.render.terminal_verdict import Footer
@@ -38,7 +39,7 @@ from reports.render.watch import line, result_of, screen
 if TYPE_CHECKING:
     from reports.cli.command import Commands
 
-SUMMARY = "look at a target again and again until its incident is over"
+SUMMARY = mark("look at a target again and again until its incident is over")
 
 USAGE_ERROR = 4
 INTERRUPTED = 2
@@ -55,11 +56,16 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "watch",
-        help=SUMMARY,
-        description=f"{capitalized(SUMMARY)}. Each look is a whole run, with its reports and its "
-        "place in the history. It ends by itself with exit status 0 when two looks in a row saw no "
-        "symptom and the runbook's metrics to watch recover. Ctrl-C ends it with the last verdict "
-        "and the exit status of that run. Without a terminal it prints one line a look.",
+        help=tr(SUMMARY),
+        description=tr(
+            "{summary}. Each look is a whole run, with its reports and its "
+            "place in the history. It ends by itself with exit status 0 "
+            "when two looks in a row saw no symptom and the runbook's "
+            "metrics to watch recover. Ctrl-C ends it with the last "
+            "verdict and the exit status of that run. Without a terminal "
+            "it prints one line a look.",
+            summary=capitalized(tr(SUMMARY)),
+        ),
     )
     parser.set_defaults(run=run)
     option = parser.add_argument
@@ -68,14 +74,14 @@ def add_to(commands: Commands) -> None:
         type=_target,
         default=os.environ.get("VEZA_TARGET"),
         metavar="NAME",
-        help="a table of the targets file, or `lab` (default: VEZA_TARGET)",
+        help=tr("a table of the targets file, or `lab` (default: VEZA_TARGET)"),
     )
     option(
         "--every",
         type=duration,
         default=20.0,
         metavar="TIME",
-        help="from the start of one look to that of the next (default: 20s)",
+        help=tr("from the start of one look to that of the next (default: 20s)"),
     )
     option(
         "--for",
@@ -83,29 +89,31 @@ def add_to(commands: Commands) -> None:
         type=duration,
         default=3600.0,
         metavar="TIME",
-        help="the last look begins before this time is over (default: 1h)",
+        help=tr("the last look begins before this time is over (default: 1h)"),
     )
-    option("--runbook", metavar="NAME", help="as of the checks")
-    option("--out", type=Path, default=Path("out"), metavar="DIR", help="as of the checks")
-    option("--targets-file", metavar="FILE", help="as of the checks")
+    option("--runbook", metavar="NAME", help=tr("as of the checks"))
+    option("--out", type=Path, default=Path("out"), metavar="DIR", help=tr("as of the checks"))
+    option("--targets-file", metavar="FILE", help=tr("as of the checks"))
 
 
 def _target(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) or text == "all":
-        raise argparse.ArgumentTypeError("name one target")
+        raise argparse.ArgumentTypeError(tr("name one target"))
     return text
 
 
 def run(options: argparse.Namespace) -> int:
     """Look until the incident is over, the time is over, or somebody interrupts."""
     if not options.target:
-        raise OptionError("--target NAME is missing")
+        raise OptionError(tr("--target NAME is missing"))
     arguments = [
         *("-p", "no:cacheprovider"),
         *(f"--out={options.out.absolute()}", f"--target={options.target}"),
     ]
     if options.runbook:
         arguments.append(f"--runbook={options.runbook}")
+    if options.lang:
+        arguments.append(f"--lang={options.lang}")
     if options.targets_file:
         arguments.append(f"--targets-file={options.targets_file}")
     # As Ctrl-C does, so that the look in progress is ended too.
@@ -201,7 +209,7 @@ class Watch:
             self._looks.replace()
             return
         try:
-            report = load_report(written[0])
+            report = open_report(written[0])
         except LoadError as exc:
             self._watched.lose(str(exc))
             return
@@ -227,7 +235,11 @@ class Watch:
 
     def _screen(self) -> Group:
         left = self._next - time.monotonic()
-        now = f"next in {format_duration(round(left))}" if left >= 1 else "looking"
+        now = (
+            tr("next in {duration}", duration=format_duration(round(left)))
+            if left >= 1
+            else tr("looking")
+        )
         size = self._console.size
         return Group(*screen(self._watched, size.width, size.height, now))
 

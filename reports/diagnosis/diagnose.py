@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from core.language import tr
 from core.outcome import OBSERVED, base_id
 from reports.diagnosis.network import (
     Network,
@@ -102,7 +103,12 @@ def diagnose(
     causes = evidence.causes
     if len(causes) > MAX_CAUSES:
         raise ModelTooLargeError(
-            f"{evidence.path}: {len(causes)} causes; more than {MAX_CAUSES} cannot be enumerated"
+            tr(
+                "{path}: {causes} causes; more than {maximum} cannot be enumerated",
+                path=evidence.path,
+                causes=len(causes),
+                maximum=MAX_CAUSES,
+            )
         )
     results = sorted({(result.check, result.status) for result in outcomes})
     network = Network(causes)

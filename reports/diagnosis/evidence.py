@@ -149,7 +149,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
     except ValidationError as exc:
         raise EvidenceError(f"{path}: {_sentence(exc)}") from exc
     for name in set(file.hypotheses) & set(file.outside):
-        problem = "is a hypothesis already; give it another name"
+        problem = tr("is a hypothesis already; give it another name")
         raise EvidenceError(f"{path}: [outside.{name}]: {problem}")
     hypotheses = tuple(Cause(key, tr(h.title), h.prior) for key, h in file.hypotheses.items())
     outside = tuple(
@@ -178,22 +178,26 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
 
 def _line(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be empty")
+        raise ValueError(tr("must not be empty"))
     if len(text) > LINE_MAX or not text.isprintable():
-        raise ValueError(f"must be one printable line of at most {LINE_MAX} characters")
+        raise ValueError(
+            tr("must be one printable line of at most {maximum} characters", maximum=LINE_MAX)
+        )
     return text.strip()
 
 
 def _probability(value: float) -> float:
     # 0 and 1 are refused: no evidence changes a certainty, and its logarithm is infinite.
     if not 1e-6 <= value <= 1 - 1e-6:
-        raise ValueError("must be a probability above 0 and below 1")
+        raise ValueError(tr("must be a probability above 0 and below 1"))
     return value
 
 
 def _command(text: str) -> str:
     if not text.strip() or len(text) > COMMAND_MAX or CONTROL.search(text):
-        raise ValueError(f"must be a command of at most {COMMAND_MAX} characters")
+        raise ValueError(
+            tr("must be a command of at most {maximum} characters", maximum=COMMAND_MAX)
+        )
     return text.strip()
 
 
@@ -236,22 +240,35 @@ class _File(_Table):
     @classmethod
     def _check_names(cls, document: Mapping[str, Any]) -> Mapping[str, Any]:
         for table, pattern, form in (
-            ("hypotheses", _CAUSE_ID, "lower case letters, digits and _"),
-            ("outside", _CAUSE_ID, "lower case letters, digits and _"),
-            ("checks", _CHECK_ID, "module/name, without a parameter"),
+            ("hypotheses", _CAUSE_ID, tr("lower case letters, digits and _")),
+            ("outside", _CAUSE_ID, tr("lower case letters, digits and _")),
+            ("checks", _CHECK_ID, tr("module/name, without a parameter")),
         ):
             rows = document.get(table)
             for key in rows if isinstance(rows, dict) else ():
                 if not pattern.fullmatch(key):
-                    raise ValueError(f"{printable(key, 80)!r} in [{table}]: use {form}")
+                    raise ValueError(
+                        tr(
+                            "{key!r} in [{table}]: use {form}",
+                            key=printable(key, 80),
+                            table=table,
+                            form=form,
+                        )
+                    )
         return document
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
         if not self.hypotheses or not self.checks:
-            raise ValueError("needs at least one hypothesis and one check")
+            raise ValueError(tr("needs at least one hypothesis and one check"))
         if len(self.checks) > MAX_CHECKS:
-            raise ValueError(f"has {len(self.checks)} checks; at most {MAX_CHECKS} are allowed")
+            raise ValueError(
+                tr(
+                    "has {checks} checks; at most {maximum} are allowed",
+                    checks=len(self.checks),
+                    maximum=MAX_CHECKS,
+                )
+            )
         return self
 
 
@@ -269,20 +286,19 @@ def _check_references(
     for cause in row.explained_by:
         if cause not in causes:
             name = printable(cause, 80)
-            raise EvidenceError(
-                f'{path}: [checks."{key}"] explained_by.{name}: is not a cause of this file'
-                f"{nearest(cause, causes)}"
-            )
+            problem = tr("is not a cause of this file") + nearest(cause, causes)
+            raise EvidenceError(f'{path}: [checks."{key}"] explained_by.{name}: {problem}')
     for name in ("moot_when", "moot_if_failed"):
         other = getattr(row, name)
         if other is not None and (other not in checks or other == key):
-            raise EvidenceError(f'{path}: [checks."{key}"] {name}: must name another check')
+            problem = tr("must name another check")
+            raise EvidenceError(f'{path}: [checks."{key}"] {name}: {problem}')
 
 
 def _sentence(error: ValidationError) -> str:
     """Return the first error as one sentence that names the table and the key."""
     first = first_of(error.errors(include_url=False, include_input=False))
-    table, *keys = [printable(part, 80) for part in first["loc"]] or ["the file"]
+    table, *keys = [printable(part, 80) for part in first["loc"]] or [tr("the file")]
     if keys:
         name = f'"{keys[0]}"' if table == "checks" else keys[0]
         table = f"{table}.{name}"
@@ -290,4 +306,5 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] != "extra_forbidden":
         return f"{place}: {problem_of(first)}"
     model = TABLES[str(first["loc"][0])] if keys else _File
-    return f"{place}: is not a key here{nearest(str(first['loc'][-1]), list(model.model_fields))}"
+    problem = tr("is not a key here")
+    return f"{place}: {problem}{nearest(str(first['loc'][-1]), list(model.model_fields))}"

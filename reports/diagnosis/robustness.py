@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.outcome import OBSERVED, base_id
 from reports.diagnosis.diagnose import diagnose
 
@@ -117,13 +118,16 @@ def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> s
     titles = {cause.id: cause.title for cause in evidence.causes}
 
     def words(causes: frozenset[str]) -> str:
-        return " and ".join(titles[cause] for cause in titles if cause in causes) or "no cause"
+        return tr(" and ").join(titles[cause] for cause in titles if cause in causes) or tr(
+            "no cause"
+        )
 
     usual = named(evidence, readings)
-    lines = [f"Named: {words(usual)}.", "", "With one component hidden:"]
+    lines = [tr("Named: {causes}.", causes=words(usual)), "", tr("With one component hidden:")]
     for component in observed_components(evidence, readings):
         causes = named(evidence, without(evidence, readings, {component}))
-        lines.append(f"  {component:<10} {'the same' if causes == usual else words(causes)}")
+        found = tr("the same") if causes == usual else words(causes)
+        lines.append(f"  {component:<10} {found}")
     observed = [reading.check for reading in readings if reading.status in OBSERVED]
     changes = [
         (check, causes)
@@ -131,6 +135,13 @@ def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> s
         if (causes := named(evidence, flipped(readings, {check}))) != usual
     ]
     same = len(observed) - len(changes)
-    lines += ["", f"With one reading flipped: the same for {same} of {len(observed)} checks."]
+    lines += [
+        "",
+        tr(
+            "With one reading flipped: the same for {same} of {observed} checks.",
+            same=same,
+            observed=len(observed),
+        ),
+    ]
     lines += [f"  {check}: {words(causes)}" for check, causes in changes]
     return "\n".join([*lines, ""])

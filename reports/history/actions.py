@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_file
-from core.text import count, printable
+from core.language import tr, trn
+from core.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +24,6 @@ BYTES_MAX = 16 * 2**20
 """Bytes of the largest journal that is read; its writer keeps it below that."""
 
 COMMAND_MAX = 1000
-
-_NO_END = "its end is not recorded"
-_NOT_VERIFIED = "done; whether it helped is not recorded"
 
 Event = dict[str, str]
 
@@ -62,7 +60,16 @@ def read_actions(folder: Path) -> tuple[tuple[Action, ...], str]:
             damaged += 1
         else:
             actions.setdefault(event["action"], []).append(event)
-    note = f"{path}: {count(damaged, 'damaged line')} left out" if damaged else ""
+    note = (
+        trn(
+            "{path}: {n} damaged line left out",
+            "{path}: {n} damaged lines left out",
+            damaged,
+            path=path,
+        )
+        if damaged
+        else ""
+    )
     found = [_action(events) for events in actions.values() if events[0].get("step")]
     return tuple(sorted(found, key=lambda action: action.at)), note
 
@@ -86,12 +93,17 @@ def _action(events: list[Event]) -> Action:
     ends = [event for event in events if event.get("result")]
     begun = datetime.fromisoformat(first["at"])
     seconds = (datetime.fromisoformat(ends[-1]["at"]) - begun).total_seconds() if ends else None
-    done = any(event["event"] == "done" for event in events)
+    if ends:
+        result = ends[-1]["result"]
+    elif any(event["event"] == "done" for event in events):
+        result = tr("done; whether it helped is not recorded")
+    else:
+        result = tr("its end is not recorded")
     return Action(
         at=first["at"],
         step=first["step"],
         commands=tuple(event["command"] for event in events if event.get("command")),
-        result=ends[-1]["result"] if ends else _NOT_VERIFIED if done else _NO_END,
+        result=result,
         seconds=seconds if seconds is None or seconds >= 0 else None,
         recovered=last["event"] == "verified",
     )

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_file, sync_folder, write_file
-from core.text import count
+from core.language import tr, trn
 from reports.history.actions import Action, read_actions
 from reports.history.incidents import INCIDENT_RUNS, incidents
 from reports.history.store import NAME, History, HistoryError
@@ -110,7 +110,14 @@ def read_learned(folder: Path) -> Learned:
     actions, note = read_actions(folder)
     notes = [note] if note else []
     if damaged:
-        notes.append(f"{folder / FOLDER}: {count(damaged, 'damaged confirmation')} left out")
+        notes.append(
+            trn(
+                "{folder}: {n} damaged confirmation left out",
+                "{folder}: {n} damaged confirmations left out",
+                damaged,
+                folder=folder / FOLDER,
+            )
+        )
     confirmations.sort(key=lambda one: one.began)
     return Learned(tuple(confirmations), actions, tuple(notes))
 
@@ -128,7 +135,9 @@ def write_confirmation(folder: Path, confirmation: Confirmation, report: Report)
         sync_folder(place)
         _drop_oldest(place)
     except OSError as exc:
-        raise FileError(f"{place} cannot be written: {exc.strerror}") from exc
+        raise FileError(
+            tr("{path} cannot be written: {reason}", path=place, reason=exc.strerror)
+        ) from exc
     return path
 
 

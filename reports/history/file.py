@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from core.language import tr
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -161,16 +163,28 @@ def translate_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
         if code in _CORRUPT:
-            raise CorruptError(f"the history {path} is corrupt: {exc}") from exc
+            raise CorruptError(
+                tr("the history {path} is corrupt: {error}", path=path, error=exc)
+            ) from exc
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise HistoryError(
-                f"the history {path} is locked by another process, for longer than {WAIT:g} s"
+                tr(
+                    "the history {path} is locked by another process, for longer than {seconds} s",
+                    path=path,
+                    seconds=f"{WAIT:g}",
+                )
             ) from exc
         if code == sqlite3.SQLITE_READONLY:
-            raise HistoryError(f"the history {path} cannot be written: it is read-only") from exc
+            raise HistoryError(
+                tr("the history {path} cannot be written: it is read-only", path=path)
+            ) from exc
         if code == sqlite3.SQLITE_FULL:
-            raise HistoryError(f"the history {path} cannot be written: the disk is full") from exc
-        raise HistoryError(f"the history {path} cannot be used: {exc}") from exc
+            raise HistoryError(
+                tr("the history {path} cannot be written: the disk is full", path=path)
+            ) from exc
+        raise HistoryError(
+            tr("the history {path} cannot be used: {error}", path=path, error=exc)
+        ) from exc
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -178,7 +192,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise HistoryError(f"the history {path} cannot be created: {exc.strerror}") from exc
+        raise HistoryError(
+            tr("the history {path} cannot be created: {reason}", path=path, reason=exc.strerror)
+        ) from exc
     _refuse_special_files(path)
     with translate_errors(path):
         connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
@@ -193,7 +209,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """Return a read-only connection; raises HistoryError if there is no history."""
     if not path.exists():
-        raise HistoryError(f"there is no history at {path}: no run has written one yet")
+        raise HistoryError(
+            tr("there is no history at {path}: no run has written one yet", path=path)
+        )
     _refuse_special_files(path)
     with translate_errors(path):
         connection = _connect_reading(path)
@@ -204,7 +222,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             raise
     if version != len(MIGRATIONS):
         connection.close()
-        raise HistoryError(f"the history {path} has an older version: the next run updates it")
+        raise HistoryError(
+            tr("the history {path} has an older version: the next run updates it", path=path)
+        )
     return connection
 
 
@@ -219,7 +239,10 @@ def set_aside_if_corrupt(path: Path, action: Callable[[], T]) -> tuple[T, str]:
         return action(), ""
     except CorruptError:
         aside = set_aside(path, inode)
-        note = f"the history was corrupt; it was renamed to {aside}, and a new one was started"
+        note = tr(
+            "the history was corrupt; it was renamed to {aside}, and a new one was started",
+            aside=aside,
+        )
         return action(), note if aside else ""
 
 
@@ -244,7 +267,11 @@ def set_aside(path: Path, inode: int) -> Path | None:
         return None
     except OSError as exc:
         raise HistoryError(
-            f"the history {path} is corrupt and cannot be renamed: {exc.strerror}"
+            tr(
+                "the history {path} is corrupt and cannot be renamed: {reason}",
+                path=path,
+                reason=exc.strerror,
+            )
         ) from exc
     return aside
 
@@ -255,10 +282,12 @@ def _refuse_special_files(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as exc:
-        raise HistoryError(f"the history {path} cannot be read: {exc.strerror}") from exc
+        raise HistoryError(
+            tr("the history {path} cannot be read: {reason}", path=path, reason=exc.strerror)
+        ) from exc
     # SQLite would wait forever at a pipe.
     if not stat.S_ISREG(mode):
-        raise HistoryError(f"the history {path} is not a regular file")
+        raise HistoryError(tr("the history {path} is not a regular file", path=path))
 
 
 def _connect_reading(path: Path) -> sqlite3.Connection:
@@ -325,10 +354,15 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         if not within and connection.in_transaction:
             connection.execute("COMMIT")
     if owner != APPLICATION_ID and (tables or owner or version):
-        raise HistoryError(f"{path} is a database of another program, not a history")
+        raise HistoryError(tr("{path} is a database of another program, not a history", path=path))
     if version > len(MIGRATIONS):
         raise HistoryError(
-            f"the history {path} has version {version}, and this veza-checks knows "
-            f"{len(MIGRATIONS)}: a newer veza-checks has written it"
+            tr(
+                "the history {path} has version {version}, and this veza-checks knows {known}: "
+                "a newer veza-checks has written it",
+                path=path,
+                version=version,
+                known=len(MIGRATIONS),
+            )
         )
     return version

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from core.language import numeral, tr
 from core.outcome import OBSERVED
 from core.units import format_duration
 from reports.history.trend import Point
@@ -173,28 +174,39 @@ def _incident(runs: Sequence[RunRecord], start: int, end: int | None) -> Inciden
 def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) -> MetricRecovery:
     recovers: bool | None = None
     if metric.figure is None:
-        text = "not observed by the checks"
+        text = tr("not observed by the checks")
     elif now is None:
-        text = "not observed by the last run"
+        text = tr("not observed by the last run")
     elif metric.limit is not None:
         recovers = now <= metric.limit
-        limit = _format(metric.figure, metric.limit)
-        word = "within" if recovers else "above"
-        text = f"{_format(metric.figure, now)}, {word} the limit of {limit}"
+        value, limit = _format(metric.figure, now), _format(metric.figure, metric.limit)
+        if recovers:
+            text = tr("{value}, within the limit of {limit}", value=value, limit=limit)
+        else:
+            text = tr("{value}, above the limit of {limit}", value=value, limit=limit)
     elif metric.rises:
         # The figure counts recent events; while it is above 0 the metric rises.
         recovers = now > 0
-        text = f"{_format(metric.figure, now)} recently, {'rising' if recovers else 'not rising'}"
+        value = _format(metric.figure, now)
+        if recovers:
+            text = tr("{value} recently, rising", value=value)
+        else:
+            text = tr("{value} recently, not rising", value=value)
     elif worst is None:
-        text = f"{_format(metric.figure, now)} now, not observed during the incident"
+        value = _format(metric.figure, now)
+        text = tr("{value} now, not observed during the incident", value=value)
     else:
         recovers = now < worst or now == 0
-        word = "falling" if now < worst else "not falling" if now else "0 throughout"
-        text = (
-            f"{_format(metric.figure, worst)} at worst, {_format(metric.figure, now)} now, {word}"
-        )
-    return MetricRecovery(metric.name, recovers, f"{metric.name}: {text}")
+        parts = {"worst": _format(metric.figure, worst), "value": _format(metric.figure, now)}
+        if now < worst:
+            text = tr("{worst} at worst, {value} now, falling", **parts)
+        elif now:
+            text = tr("{worst} at worst, {value} now, not falling", **parts)
+        else:
+            text = tr("{worst} at worst, {value} now, 0 throughout", **parts)
+    said = tr("{name}: {text}", name=metric.name, text=text)
+    return MetricRecovery(metric.name, recovers, said)
 
 
 def _format(figure: str, value: float) -> str:
-    return format_duration(value) if figure.endswith("_seconds") else f"{value:,.0f}"
+    return format_duration(value) if figure.endswith("_seconds") else numeral(value, 0)

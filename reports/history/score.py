@@ -8,6 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
+from core.language import tr
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.result import CERTAIN, LIKELY, POSSIBLE
 from reports.history.confirmed import FALSE_ALARM, OTHER
@@ -102,7 +103,7 @@ def judge(evidence: Evidence, pairs: Sequence[tuple[Confirmation, Report]]) -> t
 def confusion(cases: Sequence[Case]) -> Counter[tuple[str, str]]:
     """Return how many incidents had these confirmed and these named causes."""
     return Counter(
-        (" + ".join(case.confirmation.causes), " + ".join(sorted(case.named)) or "no cause")
+        (" + ".join(case.confirmation.causes), " + ".join(sorted(case.named)) or tr("no cause"))
         for case in cases
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from core.language import tr
 from reports.history.file import (
     HistoryError,
     OpenFile,
@@ -118,11 +119,16 @@ class History(OpenFile):
                 "WHERE status = 'failed' AND role != 'cause' AND run >= ? ORDER BY name",
                 first,
             )
-            accepted = self._by_run(
-                "SELECT run, title, probability FROM ranking WHERE held AND run >= ? "
-                "ORDER BY run, place",
-                first,
-            )
+            ranking = self._db.execute(
+                "SELECT run, hypothesis, title, probability FROM ranking "
+                "WHERE held AND run >= ? ORDER BY run, place",
+                (first,),
+            ).fetchall()
+        # Runs in several languages: a cause has the title that the last of them gave it.
+        titles = {cause: title for _run, cause, title, _probability in ranking}
+        accepted: dict[int, dict[str, float]] = {}
+        for run, cause, _title, probability in ranking:
+            accepted.setdefault(run, {})[titles[cause]] = probability
         return tuple(
             RunRecord(
                 number=number,
@@ -188,16 +194,24 @@ class History(OpenFile):
         unpacker = zlib.decompressobj()
         try:
             raw = unpacker.decompress(row[0], MAX_BYTES)
-            return parse_report(raw, f"run {run} of {self._path}")
+            return parse_report(raw, tr("run {run} of {path}", run=run, path=self._path))
         except (zlib.error, TypeError, LoadError) as exc:
-            raise HistoryError(f"the history {self._path} has a broken report: {exc}") from exc
+            raise HistoryError(
+                tr("the history {path} has a broken report: {error}", path=self._path, error=exc)
+            ) from exc
 
     def _wants_whole(self, report: Report) -> bool:
         """Return whether the next run's report is kept whole, and not in small rows alone."""
         if report.state == "healthy":
             return False
         before = self.runs(1)
-        if not before or _verdict_of(before[0]) != _verdict_of_report(report):
+        if not before:
+            return True
+        # By their ids: the titles are in the language of their run.
+        causes = self._db.execute(
+            "SELECT hypothesis FROM ranking WHERE held AND run = ?", (before[0].number,)
+        )
+        if _verdict_of(before[0], {row[0] for row in causes}) != _verdict_of_report(report):
             return True
         row = self._db.execute(
             "SELECT (julianday(?) - julianday(started)) * 86400 FROM runs "
@@ -278,9 +292,9 @@ class History(OpenFile):
         return (count - free) * size
 
 
-def _verdict_of(run: RunRecord) -> tuple[object, ...]:
+def _verdict_of(run: RunRecord, accepted: set[str]) -> tuple[object, ...]:
     failed = {check for check, status in run.outcomes.items() if status == "failed"}
-    return run.state, run.certainty, set(run.accepted), failed
+    return run.state, run.certainty, accepted, failed
 
 
 def _verdict_of_report(report: Report) -> tuple[object, ...]:
@@ -288,6 +302,6 @@ def _verdict_of_report(report: Report) -> tuple[object, ...]:
     return (
         report.state,
         report.diagnosis.certainty,
-        {finding.title for finding in report.diagnosis.accepted},
+        {finding.id for finding in report.diagnosis.accepted},
         {outcome.check for outcome in outcomes if outcome.status == "failed"},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.text import listed, named
 from reports.history.incidents import is_over, last_incident, recovery_from, unobserved
 
@@ -75,7 +76,7 @@ class Watched:
         self.is_lost = False
         self.problem = problem
         if not runs or runs[-1].started != report.started:
-            self.problem = problem or "the history does not have this look"
+            self.problem = problem or tr("the history does not have this look")
             self.good = 0
             return
         found = last_incident(runs)
@@ -109,10 +110,10 @@ class Watched:
         if not self.good:
             return self._waits_for_the_end()
         if self.good < GOOD_LOOKS:
-            return "another look that sees no symptom"
+            return tr("another look that sees no symptom")
         names = [metric.name for metric in self.metrics if not self._recovers(metric)]
         names = [name for name in names if name not in self.idle]
-        return f"the recovery of {listed(names)}" if names else ""
+        return tr("the recovery of {names}", names=listed(names)) if names else ""
 
     @property
     def idle(self) -> tuple[str, ...]:
@@ -135,14 +136,13 @@ class Watched:
         )
 
     def _waits_for_the_end(self) -> str:
-        looks = f"{GOOD_LOOKS} looks in a row"
         if self.incident is None:
-            return f"{looks} that are healthy"
+            return tr("{number} looks in a row that are healthy", number=GOOD_LOOKS)
         last = self.runs[-1] if self.runs else None
         hidden = unobserved(self.incident.symptoms, last.outcomes) if last else ()
         if last and hidden and last.state != "incident":
-            return f"a look that observes {named(hidden)}"
-        return f"{looks} without a symptom"
+            return tr("a look that observes {checks}", checks=named(hidden))
+        return tr("{number} looks in a row without a symptom", number=GOOD_LOOKS)
 
     def _recovers(self, metric: MetricRecovery) -> bool:
         """Return whether a metric does not speak against the recovery.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.language import mark, numeral, tr
 from core.outcome import base_id
 
 if TYPE_CHECKING:
@@ -12,14 +13,14 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Diagnosis, Finding
     from reports.model.report import Report, Result
 
-NOT_CLEAR = "The cause is not clear"
-OUTSIDE = "Outside this runbook"
-UNREACHABLE = "Unreachable"
-NOT_RUN = "Not run"
-ERROR = "Error in the checks"
+NOT_CLEAR = mark("The cause is not clear")
+OUTSIDE = mark("Outside this runbook")
+UNREACHABLE = mark("Unreachable")
+NOT_RUN = mark("Not run")
+ERROR = mark("Error in the checks")
 
 NO_FAILURE = {"unreachable": UNREACHABLE, "missing": NOT_RUN, "error": ERROR}
-"""The category of a status that says nothing about the target."""
+"""The category of a status that says nothing about the target, before its translation."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Attribution:
 def categories(report: Report) -> tuple[str, ...]:
     """Return every category that a check of this report can have, the likeliest cause first."""
     titles = [finding.title for finding in report.diagnosis.causes]
-    return tuple(dict.fromkeys([*titles, OUTSIDE, NOT_CLEAR, *NO_FAILURE.values()]))
+    others = [tr(category) for category in (OUTSIDE, NOT_CLEAR, *NO_FAILURE.values())]
+    return tuple(dict.fromkeys([*titles, *others]))
 
 
 def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
@@ -45,8 +47,10 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
     """
     status, check = result.outcome.status, base_id(result.outcome.check)
     if status in NO_FAILURE:
-        category = NO_FAILURE[status]
-        return Attribution(category, f"{category}: this says nothing about the target.")
+        category = tr(NO_FAILURE[status])
+        return Attribution(
+            category, tr("{category}: this says nothing about the target.", category=category)
+        )
     if status != "failed":
         return None
     unexplained = next((u for u in diagnosis.unexplained if base_id(u.check) == check), None)
@@ -55,20 +59,36 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
         accepted = [f for f in accepted if f.id in unexplained.outside]
         if not accepted:
             component = unexplained.component
-            why = f"No hypothesis of the runbook explains it; the component is {component}."
-            return Attribution(OUTSIDE, why)
+            why = tr(
+                "No hypothesis of the runbook explains it; the component is {component}.",
+                component=component,
+            )
+            return Attribution(tr(OUTSIDE), why)
     if not accepted:
-        return Attribution(NOT_CLEAR, "The outcomes do not tell the runbook's hypotheses apart.")
+        return Attribution(
+            tr(NOT_CLEAR), tr("The outcomes do not tell the runbook's hypotheses apart.")
+        )
     cause = max(accepted, key=lambda finding: _weight(finding, check))
-    place = " (outside this runbook)" if cause.outside else ""
-    why = f"Explained by: {cause.title}, probability {cause.probability:.2f}{place}."
+    probability = numeral(cause.probability, 2)
+    if cause.outside:
+        why = tr(
+            "Explained by: {cause}, probability {probability} (outside this runbook).",
+            cause=cause.title,
+            probability=probability,
+        )
+    else:
+        why = tr(
+            "Explained by: {cause}, probability {probability}.",
+            cause=cause.title,
+            probability=probability,
+        )
     return Attribution(cause.title, why, cause)
 
 
 def reason(outcome: Outcome) -> tuple[str, str]:
     """Return why a check did not pass in one line, and the other lines."""
     first, _, rest = outcome.seen.partition("\n")
-    return first or "No reason was given.", rest
+    return first or tr("No reason was given."), rest
 
 
 def _weight(finding: Finding, check: str) -> float:

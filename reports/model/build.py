@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.language import language
+from core.language import language, tr
 from reports.diagnosis.diagnose import diagnose
 from reports.model.figures import figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
@@ -146,7 +146,8 @@ def remedies_for(
             group = actions[cause.id]
             title, steps = group.title, _shown(group.steps, facts)
         elif looks[cause.id]:
-            title, steps = f"{cause.title}: look, change nothing", [_look(looks[cause.id])]
+            title = tr("{cause}: look, change nothing", cause=cause.title)
+            steps = [_look(looks[cause.id])]
         else:
             continue
         remedies.append(Remedy(cause.id, title, tuple(fill_step(step, values) for step in steps)))
@@ -163,7 +164,8 @@ def _looks_at_components(
         for cause in evidence.outside:
             if cause.component == component and cause.look:
                 step = fill_step(_look(cause.look), values)
-                yield Remedy(component, f"{component}: look, change nothing", (step,))
+                title = tr("{cause}: look, change nothing", cause=component)
+                yield Remedy(component, title, (step,))
                 break
 
 
@@ -182,8 +184,8 @@ def _shown(steps: Sequence[Step], facts: Facts) -> list[Step]:
 
 def _look(commands: Sequence[str]) -> Step:
     """Return the step that has the commands of a cause outside the runbook."""
-    text = "The runbook has no repair for this cause. These commands only read."
-    return Step(1, "Look at it", text, tuple(map(_command_of, commands)), 0)
+    text = tr("The runbook has no repair for this cause. These commands only read.")
+    return Step(1, tr("Look at it"), text, tuple(map(_command_of, commands)), 0)
 
 
 def _command_of(text: str) -> Command:

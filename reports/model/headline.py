@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from core.outcome import STATUS_WORDS
+from core.language import mark, numeral, tr, trn
+from core.outcome import STATUS_WORDS, counted_status
 from core.text import capitalized, count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.alike import merged, sentences
+from reports.model.report import state_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.journey import Journey
+    from reports.diagnosis.evidence import Role
     from reports.diagnosis.result import Diagnosis, Finding, NextCheck
     from reports.model.figures import Figure
     from reports.model.layout import Impact, Layout
@@ -22,17 +25,29 @@ if TYPE_CHECKING:
 WORTH_NAMING = 0.05
 """Probability below which a hypothesis is not named."""
 
-INTERRUPTED = "; the report is incomplete"
-"""The end of the sentence on an interruption among the problems of a run."""
+INTERRUPTED = mark("; the report is incomplete")
+"""The end of the sentence on an interruption among the problems of a run: `is_interruption`."""
 
 REASON_MAX = 200
 """Characters of a reason in the headline; the rest of the report has all of it."""
 
-WITHOUT_RESULT = {"unreachable": "unreachable", "error": "in error", "missing": "not run"}
+WITHOUT_RESULT = {
+    "unreachable": mark("unreachable"),
+    "error": mark("in error"),
+    "missing": mark("not run"),
+}
 """The statuses of a check without a result, as a sentence says them."""
 
-NOT_SELECTED = {"skipped": "skipped", "absent": "not selected"}
+NOT_SELECTED = {"skipped": mark("skipped"), "absent": mark("not selected")}
 """The statuses of a check that was left out, as a sentence says them."""
+
+
+def is_interruption(problem: str) -> bool:
+    """Return whether a problem of a run says that it was interrupted.
+
+    A saved report that is replayed may be in English, whatever the language of the process.
+    """
+    return problem.endswith((tr(INTERRUPTED), INTERRUPTED))
 
 
 def headline_of(
@@ -51,7 +66,7 @@ def headline_of(
     Before them stands how many checks a partial run or one that broke off came to. `unselected` is
     the number of the runbook's checks that the run did not select. `impact` says what suffers.
     """
-    others = [problem for problem in problems if not problem.endswith(INTERRUPTED)]
+    others = [problem for problem in problems if not is_interruption(problem)]
     interrupted = bool(results) and len(others) < len(problems)
     if interrupted:
         problems = others
@@ -65,29 +80,37 @@ def headline_of(
         reason = _health(results)
     if not reason:
         reason = _reason(state, results, problems, interrupted)
-    text = cut(f"{state.capitalize()}: {reason}", REASON_MAX)
+    named = capitalized(state_word(state))
+    text = cut(tr("{state}: {reason}", state=named, reason=reason), REASON_MAX)
     if not text.endswith((".", "…", "!", "?")):
         text += "."
     if part:
         text = f"{part} {text}"
     elif interrupted:
         reported = sum(result.outcome.status != "missing" for result in results)
-        checks = count(len(results), "check")
-        text = f"Interrupted after {reported} of {checks}; so far: {text}"
+        text = trn(
+            "Interrupted after {reported} of {n} check; so far: {text}",
+            "Interrupted after {reported} of {n} checks; so far: {text}",
+            len(results),
+            reported=numeral(reported),
+            text=text,
+        )
     return f"{text} {cause_sentence(diagnosis)}".rstrip()
 
 
 def journey_sentence(journeys: Sequence[Journey], layout: Layout) -> str:
     """Return where each named item is, with a space at its end; empty where none was named."""
-    noun = capitalized(layout.noun)
-    sentences = []
-    for journey in journeys:
-        stopped = journey.stopped_at
-        where = f"not {stopped.name}" if stopped else "through every stage"
-        if not journey.stages:
-            where = "nothing else is known of it"
-        sentences.append(f"{noun} {journey.id} is {journey.status or 'unknown'}: {where}. ")
-    return "".join(sentences)
+    return "".join(f"{_journey(journey, capitalized(layout.noun))} " for journey in journeys)
+
+
+def _journey(journey: Journey, noun: str) -> str:
+    parts = {"noun": noun, "id": journey.id, "status": journey.status or tr("unknown")}
+    if not journey.stages:
+        return tr("{noun} {id} is {status}: nothing else is known of it.", **parts)
+    stopped = journey.stopped_at
+    if stopped:
+        return tr("{noun} {id} is {status}: not {stage}.", **parts, stage=tr(stopped.name))
+    return tr("{noun} {id} is {status}: through every stage.", **parts)
 
 
 def cause_sentence(diagnosis: Diagnosis) -> str:
@@ -104,32 +127,34 @@ def cause_sentence(diagnosis: Diagnosis) -> str:
     if diagnosis.certainty == "unclear":
         named = [_with_probability(finding) for finding in suspects(diagnosis)]
         if not named:
-            return "No hypothesis of the runbook explains it."
-        return f"The cause is not clear: {listed(named, 'or')}.{_unseen(diagnosis)}"
+            return tr("No hypothesis of the runbook explains it.")
+        unclear = tr("The cause is not clear: {causes}.", causes=listed(named, "or"))
+        return unclear + _unseen(diagnosis)
     named = [_with_probability(finding) for finding in diagnosis.accepted if not finding.outside]
     beside = f" {_outside(outside)}." if outside else ""
-    return f"Most likely: {listed(named)}{_also(diagnosis)}.{beside}"
+    return tr("Most likely: {causes}", causes=listed(named)) + f"{_also(diagnosis)}.{beside}"
 
 
 def _outside(names: Sequence[str]) -> str:
-    return f"Outside this runbook: {listed([uncapitalized(name) for name in names])}"
+    return tr(
+        "Outside this runbook: {causes}", causes=listed([uncapitalized(name) for name in names])
+    )
 
 
 def _also(diagnosis: Diagnosis) -> str:
     """Return "; also possible: ..." where another cause is worth naming."""
     names = [_with_probability(finding) for finding in diagnosis.also_possible]
-    return f"; also possible: {listed(names, 'or')}" if names else ""
+    return tr("; also possible: {causes}", causes=listed(names, "or")) if names else ""
 
 
 def _unseen(diagnosis: Diagnosis) -> str:
     """Return " Not seen: queue (unreachable)." where components hide the cause."""
     reasons: dict[str, list[str]] = {}
     for unseen in diagnosis.unseen:
-        reasons.setdefault((STATUS_WORDS | NOT_SELECTED)[unseen.status], []).append(
-            unseen.component
-        )
+        reason = tr((STATUS_WORDS | NOT_SELECTED)[unseen.status])
+        reasons.setdefault(reason, []).append(unseen.component)
     parts = [f"{listed(components)} ({reason})" for reason, components in reasons.items()]
-    return f" Not seen: {'; '.join(parts)}." if parts else ""
+    return tr(" Not seen: {components}.", components="; ".join(parts)) if parts else ""
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:
@@ -147,62 +172,85 @@ def next_check_of(diagnosis: Diagnosis) -> NextCheck | None:
 
 
 def _with_probability(finding: Finding) -> str:
-    return f"{uncapitalized(finding.title)} ({finding.probability:.2f})"
+    return f"{uncapitalized(finding.title)} ({numeral(finding.probability, 2)})"
 
 
 def partial_run(results: Sequence[Result], total: int, *, interrupted: bool) -> str:
     """Return the sentence on the checks of a partial run; `total` counts the runbook's."""
     counter = Counter(result.outcome.status for result in results)
     reported = len(results) - counter["missing"]
-    words = [
-        (word, counter[status]) for status, word in STATUS_WORDS.items() if status != "missing"
+    parts = [
+        counted_status(counter[status], status)
+        for status in STATUS_WORDS
+        if status != "missing" and counter[status]
     ]
-    parts = [f"{number} {word}" for word, number in words if number]
     if reported and counter["passed"] == reported:
-        parts = ["all passed" if reported > 1 else "passed"]
-    said = f"{reported} of {count(total, 'check')}"
-    why = ", interrupted" if interrupted else ""
-    return f"Partial run{why}: {', '.join([said, *parts])}."
+        parts = [tr("all passed") if reported > 1 else tr("passed")]
+    said = trn(
+        "{reported} of {n} check", "{reported} of {n} checks", total, reported=numeral(reported)
+    )
+    checks = ", ".join([said, *parts])
+    if interrupted:
+        return tr("Partial run, interrupted: {checks}.", checks=checks)
+    return tr("Partial run: {checks}.", checks=checks)
 
 
 def _health(results: Sequence[Result]) -> str:
     selected = len(results)
     passed = sum(result.outcome.status == "passed" for result in results)
-    skipped = f"{selected - passed} {'was' if selected - passed == 1 else 'were'} skipped"
     if passed < selected:
-        return f"{passed} of {selected} checks passed, {skipped}"
-    return f"all {passed} checks passed" if passed > 1 else "the only check passed"
+        some = trn(
+            "{n} of {selected} checks passed",
+            "{n} of {selected} checks passed",
+            passed,
+            selected=numeral(selected),
+        )
+        return some + trn(", {n} was skipped", ", {n} were skipped", selected - passed)
+    if passed > 1:
+        return tr("all {number} checks passed", number=numeral(passed))
+    return tr("the only check passed")
 
 
 def _reason(
     state: State, results: Sequence[Result], problems: Sequence[str], interrupted: bool
 ) -> str:
     if state in ("incident", "at risk"):
-        role = "symptom" if state == "incident" else "cause"
+        role: Role = "symptom" if state == "incident" else "cause"
         told = sentences([result.outcome for result in results])
         failed = [r.outcome for r in results if r.outcome.status == "failed" and r.role == role]
         first, *others = merged(failed, told)
-        more = f" ({count(len(others), f'more {role}')} failed)" if others else ""
-        return first.seen.removesuffix(".") + more
+        return first.seen.removesuffix(".") + (_more(len(others), role) if others else "")
     if problems:
         return problems[0]
     if not results:
-        return "no check was selected"
+        return tr("no check was selected")
     # Of an interrupted run the headline already says how many checks were not run.
     words = {s: word for s, word in WITHOUT_RESULT.items() if s != "missing" or not interrupted}
     without_result = [r.outcome for r in results if r.outcome.status in words]
     if without_result:
         statuses = {outcome.status for outcome in without_result}
         number, first_outcome = len(without_result), without_result[0]
-        what = listed([word for status, word in words.items() if status in statuses], "or")
+        what = listed([tr(word) for status, word in words.items() if status in statuses], "or")
         sentence = (first_outcome.seen or first_outcome.expected).removesuffix(".")
-        verb = "is" if number == 1 else "are"
-        return f"{number} of {count(len(results), 'check')} {verb} {what}; the first: {sentence}"
+        return trn(
+            "{n} of {checks} is {status}; the first: {sentence}",
+            "{n} of {checks} are {status}; the first: {sentence}",
+            number,
+            checks=trn("{n} check", "{n} checks", len(results)),
+            status=what,
+            sentence=sentence,
+        )
     if interrupted:
-        return "no check has failed"
-    return (
-        f"all {len(results)} checks were skipped" if results[1:] else "the only check was skipped"
-    )
+        return tr("no check has failed")
+    if results[1:]:
+        return tr("all {number} checks were skipped", number=numeral(len(results)))
+    return tr("the only check was skipped")
+
+
+def _more(number: int, role: Role) -> str:
+    if role == "symptom":
+        return trn(" ({n} more symptom failed)", " ({n} more symptoms failed)", number)
+    return trn(" ({n} more cause failed)", " ({n} more causes failed)", number)
 
 
 def _impact(figures: Sequence[Figure], impact: Impact | None) -> str:
@@ -214,5 +262,5 @@ def _impact(figures: Sequence[Figure], impact: Impact | None) -> str:
     if not suffering or (impact.age and oldest is None):
         return ""
     number = count(round(suffering), impact.noun, impact.plural)
-    old = "" if oldest is None else f", oldest {format_duration(oldest)}"
-    return f"{number} {impact.state}{old}"
+    old = "" if oldest is None else tr(", oldest {duration}", duration=format_duration(oldest))
+    return f"{number} {impact.state_of(suffering)}{old}"

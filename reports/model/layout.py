@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from core.language import tr
+from core.language import is_one, mark, tr
 from core.text import LINE_MAX, capitalized
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Impact:
     `noun` and `plural` name an item, `state` says how it suffers, and `arrived` how it came.
     `count`, `age` and `owners` are the ids of the figures that count them, that have the age of the
     oldest in seconds, and that count the owners, each of whom is an `owner`. `option` is the option
-    of pytest that asks for one item. `item` is the noun in placeholders, where that differs.
+    of pytest that asks for one item. `item` is the noun in placeholders, and
+    `states` the plural of `state`, where they differ.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -68,6 +69,11 @@ class Impact:
     arrived: str = "arrived"
     option: str = ""
     item: str = ""
+    states: str = ""
+
+    def state_of(self, number: float) -> str:
+        """Return how this many items suffer: adjectives have a plural in some languages."""
+        return self.state if is_one(number) else self.states or self.state
 
     @property
     def nouns(self) -> str:
@@ -82,7 +88,7 @@ class Impact:
     @property
     def title(self) -> str:
         """Return the heading of the list of items: "Stuck uploads"."""
-        return capitalized(tr("{state} {nouns}", state=self.state, nouns=self.nouns))
+        return capitalized(tr("{state} {nouns}", state=self.states or self.state, nouns=self.nouns))
 
     @property
     def placeholder(self) -> str:
@@ -94,7 +100,7 @@ class Impact:
 class Success:
     """What went well lately: "7 uploads completed lately". `count` is the id of its figure.
 
-    `last` says that one went well: "an upload completed".
+    `one` are the words where the count is 1. `last` says that one went well: "an upload completed".
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -103,6 +109,11 @@ class Success:
     count: str
     last: str
     plural: str = ""
+    one: str = ""
+
+    def words_of(self, number: float) -> str:
+        """Return what this many did."""
+        return (self.one or self.words) if is_one(number) else self.words
 
 
 @dataclass(frozen=True)
@@ -177,7 +188,7 @@ class Layout:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    path: str = "The path"
+    path: str = mark("The path")
     impact: Impact | None = None
     success: Success | None = None
     figures: tuple[FigureKind, ...] = ()
@@ -193,59 +204,81 @@ class Layout:
     @property
     def noun(self) -> str:
         """Return the noun of one item."""
-        return self.impact.noun if self.impact else "item"
+        return self.impact.noun if self.impact else tr("item")
 
     @property
     def nouns(self) -> str:
         """Return the noun of several items."""
-        return self.impact.nouns if self.impact else "items"
+        return self.impact.nouns if self.impact else tr("items")
 
     def in_report(self) -> Layout:
         """Return the part that a report keeps: the metrics to watch are in it already."""
         return replace(self, metrics=())
 
-    def check_against(self, evidence: Evidence) -> str:
-        """Return a sentence on a cause or a check that the evidence table lacks, or nothing."""
+    def check_against(self, evidence: Evidence) -> Iterator[str]:
+        """Yield a sentence for each cause, check and component that the evidence table lacks."""
         causes = {cause.id for cause in evidence.causes}
         checks = {row.id for row in evidence.checks}
         components = {row.component for row in evidence.checks}
         for station in self.stations:
-            place = f"station {station.key!r}"
             for cause in (*station.causes, *station.causes_behind):
                 if cause not in causes:
-                    return f"{place} names the cause {cause!r}, which evidence.toml lacks"
+                    yield tr(
+                        "station {key!r} names the cause {cause!r}, which evidence.toml lacks",
+                        key=station.key,
+                        cause=cause,
+                    )
             for check in (*station.checks, *station.read_by_checks):
                 if check not in checks:
-                    return f"{place} names the check {check!r}, which evidence.toml lacks"
+                    yield tr(
+                        "station {key!r} names the check {check!r}, which evidence.toml lacks",
+                        key=station.key,
+                        check=check,
+                    )
             if station.component not in components:
-                return f"{place}: no check of evidence.toml has component {station.component!r}"
+                yield tr(
+                    "station {key!r}: no check of evidence.toml has component {component!r}",
+                    key=station.key,
+                    component=station.component,
+                )
         if self.stored_check and self.stored_check not in checks:
-            return f"stored_check names {self.stored_check!r}, which evidence.toml lacks"
-        return ""
+            yield tr(
+                "stored_check names {check!r}, which evidence.toml lacks",
+                check=self.stored_check,
+            )
 
     def _problems(self) -> Iterator[str]:
         known = {figure.id for figure in self.figures}
         keys = {station.key for station in self.stations}
         if len(known) < len(self.figures) or len(keys) < len(self.stations):
-            yield "two figures have the same id, or two stations the same key"
+            yield tr("two figures have the same id, or two stations the same key")
         if max(len(self.figures), len(self.metrics)) > FIGURES_MAX:
-            yield f"at most {FIGURES_MAX} figures and as many metrics are allowed"
+            yield tr(
+                "at most {maximum} figures and as many metrics are allowed", maximum=FIGURES_MAX
+            )
         if len(self.stations) not in (0, *range(2, STATIONS_MAX + 1)):
-            yield f"a path has 2 to {STATIONS_MAX} stations, or none"
+            yield tr("a path has 2 to {maximum} stations, or none", maximum=STATIONS_MAX)
         yield from self._of_stations(keys)
         for name in self._named():
             if name not in known:
-                yield f"{name!r} is not the id of a figure in [[figures]]"
+                yield tr("{name!r} is not the id of a figure in [[figures]]", name=name)
         for text in self._texts():
             if not text or len(text) > LINE_MAX or not text.isprintable():
-                yield f"each text must be one printable line of 1 to {LINE_MAX} characters"
+                yield tr(
+                    "each text must be one printable line of 1 to {maximum} characters",
+                    maximum=LINE_MAX,
+                )
 
     def _of_stations(self, keys: set[str]) -> Iterator[str]:
         for station in self.stations:
             if station.read_by and station.read_by not in keys:
-                yield f"station {station.key!r}: read_by names no station"
+                yield tr("station {key!r}: read_by names no station", key=station.key)
             if station.longest > ITEMS_MAX:
-                yield f"station {station.key!r} has more than {ITEMS_MAX} of a kind"
+                yield tr(
+                    "station {key!r} has more than {maximum} of a kind",
+                    key=station.key,
+                    maximum=ITEMS_MAX,
+                )
 
     def _named(self) -> Iterator[str]:
         """Yield the figures that are named elsewhere than where they are described."""

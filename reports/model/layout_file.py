@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from core.files import FileError, read_toml
-from core.language import tr
+from core.language import plural, tr
 from core.runbooks import WORDS
 from core.validation import first_of, place_of, problem_of
 from reports.model.layout import Layout
@@ -20,12 +20,22 @@ NAME = "report.toml"
 
 def translated(document: dict[str, Any]) -> dict[str, Any]:
     """Return a parsed report.toml with its words in the language of the process."""
-    impact = document.get("impact")
-    if isinstance(impact, dict) and "noun" in impact:
+    said: dict[str, Any] = _translated({"path": Layout.path} | document)
+    impact, success = document.get("impact"), document.get("success")
+    if isinstance(impact, dict) and {"noun", "state"} <= impact.keys():
         # The names of placeholders stay.
-        document = document | {"impact": {"item": impact["noun"]} | impact}
-    said: dict[str, Any] = _translated(document)
+        said["impact"] |= {"item": impact["noun"]} | _numbered(impact["state"], "state", "states")
+    if isinstance(success, dict) and "words" in success:
+        said["success"] |= _numbered(success["words"], "one", "words")
     return said
+
+
+def _numbered(text: object, one: str, many: str) -> dict[str, str]:
+    """Return the words for one thing and for several, by these keys, where they differ."""
+    if not isinstance(text, str):
+        return {}
+    words = {one: plural(text, 1), many: plural(text, 2)}
+    return words if words[one] != words[many] else {}
 
 
 def _translated(value: Any, key: str = "") -> Any:
@@ -33,7 +43,10 @@ def _translated(value: Any, key: str = "") -> Any:
         return {name: _translated(part, name) for name, part in value.items()}
     if isinstance(value, list):
         return [_translated(part, key) for part in value]
-    return tr(value) if key in WORDS and isinstance(value, str) else value
+    if key not in WORDS or not isinstance(value, str):
+        return value
+    several = plural(value, 2) if key == "words" else value
+    return several if several != value else tr(value)
 
 
 def load_layout(folder: Path) -> Layout:
@@ -53,10 +66,13 @@ def load_layout(folder: Path) -> Layout:
     except FileError as exc:
         raise RunbookError(str(exc)) from exc
     except re.error as exc:
-        raise RunbookError(f"{path}: metrics: {exc.pattern!r} is no pattern: {exc.msg}") from exc
+        raise RunbookError(
+            f"{path}: metrics: "
+            + tr("{pattern!r} is no pattern: {error}", pattern=exc.pattern, error=exc.msg)
+        ) from exc
     except ValidationError as exc:
         first = first_of(exc.errors(include_url=False, include_input=False))
         place = place_of(first["loc"])
-        problem = "is not a key here" if "unexpected" in first["type"] else problem_of(first)
+        problem = tr("is not a key here") if "unexpected" in first["type"] else problem_of(first)
         raise RunbookError(f"{path}: {place}{': ' * bool(place)}{problem}") from exc
     return layout

@@ -12,6 +12,7 @@ from itertools import combinations, zip_longest
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text
+from core.language import tr, trc
 from reports.diagnosis.evidence import EvidenceError, load_evidence
 from reports.model.layout_file import NAME as LAYOUT
 from reports.model.layout_file import load_layout
@@ -78,9 +79,8 @@ def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
         return [exc.finding]
     except (EvidenceError, RunbookError, FileError) as exc:
         return [_of_error(str(exc))]
-    problem = layout.check_against(evidence)
-    if problem:
-        findings.append(Finding(str(folder / LAYOUT), 1, f"{problem}."))
+    problems = layout.check_against(evidence)
+    findings += (Finding(str(folder / LAYOUT), 1, f"{problem}.") for problem in problems)
     findings += lint_one.checks()
     findings += lint_one.titles()
     findings += lint_one.verifications()
@@ -111,24 +111,35 @@ class _Lint:
         for name, check in self._checks.items():
             if name not in self._ids:
                 yield Finding(
-                    check.path, check.line, f"the check {name} has no row in {_EVIDENCE}."
+                    check.path,
+                    check.line,
+                    tr("the check {check} has no row in evidence.toml.", check=name),
                 )
             if not check.told:
                 yield Finding(
-                    check.path, check.line, f"the check {name} has no docstring to say in a report."
+                    check.path,
+                    check.line,
+                    tr("the check {check} has no docstring to say in a report.", check=name),
                 )
         for name in self._ids - self._checks.keys():
-            yield self._in_table(f'checks."{name}"', f"no check has the id {name}.")
+            yield self._in_table(f'checks."{name}"', tr("no check has the id {check}.", check=name))
 
     def titles(self) -> Iterator[Finding]:
         """Yield hypotheses on which document and table differ."""
         titles = [cause.title for cause in self._evidence.hypotheses]
-        for number, (title, cause) in enumerate(zip_longest(self._runbook.hypotheses, titles), 1):
+        # The table's titles are in the language of the process.
+        written = map(tr, self._runbook.hypotheses)
+        for number, (title, cause) in enumerate(zip_longest(written, titles), 1):
             if title != cause:
                 yield self._in_document(
                     rf"\s*{number}[.)]\s",
-                    f"hypothesis {number} is {_named(title)} here and {_named(cause)} in "
-                    f"{_EVIDENCE}: both need the same titles in the same order.",
+                    tr(
+                        "hypothesis {number} is {here} here and {there} in evidence.toml: "
+                        "both need the same titles in the same order.",
+                        number=number,
+                        here=_named(title),
+                        there=_named(cause),
+                    ),
                 )
 
     def verifications(self) -> Iterator[Finding]:
@@ -137,13 +148,20 @@ class _Lint:
         for one in self._runbook.verifications:
             if one.number not in covered:
                 heading = rf"###\s+{one.number}[.)]\s"
-                yield self._in_document(heading, f"verification {one.number} has no check.")
+                yield self._in_document(
+                    heading, tr("verification {number} has no check.", number=one.number)
+                )
             for command in one.commands:
                 if not command.checks:
-                    yield self._at(command, f"no check covers the command {_short(command)}.")
+                    yield self._at(
+                        command,
+                        tr("no check covers the command {command}.", command=_short(command)),
+                    )
                 for check in command.checks:
                     if check not in self._ids:
-                        yield self._at(command, f"the command names {check}, which has no row.")
+                        yield self._at(
+                            command, tr("the command names {check}, which has no row.", check=check)
+                        )
 
     def rows(self) -> Iterator[Finding]:
         """Yield rows that no command of their verification names, and a table without symptom."""
@@ -155,14 +173,25 @@ class _Lint:
         for row in self._evidence.checks:
             place, number = f'checks."{row.id}"', row.verification
             if number not in numbers:
-                yield self._in_table(place, f"the document has no verification {number}.")
+                yield self._in_table(
+                    place, tr("the document has no verification {number}.", number=number)
+                )
             elif row.id not in named:
-                yield self._in_table(place, f"no command of the document names {row.id}.")
+                yield self._in_table(
+                    place, tr("no command of the document names {check}.", check=row.id)
+                )
             elif number and number not in named[row.id]:
-                yield self._in_table(place, f"no command of verification {number} names {row.id}.")
+                yield self._in_table(
+                    place,
+                    tr(
+                        "no command of verification {number} names {check}.",
+                        number=number,
+                        check=row.id,
+                    ),
+                )
         if not any(row.role == "symptom" for row in self._evidence.checks):
             yield Finding(
-                self._table, 1, "no check has the role symptom, so no run can be an incident."
+                self._table, 1, tr("no check has the role symptom, so no run can be an incident.")
             )
 
     def causes(self) -> Iterator[Finding]:
@@ -176,15 +205,25 @@ class _Lint:
                 table = "outside" if two.outside else "hypotheses"
                 yield self._in_table(
                     f"{table}.{two.id}",
-                    f"no check tells {one.id} from {two.id}: none is {SEPARATION} times likelier "
-                    "to fail under the one than under the other.",
+                    tr(
+                        "no check tells {one} from {other}: none is {times} times likelier to "
+                        "fail under the one than under the other.",
+                        one=one.id,
+                        other=two.id,
+                        times=SEPARATION,
+                    ),
                 )
         for row in self._evidence.checks:
             for cause, weight in row.explained_by:
                 if weight < row.leak:
                     yield self._in_table(
                         f'checks."{row.id}"',
-                        f"{row.id} fails more often without a cause than by {cause}: leave it out.",
+                        tr(
+                            "{check} fails more often without a cause than by {cause}: "
+                            "leave it out.",
+                            check=row.id,
+                            cause=cause,
+                        ),
                     )
 
     def actions(self) -> Iterator[Finding]:
@@ -195,8 +234,11 @@ class _Lint:
                 yield Finding(
                     self._document,
                     last.line,
-                    f'"{group.title}" does not end with a step that verifies: add one with a '
-                    "command that looks, such as pytest --target <target>.",
+                    tr(
+                        '"{title}" does not end with a step that verifies: add one '
+                        "with a command that looks, such as pytest --target <target>.",
+                        title=group.title,
+                    ),
                 )
             for step in group.steps:
                 for name in checks_in(step.when):
@@ -204,23 +246,37 @@ class _Lint:
                         yield Finding(
                             self._document,
                             step.line,
-                            f"the step waits for {name}, which has no row.",
+                            tr("the step waits for {check}, which has no row.", check=name),
                         )
                 for command in step.commands:
                     yield from self._action(command)
         for cause in self._evidence.outside:
             for text in cause.look:
                 for name in self._open(text):
-                    yield self._in_table(f"outside.{cause.id}", f"nothing fills <{name}> in look.")
+                    yield self._in_table(
+                        f"outside.{cause.id}", tr("nothing fills <{name}> in look.", name=name)
+                    )
 
     def _action(self, command: Command) -> Iterator[Finding]:
         rule = parse_rule(command.run, command.language) if command.run else None
         for name in (*checks_in(command.when), *(rule.verify if rule else ())):
             if name not in self._ids:
-                yield self._at(command, f"{_short(command)} names {name}, which has no row.")
+                yield self._at(
+                    command,
+                    tr(
+                        "{command} names {check}, which has no row.",
+                        command=_short(command),
+                        check=name,
+                    ),
+                )
         for name in self._open(command.text):
             yield self._at(
-                command, f"nothing fills <{name}> in {_short(command)}: a report leaves it out."
+                command,
+                tr(
+                    "nothing fills <{name}> in {command}: a report leaves it out.",
+                    name=name,
+                    command=_short(command),
+                ),
             )
 
     def _open(self, text: str) -> list[str]:
@@ -243,10 +299,8 @@ class _Lint:
         return Finding(self._document, _line(self._document_lines, re.compile(start)), sentence)
 
 
-_EVIDENCE = "evidence.toml"
-
-_ERROR = re.compile(r"(.+?\.(?:md|toml|py))(?::(\d+)|, line (\d+))?:? (.*)", re.DOTALL)
-"""An error of a loader: the file, perhaps the line, and what is wrong."""
+_ERROR = re.compile(r"(.+?\.(?:md|toml|py))(?::(\d+)|, \w+ (\d+))?(?:\xa0?:)? (.*)", re.DOTALL)
+"""An error of a loader, in any language: the file, perhaps the line, and what is wrong."""
 
 
 class _SourceError(Exception):
@@ -316,7 +370,7 @@ def _parse(file: Path) -> ast.Module:
     try:
         return ast.parse(read_text(file))
     except SyntaxError as exc:
-        sentence = f"is not valid Python: {exc.msg}."
+        sentence = tr("is not valid Python: {error}.", error=exc.msg)
         raise _SourceError(Finding(str(file), exc.lineno or 1, sentence)) from exc
 
 
@@ -338,7 +392,7 @@ def _line(lines: Sequence[str], start: re.Pattern[str]) -> int:
 
 
 def _named(title: str | None) -> str:
-    return f'"{title}"' if title else "missing"
+    return f'"{title}"' if title else trc("hypothesis", "missing")
 
 
 def _short(command: Command) -> str:

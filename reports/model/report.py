@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from core.journey import Journey
-from core.language import ENGLISH, tr
+from core.language import ENGLISH, mark, tr
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
@@ -32,6 +32,17 @@ AFFECTED_MAX = 20
 
 State = Literal["healthy", "at risk", "incident", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
+STATE_WORDS: dict[State, str] = {
+    "healthy": mark("healthy"),
+    "at risk": mark("at risk"),
+    "incident": mark("incident"),
+    "unknown": mark("unknown"),
+}
+
+
+def state_word(state: State) -> str:
+    """Return the word that a person reads for a state."""
+    return tr(STATE_WORDS[state])
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.files import FileError, read_file
+from core.language import tr
 from core.secrets import Redactor
 from core.text import printable
 from core.validation import place_of, problem_of
@@ -99,11 +100,16 @@ def parse_report(raw: bytes, name: str) -> Report:
 
     document = _parse(raw, name)
     if not isinstance(document, dict) or "schema" not in document:
-        raise LoadError(f"{name} is not a report: it has no schema number")
+        raise LoadError(tr("{name} is not a report: it has no schema number", name=name))
     if document["schema"] != SCHEMA or isinstance(document["schema"], bool):
         raise LoadError(
-            f"{name} has schema {str(document['schema'])[:20]!r}, and this version reads {SCHEMA}: "
-            "use the version of veza-checks that wrote it"
+            tr(
+                "{name} has schema {schema!r}, and this version reads {known}: "
+                "use the version of veza-checks that wrote it",
+                name=name,
+                schema=str(document["schema"])[:20],
+                known=SCHEMA,
+            )
         )
     try:
         report = _adapter().validate_json(json.dumps(document), strict=True)
@@ -113,12 +119,19 @@ def parse_report(raw: bytes, name: str) -> Report:
         _check(report)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
-        problem = f"{place_of(first['loc']) or 'the report'} {problem_of(first)}"
-        raise LoadError(f"{name} is not a usable report: {problem}") from exc
+        place = place_of(first["loc"]) or tr("the report")
+        problem = f"{place} {problem_of(first)}"
+        raise LoadError(
+            tr("{name} is not a usable report: {problem}", name=name, problem=problem)
+        ) from exc
     except RunbookError as exc:
-        raise LoadError(f"{name} is of an earlier version, and its runbook: {exc}") from exc
+        raise LoadError(
+            tr("{name} is of an earlier version, and its runbook: {error}", name=name, error=exc)
+        ) from exc
     except _InvalidError as exc:
-        raise LoadError(f"{name} is not a usable report: {printable(exc, 300)}") from exc
+        raise LoadError(
+            tr("{name} is not a usable report: {problem}", name=name, problem=printable(exc, 300))
+        ) from exc
     # A report of ours is redacted already; a hostile one loses its control characters.
     return Redactor().within(report)
 
@@ -146,9 +159,11 @@ def _parse(raw: bytes, name: str) -> Any:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise LoadError(f"{name} is not a report: byte {exc.start} is not UTF-8") from exc
+        raise LoadError(
+            tr("{name} is not a report: byte {place} is not UTF-8", name=name, place=exc.start)
+        ) from exc
     if not text.strip():
-        raise LoadError(f"{name} is empty")
+        raise LoadError(tr("{name} is empty", name=name))
     try:
         document = json.loads(
             text, parse_int=_integer, parse_float=_float, parse_constant=_constant
@@ -159,47 +174,56 @@ def _parse(raw: bytes, name: str) -> Any:
     except json.JSONDecodeError as exc:
         if not text.rstrip().endswith("}"):
             last = text.count("\n") + 1
-            raise LoadError(f"{name} is cut short: it ends within line {last}") from exc
-        raise LoadError(f"{name} is not JSON: {exc.msg} in line {exc.lineno}") from exc
+            raise LoadError(
+                tr("{name} is cut short: it ends within line {line}", name=name, line=last)
+            ) from exc
+        raise LoadError(
+            tr(
+                "{name} is not JSON: {error} in line {line}",
+                name=name,
+                error=exc.msg,
+                line=exc.lineno,
+            )
+        ) from exc
     except RecursionError as exc:
-        raise LoadError(f"{name} is not a report: it is nested too deeply") from exc
+        raise LoadError(tr("{name} is not a report: it is nested too deeply", name=name)) from exc
     except ValueError as exc:
-        raise LoadError(f"{name} is not a report: {exc}") from exc
+        raise LoadError(tr("{name} is not a report: {problem}", name=name, problem=exc)) from exc
     return document
 
 
 def _integer(text: str) -> int:
     value = int(text) if len(text) <= 20 else INTEGER_MAX
     if abs(value) >= INTEGER_MAX:
-        raise ValueError("it contains a number that is too large")
+        raise ValueError(tr("it contains a number that is too large"))
     return value
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError("it contains a number that is too large")
+        raise ValueError(tr("it contains a number that is too large"))
     return value
 
 
 def _constant(text: str) -> NoReturn:
-    raise ValueError(f"it contains {text}, which is not a number")
+    raise ValueError(tr("it contains {text}, which is not a number", text=text))
 
 
 def _check(report: Report) -> None:
     """Raise _InvalidError for values that are invalid or contradict each other."""
     if not _NAME.fullmatch(report.target.name):
-        raise _InvalidError("target.name must be a name, not a path")
+        raise _InvalidError(tr("target.name must be a name, not a path"))
     _check_time("started", report.started)
     for one in report.seen_before:
         _check_time("seen_before: last", one.last)
     if report.seconds < 0:
-        raise _InvalidError("seconds must not be negative")
+        raise _InvalidError(tr("seconds must not be negative"))
     _check_unique("results", (result.outcome.check for result in report.results))
     _check_unique("figures", (figure.id for figure in report.figures))
     for figure in report.figures:
         if not _FIGURE.fullmatch(figure.id):
-            raise _InvalidError("figures must be named in lower case letters, digits and _")
+            raise _InvalidError(tr("figures must be named in lower case letters, digits and _"))
     _check_diagnosis(report.diagnosis)
 
 
@@ -211,23 +235,29 @@ def _check_time(place: str, text: str) -> None:
     except ValueError:
         aware = False
     if not aware:
-        raise _InvalidError(f"{place} must be a time with its zone, as ISO 8601 writes it")
+        raise _InvalidError(
+            tr("{place} must be a time with its zone, as ISO 8601 writes it", place=place)
+        )
 
 
 def _check_diagnosis(diagnosis: Diagnosis) -> None:
     """Raise _InvalidError for a diagnosis that contradicts itself."""
     for finding in diagnosis.causes:
         if not 0 <= finding.probability <= 1:
-            raise _InvalidError(f"the probability of {finding.id[:80]} must be from 0 to 1")
-    _check_unique("the diagnosis", (finding.id for finding in diagnosis.causes))
+            raise _InvalidError(
+                tr("the probability of {cause} must be from 0 to 1", cause=finding.id[:80])
+            )
+    _check_unique(tr("the diagnosis"), (finding.id for finding in diagnosis.causes))
     known = {finding.id for finding in diagnosis.causes}
     between = diagnosis.next_check.between if diagnosis.next_check else ()
     for cause in (*diagnosis.most_likely_set, *diagnosis.most_likely_outside, *between):
         if cause not in known:
-            raise _InvalidError(f"the diagnosis names {cause[:80]}, which is not one of its causes")
+            raise _InvalidError(
+                tr("the diagnosis names {cause}, which is not one of its causes", cause=cause[:80])
+            )
 
 
 def _check_unique(place: str, names: Iterable[str]) -> None:
     for name, number in Counter(names).items():
         if number > 1:
-            raise _InvalidError(f"{place} must name {name[:80]} once")
+            raise _InvalidError(tr("{place} must name {name} once", place=place, name=name[:80]))

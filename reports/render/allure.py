@@ -12,9 +12,10 @@ from allure_commons.model2 import TestStepResult as Step
 from allure_commons.types import AttachmentType
 from allure_commons.utils import md5, uuid4
 
+from core.language import mark, tr
 from core.text import clean
 from reports.model.attribution import NO_FAILURE, attribute, categories, reason
-from reports.model.report import titles_of
+from reports.model.report import state_word, titles_of
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.verdict_words import items_affected, where_to_look
@@ -43,8 +44,8 @@ SEVERITIES = {"symptom": "critical", "cause": "normal"}
 """What users suffer from comes before the reason for it."""
 
 ROLES = {
-    "symptom": "a symptom, its failure is what users suffer from",
-    "cause": "a cause, its failure is a reason and not yet a symptom",
+    "symptom": mark("a symptom, its failure is what users suffer from"),
+    "cause": mark("a cause, its failure is a reason and not yet a symptom"),
 }
 
 STEP_MAX = 200
@@ -96,7 +97,7 @@ def describe(
     _, _, case = outcome.check.partition("[")
     parameters = {"target": target} | ({"case": case.removesuffix("]")} if case else {})
     titles = {step.number: f"{step.number}. {step.title}" for step in titles_of(runbook)}
-    feature = titles.get(result.verification, "Beside the runbook")
+    feature = titles.get(result.verification, tr("Beside the runbook"))
     labels = {
         "epic": runbook.title,
         "feature": feature,
@@ -110,7 +111,7 @@ def describe(
     }
     test.name = outcome.expected or outcome.check
     test.titlePath = [runbook.title, feature]
-    test.description = f"`{outcome.check}`: {ROLES[result.role]}"
+    test.description = f"`{outcome.check}`: {tr(ROLES[result.role])}"
     test.testCaseId = md5(test.fullName)
     test.historyId = md5("\n".join([test.fullName, *(v for _, v in sorted(parameters.items()))]))
     test.parameters = [Parameter(name=key, value=value) for key, value in parameters.items()]
@@ -149,13 +150,13 @@ def verdict_and_actions(report: Report) -> str:
     steps = first_steps(remedy.steps for remedy in report.remedies)
     places = [] if steps else where_to_look(report)
     if steps or places:
-        blocks.append("Do this:")
+        blocks.append(tr("Do this:"))
     for number, step in enumerate(steps, start=1):
-        mark = " (changes the system)" if step.dangerous else ""
+        mark = tr(" (changes the system)") if step.dangerous else ""
         blocks.append(f"{number}\\. {escaped(step.title)}{mark}")
         blocks += [fenced(command.text, "sh") for command in step.commands]
     blocks += [f"- {escaped(place)}" for place in places]
-    blocks.append(f"Then verify: {coded(verify_command(report))}")
+    blocks.append(tr("Then verify: {command}", command=coded(verify_command(report))))
     return "\n\n".join(blocks)
 
 
@@ -193,7 +194,7 @@ def files_of(report: Report, environ: Mapping[str, str]) -> dict[str, str]:
     Allure 2 takes its categories from categories.json; Allure 3 from a configuration,
     allurerc.json.
     """
-    name = f"{report.runbook} on {report.target.name}"
+    name = tr("{runbook} on {target}", runbook=report.runbook, target=report.target.name)
     return {
         "categories.json": _json(old_categories(categories(report))),
         "allurerc.json": _json(configuration(f"{name}. {report.headline}", categories(report))),
@@ -243,7 +244,7 @@ def environment(report: Report) -> dict[str, str]:
     places = {s.component: s.place for s in report.coverage if s.place}
     return {
         "Verdict": report.headline,
-        "State": report.state,
+        "State": state_word(report.state),
         "Target": report.target.name,
         "Environment": report.target.environment,
         "Runbook": report.runbook,
@@ -279,7 +280,7 @@ def source_address(path: str, environ: Mapping[str, str]) -> str:
 
 
 def _status(category: str) -> str:
-    return "broken" if category in NO_FAILURE.values() else "failed"
+    return "broken" if category in {tr(one) for one in NO_FAILURE.values()} else "failed"
 
 
 def _literal(text: str) -> str:

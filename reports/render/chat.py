@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from core.language import tr
+from core.outcome import counted_status
 from core.text import capitalized, clean, cut
 from reports.model.headline import journey_sentence
+from reports.model.report import state_word
 from reports.render.first_steps import first_steps
 from reports.render.html.path import stations
 from reports.render.html.text import moment
@@ -45,31 +48,37 @@ def render(report: Report, runs: Sequence[Point] = ()) -> str:
 def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
     verdict = verdict_of(report, runs)
     mark = "?" if verdict.kind == "open" else MARKS[report.state]
-    state = "PARTIAL RUN" if report.partial else report.state.upper()
-    yield _line(f"{mark} {state} {report.target.name}: {verdict.impact}")
+    state = tr("PARTIAL RUN") if report.partial else state_word(report.state).upper()
+    yield _line(f"{mark} {_titled(f'{state} {report.target.name}', verdict.impact)}")
     yield _times(report, verdict)
     yield from (_line(journey_sentence([journey], report.layout)) for journey in report.journeys)
     if report.state == "healthy":
         return
     row = stations(report)
     if any(station.kind == "broken" for station in row):
-        yield "Path: " + _path(row)
+        yield tr("Path: {path}", path=_path(row))
     if verdict.cause:
-        yield _line(f"{verdict.label}: {verdict.cause}")
+        yield _line(_titled(verdict.label, verdict.cause))
     if verdict.before:
         yield _line(verdict.before)
     yield from map(_line, _evidence(report))
     if verdict.rivals:
-        yield _line(f"Or: {verdict.rivals}")
+        yield _line(tr("Or: {causes}", causes=verdict.rivals))
     yield from _to_do(report, verdict)
-    words = ", ".join(f"{number} {word}" for word, number in counted_statuses(report))
+    numbers = ", ".join(counted_status(number, one) for one, number in counted_statuses(report))
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
-    yield _line(f"Checks: {words or 'none'}" + (f" (failed: {places})" if places else ""))
+    failed = tr(" (failed: {components})", components=places) if places else ""
+    checks = tr("Checks: {numbers}", numbers=numbers) if numbers else tr("Checks: none")
+    yield _line(checks + failed)
+
+
+def _titled(title: str, text: str) -> str:
+    return tr("{title}: {text}", title=title, text=text)
 
 
 def _times(report: Report, verdict: Verdict) -> str:
     """Return since when, and when the run was."""
-    parts = [verdict.streak, f"seen {moment(report.started)}"]
+    parts = [verdict.streak, tr("seen {time}", time=moment(report.started))]
     if verdict.since:
         day = "clock" if verdict.since.at[:10] == report.started[:10] else "short"
         ago = f" ({verdict.since.duration})" if verdict.since.duration else ""
@@ -98,23 +107,27 @@ def _evidence(report: Report) -> Iterator[str]:
     yield from (f"✗ {text}" for text in shown)
     out = ruled_out(report)
     if report.diagnosis.accepted and out:
-        yield f"✓ ruled out: {', '.join(out)}"
+        yield tr("✓ ruled out: {causes}", causes=", ".join(out))
 
 
 def _to_do(report: Report, verdict: Verdict) -> Iterator[str]:
     steps = first_steps(remedy.steps for remedy in report.remedies)
     if steps:
-        yield "Do this:"
+        yield tr("Do this:")
     elif verdict.action and verdict.action.title:
         yield _line(verdict.action.title)
     for number, step in enumerate(steps, start=1):
-        yield _line(f"{number}. {step.title}{' ⚠ changes the system' if step.dangerous else ''}")
+        warning = tr(" ⚠ changes the system") if step.dangerous else ""
+        yield _line(f"{number}. {step.title}{warning}")
         for command in step.commands:
             if len(command.text) > COMMAND_MAX:
-                yield "   (the command is in the report)"
+                yield tr("   (the command is in the report)")
                 continue
             yield from (f"   {line}" for line in command.text.strip().splitlines())
-    yield f"{'Then verify' if steps else 'Check again'}: {verdict.again}"
+    if steps:
+        yield tr("Then verify: {command}", command=verdict.again)
+    else:
+        yield tr("Check again: {command}", command=verdict.again)
 
 
 def _line(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.language import numeral, tr
 from core.text import clean, named
 from core.units import format_duration
 from reports.history.incidents import flapping, recent_incident, recovery, unobserved
@@ -33,10 +34,15 @@ def render(
     that of `zone`, None for the machine's own.
     """
     if not runs:
-        return "No run is in the history yet.\n"
+        return tr("No run is in the history yet.") + "\n"
     lines = [_run(run, impact) for run in runs[-shown:]]
     lines += [
-        f"Flapping: {flap.check} changed {flap.changes} times in {flap.runs} runs."
+        tr(
+            "Flapping: {check} changed {changes} times in {runs} runs.",
+            check=flap.check,
+            changes=flap.changes,
+            runs=flap.runs,
+        )
         for flap in flapping(runs)
     ]
     lines += afterwards(runs, metrics, zone, impact)
@@ -55,30 +61,51 @@ def afterwards(
     times = times_of_runs(incident, impact) if incident else None
     if incident is None or times is None:
         return []
-    word = "about " if times.began == times.oldest else ""
-    subject = f"The incident since {word}{local(times.began, zone)}"
+    since = local(times.began, zone)
+    if times.began == times.oldest:
+        since = tr("about {time}", time=since)
     if incident.after is None and runs[-1].state != "incident":
         checks = unobserved(incident.symptoms, runs[-1].outcomes)
-        reason = f"did not observe {named(checks)}" if checks else "has the state unknown"
-        return [f"{subject} may go on: this run {reason}."]
-    length = "" if times.seconds is None else f" after {format_duration(times.seconds)}"
-    state = f"is over{length}" if incident.after else "goes on"
+        if checks:
+            text = tr(
+                "The incident since {time} may go on: this run did not observe {checks}.",
+                time=since,
+                checks=named(checks),
+            )
+        else:
+            text = tr(
+                "The incident since {time} may go on: this run has the state unknown.", time=since
+            )
+        return [text]
+    if incident.after is None:
+        state = tr("The incident since {time} goes on.", time=since)
+    elif times.seconds is None:
+        state = tr("The incident since {time} is over.", time=since)
+    else:
+        length = format_duration(times.seconds)
+        state = tr(
+            "The incident since {time} is over after {duration}.", time=since, duration=length
+        )
     watched = [f"  {MARKS[metric.recovers]} {metric.text}" for metric in recovery(runs, metrics)]
-    return [f"{subject} {state}.{' Metrics to watch:' if watched else ''}", *watched]
+    return [state + (tr(" Metrics to watch:") if watched else ""), *watched]
 
 
 def _run(run: RunRecord, impact: Impact | None) -> str:
-    suffering = run.figures.get(impact.count) if impact else None
-    counted = (
-        f"{'-' if suffering is None else f'{suffering:.0f}':>4} {impact.state}" if impact else ""
-    )
+    counted = _suffering(run, impact) if impact else ""
     failed = sum(status == "failed" for status in run.outcomes.values())
     cells = (
         f"{run.started:<25}",
-        f"{run.state:<8}",
-        f"{run.seconds:6.1f} s",
+        f"{tr(run.state):<8}",
+        f"{numeral(run.seconds, 1):>6} s",
         *([counted] if counted else []),
-        f"{failed:3} of {len(run.outcomes)} failed",
-        ", ".join(f"{title} ({p:.2f})" for title, p in run.accepted.items()),
+        tr("{failed} of {checks} failed", failed=f"{failed:3}", checks=len(run.outcomes)),
+        ", ".join(f"{title} ({numeral(p, 2)})" for title, p in run.accepted.items()),
     )
     return "  ".join(cells).rstrip()
+
+
+def _suffering(run: RunRecord, impact: Impact) -> str:
+    number = run.figures.get(impact.count)
+    counted = "-" if number is None else f"{number:.0f}"
+    width = max(len(impact.state), len(impact.states))
+    return f"{counted:>4} {impact.state_of(round(number or 0)):<{width}}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.language import month
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
@@ -74,7 +76,7 @@ def times_of_runs(episode: Incident, impact: Impact | None) -> Times | None:
 def local(at: datetime, zone: tzinfo | None) -> str:
     """Return a time as a clock in `zone` shows it, None for the machine's own, with the zone."""
     at = at.astimezone(zone)
-    return f"{at.day} {at:%b %Y, %H:%M %Z}"
+    return f"{at.day} {month(at)} {at:%Y, %H:%M %Z}"
 
 
 def _oldest(

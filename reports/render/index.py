@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from core.language import tr
 from core.text import clean, cut, flat
 from reports.history.schedule import WORST_FIRST, interval_of, worst_states
 from reports.history.trend import Point
-from reports.render.html.verdict import verdict_of
+from reports.render.html.verdict import NOT_SEEN, verdict_of
 from reports.render.nagios import SKEW
 from reports.render.terminal_words import BAD
 
@@ -152,7 +153,11 @@ def row_of(
         note=_line(past.note),
         headline=_line(report.headline),
         impact=_line(verdict.impact),
-        cause=_line(f"not seen: {verdict.cause}" if verdict.label == "Not seen" else verdict.cause),
+        cause=_line(
+            tr("not seen: {cause}", cause=verdict.cause)
+            if verdict.label == tr(NOT_SEEN)
+            else verdict.cause
+        ),
         since=_utc(Point(since, "", 0.0, {}).at),
         since_at_least=at_least,
         started=_utc(own.at),

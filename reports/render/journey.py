@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.journey import Stage
-from core.text import count
+from core.language import tr, trc, trn
 
 if TYPE_CHECKING:
     from core.journey import Journey
     from reports.model.report import Report
+
+PICKED_UP = 2
+"""The place of this stage in a journey, after "received" and "job created"."""
 
 
 def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
@@ -18,11 +21,10 @@ def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
     The broker shows how many messages wait, not whose they are.
     """
     stages = list(journey.stages)
+    if len(stages) > PICKED_UP:
+        stages.insert(PICKED_UP, _message(stages[PICKED_UP], report))
     if stages and report.layout.stored_check:
         stages.insert(1, _stored(report))
-    created = next((place for place, one in enumerate(stages) if one.name == "job created"), None)
-    if created is not None:
-        stages.insert(created + 1, _message(stages[created + 1], report))
     return tuple(stages)
 
 
@@ -30,18 +32,20 @@ def _stored(report: Report) -> Stage:
     check = report.layout.stored_check
     outcome = next((r.outcome for r in report.results if r.outcome.check == check), None)
     if outcome is None:
-        return Stage("stored", None, None, "storage", "not checked")
+        return Stage(trc("stage", "stored"), None, None, "storage", tr("not checked"))
     reached = {"passed": True, "failed": False}.get(outcome.status)
     # Several items may be named: the sentence says which.
-    return Stage("stored", reached, None, "storage", outcome.seen or "its file is there")
+    return Stage(
+        trc("stage", "stored"), reached, None, "storage", outcome.seen or tr("its file is there")
+    )
 
 
 def _message(picked_up: Stage, report: Report) -> Stage:
     backlog, consumers = report.figure("backlog"), report.figure("consumers")
     if backlog is None:
-        return Stage("message", None, None, "queue", "not observed")
-    note = count(round(backlog), "message") + " ready"
+        return Stage(trc("stage", "message"), None, None, "queue", tr("not observed"))
+    note = trn("{n} message ready", "{n} messages ready", round(backlog))
     if consumers is not None:
-        note += f", {count(round(consumers), 'consumer')}"
+        note += trn(", {n} consumer", ", {n} consumers", round(consumers))
     reached = True if picked_up.reached else None
-    return Stage("message", reached, None, "queue", note)
+    return Stage(trc("stage", "message"), reached, None, "queue", note)

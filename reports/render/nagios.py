@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.language import numeral, tr
 from core.text import flat
 from core.units import format_duration
 
@@ -40,9 +41,13 @@ def render(report: Report, now: datetime | None = None, max_age: float | None = 
     """
     status = status_of(report, now, max_age)
     stale = _staleness(report, now, max_age)
-    text = f"{stale}; it said: {report.headline}" if stale else report.headline
+    text = (
+        tr("{problem}; it said: {headline}", problem=stale, headline=report.headline)
+        if stale
+        else report.headline
+    )
     if report.problems and report.problems[0] not in text:
-        text += f" Problem of the run: {report.problems[0]}"
+        text += tr(" Problem of the run: {problem}", problem=report.problems[0])
     return f"{line(status, text)} | {_performance(report)}\n"
 
 
@@ -66,10 +71,14 @@ def _staleness(report: Report, now: datetime | None, max_age: float | None) -> s
     ended = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
     age = ((now or datetime.now(UTC)) - ended).total_seconds()
     if age < -SKEW:
-        return f"the report is {-age:.0f} s from the future: a clock is wrong"
+        return tr("the report is {age} s from the future: a clock is wrong", age=numeral(-age, 0))
     if age > max_age:
         limit = format_duration(max_age)
-        return f"the last report is {format_duration(age)} old, more than the {limit} allowed"
+        return tr(
+            "the last report is {duration} old, more than the {limit} allowed",
+            duration=format_duration(age),
+            limit=limit,
+        )
     return ""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from core.language import numeral, tr
+from core.text import listed, named
 from reports.history.confirmed import actions_in
 from reports.history.incidents import last_incident
 from reports.render import postmortem_sections as sections
@@ -56,9 +58,13 @@ def render(
     target = escaped(report.target.name)
     times = times_of(report, episode)
     parts = [
-        f"# Post-mortem: {escaped(report.runbook)}, target {target}",
+        tr(
+            "# Post-mortem: {runbook}, target {target}",
+            runbook=escaped(report.runbook),
+            target=target,
+        ),
         sections.summary(report, episode, times, zone, confirmed),
-        "The checks have filled this in. A word in angle brackets is for you to fill in.",
+        tr("The checks have filled this in. A word in angle brackets is for you to fill in."),
         *sections.since_when(report.layout.impact, times, zone),
         _template(report, runbook, _values(report, episode, times, zone, confirmed, taken)),
         *sections.timeline(report, episode, times, zone),
@@ -124,7 +130,7 @@ def _values(
         "actions_taken": ", ".join(escaped(step) for step in dict.fromkeys(a.step for a in taken)),
     }
     if times.end:
-        found["ended_at"] = f"{local(times.end, zone)}, by the first run after it"
+        found["ended_at"] = tr("{time}, by the first run after it", time=local(times.end, zone))
     return {name: value for name, value in found.items() if value}
 
 
@@ -133,49 +139,56 @@ def _affected(report: Report, episode: Incident | None) -> dict[str, str]:
     impact = report.layout.impact
     if impact is None:
         return {}
-    noun, nouns, owner = (
-        name.replace(" ", "_") for name in (impact.noun, impact.nouns, impact.owner)
-    )
+    noun = impact.placeholder
+    nouns, owner = (name.replace(" ", "_") for name in (impact.nouns, impact.owner))
+    items = _most(report, episode, impact.count)
+    owners = _most(report, episode, impact.owners)
     return {
         f"{noun}_id": _listed([item.id for item in report.affected]),
-        f"{nouns}_affected": _most(report, episode, impact.count),
-        f"{owner}s_affected": _most(report, episode, impact.owners),
+        f"{nouns}_affected": items,
+        f"{owner}s_affected": owners,
+        # The words may be in another language than the document's placeholders.
+        f"{noun}s_affected": items,
+        impact.owners: owners,
     }
 
 
 def _listed(names: list[str]) -> str:
     # A placeholder takes 200 characters, and no id is cut in two.
-    more = len(names) - ITEMS_NAMED
-    named = ", ".join(name[:48] for name in names[:ITEMS_NAMED])
-    return f"{named} and {more} more" if more > 0 else named
+    return named([name[:48] for name in names], most=ITEMS_NAMED)
 
 
 def _most(report: Report, episode: Incident | None, figure: str) -> str:
     value = episode.worst(figure) if episode else report.figure(figure)
-    return "" if value is None else f"{value:.0f}" + (" at worst" if episode else "")
+    if value is None:
+        return ""
+    number = f"{value:.0f}"
+    return tr("{number} at worst", number=number) if episode else number
 
 
 def _root_cause(report: Report) -> str:
-    names = " and ".join(escaped(name) for name in causes_of(report))
+    names = listed([escaped(name) for name in causes_of(report)])
     outside = report.diagnosis.certainty == "outside"
-    return f"outside this runbook: {names}" if names and outside else names
+    return tr("outside this runbook: {names}", names=names) if names and outside else names
 
 
 def _sureness(report: Report) -> str:
     found = report.diagnosis.accepted
     if not found:
         return ""
-    told = ", ".join(f"{finding.probability:.2f}" for finding in found)
+    told = ", ".join(numeral(finding.probability, 2) for finding in found)
     checks = dict.fromkeys(c.check for finding in found for c in finding.supporting)
-    named = ", ".join(list(checks)[:2])
-    return f"{told}, from {named}" if named else told
+    if not checks:
+        return told
+    return tr("{probability}, from {checks}", probability=told, checks=", ".join(list(checks)[:2]))
 
 
 def _began(report: Report, times: Times, zone: tzinfo | None) -> str:
     impact = report.layout.impact
     if impact and times.oldest and times.oldest < times.first_bad:
-        return f"about {local(times.oldest, zone)}, by the {impact.oldest}"
+        time = local(times.oldest, zone)
+        return tr("about {time}, by the {oldest}", time=time, oldest=impact.oldest)
     first = local(times.first_bad, zone)
     if times.last_good is None:
-        return f"{first} or earlier"
-    return f"between {local(times.last_good, zone)} and {first}"
+        return tr("{time} or earlier", time=first)
+    return tr("between {time} and {later}", time=local(times.last_good, zone), later=first)

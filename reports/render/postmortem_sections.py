@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from core.text import capitalized, count, listed
+from core.language import mark, numeral, tr, trn
+from core.text import capitalized, listed
 from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM, OTHER
 from reports.history.incidents import recovery
 from reports.model.alike import merged
 from reports.model.headline import suspects
+from reports.render.html.text import weight
 from reports.render.incident_times import local
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.preventive import box
 from reports.render.terminal_words import plain
-from reports.render.verdict_words import cause_of, failed_symptoms
+from reports.render.verdict_words import cause_of, failed_symptoms, how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,10 +51,11 @@ def confirmed_cause(report: Report, confirmed: Confirmation | None) -> str:
     if confirmed is None:
         return ""
     titles = {finding.id: finding.title for finding in report.diagnosis.causes}
-    titles |= {OTHER: "none of this model's causes", FALSE_ALARM: "a false alarm"}
+    titles |= {OTHER: tr("none of this model's causes"), FALSE_ALARM: tr("a false alarm")}
     names = listed([titles.get(cause, cause) for cause in confirmed.causes])
-    note = f": {confirmed.note}" if confirmed.note else ""
-    return f"{names} (confirmed){note}"
+    if confirmed.note:
+        return tr("{causes} (confirmed): {note}", causes=names, note=confirmed.note)
+    return tr("{causes} (confirmed)", causes=names)
 
 
 def summary(
@@ -65,12 +68,25 @@ def summary(
     """Return the incident in a few sentences: impact, duration, cause."""
     cause = confirmed_cause(report, confirmed) or cause_of(report)
     if times.end:
-        span = f"It lasted {duration(times)}, from about {local(times.began, zone)} to "
-        span += local(times.end, zone)
+        span = tr(
+            "It lasted {duration}, from about {time} to {end}",
+            duration=duration(times),
+            time=local(times.began, zone),
+            end=local(times.end, zone),
+        )
+    elif times.began == times.oldest:
+        span = tr(
+            "It began about {time}; no run has seen its end yet", time=local(times.began, zone)
+        )
     else:
-        word = "about" if times.began == times.oldest else "before"
-        span = f"It began {word} {local(times.began, zone)}; no run has seen its end yet"
-    sentences = [_impact(report, episode), span, f"Cause: {cause}" if cause else ""]
+        span = tr(
+            "It began before {time}; no run has seen its end yet", time=local(times.began, zone)
+        )
+    sentences = [
+        _impact(report, episode),
+        span,
+        tr("Cause: {cause}", cause=cause) if cause else "",
+    ]
     return " ".join(f"{escaped(one)}." for one in sentences if one)
 
 
@@ -84,10 +100,12 @@ def _impact(report: Report, episode: Incident | None) -> str:
     suffering = worst(impact.count) if impact else None
     if impact and suffering:
         owners, oldest = worst(impact.owners), worst(impact.age)
-        of = f" of {count(round(owners), impact.owner)}" if owners else ""
-        old = f", the oldest for {format_duration(oldest)}" if oldest else ""
-        number = count(round(suffering), impact.noun, impact.plural)
-        return f"{number}{of} {impact.state}{' at worst' if episode else ''}{old}"
+        said = how_many(impact, suffering, owners)
+        if episode:
+            said = tr("{impact} at worst", impact=said)
+        if oldest:
+            said += tr(", the oldest for {duration}", duration=format_duration(oldest))
+        return said
     symptoms = failed_symptoms(report)
     return capitalized(plain(symptoms[0].seen).removesuffix(".")) if symptoms else ""
 
@@ -100,46 +118,49 @@ def duration(times: Times) -> str:
     if times.end:
         return length
     # One run alone has seen a moment.
-    return f"at least {length}, until the last run that saw it" if times.seconds >= 60 else ""
+    if times.seconds < 60:
+        return ""
+    return tr("at least {duration}, until the last run that saw it", duration=length)
 
 
 def since_when(impact: Impact | None, times: Times, zone: tzinfo | None) -> Iterator[str]:
     """Yield since when the users suffered, by all who know something of it."""
-    yield "### Since when"
-    oldest = [(capitalized(impact.oldest), times.oldest, "not observed")] if impact else []
+    yield tr("### Since when")
+    oldest = [(capitalized(impact.oldest), times.oldest, tr("not observed"))] if impact else []
     rows = [
         *oldest,
-        ("Last good run", times.last_good, "<last_good_run>"),
-        ("First bad run", times.first_bad, ""),
-        ("Last bad run", times.seen, ""),
-        ("First good run after it", times.end, "<ended_at>"),
+        (tr("Last good run"), times.last_good, "<last_good_run>"),
+        (tr("First bad run"), times.first_bad, ""),
+        (tr("Last bad run"), times.seen, ""),
+        (tr("First good run after it"), times.end, "<ended_at>"),
     ]
     lines = [f"| {name} | {local(at, zone) if at else blank} |" for name, at, blank in rows]
-    yield "\n".join(["| | time |", "| --- | --- |", *lines])
+    yield "\n".join([tr("| | time |"), "| --- | --- |", *lines])
 
 
 def timeline(
     report: Report, episode: Incident | None, times: Times, zone: tzinfo | None
 ) -> Iterator[str]:
     """Yield the course of the incident, run by run."""
-    yield "### Timeline"
+    yield tr("### Timeline")
     runs = (episode.before, *episode.runs, episode.after) if episode else ()
     events = [(at, run.state, run.headline) for run in runs if run and (at := run.at)]
     if episode is None:
         events = [(datetime.fromisoformat(report.started), report.state, report.headline)]
-    rows = [(local(at, zone), str(state), text) for at, state, text in events]
+    rows = [(local(at, zone), tr(str(state)), text) for at, state, text in events]
     if len(rows) > HISTORY_NAMED:
-        left = count(len(rows) - HISTORY_NAMED, "more run")
+        left = trn("{n} more run", "{n} more runs", len(rows) - HISTORY_NAMED)
         rows = [*rows[: HISTORY_NAMED - LAST_NAMED], ("", "", left), *rows[-LAST_NAMED:]]
     impact = report.layout.impact
     if times.oldest and impact:
         # It may have arrived before the last good run, when it did not suffer yet.
         place = sum(at < times.oldest for at, *_ in events[:2])
-        rows.insert(place, (local(times.oldest, zone), "", f"The {impact.oldest} {impact.arrived}"))
+        text = tr("The {oldest} {arrived}", oldest=impact.oldest, arrived=impact.arrived)
+        rows.insert(place, (local(times.oldest, zone), "", text))
     lines = [f"| {at} | {escaped(state)} | {escaped(text)} |" for at, state, text in rows]
-    yield "\n".join(["| time | state | what was seen |", "| --- | --- | --- |", *lines])
+    yield "\n".join([tr("| time | state | what was seen |"), "| --- | --- | --- |", *lines])
     if episode is None:
-        yield "No other run is in the history."
+        yield tr("No other run is in the history.")
 
 
 def affected(report: Report) -> Iterator[str]:
@@ -149,8 +170,17 @@ def affected(report: Report) -> Iterator[str]:
         return
     total = report.figure(impact.count) or len(shown)
     nouns = escaped(capitalized(impact.nouns))
-    yield f"### {nouns} affected: the oldest {len(shown)} of {total:.0f}"
-    names = f"| {escaped(impact.noun)} | {escaped(impact.owner)} | age | error |"
+    yield tr(
+        "### {nouns} affected: the oldest {shown} of {total}",
+        nouns=nouns,
+        shown=len(shown),
+        total=numeral(total, 0),
+    )
+    names = tr(
+        "| {item} | {owner} | age | error |",
+        item=escaped(impact.noun),
+        owner=escaped(impact.owner),
+    )
     rows = [names, "| --- | --- | ---: | --- |"]
     for item in shown:
         cells = (
@@ -170,37 +200,54 @@ def causes(
     found = report.diagnosis.accepted
     if not found and report.diagnosis.certainty == "none":
         return
-    yield "### Root cause and evidence"
+    yield tr("### Root cause and evidence")
     if confirmed:
-        yield f"Confirmed by a person: {escaped(confirmed_cause(report, confirmed))}."
-    yield "What made it so, and why it was not noticed earlier: <what_made_it_so>"
+        cause = escaped(confirmed_cause(report, confirmed))
+        yield tr("Confirmed by a person: {cause}.", cause=cause)
+    yield tr("What made it so, and why it was not noticed earlier: <what_made_it_so>")
     runs = episode.runs if episode else ()
     named = list(dict.fromkeys(title for run in runs for title in run.accepted))
     if len(named) > len(found):
-        yield f"In its course the runs named, in this order: {escaped(', '.join(named))}."
+        yield tr(
+            "In its course the runs named, in this order: {causes}.",
+            causes=escaped(", ".join(named)),
+        )
     if not found and report.diagnosis.certainty == "outside":
-        yield f"Outside this runbook: {escaped(', '.join(causes_of(report)))}."
+        names = escaped(", ".join(causes_of(report)))
+        yield tr("Outside this runbook: {names}.", names=names)
         return
     if not found:
-        names = " or ".join(escaped(finding.title) for finding in suspects(report.diagnosis))
-        yield f"Not clear: {names or 'no hypothesis of the runbook explains it'}."
+        names = listed([escaped(finding.title) for finding in suspects(report.diagnosis)], "or")
+        if names:
+            yield tr("Not clear: {causes}.", causes=names)
+        else:
+            yield tr("Not clear: no hypothesis of the runbook explains it.")
     for finding in found or suspects(report.diagnosis):
-        lines = [f"**{escaped(finding.title)}**, probability {finding.probability:.2f}:", ""]
-        lines += [_evidence(report, one, "for") for one in finding.supporting[:EVIDENCE_NAMED]]
-        lines += [_evidence(report, one, "against") for one in finding.against[:2]]
+        lines = [
+            tr(
+                "**{cause}**, probability {probability}:",
+                cause=escaped(finding.title),
+                probability=numeral(finding.probability, 2),
+            ),
+            "",
+        ]
+        for one in finding.supporting[:EVIDENCE_NAMED]:
+            said = tr("for ({weight}): {evidence}", **_evidence(report, one))
+            lines.append(f"- {said} {coded(one.check)}")
+        for one in finding.against[:2]:
+            said = tr("against ({weight}): {evidence}", **_evidence(report, one))
+            lines.append(f"- {said} {coded(one.check)}")
         yield "\n".join(lines)
 
 
-def _evidence(report: Report, one: Contribution, side: str) -> str:
-    return (
-        f"- {side} ({one.log_odds:+.1f}): {escaped(report.evidence(one.check))} {coded(one.check)}"
-    )
+def _evidence(report: Report, one: Contribution) -> dict[str, str]:
+    return {"weight": weight(one.log_odds), "evidence": escaped(report.evidence(one.check))}
 
 
 def failures(report: Report) -> Iterator[str]:
     failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
     if failed:
-        yield "### Failed checks"
+        yield tr("### Failed checks")
         yield "\n".join(
             f"- {coded(o.check)}: {escaped(o.seen or o.expected)}"
             for o in merged(failed, report.told)
@@ -211,21 +258,23 @@ def actions(
     report: Report, episode: Incident | None, taken: Sequence[Action], zone: tzinfo | None
 ) -> Iterator[str]:
     """Yield what is known of what was done: by the journal, what changed, what was proposed."""
-    yield "### Actions"
+    yield tr("### Actions")
     if taken:
-        rows = ["| time | action | took | result |", "| --- | --- | ---: | --- |"]
+        rows = [tr("| time | action | took | result |"), "| --- | --- | ---: | --- |"]
         for one in taken:
             took = "" if one.seconds is None else format_duration(one.seconds)
             at = local(datetime.fromisoformat(one.at), zone)
             rows.append(f"| {at} | {escaped(one.step)} | {took} | {escaped(one.result)} |")
         yield "\n".join(rows)
-    yield f"What {'else ' if taken else ''}was done, by whom, and when: <actions_taken>"
+        yield tr("What else was done, by whom, and when: <actions_taken>")
+    else:
+        yield tr("What was done, by whom, and when: <actions_taken>")
     changes = list(_changes(report, episode)) if episode and episode.after else []
     if changes:
-        yield "Between the last bad run and the first good one:"
+        yield tr("Between the last bad run and the first good one:")
         yield "\n".join(f"- {change}" for change in changes)
     if report.remedies:
-        yield "The runbook proposed the following. Tick what was done, and when."
+        yield tr("The runbook proposed the following. Tick what was done, and when.")
     for remedy in report.remedies:
         yield from _action(remedy)
 
@@ -238,19 +287,23 @@ def _changes(report: Report, episode: Incident) -> Iterator[str]:
     for figure in report.figures:
         before, now = last.figures.get(figure.id), after.figures.get(figure.id)
         if figure.id in repaired and before is not None and now is not None and before != now:
-            told = [_value(value, figure.unit) for value in (before, now)]
-            yield f"{escaped(figure.meaning)}: from {told[0]} to {told[1]}"
+            yield tr(
+                "{figure}: from {before} to {after}",
+                figure=escaped(figure.meaning),
+                before=_value(before, figure.unit),
+                after=_value(now, figure.unit),
+            )
     roles = {result.outcome.check: result.role for result in report.results}
     for check, status in last.outcomes.items():
         cause = roles.get(check) == "cause"
         if cause and status == "failed" and after.outcomes.get(check) == "passed":
-            yield f"{coded(check)} passes again"
+            yield tr("{check} passes again", check=coded(check))
 
 
 def _action(remedy: Remedy) -> Iterator[str]:
     yield f"**{escaped(remedy.title)}**"
     for step in remedy.steps:
-        mark = " (changes the system)" if step.dangerous else ""
+        mark = tr(" (changes the system)") if step.dangerous else ""
         yield f"- [ ] {escaped(step.title)}{mark}"
         for command in step.commands:
             block = fenced(command.text, command.language)
@@ -260,8 +313,8 @@ def _action(remedy: Remedy) -> Iterator[str]:
 def preventive(report: Report, runbook: Runbook) -> Iterator[str]:
     if not runbook.preventive:
         return
-    yield "### Preventive actions of the runbook"
-    yield "A box is ticked where the checks have seen that the action is in place."
+    yield tr("### Preventive actions of the runbook")
+    yield tr("A box is ticked where the checks have seen that the action is in place.")
     yield "\n".join(
         f"- {box(step.title, report, section.title)}"
         for section in runbook.preventive
@@ -270,10 +323,10 @@ def preventive(report: Report, runbook: Runbook) -> Iterator[str]:
 
 
 def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord]) -> Iterator[str]:
-    yield "### Figures to watch afterwards"
+    yield tr("### Figures to watch afterwards")
     known = {figure.id: figure for figure in report.figures}
     latest = runs[-1].figures if runs else {}
-    rows = ["| figure | clearest run | worst | last run |", "| --- | ---: | ---: | ---: |"]
+    rows = [tr("| figure | clearest run | worst | last run |"), "| --- | ---: | ---: | ---: |"]
     for kind in report.layout.figures:
         if kind.followed and kind.id in known:
             name, unit = kind.id, kind.unit
@@ -284,13 +337,17 @@ def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord])
             rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
     watched = recovery(runs, report.watch)
-    words = {True: "recovers", False: "does not recover", None: "not observed"}
-    yield "\n".join(f"- {words[one.recovers]}: {escaped(one.text)}" for one in watched)
+    words = {
+        True: mark("recovers: {metric}"),
+        False: mark("does not recover: {metric}"),
+        None: mark("not observed: {metric}"),
+    }
+    yield "\n".join(f"- {tr(words[one.recovers], metric=escaped(one.text))}" for one in watched)
 
 
 def _value(value: float | None, unit: str) -> str:
     if value is None:
-        return "not observed"
+        return tr("not observed")
     if unit == "ratio":
-        return f"{value:.1%}"
+        return tr("{number}%", number=numeral(value * 100, 1))
     return format_duration(value) if unit == "seconds" else f"{value:.0f}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from core.language import tr
 from core.outcome import OBSERVED
 from reports.model.bundle import RUNBOOKS, runbook_of
 from reports.render.markdown import escaped
@@ -62,7 +63,7 @@ def look(title: str, report: Report) -> Seen:
     for pattern, find in _looks_of(report):
         if re.search(pattern, title, re.IGNORECASE):
             return find(report)
-    return Seen(False, "not looked at: no check of the run shows it")
+    return Seen(False, tr("not looked at: no check of the run shows it"))
 
 
 def _looks_of(report: Report) -> Sequence[tuple[str, Look]]:
@@ -89,10 +90,11 @@ def not_looked_at(report: Report, check: str) -> Seen:
     """Return that a check has not recorded what would show it, and why not."""
     outcome = outcome_of(report, check)
     if outcome is None or outcome.status in OBSERVED or not outcome.seen:
-        return Seen(False, f"not looked at: {check} has not recorded it")
+        return Seen(False, tr("not looked at: {check} has not recorded it", check=check))
     # The reason for a skip may be that the target has no such feature.
-    word = "open" if outcome.status == "skipped" else "not looked at"
-    return Seen(False, f"{word}: {outcome.seen}")
+    if outcome.status == "skipped":
+        return Seen(False, tr("open: {reason}", reason=outcome.seen))
+    return Seen(False, tr("not looked at: {reason}", reason=outcome.seen))
 
 
 def outcome_of(report: Report, check: str) -> Outcome | None:

@@ -8,10 +8,12 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
-from core.text import clean, count
+from core.language import numeral, tr, trc, trn
+from core.text import clean
 from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM
 from reports.history.score import INTERVAL, PRESENT_PRIORS, calibration, confusion
+from reports.render.html import text as html_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,11 +35,16 @@ def render(
     """
     real = [case for case in cases if FALSE_ALARM not in case.confirmation.causes]
     lines = [
-        f"{count(len(cases), 'confirmed incident')}, diagnosed again with {evidence}:",
+        trn(
+            "{n} confirmed incident, diagnosed again with {evidence}:",
+            "{n} confirmed incidents, diagnosed again with {evidence}:",
+            len(cases),
+            evidence=evidence,
+        ),
         f"{_verdicts(cases)}.",
         "",
         *_columns(
-            ("confirmed", "named", "incidents"),
+            (trc("column", "confirmed"), trc("column", "named"), trc("column", "incidents")),
             [(*pair, str(number)) for pair, number in sorted(confusion(cases).items())],
         ),
         *_calibration(cases),
@@ -46,17 +53,22 @@ def render(
     ]
     text = "".join(f"{clean(line)}\n" for line in lines)
     if not diff:
-        return f"{text}\nThe priors stay as they are.\n"
+        return text + "\n" + tr("The priors stay as they are.") + "\n"
     changes = [
-        f"  {before.confirmation.incident}: {_named(before)} before, {_named(now)} after"
+        tr(
+            "  {incident}: {before} before, {after} after",
+            incident=before.confirmation.incident,
+            before=_named(before),
+            after=_named(now),
+        )
         for before, now in zip(cases, after, strict=True)
         if before.named != now.named
     ]
     told = [
-        "With these priors the same incidents would have been:",
+        tr("With these priors the same incidents would have been:"),
         f"{_verdicts(after)}.",
         *changes,
-        "Nothing was changed. Apply the diff by hand if you agree, and look with `replay`.",
+        tr("Nothing was changed. Apply the diff by hand if you agree, and look with `replay`."),
     ]
     return f"{text}\n{diff}\n" + "".join(f"{clean(line)}\n" for line in told)
 
@@ -84,25 +96,42 @@ def diff_of(text: str, priors: Sequence[Prior], name: str) -> tuple[str, str]:
 
 def _verdicts(cases: Sequence[Case]) -> str:
     counter = Counter(case.verdict for case in cases)
-    return (
-        f"{counter['right']} right, {counter['wrong']} with a wrong cause, {counter['missed']} "
-        "with a cause missing"
+    return tr(
+        "{right} right, {wrong} with a wrong cause, {missed} with a cause missing",
+        right=counter["right"],
+        wrong=counter["wrong"],
+        missed=counter["missed"],
     )
 
 
 def _named(case: Case) -> str:
-    return " + ".join(sorted(case.named)) or "no cause"
+    return " + ".join(sorted(case.named)) or tr("no cause")
 
 
 def _calibration(cases: Sequence[Case]) -> Iterator[str]:
     bins, brier = calibration(cases)
     yield ""
-    yield f"Calibration of all causes, Brier score {brier:.3f} (0 is perfect):"
+    yield tr(
+        "Calibration of all causes, Brier score {brier} (0 is perfect):", brier=numeral(brier, 3)
+    )
     rows = [
-        (f"{b.low:g} to {b.high:g}", str(b.causes), f"{b.mean:.2f}", f"{b.true / b.causes:.2f}")
+        (
+            tr("{low} to {high}", low=html_text.number(b.low), high=html_text.number(b.high)),
+            str(b.causes),
+            numeral(b.mean, 2),
+            numeral(b.true / b.causes, 2),
+        )
         for b in bins
     ]
-    yield from _columns(("probability", "causes", "mean", "were true"), rows)
+    yield from _columns(
+        (
+            trc("column", "probability"),
+            trc("column", "causes"),
+            trc("column", "mean"),
+            trc("column", "were true"),
+        ),
+        rows,
+    )
 
 
 def _recovery(cases: Sequence[Case]) -> Iterator[str]:
@@ -116,12 +145,12 @@ def _recovery(cases: Sequence[Case]) -> Iterator[str]:
         if one.ended_by and one.ended_by.seconds is not None:
             by_action.setdefault(one.ended_by.step, []).append(one.ended_by.seconds)
     yield ""
-    yield "Time to recovery, from the first bad run to the first good one:"
-    yield from _times("cause", by_cause)
+    yield tr("Time to recovery, from the first bad run to the first good one:")
+    yield from _times(trc("column", "cause"), by_cause)
     if by_action:
         yield ""
-        yield "Time from an action to the verified recovery:"
-        yield from _times("action", by_action)
+        yield tr("Time from an action to the verified recovery:")
+        yield from _times(trc("column", "action"), by_action)
 
 
 def _times(name: str, found: Mapping[str, list[float]]) -> list[str]:
@@ -129,14 +158,18 @@ def _times(name: str, found: Mapping[str, list[float]]) -> list[str]:
         (key, str(len(times)), format_duration(median(times)), format_duration(max(times)))
         for key, times in sorted(found.items())
     ]
-    return _columns((name, "incidents", "median", "longest"), rows)
+    return _columns(
+        (name, trc("column", "incidents"), trc("column", "median"), trc("column", "longest")), rows
+    )
 
 
 def _priors(priors: Sequence[Prior], incidents: int) -> Iterator[str]:
     yield ""
-    yield (
-        f"Priors suggested by {count(incidents, 'incident')}, where the present ones count as "
-        f"{PRESENT_PRIORS}:"
+    yield trn(
+        "Priors suggested by {n} incident, where the present ones count as {number}:",
+        "Priors suggested by {n} incidents, where the present ones count as {number}:",
+        incidents,
+        number=PRESENT_PRIORS,
     )
     rows = [
         (
@@ -144,21 +177,33 @@ def _priors(priors: Sequence[Prior], incidents: int) -> Iterator[str]:
             str(one.seen),
             _number(one.cause.prior),
             _number(one.suggested),
-            f"{_number(one.low)} to {_number(one.high)}",
+            tr("{low} to {high}", low=_number(one.low), high=_number(one.high)),
         )
         for one in priors
     ]
-    yield from _columns(("cause", "seen", "now", "suggested", f"{INTERVAL:.0%} interval"), rows)
+    share = tr("{number}%", number=numeral(INTERVAL * 100, 0))
+    interval = tr("{share} interval", share=share)
+    yield from _columns(
+        (
+            trc("column", "cause"),
+            trc("column", "seen"),
+            trc("column", "now"),
+            trc("column", "suggested"),
+            interval,
+        ),
+        rows,
+    )
 
 
 def _number(value: float) -> str:
+    """Return a prior as the table writes it, in every language."""
     return f"{value:g}"
 
 
 def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as aligned lines, below their head; one line that says so where there is none."""
     if not rows:
-        return ["  not known"]
+        return [tr("  not known")]
     table = [head, *rows]
     widths = [max(len(row[place]) for row in table) for place in range(len(head))]
     return [

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from core.outcome import STATUS_WORDS
+from core.language import tr
+from core.outcome import STATUS_WORDS, counted_status
 from reports.model.alike import merged
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def print_checks(console: Console, report: Report) -> None:
         checks = [r.outcome for r in report.results if r.verification == number]
         _group(console, title, checks, report.told)
     others = [r.outcome for r in report.results if r.verification not in titles]
-    _group(console, "Checks outside the runbook", others, report.told)
+    _group(console, tr("Checks outside the runbook"), others, report.told)
     for problem in report.problems:
         console.print(Text(f"! {problem}", "bold magenta"))
     _coverage(console, report)
@@ -48,10 +49,8 @@ def _group(console: Console, title: str, outcomes: list[Outcome], told: dict[str
     if not outcomes:
         return
     counter = Counter(outcome.status for outcome in outcomes)
-    counts = [
-        f"{counter[status]} {word}" for status, word in STATUS_WORDS.items() if counter[status]
-    ]
-    line = Text(f"{title}: ", "bold")
+    counts = [counted_status(counter[status], status) for status in STATUS_WORDS if counter[status]]
+    line = Text(tr("{title}: {text}", title=title, text=""), "bold")
     line.append(", ".join(counts), "not bold")
     console.print()
     console.print(line)
@@ -78,9 +77,9 @@ def _coverage(console: Console, report: Report) -> None:
     parts = []
     for source in report.coverage:
         if source.place is None:
-            parts.append(f"{source.component} not configured")
+            parts.append(tr("{component} not configured", component=source.component))
         elif source.selected:
             parts.append(f"{source.component} {source.observed}/{source.selected}")
     console.print()
     if parts:
-        console.print(Text(f"Coverage: {', '.join(parts)}", "dim"))
+        console.print(Text(tr("Coverage: {components}", components=", ".join(parts)), "dim"))

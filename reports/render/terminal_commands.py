@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.text import count
+from core.language import trn
 from reports.runbook.document import COMMENT
 from reports.runbook.placeholders import placeholders
 
@@ -43,7 +43,12 @@ def step_lines(number: int, step: Step, width: int) -> list[Text]:
         dangerous = dangerous or command.dangerous
     mark = " ⚠" if dangerous or (not shown and step.dangerous) else ""
     if number_shown < len(commands):
-        mark += f" ({number_shown} of {count(len(commands), 'command')}; all: report)"
+        mark += trn(
+            " ({shown} of {n} command; all: report)",
+            " ({shown} of {n} commands; all: report)",
+            len(commands),
+            shown=number_shown,
+        )
     return titled(f"  {number} {step.title}", mark, shown, width)
 
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
+from core.language import numeral, tr
+from core.text import named
 from reports.model.headline import next_check_of, suspects
+from reports.render.html.text import weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,16 +47,25 @@ def _worth_explaining(diagnosis: Diagnosis) -> list[Finding]:
 
 def _finding(console: Console, report: Report, finding: Finding) -> None:
     console.print()
-    console.print(Text(f"Why {finding.title} ({finding.probability:.2f})", "bold"))
+    console.print(
+        Text(
+            tr(
+                "Why {title} ({probability})",
+                title=finding.title,
+                probability=numeral(finding.probability, 2),
+            ),
+            "bold",
+        )
+    )
     for contribution in _telling(finding.supporting)[:STRONGEST]:
-        _evidence(console, report, contribution, "for", "red")
+        _evidence(console, report, contribution, tr("for: "), "red")
     for contribution in _telling(finding.against)[:1]:
-        _evidence(console, report, contribution, "against", "green")
+        _evidence(console, report, contribution, tr("against: "), "green")
     unseen = [entry for entry in finding.not_observed if entry.status != "absent"]
     if unseen:
-        names = ", ".join(entry.check for entry in unseen[:STRONGEST])
-        more = f" and {len(unseen) - STRONGEST} more" if len(unseen) > STRONGEST else ""
-        console.print(Padding(Text(f"not observed: {names}{more}", "dim"), (0, 0, 0, 2)))
+        names = named([entry.check for entry in unseen], most=STRONGEST)
+        text = tr("not observed: {checks}", checks=names)
+        console.print(Padding(Text(text, "dim"), (0, 0, 0, 2)))
 
 
 def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
@@ -63,9 +75,9 @@ def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
 def _evidence(
     console: Console, report: Report, contribution: Contribution, side: str, style: str
 ) -> None:
-    line = Text(f"{side}: ", style)
+    line = Text(side, style)
     line.append(report.evidence(contribution.check), "")
-    line.append(f" [{contribution.check}, {contribution.log_odds:+.1f}]", "dim")
+    line.append(f" [{contribution.check}, {weight(contribution.log_odds)}]", "dim")
     console.print(Padding(line, (0, 0, 0, 2)))
 
 
@@ -74,10 +86,18 @@ def _rival(console: Console, report: Report) -> None:
     rivals = [f for f in diagnosis.hypotheses if f.id not in diagnosis.most_likely_set]
     if diagnosis.certainty in ("certain", "likely") and rivals:
         second = rivals[0]
-        text = f"Next likely: {second.title} ({second.probability:.2f})"
+        text = tr(
+            "Next likely: {title} ({probability})",
+            title=second.title,
+            probability=numeral(second.probability, 2),
+        )
         if second.against:
             against = second.against[0]
-            text += f"; against it: {report.evidence(against.check)} [{against.check}]"
+            text += tr(
+                "; against it: {evidence} [{check}]",
+                evidence=report.evidence(against.check),
+                check=against.check,
+            )
         console.print()
         console.print(Text(text, "dim"))
     proposed = next_check_of(diagnosis)
@@ -86,16 +106,21 @@ def _rival(console: Console, report: Report) -> None:
         # A check that was not selected has no sentence: its id stands for it.
         name = f" [{proposed.check}]" if expected != proposed.check else ""
         titles = {f.id: f.title for f in diagnosis.causes}
-        between = " from ".join(titles[cause] for cause in proposed.between)
-        text = f"Next check, to tell {between}: {expected}{name}"
+        cause, other = (titles[one] for one in proposed.between)
+        text = tr(
+            "Next check, to tell {cause} from {other}: {check}",
+            cause=cause,
+            other=other,
+            check=f"{expected}{name}",
+        )
         console.print(Text(text, "bold"))
 
 
 def _remedy(console: Console, remedy: Remedy) -> None:
     console.print()
-    console.print(Text(f"What to do: {remedy.title}", "bold"))
+    console.print(Text(tr("What to do: {title}", title=remedy.title), "bold"))
     for step in remedy.steps:
-        mark = "  (changes the system)" if step.dangerous else ""
+        mark = tr("  (changes the system)") if step.dangerous else ""
         console.print(Padding(Text(f"{step.number}. {step.title}{mark}"), (0, 0, 0, 2)))
         for command in step.commands:
             for line in command.text.strip().splitlines():
@@ -104,4 +129,6 @@ def _remedy(console: Console, remedy: Remedy) -> None:
             for warning in command.warnings:
                 console.print(Padding(Text(f"! {warning}", "yellow"), (0, 0, 0, 7)))
         for sentence in step.left_out:
-            console.print(Padding(Text(f"left out: {sentence}", "dim"), (0, 0, 0, 7)))
+            console.print(
+                Padding(Text(tr("left out: {sentence}", sentence=sentence), "dim"), (0, 0, 0, 7))
+            )

@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
+from core.language import mark, tr
 from reports.render.html.path import SIGNS, stations
 
 if TYPE_CHECKING:
     from reports.model.report import Report
-    from reports.render.html.path import Station
+    from reports.render.html.path import Kind, Station
 
 STYLES = {"holds": "green", "fails": "yellow", "broken": "bold red"}
 """The style of a station by its kind; that of any other is dim."""
 
 CUT = STYLES["broken"]
 
-WORDS = {"holds": "ok", "fails": "failed", "broken": "broken", "partly": "partly seen"}
-WORDS |= {"unseen": "not seen", "absent": "not set"}
+WORDS: dict[Kind, str] = {
+    "holds": mark("ok"),
+    "fails": mark("failed"),
+    "broken": mark("broken"),
+    "partly": mark("partly seen"),
+    "unseen": mark("not seen"),
+    "absent": mark("not set"),
+}
 """What stands under a station without a figure."""
 
 
@@ -30,7 +37,10 @@ def path_lines(report: Report, width: int) -> list[Text]:
         return []
     names = [one.short.upper() if one.kind == "broken" else one.short for one in row]
     full = [_figure(one) for one in row]
-    short = ["ok" if one.kind == "holds" else text for one, text in zip(row, full, strict=True)]
+    short = [
+        tr(WORDS["holds"]) if one.kind == "holds" else text
+        for one, text in zip(row, full, strict=True)
+    ]
     links = ["", *(SIGNS[one.link] for one in row[1:])]
     for figures in (full, short):
         cells = [max(map(cell_len, pair)) for pair in zip(names, figures, strict=True)]
@@ -65,10 +75,10 @@ def _line(
 def _figure(station: Station) -> str:
     """Return the station's first figure that was observed, or a word for its kind."""
     if station.kind in ("unseen", "absent"):
-        return WORDS[station.kind]
+        return tr(WORDS[station.kind])
     first = next((one for one in station.measures if one.observed), None)
     if first is None:
-        return WORDS[station.kind]
+        return tr(WORDS[station.kind])
     if station.kind == "fails" and first.value == "0" and not first.needed:
-        return WORDS["fails"]
+        return tr(WORDS["fails"])
     return f"{first.value} {first.short}"

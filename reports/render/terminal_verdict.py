@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.text import capitalized, count, flat, listed
+from core.language import numeral, tr, trc, trn
+from core.outcome import counted_status
+from core.text import capitalized, flat, listed
 from core.units import format_duration
+from reports.model.report import state_word
 from reports.render.first_steps import command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
@@ -40,7 +43,7 @@ from reports.render.verdict_words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
     from core.journey import Stage
@@ -53,6 +56,9 @@ LINES_MAX = 23
 
 CAUSES_MAX = 3
 REASONS_MAX = 2
+
+STAGE_WIDTH = 12
+"""Columns of a stage's name, and of its age."""
 
 STYLES = {
     "healthy": ("✓", "bold green"),
@@ -116,6 +122,10 @@ def fitting(blocks: list[Block], most: int = LINES_MAX) -> list[Text]:
     return [line for block in blocks for line in block.lines]
 
 
+def _ago(seconds: float) -> str:
+    return tr("{duration} ago", duration=format_duration(seconds))
+
+
 class _Screen:
     """The blocks of one report's verdict."""
 
@@ -141,14 +151,20 @@ class _Screen:
     def _health(self) -> list[Block]:
         counter = Counter(result.outcome.status for result in self._report.results)
         where = self._report.target.name
-        seconds = f"{self._report.seconds:.1f} s"
+        seconds = f"{numeral(self._report.seconds, 1)} s"
         if self._report.partial:
             title = self._title(f"{partial_run(self._report)} · {where} · {seconds}")
-            second = f"partial, so not the state of {where}; the whole: {self._again}"
+            second = tr(
+                "partial, so not the state of {target}; the whole: {command}",
+                target=where,
+                command=self._again,
+            )
         else:
             checks = self._report.headline.partition(": ")[2].removesuffix(".")
-            title = self._title("HEALTHY", where, checks, seconds)
-            second = completed(self._report) or f"{count(counter['passed'], 'check')} passed"
+            title = self._title(state_word("healthy").upper(), where, checks, seconds)
+            second = completed(self._report) or trn(
+                "{n} check passed", "{n} checks passed", counter["passed"]
+            )
         return [
             Block(0, (title,)),
             *self._decision(),
@@ -176,14 +192,17 @@ class _Screen:
 
     def _head(self) -> list[Block]:
         report = self._report
-        word = report.state.upper()
+        word = state_word(report.state).upper()
         facts = [since(report, self._runs, self._footer.zone), self._streak()]
         if not any(facts):
-            facts = [f"seen at {clock(report.started, report.started, self._footer.zone)}"]
+            time = clock(report.started, report.started, self._footer.zone)
+            facts = [tr("seen at {time}", time=time)]
         blocks = []
         if report.partial:
             blocks.append(Block(0, (self._title(partial_run(self._report)),)))
-            facts.insert(0, f"{report.target.name}: {word} as far as it was looked")
+            target = report.target.name
+            so_far = tr("{target}: {state} as far as it was looked", target=target, state=word)
+            facts.insert(0, so_far)
             blocks.append(Block(1, (self._line(f"  {' · '.join(filter(None, facts))}"),)))
         else:
             blocks.append(Block(0, (self._title(word, report.target.name, *facts),)))
@@ -199,26 +218,33 @@ class _Screen:
         for journey in self._report.journeys:
             stages = with_outcomes(journey, self._report)
             stopped = next((stage for stage in stages if stage.reached is False), None)
-            where = f"not {stopped.name}" if stopped else "through every stage"
+            where = (
+                tr("not {stage}", stage=tr(stopped.name)) if stopped else tr("through every stage")
+            )
             title = Text.assemble(
                 (noun.upper(), "bold"),
-                f"  {short_ids(journey.id)} is {journey.status}: ",
+                tr("  {id} is {status}: ", id=short_ids(journey.id), status=journey.status),
                 (where, "bold"),
             )
             blocks.append(Block(0, (self._cut(title),)))
-            blocks += map(self._stage, stages)
+            blocks += self._stages(stages)
         return [*blocks, self._blank()] if blocks else []
 
-    def _stage(self, stage: Stage) -> Block:
-        status = {True: "passed", False: "failed", None: "unreachable"}[stage.reached]
-        ago = "" if stage.age_seconds is None else f"{format_duration(stage.age_seconds)} ago"
-        note = f" ({stage.note})" if stage.note else ""
-        return self._sign(2, status, f"{stage.name:<12} {ago:<12} {plain(stage.source + note)}")
+    def _stages(self, stages: Sequence[Stage]) -> Iterator[Block]:
+        ages = ["" if one.age_seconds is None else _ago(one.age_seconds) for one in stages]
+        names = [tr(stage.name) for stage in stages]
+        name_width = max([STAGE_WIDTH, *map(cell_len, names)])
+        age_width = max([STAGE_WIDTH, *map(cell_len, ages)])
+        for stage, name, ago in zip(stages, names, ages, strict=True):
+            status = {True: "passed", False: "failed", None: "unreachable"}[stage.reached]
+            note = f" ({stage.note})" if stage.note else ""
+            said = plain(stage.source + note)
+            yield self._sign(2, status, f"{name:<{name_width}} {ago:<{age_width}} {said}")
 
     def _streak(self) -> str:
         """Return "3rd bad run": how many runs in a row were no better."""
         length = len(bad_runs(self._runs))
-        return f"{ordinal(length)} bad run in a row" if length > 1 else ""
+        return tr("{ordinal} bad run in a row", ordinal=ordinal(length)) if length > 1 else ""
 
     def _impact(self) -> str:
         """Return what users feel."""
@@ -263,7 +289,7 @@ class _Screen:
         if accepted:
             each = 2 if len(accepted) == 1 else 1
             for place, finding in enumerate(accepted):
-                label = "CAUSE" if not place else "  and"
+                label = tr("  and") if place else tr("CAUSE")
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
                 before = seen_before(self._report, finding, self._footer.zone)
                 if before:
@@ -296,25 +322,32 @@ class _Screen:
                 break
         for contribution in telling(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
-            blocks.append(self._sign(5, "passed", f"against it: {plain(text)}"))
+            against = tr("against it: {evidence}", evidence=plain(text))
+            blocks.append(self._sign(5, "passed", against))
         return blocks
 
     def _rivals(self) -> list[Block]:
         diagnosis = self._report.diagnosis
         blocks = []
         for finding in diagnosis.also_possible[:2]:
-            text = f"  or   {finding.title} ({finding.probability:.2f})"
+            text = tr(
+                "  or   {title} ({probability})",
+                title=finding.title,
+                probability=numeral(finding.probability, 2),
+            )
             blocks.append(Block(4, (self._line(text),)))
         out = ruled_out(self._report)
         if out:
-            blocks.append(self._sign(5, "passed", f"ruled out: {', '.join(out)}"))
+            blocks.append(self._sign(5, "passed", tr("ruled out: {causes}", causes=", ".join(out))))
         return blocks
 
     def _unclear(self) -> list[Block]:
         diagnosis = self._report.diagnosis
         text = unnamed_cause(self._report)
-        title = Text.assemble(("CAUSE", "bold"), "  ", (text, "bold"))
-        blocks = [Block(0, tuple(self._split(title, "       ", most=2)))]
+        label = tr("CAUSE")
+        title = Text.assemble((label, "bold"), "  ", (text, "bold"))
+        indent = " " * (cell_len(label) + 2)
+        blocks = [Block(0, tuple(self._split(title, indent, most=2)))]
         failed = [
             plain(self._report.seen(result.outcome))
             for result in sorted(self._report.results, key=lambda r: r.role != "cause")
@@ -324,7 +357,8 @@ class _Screen:
             self._shown.add(text)
             blocks.append(self._sign(4, "failed", self._counted(text)))
         if diagnosis.unseen:
-            text = f"not seen: {listed([unseen.component for unseen in diagnosis.unseen])}"
+            components = listed([unseen.component for unseen in diagnosis.unseen])
+            text = tr("not seen: {components}", components=components)
             blocks.append(self._sign(2, "unreachable", text))
         return blocks
 
@@ -340,15 +374,18 @@ class _Screen:
                 Block(place, (self._line(f"  {place + 1} {text}"),))
                 for place, text in enumerate(where_to_look(self._report))
             ]
-        blocks.append(self._verify("then " * bool(blocks)))
+        blocks.append(self._verify(first=not blocks))
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
-        note = "  ⚠ changes the system" if marked else ""
-        title = Text.assemble(("DO THIS", "bold"), (note, "yellow"))
+        note = tr("  ⚠ changes the system") if marked else ""
+        title = Text.assemble((tr("DO THIS"), "bold"), (note, "yellow"))
         return [self._blank(), Block(0, (title,)), *blocks]
 
-    def _verify(self, then: str) -> Block:
+    def _verify(self, *, first: bool) -> Block:
         command = verify_command(self._report)
-        label = f"  {then}{'verify' if self._report.remedies else 'check again'}"
+        if self._report.remedies:
+            label = tr("  verify") if first else tr("  then verify")
+        else:
+            label = tr("  check again") if first else tr("  then check again")
         lines = wrap(command, self._width - len(INDENT), " \\")
         if lines:
             return Block(0, tuple(titled(label, "", lines, self._width)))
@@ -360,17 +397,17 @@ class _Screen:
 
     def _counts(self) -> list[Block]:
         results = self._report.results
-        words = counted_statuses(self._report)
-        failed = dict(words).get("failed", 0)
+        statuses = dict(counted_statuses(self._report))
+        failed = statuses.pop("failed", 0)
+        parts = [counted_status(number, status) for status, number in statuses.items()]
         blocks = [self._blank()]
         if failed:
-            parts = [f"{failed} of {len(results)}"]
-            parts += [f"{number} {word}" for word, number in words if word != "failed"]
-            head = ("FAILED", "bold red")
+            parts = [tr("{failed} of {checks}", failed=failed, checks=len(results)), *parts]
+            head = (tr("FAILED"), "bold red")
         else:
-            parts = [f"{number} {word}" for word, number in words]
-            parts = [f"{len(results)}: {parts[0]}", *parts[1:]] if parts else ["none"]
-            head = ("CHECKS", "bold")
+            total = tr("{title}: {text}", title=len(results), text="".join(parts[:1]))
+            parts = [total, *parts[1:]] if parts else [trc("checks", "none")]
+            head = (tr("CHECKS"), "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))
         blocks.append(Block(0, (self._cut(line),)))
         places = failed_components(self._report)
@@ -382,32 +419,36 @@ class _Screen:
             rank = 3 if failed or place else 1
             blocks.append(self._sign(rank, "unreachable", self._counted(reason)))
         if reasons[REASONS_MAX:]:
-            rest = count(len(reasons) - REASONS_MAX, "other reason")
-            blocks.append(Block(6, (self._line(f"    and {rest}"),)))
+            rest = len(reasons) - REASONS_MAX
+            text = trn("    and {n} other reason", "    and {n} other reasons", rest)
+            blocks.append(Block(6, (self._line(text),)))
         return blocks
 
     def _foot(self) -> Block:
-        details = f"details: {self._again} -v"
+        details = tr("details: {command}", command=f"{self._again} -v")
         if self._footer.unwritten:
-            first = f"the report was not written: {self._footer.unwritten}"
+            first = tr("the report was not written: {reason}", reason=self._footer.unwritten)
             return Block(0, tuple(self._wrapped(capitalized(first), "bold", most=3)))
         if not self._footer.page:
             return Block(0, (self._line(f"  {details}", "dim"),))
-        page = f"report {self._footer.page}"
-        whole = f"  {page} · {details}"
+        page = self._footer.page
+        said = tr("report {page}", page=page)
+        whole = f"  {said} · {details}"
         if cell_len(whole) <= self._width:
             return Block(0, (Text(whole, "dim"),))
-        start = Text(f"  {page}", "dim")
+        start = Text(f"  {said}", "dim")
         if start.cell_len > self._width:
             # Its end tells more than its beginning.
-            start = Text(f"  report …{page[-(self._width - 12) :]}", "dim")
+            room = self._width - 4 - cell_len(tr("report {page}", page="…"))
+            end = tr("report {page}", page="…" + page[-room:])
+            start = Text(f"  {end}", "dim")
         return Block(0, (self._cut(start), self._line(f"  {details}", "dim")))
 
     def _counted(self, text: str, after: str = "") -> str:
         """Return a reason as a person says it, with how many checks have the same."""
         text = plain(text)
         number = self._reasons.get(text, 0)
-        checks = f" ({number} checks)" if number > 1 else ""
+        checks = trn(" ({n} check)", " ({n} checks)", number) if number > 1 else ""
         room = self._width - 4 - cell_len(checks + after)
         shown = Text(text)
         shown.truncate(max(room, 10), overflow="ellipsis")

@@ -6,8 +6,9 @@ import os
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
-from unicodedata import category
+from unicodedata import category, normalize
 
+from core.language import month, trc
 from core.text import flat
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ _LONG_ID = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(
-    r" at (?:the broker at )?(?:[a-z][a-z0-9+]*://[^\s,;]*[^\s,;:.]|(?:[\w.-]+|\[[0-9a-f:]+\]):\d+\b)"
+    r" (?:at|à|sur) (?:(?:the|le) broker (?:(?:at|à|sur) )?)?(?:[a-z][a-z0-9+]*://[^\s,;]*[^\s,;:.]|(?:[\w.-]+|\[[0-9a-f:]+\]):\d+\b)"
 )
 
-ASCII = str.maketrans("✗✓·─┄⚠…—–’‘“”×→≤≥", "x+|-.!~--''\"\"x><>")
+ASCII = str.maketrans("✗✓·─┄⚠…—–’‘“”«»×→≤≥\N{NO-BREAK SPACE}\u202f", 'x+|-.!~--\'\'""""x><>  ')
 """A letter for each sign that an ASCII terminal does not have."""
 
 
@@ -62,14 +63,25 @@ def has_unicode(encoding: str | None, environ: Mapping[str, str] = os.environ) -
 def as_ascii(text: str) -> str:
     """Return a text for a terminal that has ASCII only, no wider than it was."""
     # An accent of its own has no width, and a "?" in its place would have one.
-    letters = "".join(letter for letter in text if category(letter) not in ("Mn", "Me"))
-    return letters.translate(ASCII).encode("ascii", "replace").decode("ascii")
+    letters = (letter for letter in text if category(letter) not in ("Mn", "Me"))
+    return "".join(map(_base, letters)).translate(ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def _base(letter: str) -> str:
+    """Return a letter without its accent: "e" for "é"; any other one as it is."""
+    first = normalize("NFD", letter)[0]
+    return first if first.isascii() else letter
 
 
 def ordinal(number: int) -> str:
     """Return "1st", "2nd", "3rd", "11th"."""
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{'th' if 10 < number % 100 < 20 else ending}"
+    last = 0 if 10 < number % 100 < 20 else number % 10
+    said = {
+        1: trc("ordinal", "{number}st", number=number),
+        2: trc("ordinal", "{number}nd", number=number),
+        3: trc("ordinal", "{number}rd", number=number),
+    }
+    return said.get(last) or trc("ordinal", "{number}th", number=number)
 
 
 def bad_runs(runs: Sequence[Point]) -> list[Point]:
@@ -85,5 +97,5 @@ def bad_runs(runs: Sequence[Point]) -> list[Point]:
 def clock(moment: str, now: str, zone: tzinfo | None) -> str:
     """Return an ISO time as a clock in `zone` shows it, with its day if that is not now's."""
     at, today = (datetime.fromisoformat(one).astimezone(zone) for one in (moment, now))
-    day = "" if at.date() == today.date() else f"{at.day} {at:%b} "
+    day = "" if at.date() == today.date() else f"{at.day} {month(at)} "
     return f"{day}{at:%H:%M %Z}"

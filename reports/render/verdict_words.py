@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from core.language import month, numeral, tr, trn
 from core.outcome import STATUS_WORDS
 from core.text import count, listed, uncapitalized
 from core.units import format_duration
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from core.outcome import Outcome
+    from core.outcome import Outcome, Status
     from reports.diagnosis.result import Contribution, Finding
     from reports.history.trend import Point
+    from reports.model.layout import Impact
     from reports.model.report import Report
 
 TELLING = 0.3
@@ -38,12 +40,22 @@ def items_affected(report: Report) -> str:
     suffering = report.figure(impact.count) if impact else None
     if impact is None or not suffering:
         return ""
-    owners = round(report.figure(impact.owners) or 0)
-    of = f" of {count(owners, impact.owner)}" if owners else ""
-    name = f" ({short_ids(report.affected[0].id)})" if report.affected else ""
+    said = how_many(impact, suffering, report.figure(impact.owners))
     oldest = report.figure(impact.age)
-    old = f", oldest {format_duration(oldest)}{name}" if oldest is not None else ""
-    return f"{count(round(suffering), impact.noun, impact.plural)}{of} {impact.state}{old}"
+    if oldest is None:
+        return said
+    name = f" ({short_ids(report.affected[0].id)})" if report.affected else ""
+    return said + tr(", oldest {duration}{name}", duration=format_duration(oldest), name=name)
+
+
+def how_many(impact: Impact, suffering: float, owners: float | None) -> str:
+    """Return how many items of how many users suffer: "12 uploads of 3 users stuck"."""
+    items = count(round(suffering), impact.noun, impact.plural)
+    state = impact.state_of(round(suffering))
+    if not owners or not round(owners):
+        return f"{items} {state}"
+    users = count(round(owners), impact.owner)
+    return tr("{items} of {owners} {state}", items=items, owners=users, state=state)
 
 
 def failed_symptoms(report: Report) -> list[Outcome]:
@@ -57,19 +69,22 @@ def failed_symptoms(report: Report) -> list[Outcome]:
 
 def more_symptoms(symptoms: Sequence[Outcome]) -> str:
     """Return how many symptoms failed beside the first, in brackets; empty where none did."""
-    return f" (and {count(len(symptoms) - 1, 'more symptom')})" if symptoms[1:] else ""
+    more = len(symptoms) - 1
+    return trn(" (and {n} more symptom)", " (and {n} more symptoms)", more) if more > 0 else ""
 
 
 def no_symptom(report: Report) -> str:
     """Return what is known of the users where no symptom was seen."""
     if not report.results:
-        return "no check was selected"
+        return tr("no check was selected")
     impact, done = report.layout.impact, completed(report)
     if impact is None:
-        return done or "no symptom was seen"
+        return done or tr("no symptom was seen")
     if report.figure(impact.count) is None:
-        return f"not seen: whether {impact.nouns} are {impact.state}"
-    return f"no {impact.noun} is {impact.state}{', ' * bool(done)}{done}"
+        states = impact.state_of(2)
+        return tr("not seen: whether {nouns} are {state}", nouns=impact.nouns, state=states)
+    said = tr("no {noun} is {state}", noun=impact.noun, state=impact.state)
+    return ", ".join(filter(None, [said, done]))
 
 
 def completed(report: Report) -> str:
@@ -78,27 +93,33 @@ def completed(report: Report) -> str:
     number = report.figure(success.count) if success else None
     if success is None or number is None:
         return ""
-    return f"{count(round(number), success.noun, success.plural)} {success.words}"
+    return f"{count(round(number), success.noun, success.plural)} {success.words_of(round(number))}"
 
 
 def partial_run(report: Report) -> str:
     """Return the sentence with which the headline of a partial run begins."""
-    sentence = re.search(r"Partial run.*?(?=\.( |$))", report.headline)
-    return sentence[0] if sentence else "Partial run"
+    # The report may be in another language, so no word of its sentences is known. Those on the
+    # named items come first.
+    text = report.headline if report.partial else ""
+    for journey in report.journeys:
+        _, found, after = text.partition(journey.id)
+        text = after.partition(". ")[2] if found else text
+    sentence = re.match(r".+?(?=\.( |$))", text)
+    return sentence[0] if sentence else tr("Partial run")
 
 
-def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, str] | None:
-    """Return since when users suffer, and the words before that time; None where it is not known.
+def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, bool] | None:
+    """Return since when users suffer, and whether an item says so; None where it is not known.
 
     The time is that of the oldest item that suffers, or else of the first bad run in a row.
     """
     impact = report.layout.impact
     if impact and report.figure(impact.count) and report.figure(impact.age):
         oldest = times_of(report, None).oldest
-        return (oldest, f"{impact.nouns} {impact.state} since about") if oldest else None
+        return (oldest, True) if oldest else None
     streak = bad_runs(runs)
     if len(streak) > 1:
-        return (streak[0].at, "since") if streak[0].at else None
+        return (streak[0].at, False) if streak[0].at else None
     return None
 
 
@@ -107,16 +128,26 @@ def since(report: Report, runs: Sequence[Point], zone: tzinfo | None) -> str:
     found = began(report, runs)
     if found is None:
         return ""
-    at, words = found
-    return f"{words} {clock(at.isoformat(), report.started, zone)}"
+    at, by_item = found
+    time, impact = clock(at.isoformat(), report.started, zone), report.layout.impact
+    if not by_item or impact is None:
+        return tr("since {time}", time=time)
+    return tr(
+        "{nouns} {state} since about {time}",
+        nouns=impact.nouns,
+        state=impact.state_of(2),
+        time=time,
+    )
 
 
 def sureness(report: Report, finding: Finding) -> str:
     """Return how sure an accepted cause is, in words."""
+    probability = numeral(finding.probability, 2)
     if finding.outside:
-        return f"outside this runbook, {finding.probability:.2f}"
-    certain = report.diagnosis.certainty == "certain"
-    return "certain" if certain else f"likely, {finding.probability:.2f}"
+        return tr("outside this runbook, {probability}", probability=probability)
+    if report.diagnosis.certainty == "certain":
+        return tr("certain")
+    return tr("likely, {probability}", probability=probability)
 
 
 def seen_before(report: Report, finding: Finding, zone: tzinfo | None = UTC) -> str:
@@ -128,13 +159,13 @@ def seen_before(report: Report, finding: Finding, zone: tzinfo | None = UTC) -> 
     if one is None:
         return ""
     at, now = (datetime.fromisoformat(t).astimezone(zone) for t in (one.last, report.started))
-    year = "" if at.year == now.year else f" {at.year}"
-    word = "last on" if one.times > 1 else "on"
-    end = f", note: {one.note}" if one.note else ""
+    day = f"{at.day} {month(at)}" + ("" if at.year == now.year else f" {at.year}")
+    end = tr(", note: {note}", note=one.note) if one.note else ""
     if one.ended_by:
         took = "" if one.seconds is None else f" ({format_duration(one.seconds)})"
-        end = f", ended by: {uncapitalized(one.ended_by)}{took}"
-    return f"seen {count(one.times, 'time')}, {word} {at.day} {at:%b}{year}{end}"
+        end = tr(", ended by: {action}{took}", action=uncapitalized(one.ended_by), took=took)
+    seen = trn("seen {n} time, on {day}", "seen {n} times, last on {day}", one.times, day=day)
+    return seen + end
 
 
 def unnamed_cause(report: Report) -> str:
@@ -142,9 +173,11 @@ def unnamed_cause(report: Report) -> str:
     diagnosis = report.diagnosis
     if diagnosis.certainty == "outside":
         parts = sorted({failure.component for failure in diagnosis.unexplained})
-        return f"outside this runbook: {listed(parts)}"
-    named = [f"{f.title} ({f.probability:.2f})" for f in suspects(diagnosis)]
-    return f"not clear: {listed(named, 'or')}" if named else "not known to this runbook"
+        return tr("outside this runbook: {components}", components=listed(parts))
+    named = [f"{f.title} ({numeral(f.probability, 2)})" for f in suspects(diagnosis)]
+    if not named:
+        return tr("not known to this runbook")
+    return tr("not clear: {causes}", causes=listed(named, "or"))
 
 
 def cause_of(report: Report) -> str:
@@ -177,21 +210,24 @@ def where_to_look(report: Report) -> list[str]:
     places = {source.component: source.place for source in report.coverage if source.place}
     broken = dict.fromkeys(f.component for f in report.diagnosis.accepted if f.component)
     found = [
-        f"look at the {'API' if name == 'api' else name} (no action in this runbook): "
-        f"{re.sub(r'//[^/]*@', '//', places[name])}"
+        tr(
+            "look at the {component} (no action in this runbook): {place}",
+            component="API" if name == "api" else name,
+            place=re.sub(r"//[^/]*@", "//", places[name]),
+        )
         for name in broken
         if name in places
     ]
     proposed = next_check_of(report.diagnosis)
     if proposed and not found:
-        found = [f"find out: {plain(report.expected(proposed.check))}"]
+        found = [tr("find out: {sentence}", sentence=plain(report.expected(proposed.check)))]
     return found[:PLACES_MAX]
 
 
-def counted_statuses(report: Report) -> list[tuple[str, int]]:
-    """Return the word and the number of each status that occurs, the worst first."""
+def counted_statuses(report: Report) -> list[tuple[Status, int]]:
+    """Return the number of each status that occurs, the worst first."""
     counter = Counter(result.outcome.status for result in report.results)
-    return [(word, counter[status]) for status, word in STATUS_WORDS.items() if counter[status]]
+    return [(status, counter[status]) for status in STATUS_WORDS if counter[status]]
 
 
 def failed_components(report: Report) -> list[tuple[str, int]]:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.text import capitalized, clean, count, cut, listed
+from core.language import numeral, tr, trn
+from core.outcome import status_word
+from core.text import capitalized, clean, cut, listed
 from core.units import format_duration
 from reports.history.watched import IDLE_MIN
 from reports.model.headline import next_check_of
+from reports.model.report import state_word
 from reports.render.history import MARKS
 from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, what_is_wrong
 from reports.render.terminal_words import plain
@@ -39,38 +42,53 @@ STYLES = {True: "green", False: "red", None: "yellow"}
 
 def result_of(watched: Watched, seconds: float) -> str:
     """Return the sentence that ends a watch of so many seconds."""
-    looks = count(watched.looks, "look")
+    looks = trn("{n} look", "{n} looks", watched.looks)
     if watched.lost:
-        looks += f" ({watched.lost} lost)"
-    took = f"after {_to_the_second(seconds)}, {looks}"
+        looks += tr(" ({lost} lost)", lost=watched.lost)
+    took = _to_the_second(seconds)
     if watched.waits_for:
-        return f"Ended {took}, while waiting for {watched.waits_for}."
+        return tr(
+            "Ended after {duration}, {looks}, while waiting for {goal}.",
+            duration=took,
+            looks=looks,
+            goal=watched.waits_for,
+        )
     if watched.incident is None:
-        return f"Healthy, ended {took}: there was no incident to recover from."
+        return tr(
+            "Healthy, ended after {duration}, {looks}: there was no incident to recover from.",
+            duration=took,
+            looks=looks,
+        )
     state = watched.report.state if watched.report else "unknown"
-    left = "" if state == "healthy" else f"; no symptom is left, and the target is {state}"
+    left = ""
+    if state != "healthy":
+        left = tr("; no symptom is left, and the target is {state}", state=state_word(state))
     if watched.idle:
-        quiet = f"nothing new has come for {format_duration(IDLE_MIN)}"
-        left += f"; {quiet}, so that {listed(watched.idle)} could not rise"
-    return f"Recovered {took}{left}."
+        left += tr(
+            "; nothing new has come for {duration}, so that {metrics} could not rise",
+            duration=format_duration(IDLE_MIN),
+            metrics=listed(watched.idle),
+        )
+    return tr("Recovered after {duration}, {looks}{left}.", duration=took, looks=looks, left=left)
 
 
 def line(watched: Watched) -> str:
     """Return the last look in one line: of the first one the headline, then only what changed."""
     report, before = watched.report, watched.before
     if watched.is_lost or report is None:
-        text = f"lost: {watched.problem}"
+        text = tr("lost: {problem}", problem=watched.problem)
     elif before is None:
         text = report.headline
     else:
         changes = [f"{_mark(status)[0]} {text}" for status, text in _changes(watched, report)]
         if len(changes) > CHANGES_MAX:
-            changes[CHANGES_MAX:] = [f"{len(changes) - CHANGES_MAX} more changes"]
+            more = len(changes) - CHANGES_MAX
+            changes[CHANGES_MAX:] = [trn("{n} more change", "{n} more changes", more)]
         parts = [*_headings(before, report), *_figures(before, report), *changes]
-        text = "; ".join(parts) or f"{report.state}, nothing changed"
+        text = "; ".join(parts) or tr("{state}, nothing changed", state=state_word(report.state))
     if watched.problem and not watched.is_lost:
         text = f"{text}; {watched.problem}"
-    return clean(f"look {watched.looks}: {text}")
+    return clean(tr("look {number}: {text}", number=watched.looks, text=text))
 
 
 def screen(
@@ -84,10 +102,15 @@ def screen(
         blocks += _to_watch(watched, width)
         blocks += _outlook(watched)
     if watched.problem:
-        lost = "the last look is lost: " if watched.is_lost else ""
-        blocks.append(Block(0, (Text(f"! {capitalized(lost + watched.problem)}", "magenta"),)))
-    looks = count(watched.looks, "look") + (f" ({watched.lost} lost)" if watched.lost else "")
-    blocks.append(Block(0, (Text(f"{looks} · {now} · Ctrl-C ends", "dim"),)))
+        problem = watched.problem
+        if watched.is_lost:
+            problem = tr("the last look is lost: {problem}", problem=problem)
+        blocks.append(Block(0, (Text(f"! {capitalized(problem)}", "magenta"),)))
+    looks = trn("{n} look", "{n} looks", watched.looks)
+    if watched.lost:
+        looks += tr(" ({lost} lost)", lost=watched.lost)
+    foot = tr("{looks} · {now} · Ctrl-C ends", looks=looks, now=now)
+    blocks.append(Block(0, (Text(foot, "dim"),)))
     lines = fitting(blocks, height)
     # What cannot be left out may still be too much for a very low screen; the foot stays.
     lines[height - 1 : -1] = []
@@ -107,24 +130,27 @@ def last_success(report: Report, runs: Sequence[RunRecord]) -> str:
             if observation.name.endswith(".newest_completed"):
                 ages.append(data.get("age_seconds"))
     if report.state == "healthy" and not any(ages):
-        return "this look"
+        return tr("this look")
     known = [age for age in ages if isinstance(age, int | float)]
     if known:
-        last = success.last if success else "it went well"
-        return f"{last} {format_duration(min(known))} before this look"
+        duration = format_duration(min(known))
+        if success is None:
+            return tr("it went well {duration} before this look", duration=duration)
+        return tr("{event} {duration} before this look", event=success.last, duration=duration)
     healthy = next((run.at for run in reversed(runs) if run.state == "healthy"), None)
     if healthy is None:
-        return "not known: no success was seen, and no run was healthy"
+        return tr("not known: no success was seen, and no run was healthy")
     ago = (datetime.fromisoformat(report.started) - healthy).total_seconds()
-    return f"the run {format_duration(max(ago, 0))} ago was healthy"
+    return tr("the run {duration} ago was healthy", duration=format_duration(max(ago, 0)))
 
 
 def _headings(before: Report, report: Report) -> Iterator[str]:
     """Yield the new state and the new cause."""
     if report.state != before.state:
-        yield f"{before.state} → {report.state}"
+        yield f"{state_word(before.state)} → {state_word(report.state)}"
     if cause_of(report) != cause_of(before):
-        yield f"cause: {cause_of(report) or 'none'}"
+        cause = cause_of(report)
+        yield tr("cause: {cause}", cause=cause) if cause else tr("cause: none")
 
 
 def _figures(before: Report, report: Report) -> Iterator[str]:
@@ -135,13 +161,13 @@ def _figures(before: Report, report: Report) -> Iterator[str]:
         old = before.figure(figure.id)
         if figure.id in ids and old != figure.value:
             values = [_value(value, figure.unit) for value in (old, figure.value)]
-            yield f"{figure.meaning}: {' → '.join(values)}"
+            yield tr("{title}: {text}", title=figure.meaning, text=" → ".join(values))
 
 
 def _value(value: float | None, unit: str) -> str:
     if value is None:
-        return "not observed"
-    return format_duration(value) if unit == "seconds" else f"{value:,.0f}"
+        return tr("not observed")
+    return format_duration(value) if unit == "seconds" else numeral(value, 0)
 
 
 def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
@@ -152,7 +178,12 @@ def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
     )
     counter = Counter((change.status, _sentence(change, report)) for change in changes)
     return [
-        (status, text if number == 1 else f"{text} ({number} checks)")
+        (
+            status,
+            trn("{text} ({n} check)", "{text} ({n} checks)", number, text=text)
+            if number > 1
+            else text,
+        )
         for (status, text), number in counter.items()
     ]
 
@@ -167,7 +198,8 @@ def _sentence(change: Change, report: Report) -> str:
     elif change.status == "failed":
         text = report.evidence(change.check)
     else:
-        text = f"{change.status}: {report.evidence(change.check)}"
+        evidence = report.evidence(change.check)
+        text = tr("{title}: {text}", title=status_word(change.status), text=evidence)
     return cut(plain(text).removesuffix("."), SENTENCE_MAX)
 
 
@@ -177,13 +209,14 @@ def _changed(report: Report, watched: Watched) -> Iterator[Block]:
         return
     headings = list(_headings(watched.before, report))
     changes = _changes(watched, report)
-    first = "; ".join(headings) or ("" if changes else "nothing since the look before")
+    first = "; ".join(headings) or ("" if changes else tr("nothing since the look before"))
     yield Block(9, (Text(),))
-    yield Block(0, (Text.assemble(("CHANGED", "bold"), f"  {first}"),))
+    yield Block(0, (Text.assemble((tr("CHANGED"), "bold"), f"  {first}"),))
     for place, (status, text) in enumerate(changes[:CHANGES_MAX]):
         yield Block(2 + place, (Text.assemble("  ", _mark(status), f" {text}"),))
     if changes[CHANGES_MAX:]:
-        yield Block(7, (Text(f"    and {len(changes) - CHANGES_MAX} more"),))
+        more = len(changes) - CHANGES_MAX
+        yield Block(7, (Text(trn("    and {n} more", "    and {n} more", more)),))
 
 
 def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
@@ -191,7 +224,7 @@ def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
     if not watched.metrics:
         return
     yield Block(9, (Text(),))
-    yield Block(1, (Text("METRICS TO WATCH", "bold"),))
+    yield Block(1, (Text(tr("METRICS TO WATCH"), "bold"),))
     for place, metric in enumerate(watched.metrics):
         # Of a long name its end is left out: the direction says more.
         name, said = Text(metric.name), metric.text.removeprefix(metric.name)
@@ -206,13 +239,13 @@ def _outlook(watched: Watched) -> Iterator[Block]:
     assert watched.report
     yield Block(9, (Text(),))
     success = last_success(watched.report, watched.runs)
-    yield Block(1, (Text.assemble(("LAST SUCCESS", "bold"), f"  {success}"),))
+    yield Block(1, (Text.assemble((tr("LAST SUCCESS"), "bold"), f"  {success}"),))
     proposed = next_check_of(watched.report.diagnosis)
     if proposed:
         text = plain(watched.report.expected(proposed.check))
-        yield Block(2, (Text.assemble(("NEXT CHECK", "bold"), f"  {text}"),))
+        yield Block(2, (Text.assemble((tr("NEXT CHECK"), "bold"), f"  {text}"),))
     if watched.waits_for:
-        yield Block(1, (Text.assemble(("WAITING FOR", "bold"), f"  {watched.waits_for}"),))
+        yield Block(1, (Text.assemble((tr("WAITING FOR"), "bold"), f"  {watched.waits_for}"),))
 
 
 def _to_the_second(seconds: float) -> str:

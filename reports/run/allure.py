@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.language import tr
+
 FAILURE = pytest.StashKey[str]()
 
 
@@ -20,8 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         config.option.allure_report_dir = None
-        reason = exc.strerror or exc
-        config.stash[FAILURE] = f"The Allure results were not written: {folder}: {reason}"
+        reason = f"{folder}: {exc.strerror or exc}"
+        config.stash[FAILURE] = tr("The Allure results were not written: {reason}", reason=reason)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -24,6 +24,7 @@ from allure_commons.types import AttachmentType
 from allure_commons.utils import now, uuid4
 
 from core.files import FileError, write_file
+from core.language import tr
 from core.outcome import check_id, read_outcome
 from reports.model.report import place_results
 from reports.model.report_json import to_json
@@ -124,7 +125,7 @@ class Writer(AllureFileLogger):
         self._complete(report, {check_id(nodeid): nodeid for nodeid in nodeids}, verdict)
         self._add_run(report, verdict)
         if self._failure:
-            return f"The Allure results were not written: {self._failure}"
+            return tr("The Allure results were not written: {reason}", reason=self._failure)
         config = self._shown(self._report_dir / "allurerc.json")
         return f"Allure: npx allure@3 open --config={config} {self._shown(self._report_dir)}"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from core.language import tr
 from core.outcome import STATUSES, Outcome, Status, check_id
 from reports.run.collector import sentence_of
 
@@ -64,20 +65,22 @@ def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[St
     if stated in STATUSES:
         return cast("Status", stated), text
     if isinstance(error, pytest.fail.Exception) and text.startswith("Timeout"):
-        return "unreachable", f"the check was stopped at its deadline ({text})"
+        return "unreachable", tr("the check was stopped at its deadline ({reason})", reason=text)
     if isinstance(error, AssertionError) and call.when == "call":
         # Where pytest rewrites assertions it appends the expression.
         return "failed", text.partition("\nassert ")[0] or _source(call)
-    return "error", f"{type(error).__name__} in {call.when}: {text or 'no message'}\n{_place(call)}"
+    last = call.excinfo.traceback[-1]
+    return "error", tr(
+        "{error} in {phase}: {message}\nat {path}:{line}",
+        error=type(error).__name__,
+        phase=call.when,
+        message=text or tr("no message"),
+        path=last.path,
+        line=last.lineno + 1,
+    )
 
 
 def _source(call: pytest.CallInfo[None]) -> str:
     """Return the assertion itself, for a check without an assert message."""
     assert call.excinfo is not None
     return str(call.excinfo.traceback[-1].statement).strip()
-
-
-def _place(call: pytest.CallInfo[None]) -> str:
-    assert call.excinfo is not None
-    last = call.excinfo.traceback[-1]
-    return f"at {last.path}:{last.lineno + 1}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.files import FileError, write_file
+from core.language import mark, tr
 from core.outcome import read_outcome
 from reports.history.confirmed import seen_before
 from reports.model.build import build_report
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from reports.model.report import Report
     from reports.run.selection import Selection
 
-BUDGET_USED = "the run's budget is used up"
-HANGS = "the check hangs: it had not ended when the run's budget was used up"
+BUDGET_USED = mark("the run's budget is used up")
+HANGS = mark("the check hangs: it had not ended when the run's budget was used up")
 
 
 class Controller:
@@ -100,7 +101,12 @@ class Controller:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             last = " ".join(report.longreprtext.strip().splitlines()[-1:])
-            self._collector.problem(f"{report.nodeid or 'the checks'} cannot be collected: {last}")
+            problem = (
+                tr("{file} cannot be collected: {error}", file=report.nodeid, error=last)
+                if report.nodeid
+                else tr("the checks cannot be collected: {error}", error=last)
+            )
+            self._collector.problem(problem)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         outcome = read_outcome(report)
@@ -109,13 +115,13 @@ class Controller:
 
     def pytest_internalerror(self, excrepr: object) -> None:
         last = str(excrepr).strip().splitlines()[-1:]
-        self._collector.problem(f"the suite itself failed: {' '.join(last)}")
+        self._collector.problem(tr("the suite itself failed: {error}", error=" ".join(last)))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest gives the reason: the budget is used up, a collection failed.
         self._interrupted = not str(excinfo.value)
-        why = str(excinfo.value) or "the run was interrupted"
-        self._collector.problem(f"{why}{INTERRUPTED}")
+        why = str(excinfo.value) or tr("the run was interrupted")
+        self._collector.problem(f"{why}{tr(INTERRUPTED)}")
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._begun[nodeid] = None
@@ -130,17 +136,17 @@ class Controller:
             return
         # Never released: there is one report. A thread that came first ends the process.
         self._claim.acquire()
-        reason = session.shouldstop or session.shouldfail or "the run ended before this check"
+        reason = session.shouldstop or session.shouldfail or tr("the run ended before this check")
         session.exitstatus = self._write_report(str(reason), int(exitstatus))
 
     def pytest_check_verdict_now(self, config: pytest.Config) -> int | None:
         """Write and print the report in another thread than pytest's, which hangs."""
         if not self._claim.acquire(blocking=False):
             return None
-        self._collector.problem(f"{BUDGET_USED}{INTERRUPTED}")
+        self._collector.problem(f"{tr(BUDGET_USED)}{tr(INTERRUPTED)}")
         for nodeid in self._begun:
-            self._collector.hang(nodeid, HANGS)
-        status = self._write_report(BUDGET_USED, int(pytest.ExitCode.INTERRUPTED))
+            self._collector.hang(nodeid, tr(HANGS))
+        status = self._write_report(tr(BUDGET_USED), int(pytest.ExitCode.INTERRUPTED))
         config.hook.pytest_check_write_now()
         display = config.pluginmanager.get_plugin("veza-display")
         if display is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.language import tr
 from core.outcome import check_id, read_outcome
 from reports.run.runbook_choice import evidence_for
 
@@ -170,7 +171,7 @@ class Progress:
             nodeid, since = min(self._waiting.items(), key=lambda pair: pair[1])
             counted = f"{len(self._begun)}/{self._total}"
             text = self._text(nodeid, time.monotonic() - since)
-            again = " · looking again at what failed" if self._again else ""
+            again = tr(" · looking again at what failed") if self._again else ""
             line = f"{text} · {counted}{again}"[: self._writer.fullwidth - 1]
             self._writer.write_raw(f"{CLEAR}{line}", flush=True)
 
@@ -179,8 +180,15 @@ class Progress:
         row = evidence_for(self._config, nodeid).row(check)
         component = row.component if row else check.partition("/")[0]
         limit = self._config.hook.pytest_check_time_limit(config=self._config, component=component)
-        text = f"waiting for the {'API' if component == 'api' else component}"
+        name = "API" if component == "api" else component
         if seconds < 1:
-            return text
-        of = f" of {limit:.0f}" if limit and seconds <= limit else ""
-        return f"{text}, {seconds:.0f}{of} s"
+            return tr("waiting for the {component}", component=name)
+        waited = f"{seconds:.0f}"
+        if not limit or seconds > limit:
+            return tr("waiting for the {component}, {seconds} s", component=name, seconds=waited)
+        return tr(
+            "waiting for the {component}, {seconds} of {limit} s",
+            component=name,
+            seconds=waited,
+            limit=round(limit),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME
 from reports.model.bundle import runbook_of
@@ -46,7 +47,26 @@ def move_old_files(folder: Path) -> tuple[str, ...]:
             else:
                 path.rename(folder / path.name)
     except OSError as exc:
-        return (f"The files of {target.name} cannot be moved to {place}: {exc.strerror}.",)
+        return (
+            tr(
+                "The files of {target} cannot be moved to {folder}: {reason}.",
+                target=target.name,
+                folder=place,
+                reason=exc.strerror,
+            ),
+        )
     if left:
-        return (f"The files of {target.name} are in {place} too: the old ones stay, unused.",)
-    return (f"The files of {target.name} are in {place} now: each runbook has a folder.",)
+        return (
+            tr(
+                "The files of {target} are in {folder} too: the old ones stay, unused.",
+                target=target.name,
+                folder=place,
+            ),
+        )
+    return (
+        tr(
+            "The files of {target} are in {folder} now: each runbook has a folder.",
+            target=target.name,
+            folder=place,
+        ),
+    )

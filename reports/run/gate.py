@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from _pytest.mark.expression import Expression
 
-from core.text import count
+from core.language import tr, trn
 from reports.model.report import exit_status
 
 if TYPE_CHECKING:
@@ -69,14 +69,22 @@ def verdict(
     status = exit_status(pytests, report.state)
     if gate and unseen(report):
         names = ", ".join(unseen(report))
-        return status or 1, f"The gate stays closed: skipped, so not known to pass: {names}."
+        return status or 1, tr(
+            "The gate stays closed: skipped, so not known to pass: {checks}.", checks=names
+        )
     if baseline is None:
         return status, ""
     found = worse(report, baseline)
     if found:
-        return status or 1, f"Worse than the baseline: {', '.join(found)}."
+        return status or 1, tr("Worse than the baseline: {checks}.", checks=", ".join(found))
     observed = any(r.outcome.status in ("passed", "failed") for r in report.results)
     if report.problems or not observed:
         return status, ""
     known = sum(r.outcome.status in BAD for r in report.results)
-    return 0, f"Not worse than the baseline: {count(known, 'known failure')}." if known else ""
+    if not known:
+        return 0, ""
+    return 0, trn(
+        "Not worse than the baseline: {n} known failure.",
+        "Not worse than the baseline: {n} known failures.",
+        known,
+    )

@@ -11,6 +11,7 @@ import pytest
 # the same way.
 from _pytest.junitxml import xml_key
 
+from core.language import tr
 from core.outcome import Outcome, check_id, read_outcome
 from reports.model.attribution import attribute
 from reports.model.report import place_results, titles_of
@@ -92,8 +93,8 @@ class JUnit:
         try:
             self._log.pytest_sessionfinish()
         except OSError as exc:
-            reason = exc.strerror or exc
-            self._failure = f"The JUnit file was not written: {self._log.logfile}: {reason}"
+            reason = f"{self._log.logfile}: {exc.strerror or exc}"
+            self._failure = tr("The JUnit file was not written: {reason}", reason=reason)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.language import tr
 from core.outcome import ATTRIBUTE, check_id
 from reports.run import hooks
 from reports.run.call_outcome import outcome_of
@@ -33,26 +34,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--out",
         metavar="DIR",
         default="out",
-        help="where the reports go, in DIR/TARGET/RUNBOOK (default: out)",
+        help=tr("where the reports go, in DIR/TARGET/RUNBOOK (default: out)"),
     )
     parser.getgroup("veza").addoption(
         "--baseline",
         metavar="FILE",
         default=None,
-        help="fail only on checks that are worse than in this report.json",
+        help=tr("fail only on checks that are worse than in this report.json"),
     )
     parser.getgroup("veza").addoption(
         "--runbook",
         metavar="NAME",
         default=None,
-        help="a folder of runbooks/, NAME,NAME or `all` (default: VEZA_RUNBOOK, the target's)",
+        help=tr("a folder of runbooks/, NAME,NAME or `all` (default: VEZA_RUNBOOK, the target's)"),
     )
-    parser.addini("runbook", "the runbook of a run that names none", default="")
+    parser.addini("runbook", tr("the runbook of a run that names none"), default="")
     parser.getgroup("veza").addoption(
         "--runbook-doc",
         metavar="FILE",
         default=None,
-        help="take titles and actions from your team's own runbook (Markdown)",
+        help=tr("take titles and actions from your team's own runbook (Markdown)"),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.language import suggest_language
+from core.language import suggest_language, tr
 from core.runbooks import asked_for, names_in
 from core.text import listed, printable
 from core.validation import nearest
@@ -44,11 +44,21 @@ def choose_checks(config: pytest.Config) -> None:
     if not name and len(names) == 1:
         (name,) = names
     if not name:
-        raise pytest.UsageError(f"name a runbook with --runbook: {listed(names, 'or')}")
-    config.stash[FOLDER] = _runbook(config, name, "--runbook" if named else "the default runbook")
+        raise pytest.UsageError(
+            tr("name a runbook with --runbook: {runbooks}", runbooks=listed(names, "or"))
+        )
+    config.stash[FOLDER] = _runbook(
+        config, name, "--runbook" if named else tr("the default runbook")
+    )
     folder = config.rootpath / CHECKS / name
     if not folder.is_dir():
-        raise pytest.UsageError(f"the runbook {name} has no checks: {folder} is missing")
+        raise pytest.UsageError(
+            tr(
+                "the runbook {runbook} has no checks: {folder} is missing",
+                runbook=name,
+                folder=folder,
+            )
+        )
     config.args[:] = [str(folder)]
 
 
@@ -65,8 +75,13 @@ def _runbook(config: pytest.Config, name: str, source: str) -> Path:
     names = names_in(config.rootpath)
     if name not in names:
         raise pytest.UsageError(
-            f"{source}: there is no {printable(name, 80)!r}, only {listed(names)}"
-            f"{nearest(name, names)}"
+            tr(
+                "{source}: there is no {runbook!r}, only {runbooks}{hint}",
+                source=source,
+                runbook=printable(name, 80),
+                runbooks=listed(names),
+                hint=nearest(name, names),
+            )
         )
     return config.rootpath / "runbooks" / name
 
@@ -81,8 +96,12 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
     folder = _folder(config, nodeid)
     if config.stash.setdefault(FOLDER, folder) != folder:
         raise pytest.UsageError(
-            f"a run has one runbook, not both {config.stash[FOLDER].name} and {folder.name}: "
-            f"name one with --runbook {folder.name}"
+            tr(
+                "a run has one runbook, not both {runbook} and {other}: name one "
+                "with --runbook {other}",
+                runbook=config.stash[FOLDER].name,
+                other=folder.name,
+            )
         )
     if EVIDENCE not in config.stash:
         try:

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.outcome import STATUSES, base_id
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def problem_of(condition: str) -> str:
     """Return what is wrong with a condition; empty where it can be read."""
     for term in _terms(condition):
         if not any(form.fullmatch(term) for form in (_STATUS, _TARGET, _HOST)):
-            return (
-                f'cannot read "{term[:80]}" in "when:"; expected "module/check failed", '
-                '"target has queue" or "host is docker"'
+            return tr(
+                'cannot read "{term}" in "when:"; expected "module/check '
+                'failed", "target has queue" or "host is docker"',
+                term=term[:80],
             )
     return ""
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 from core.files import FileError, read_text
+from core.language import tr
 from core.text import CONTROL, flat
 from reports.runbook.blocks import (
     Section,
@@ -84,7 +85,8 @@ def parse_runbook(
     """Parse a runbook's Markdown; `path` is only named in errors. Raises RunbookError."""
     source = CONTROL.sub("", source.replace("\r\n", "\n"))
     if source.count("\n") > MAX_LINES:
-        raise RunbookError(f"{path}:{MAX_LINES}: expected the end of the document by this line")
+        problem = tr("expected the end of the document by this line")
+        raise RunbookError(f"{path}:{MAX_LINES}: {problem}")
     parser = _Parser(source, path)
     parts = parser.parts()
     titles = parser.hypotheses(parts[1], hypotheses)
@@ -126,7 +128,7 @@ class _Parser:
     def title(self) -> str:
         headings = sections_of(self.tokens, "h1", len(self.lines) + 1)
         if not headings or not headings[0].title:
-            raise self.error(1, 'expected the heading "# <title of the runbook>"')
+            raise self.error(1, tr('expected the heading "# <title of the runbook>"'))
         return headings[0].title
 
     def parts(self) -> list[Section]:
@@ -134,17 +136,22 @@ class _Parser:
         self.title()
         parts = sections_of(self.tokens, "h2", end)
         for index, (english, french, pattern) in enumerate(PARTS):
-            other = f' (or "## {french}")' if french != english else ""
-            expected = f'expected the heading "## {english}"{other}'
+            expected = _expected(english, french)
             if index >= len(parts):
-                raise self.error(end, f"{expected}, found the end of the document")
+                raise self.error(
+                    end, tr("{expected}, found the end of the document", expected=expected)
+                )
             if not re.match(pattern, _fold(parts[index].title)):
                 title = parts[index].title[:80]
-                raise self.error(parts[index].line, f'{expected}, found "{title}"')
+                raise self.error(
+                    parts[index].line,
+                    tr('{expected}, found "{title}"', expected=expected, title=title),
+                )
         if len(parts) > len(PARTS):
             extra = parts[len(PARTS)]
             raise self.error(
-                extra.line, f'expected the end of the document, found "{extra.title[:80]}"'
+                extra.line,
+                tr('expected the end of the document, found "{title}"', title=extra.title[:80]),
             )
         return parts
 
@@ -163,14 +170,23 @@ class _Parser:
             number = len(titles) + 1
             if int(token.info or 0) != number or not title:
                 raise self.error(
-                    line_of(token), f'expected the hypothesis "{number}. **title** - text"'
+                    line_of(token),
+                    tr('expected the hypothesis "{number}. **title** - text"', number=number),
                 )
             titles.append(title)
         if not titles or (expected and len(titles) != expected):
-            wanted = f"{expected} numbered hypotheses" if expected else "a numbered hypothesis"
-            raise self.error(
-                part.line, f'expected {wanted} under "{part.title[:80]}", found {len(titles)}'
+            title, found = part.title[:80], len(titles)
+            problem = (
+                tr(
+                    'expected {expected} numbered hypotheses under "{title}", found {found}',
+                    expected=expected,
+                    title=title,
+                    found=found,
+                )
+                if expected
+                else tr('expected a numbered hypothesis under "{title}", found 0', title=title)
             )
+            raise self.error(part.line, problem)
         return tuple(titles)
 
     def verifications(self, part: Section, expected: int) -> tuple[Verification, ...]:
@@ -181,13 +197,17 @@ class _Parser:
             if not match or int(match.group(1)) != number:
                 raise self.error(
                     section.line,
-                    f'expected the heading "### {number}. <what to verify>", '
-                    f'found "{section.title[:80]}"',
+                    tr(
+                        'expected the heading "### {number}. <what to verify>", found "{title}"',
+                        number=number,
+                        title=section.title[:80],
+                    ),
                 )
             commands = tuple(read_commands(section.tokens))
             if not commands:
                 raise self.error(
-                    section.line, f'expected a code block under "{section.title[:80]}"'
+                    section.line,
+                    tr('expected a code block under "{title}"', title=section.title[:80]),
                 )
             verifications.append(Verification(number, match.group(2), commands))
         count = len(verifications)
@@ -195,8 +215,13 @@ class _Parser:
             wanted = expected or 1
             raise self.error(
                 part.end,
-                f'expected the heading "### {min(count + 1, wanted)}. <what to verify>": '
-                f"{wanted} verifications, found {count}",
+                tr(
+                    'expected the heading "### {number}. <what to verify>": {wanted} '
+                    "verifications, found {found}",
+                    number=min(count + 1, wanted),
+                    wanted=wanted,
+                    found=count,
+                ),
             )
         return tuple(verifications)
 
@@ -205,25 +230,33 @@ class _Parser:
         if len(sections) < len(hypotheses):
             title = hypotheses[len(sections)]
             raise self.error(
-                part.end, f'expected the heading "### If {title}": each hypothesis has its actions'
+                part.end,
+                tr(
+                    'expected the heading "### If {title}": each hypothesis has its actions',
+                    title=title,
+                ),
             )
         if len(sections) > len(hypotheses):
             extra = sections[len(hypotheses)]
             raise self.error(
                 extra.line,
-                f'expected the heading "## {PARTS[4][0]}" (or "## {PARTS[4][1]}"): '
-                f'"{extra.title[:80]}" belongs to no hypothesis',
+                tr(
+                    '{expected}: "{title}" belongs to no hypothesis',
+                    expected=_expected(*PARTS[4][:2]),
+                    title=extra.title[:80],
+                ),
             )
         groups = tuple(map(_group_of, sections))
         for section, group in zip(sections, groups, strict=True):
             if not group.steps:
                 raise self.error(
-                    section.line, f'expected numbered steps under "{section.title[:80]}"'
+                    section.line,
+                    tr('expected numbered steps under "{title}"', title=section.title[:80]),
                 )
             self.check_steps(group)
             misplaced = misplaced_run(section.tokens)
             if misplaced:
-                raise self.error(misplaced, '"run:" belongs directly after a code block')
+                raise self.error(misplaced, tr('"run:" belongs directly after a code block'))
         return groups
 
     def check_steps(self, group: ActionGroup) -> None:
@@ -237,7 +270,7 @@ class _Parser:
             for command in step.commands:
                 damage = damage_of(command.text) if command.language in RUN else None
                 if damage:
-                    raise self.error(command.line + damage[0], f"the command {damage[1]}")
+                    raise self.error(command.line + damage[0], damage[1])
                 self.check_rule(command)
 
     def check_rule(self, command: Command) -> None:
@@ -250,6 +283,14 @@ class _Parser:
     def watch(self, part: Section) -> tuple[str, ...]:
         sections = self.subsections(part)
         return tuple(read_items(sections[-1].tokens)) if len(sections) > 1 else ()
+
+
+def _expected(english: str, french: str) -> str:
+    if french == english:
+        return tr('expected the heading "## {english}"', english=english)
+    return tr(
+        'expected the heading "## {english}" (or "## {french}")', english=english, french=french
+    )
 
 
 def _group_of(section: Section) -> ActionGroup:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 
+from core.language import mark, tr
 from reports.runbook.document import COMMENT
 
 _MISTAKES = {
-    r"\bchmod\s+(-\w*R\w*|--recursive)\s+0?[246][0-7]{2}\b": (
+    r"\bchmod\s+(-\w*R\w*|--recursive)\s+0?[246][0-7]{2}\b": mark(
         "Sets this mode on directories too: without their execute bit nobody can enter them. "
         "Use chmod -R u=rwX,go=rX instead."
     ),
-    r"\bps\s+-?a\w*\b[^|]*\|\s*grep\b(?!.*\[)": (
+    r"\bps\s+-?a\w*\b[^|]*\|\s*grep\b(?!.*\[)": mark(
         "Lists the grep itself, so that it always finds a process. Use pgrep -af instead."
     ),
-    r"\bpurge_queue\b": "Deletes every waiting job of all users. Save the pending jobs first.",
-    r"\bkill\s+(-9|-KILL|-s\s*KILL)\b": (
+    r"\bpurge_queue\b": mark(
+        "Deletes every waiting job of all users. Save the pending jobs first."
+    ),
+    r"\bkill\s+(-9|-KILL|-s\s*KILL)\b": mark(
         "Ends the process without letting it finish or return its job."
     ),
 }
@@ -30,12 +33,12 @@ def warnings_of(command: str) -> tuple[str, ...]:
     """Return a sentence for each known mistake in a command."""
     lines = [line for line in command.splitlines() if not COMMENT.match(line)]
     return tuple(
-        why for form, why in _MISTAKES.items() if any(re.search(form, line) for line in lines)
+        tr(why) for form, why in _MISTAKES.items() if any(re.search(form, line) for line in lines)
     )
 
 
 def damage_of(command: str) -> tuple[int, str] | None:
-    """Return the line, from 0, and the kind of damage in a command; None where there is none.
+    """Return the line, from 0, and a sentence on the damage in a command; None where there is none.
 
     A table's bars around a line, as a copy from a wiki leaves them, and typographic quotes or
     dashes, which a shell takes for letters.
@@ -48,9 +51,11 @@ def damage_of(command: str) -> tuple[int, str] | None:
             map(str.strip, rows[number + 1 :])
         )
         if _BAR_AT_START.match(row) and (number == 0 or _BAR_AT_END.search(row)):
-            return number, "has the bar of a table before it"
+            return number, tr("the command has the bar of a table before it")
         if ends_with_bar:
-            return number, "ends with a stray bar"
+            return number, tr("the command ends with a stray bar")
         if _TYPOGRAPHIC.search(row):
-            return number, "has typographic quotes or dashes, which no shell and no SQL knows"
+            return number, tr(
+                "the command has typographic quotes or dashes, which no shell and no SQL knows"
+            )
     return None

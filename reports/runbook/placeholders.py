@@ -12,6 +12,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.text import CONTROL, flat
 from reports.runbook.document import COMMENT
 
@@ -162,7 +163,9 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
             names = ", ".join(f"<{name}>" for name in needed)
             rows = [row for row in command.text.splitlines() if not COMMENT.match(row)]
             first = next(row for row in rows if placeholders(row))
-            left_out.append(f"{flat(first)[:60]}: {names} is not known")
+            left_out.append(
+                tr("{command}: {names} is not known", command=flat(first)[:60], names=names)
+            )
         else:
             commands.append(replace(command, text=text))
     return replace(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from core.language import tr
 from core.text import listed
 
 EFFECTS = {
@@ -48,20 +49,35 @@ def parse_rule(text: str, language: str) -> RunRule:
     values = {key: value for key, _, value in pairs}
     for key in values:
         if key not in _KEYS:
-            raise ValueError(f'"run:" has no key "{key[:40]}"; it has {listed(_KEYS)}')
+            raise ValueError(
+                tr('"run:" has no key "{key}"; it has {keys}', key=key[:40], keys=listed(_KEYS))
+            )
     if len(values) < len(pairs) or set(values) != set(_KEYS):
-        raise ValueError(f'"run:" needs {listed(_KEYS)}, each once')
+        raise ValueError(tr('"run:" needs {keys}, each once', keys=listed(_KEYS)))
     on, effect, verify = (values[key] for key in _KEYS)
     if on not in EFFECTS:
-        raise ValueError(f'"on={on[:40]}" in "run:": write {listed(tuple(EFFECTS), "or")}')
+        raise ValueError(
+            tr('"on={on}" in "run:": write {places}', on=on[:40], places=listed([*EFFECTS], "or"))
+        )
     if effect not in EFFECTS[on]:
         raise ValueError(
-            f'"effect={effect[:40]}" in "run:": with on={on} write {listed(EFFECTS[on], "or")}'
+            tr(
+                '"effect={effect}" in "run:": with on={on} write {effects}',
+                effect=effect[:40],
+                on=on,
+                effects=listed(EFFECTS[on], "or"),
+            )
         )
     checks = tuple(verify.split(","))
     if not all(map(_CHECK.fullmatch, checks)):
-        raise ValueError('"verify=" in "run:": write module/check, or several with commas')
+        raise ValueError(tr('"verify=" in "run:": write module/check, or several with commas'))
     languages = SQL if on in IN_SQL else SHELL
     if language.lower() not in languages:
-        raise ValueError(f'"run:" with on={on} needs a code block in {listed(languages, "or")}')
+        raise ValueError(
+            tr(
+                '"run:" with on={on} needs a code block in {languages}',
+                on=on,
+                languages=listed(languages, "or"),
+            )
+        )
     return RunRule(on, effect, checks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.render.preventive import Seen, data_of, not_looked_at, outcome_of, texts_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _alert(report: Report) -> Seen:
 
 
 def _slow_alert(_report: Report) -> Seen:
-    return Seen(False, "not looked at: no check looks for an alert rule on the processing time")
+    return Seen(False, tr("not looked at: no check looks for an alert rule on the processing time"))
 
 
 def _metric(report: Report) -> Seen:
@@ -36,10 +37,10 @@ def _metric(report: Report) -> Seen:
     data = data_of(report, check, "metrics.served")
     if "has_duration" not in data:
         return not_looked_at(report, check)
-    where = str(data.get("where", "the API"))
+    where = str(data.get("where", tr("the API")))
     if data["has_duration"] is True:
-        return Seen(True, f"{where} serves the processing time")
-    return Seen(False, f"not in place: {where} does not serve the processing time")
+        return Seen(True, tr("{place} serves the processing time", place=where))
+    return Seen(False, tr("not in place: {place} does not serve the processing time", place=where))
 
 
 def _worker_health(report: Report) -> Seen:
@@ -50,12 +51,27 @@ def _worker_health(report: Report) -> Seen:
     data = data_of(report, ready, "api.readiness")
     if "parts" not in data:
         why = not_looked_at(report, ready).text
-        return Seen(False, f"in part: {answer}; its place in the readiness route {why}")
-    route = str(data.get("route", "the readiness route"))
+        return Seen(
+            False,
+            tr(
+                "in part: {answer}; its place in the readiness route {reason}",
+                answer=answer,
+                reason=why,
+            ),
+        )
+    route = str(data.get("route", tr("the readiness route")))
     names = [name for name in texts_of(data["parts"]) if _WORKER.search(name)]
     if names:
-        return Seen(True, f"{answer}; {route} includes {names[0]}")
-    return Seen(False, f"in part: {answer}, but {route} does not include the worker")
+        return Seen(
+            True,
+            tr("{answer}; {route} includes {part}", answer=answer, route=route, part=names[0]),
+        )
+    return Seen(
+        False,
+        tr(
+            "in part: {answer}, but {route} does not include the worker", answer=answer, route=route
+        ),
+    )
 
 
 def _time_limit(report: Report) -> Seen:
@@ -63,7 +79,11 @@ def _time_limit(report: Report) -> Seen:
     if texts_of(data_of(report, stuck, "database.recorded_errors").get("timeouts")):
         left = report.evidence(stuck)
         return Seen(
-            False, f"in part: jobs have a limit, but their uploads stay as they are: {left}"
+            False,
+            tr(
+                "in part: jobs have a limit, but their uploads stay as they are: {evidence}",
+                evidence=left,
+            ),
         )
     logged = data_of(report, check, "logs.expired_jobs")
     counts = logged.get("counts")
@@ -71,10 +91,10 @@ def _time_limit(report: Report) -> Seen:
         return Seen(True, report.evidence(check))
     long = outcome_of(report, "database/jobs_finish_in_time")
     if long and long.status == "failed":
-        return Seen(False, f"not in place, or longer: {long.seen}")
+        return Seen(False, tr("not in place, or longer: {evidence}", evidence=long.seen))
     if not logged:
         return not_looked_at(report, check)
-    return Seen(False, f"not seen: {report.evidence(check)}")
+    return Seen(False, tr("not seen: {evidence}", evidence=report.evidence(check)))
 
 
 def _retries(report: Report) -> Seen:
@@ -84,8 +104,8 @@ def _retries(report: Report) -> Seen:
         return not_looked_at(report, check)
     for line in texts_of(data.get("samples")):
         if _RETRY.search(line):
-            return Seen(True, f"logged: {line}")
-    return Seen(False, "not seen: no logged error of the run is about a second attempt")
+            return Seen(True, tr("logged: {line}", line=line))
+    return Seen(False, tr("not seen: no logged error of the run is about a second attempt"))
 
 
 LOOKS = (

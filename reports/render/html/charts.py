@@ -14,8 +14,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from core.language import numeral, tr
 from core.text import LINE_MAX, clean
-from reports.render.html.text import limit, moment, quantity
+from reports.render.html.text import limit, moment, percent, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,8 @@ def states(axis: Axis) -> str:
         kind = STATE_CLASSES.get(span.point.state, "open")
         tall = STATE_HEIGHTS[kind]
         bar = _rect(root, kind, span.start, span.end, (0, STRIP_WIDTH), STRIP_HEIGHT - tall, tall)
-        text = f"{moment(span.point.started)}: {span.point.state}"
+        when, state = moment(span.point.started), tr(span.point.state)
+        text = tr("{time}: {state}", time=when, state=state)
         ET.SubElement(bar, "title").text = clean(text, LINE_MAX)
     return ET.tostring(root, encoding="unicode")
 
@@ -135,7 +137,7 @@ def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) 
     rows = [(span, _usable(span.point.figures.get(name))) for span in axis.spans]
     seen = [value for _, value in rows if value is not None]
     if not seen:
-        return Trend(title, "not observed", "", "", said, "")
+        return Trend(title, tr("not observed"), "", "", said, "")
     top = 1.0 if unit == "ratio" else max(*seen, threshold or 0.0, 1.0)
     root = _root(WIDTH, HEIGHT, "chart")
     for span in axis.spans:
@@ -153,7 +155,7 @@ def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) 
     last = rows[-1][1]
     return Trend(
         title,
-        "not observed" if last is None else quantity(last, unit),
+        tr("not observed") if last is None else quantity(last, unit),
         quantity(min(seen), unit),
         quantity(max(seen), unit),
         said,
@@ -217,7 +219,7 @@ def _label(root: ET.Element, kind: str, x: float, y: float, anchor: str, text: s
 
 
 def _tick(value: float, unit: str) -> str:
-    return f"{value * 100:.0f} %" if unit == "ratio" else quantity(value, unit)
+    return percent(numeral(value * 100, 0)) if unit == "ratio" else quantity(value, unit)
 
 
 def _x(share: float) -> float:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from core.outcome import STATUS_WORDS
 from reports.model.alike import merged
 from reports.render.terminal_words import plain
@@ -140,7 +141,7 @@ def _fold(report: Report, kept: list[Check], status: Status) -> Fold:
     chosen = [check for check in kept if check.outcome.status == status]
     for check in sorted(chosen, key=lambda one: one.number):
         verification = report.results[check.number - 1].verification
-        title = titles.get(verification, "Checks outside the runbook")
+        title = titles.get(verification, tr("Checks outside the runbook"))
         groups.setdefault(title, []).append(check)
     return Fold(
         status,

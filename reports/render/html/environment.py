@@ -17,16 +17,22 @@ from jinja2 import (
     StrictUndefined,
     pass_context,
 )
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from core.outcome import STATUS_WORDS
-from core.text import clean
+from core.language import ENGLISH, PSEUDO, language, tr, trc, trn
+from core.outcome import counted_status, status_word
+from core.text import clean, count
 from core.units import format_bytes, format_duration
+from reports.model.report import state_word
 from reports.render.html import text as html_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
+
+    from core.outcome import Status
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -59,7 +65,7 @@ def environment(page: str) -> tuple[Environment, str]:
         auto_reload=False,
         bytecode_cache=CompiledTemplates(str(Path(__file__).parent / "__pycache__")),
     )
-    names = ("command", "message", "number", "probability", "time", "unfilled")
+    names = ("command", "message", "number", "percent", "probability", "time", "unfilled", "weight")
     environment.filters.update({name: getattr(html_text, name) for name in names})
     environment.filters.update(
         prose=_prose, breakable=_breakable, duration=format_duration, size=format_bytes
@@ -70,7 +76,15 @@ def environment(page: str) -> tuple[Environment, str]:
         # All are files of ours, and no value of a run is ever written into them.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        status_words=STATUS_WORDS,
+        tr=_tr,
+        trn=_trn,
+        trc=_trc,
+        html_language=_html_language,
+        status_word=status_word,
+        counted_status=counted_status,
+        counted=_counted,
+        state_word=state_word,
+        count=count,
     )
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
@@ -85,6 +99,43 @@ def _finalize(context: Context, value: Any) -> Any:
     if type(value) is str:
         return clean(value, context["amount"].sentence)
     return value
+
+
+@pass_context
+def _tr(context: Context, message: str, /, **parts: Any) -> Markup:
+    """Return a sentence as safe HTML: parts that are text are cleaned, cut and escaped."""
+    return _filled(context, tr(message), parts)
+
+
+@pass_context
+def _trn(context: Context, one: str, many: str, number: float, /, **parts: Any) -> Markup:
+    """Return the sentence for this number as safe HTML, as `_tr` does."""
+    # The fields stay open until the sentence is escaped.
+    fields = {name: f"{{{name}}}" for name in parts}
+    return _filled(context, trn(one, many, number, **fields), parts)
+
+
+@pass_context
+def _trc(context: Context, place: str, word: str, /, **parts: Any) -> Markup:
+    """Return a word as it is translated in this place as safe HTML, as `_tr` does."""
+    return _filled(context, trc(place, word), parts)
+
+
+def _filled(context: Context, sentence: str, parts: dict[str, Any]) -> Markup:
+    said = escape(sentence)
+    if not parts:
+        return said
+    return said.format(**{name: _finalize(context, part) for name, part in parts.items()})
+
+
+def _counted(counts: Iterable[tuple[Status, int]]) -> str:
+    """Return "2 failed, 51 passed"."""
+    return ", ".join(counted_status(number, status) for status, number in counts)
+
+
+def _html_language(english: str) -> str:
+    """Return the value of the attribute `lang`; `english` is the one for English."""
+    return english if language() in (ENGLISH, PSEUDO) else language()
 
 
 @pass_context

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from core.text import count, listed
+from core.language import tr, trc
+from core.text import listed
 from core.units import format_duration
 from reports.history.schedule import WORST_FIRST
 from reports.render.html.charts import STATE_CLASSES
@@ -76,7 +77,7 @@ def render(overview: Overview, refresh: float | None = None) -> str:
     shown = {
         "now": overview.now.isoformat(timespec="seconds"),
         "total": len(overview.rows),
-        "counts": [(state, KINDS[state], n) for state, n in overview.counts.items()],
+        "counts": [(state, KINDS[state], n, _word(state)) for state, n in overview.counts.items()],
         "kind": _kind(overview.counts),
         "title": _title(overview),
         "refresh": None if refresh is None else max(round(refresh), 1),
@@ -84,8 +85,13 @@ def render(overview: Overview, refresh: float | None = None) -> str:
         "policy": f"{policy}; connect-src 'self'",
         "size": "few" if len(overview.rows) <= FEW else "",
         "filter": len(overview.rows) > MANY,
-        "week": count(week.days, "day"),
+        "days": week.days,
         "slot": format_duration(SLOT.total_seconds()),
+        "words": {
+            "days": tr("{days} d"),
+            "future": tr("in the future"),
+            "trouble": tr("This page cannot be loaded again: the server does not answer."),
+        },
         "from": (overview.slot_end - week).isoformat(timespec="seconds"),
     }
     page = ""
@@ -109,8 +115,20 @@ def _kind(counts: dict[str, int]) -> str:
 
 
 def _title(overview: Overview) -> str:
-    states = [f"{number} {state}" for state, number in overview.counts.items() if number]
-    return listed(states) if states else "No target"
+    states = [f"{n} {_word(state)}" for state, n in overview.counts.items() if n]
+    return listed(states) if states else tr("No target")
+
+
+def _word(state: str) -> str:
+    """Return the word after a number that the page's script changes."""
+    words = {
+        "incident": trc("after any number", "incident"),
+        "unknown": trc("after any number", "unknown"),
+        "at risk": trc("after any number", "at risk"),
+        "healthy": trc("after any number", "healthy"),
+        "overdue": trc("after any number", "overdue"),
+    }
+    return words[state]
 
 
 def _shown(row: Row, overview: Overview) -> ShownRow:
@@ -159,8 +177,8 @@ def _told(states: Sequence[str | None]) -> str:
     counter = Counter(state for state in states if state is not None)
     length = SLOT.total_seconds()
     parts = [
-        f"{state} in {format_duration(counter[state] * length)}"
+        tr("{state} in {duration}", state=tr(state), duration=format_duration(spent))
         for state in WORST_FIRST
-        if counter[state]
+        if (spent := counter[state] * length)
     ]
-    return listed(parts) or "no run"
+    return listed(parts) or tr("no run")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from core.language import tr
 from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_check_of
 from reports.render.chat import render as as_chat
@@ -75,6 +76,13 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         "causes": _ranked(diagnosis),
         "next_look": next_check_of(diagnosis),
         "titles": {f.id: f.title for f in diagnosis.causes},
+        "words": {
+            "days": tr("{days} d"),
+            "ago": tr(", {duration} ago"),
+            "copied": tr("Copied"),
+            "select": tr("Select and copy"),
+            "refused": tr("Copying is not allowed here: select the text"),
+        },
     }
     page = ""
     for amount in PAGE_LIMITS:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from core.language import is_one, tr, trn
 from core.outcome import OBSERVED, base_id
-from core.text import count
+from core.text import listed
 from reports.render.html import text as html_text
 
 if TYPE_CHECKING:
@@ -23,15 +24,14 @@ Link = Literal["whole", "cut", "stalled"]
 SIGNS: dict[Link, str] = {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}
 """The sign before a station, by the state of the path from the one before it."""
 
-NOT_OBSERVED = "not observed"
-
 
 @dataclass(frozen=True)
 class Measure:
     """A figure of a station: its value and what it counts; `short` is one word for that.
 
     `limit` is the value that the checks accept, such as "max 100", or empty. `violated`: the value
-    lies beyond it. `needed`: 0 says by itself what is wrong.
+    lies beyond it. `needed`: 0 says by itself what is wrong. `observed`: the run saw it; absent is
+    not zero.
     """
 
     value: str
@@ -40,11 +40,7 @@ class Measure:
     limit: str = ""
     violated: bool = False
     needed: bool = False
-
-    @property
-    def observed(self) -> bool:
-        """Return whether the run saw it: absent is not zero."""
-        return self.value != NOT_OBSERVED
+    observed: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def stations(report: Report) -> tuple[Station, ...]:
             # Before any symptom, the path is still passed.
             kind = "broken" if report.state == "incident" else "fails"
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
-            kind, said = "absent", "not configured"
+            kind, said = "absent", tr("not configured")
         measures = tuple(_measure(report, figure) for figure in one.figures)
         counted = one.figures[0].figure if one.figures else ""
         if impact and counted == impact.count and not report.figure(counted):
@@ -92,7 +88,7 @@ def stations(report: Report) -> tuple[Station, ...]:
         if cut_before_next or (kind == "broken" and not behind):
             link = "cut"
         cut_before_next = behind
-        causes = " and ".join(cause.title for cause in found)
+        causes = listed([cause.title for cause in found])
         row.append(
             Station(key, one.name, one.short or one.name, kind, said, measures, causes, link)
         )
@@ -114,15 +110,30 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
     seen = [outcome for outcome in outcomes if outcome.status in OBSERVED]
     failed = sum(outcome.status == "failed" for outcome in seen)
     asked = [outcome for outcome in outcomes if outcome.status != "skipped"]
-    total = count(len(asked), "check")
-    blind = f", {len(asked) - len(seen)} not observed" if len(seen) < len(asked) else ""
+    unseen = len(asked) - len(seen)
+    blind = trn(", {n} not observed", ", {n} not observed", unseen) if unseen else ""
     if failed:
-        return "fails", f"{failed} of {total} failed{blind}"
+        said = trn(
+            "{failed} of {n} check failed",
+            "{failed} of {n} checks failed",
+            len(asked),
+            failed=failed,
+        )
+        return "fails", said + blind
     if seen:
+        said = trn(
+            "{passed} of {n} check passed",
+            "{passed} of {n} checks passed",
+            len(asked),
+            passed=len(seen),
+        )
         # A station is healthy only if every check that was asked has observed it so.
-        kind: Kind = "partly" if blind else "holds"
-        return kind, f"{len(seen)} of {total} passed{blind}"
-    return "unseen", f"none of {total} observed" if asked else "not checked"
+        return "partly" if blind else "holds", said + blind
+    if asked:
+        return "unseen", trn(
+            "none of {n} check observed", "none of {n} checks observed", len(asked)
+        )
+    return "unseen", tr("not checked")
 
 
 def _measure(report: Report, kind: StationFigure) -> Measure:
@@ -130,13 +141,13 @@ def _measure(report: Report, kind: StationFigure) -> Measure:
     short = kind.short or noun.split()[-1]
     found = next((one for one in report.figures if one.id == name), None)
     if found is None or found.value is None:
-        return Measure(NOT_OBSERVED, noun, short)
+        return Measure(tr("not observed"), noun, short, observed=False)
     most, least = report.target.limits.get(name), report.target.minimums.get(name)
     limit = html_text.limit(most, least, found.unit)
     violated = (most is not None and found.value > most) or (
         least is not None and found.value < least
     )
-    noun = kind.one or noun if found.value == 1 else noun
+    noun = kind.one or noun if is_one(found.value) else noun
     return Measure(html_text.figure(found), noun, short, limit, violated, kind.needed)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from core.language import mark, month, numeral, tr
 from core.text import clean
 from core.units import format_duration
 from reports.runbook.placeholders import placeholders
@@ -27,12 +28,12 @@ WORD_MAX = 36
 MESSAGE_MAX = 8_000
 
 FORMS = {
-    "moment": "{day} {at:%b} {at:%Y}, {at:%H:%M} UTC",
-    "short": "{day} {at:%b}, {at:%H:%M} UTC",
-    "brief": "{day} {at:%b}, {at:%H:%M}",
-    "clock": "{at:%H:%M} UTC",
-    "hours": "{at:%H:%M}",
-    "days": "{day} {at:%b}",
+    "moment": mark("{day} {month} {year}, {clock} UTC"),
+    "short": mark("{day} {month}, {clock} UTC"),
+    "brief": mark("{day} {month}, {clock}"),
+    "clock": mark("{clock} UTC"),
+    "hours": mark("{clock}"),
+    "days": mark("{day} {month}"),
 }
 """How a time is written; the page's script has the same forms for local time."""
 
@@ -43,33 +44,49 @@ def number(value: float) -> str:
     """Return a count with thousands separators, or a short decimal."""
     if not isfinite(value):
         return "?"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+    return numeral(value, 0 if value == int(value) else 1)
+
+
+def percent(value: str) -> str:
+    """Return a number with the sign for percent, as the language writes it."""
+    return tr("{value} %", value=value)
 
 
 def quantity(value: float, unit: str) -> str:
     """Return a figure's value in its unit: "seconds", "ratio" or "" for a count."""
     if unit == "seconds":
         return format_duration(value)
-    return f"{value * 100:.1f} %" if unit == "ratio" else number(value)
+    return percent(numeral(value * 100, 1)) if unit == "ratio" else number(value)
 
 
 def figure(one: Figure) -> str:
     """Return a figure's value, or "not observed": absent is not zero."""
-    return "not observed" if one.value is None else quantity(one.value, one.unit)
+    return tr("not observed") if one.value is None else quantity(one.value, one.unit)
 
 
 def limit(most: float | None, least: float | None, unit: str) -> str:
     """Return the limit of a figure as "max 10 min" or "min 10 %"; empty where it has none."""
-    value, word = (most, "max") if most is not None else (least, "min")
+    value = least if most is None else most
     if value is None or not isfinite(value):
         return ""
-    text = f"{value * 100:.3g} %" if unit == "ratio" else quantity(value, unit)
-    return f"{word} {text}"
+    text = _share(value) if unit == "ratio" else quantity(value, unit)
+    return tr("min {limit}", limit=text) if most is None else tr("max {limit}", limit=text)
+
+
+def _share(ratio: float) -> str:
+    """Return a ratio in percent with three digits at most: "10 %", "0.25 %"."""
+    digits = len(f"{ratio * 100:.3g}".partition(".")[2])
+    return percent(numeral(ratio * 100, digits))
 
 
 def probability(value: float) -> str:
     """Return a probability as the headline says it; a tiny one as "<0.01"."""
-    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
+    return f"<{numeral(0.01, 2)}" if 0 < value < 0.005 else numeral(value, 2)
+
+
+def weight(log_odds: float) -> str:
+    """Return the weight of an observation with its sign: "+2.3"."""
+    return f"{log_odds:+.1f}"[0] + numeral(abs(log_odds), 1)
 
 
 def moment(started: str, form: str = "moment") -> str:
@@ -80,7 +97,7 @@ def moment(started: str, form: str = "moment") -> str:
     except (ValueError, OverflowError):
         return started
     # The day without a leading zero, on every platform.
-    return FORMS[form].format(day=at.day, at=at)
+    return tr(FORMS[form], day=at.day, month=month(at), year=at.year, clock=at.strftime("%H:%M"))
 
 
 def time(started: str, form: str) -> Markup:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.language import mark, numeral, tr, trc, trn
 from core.text import capitalized, cut, listed
 from core.units import format_duration
+from reports.model.headline import is_interruption
+from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.terminal_words import bad_runs, ordinal, plain
 from reports.render.verdict_words import (
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 KINDS = {"healthy": "good", "at risk": "warn", "incident": "bad"}
 """The CSS class of each state; any other is unknown."""
+
+NOT_SEEN = mark("Not seen")
+"""The label of a cause that hides what was to be observed."""
 
 CAUSES_MAX = 3
 
@@ -98,7 +104,7 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
         state=report.state,
         impact=cut(impact(report), IMPACT_MAX),
         since=_since(report, runs),
-        streak=f"{ordinal(length)} bad run in a row" if length > 1 else "",
+        streak=tr("{ordinal} bad run in a row", ordinal=ordinal(length)) if length > 1 else "",
         label=label,
         cause=cut(cause, LINE_MAX),
         because=cut(because, LINE_MAX),
@@ -112,7 +118,7 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
 def impact(report: Report) -> str:
     """Return what users feel, on one line."""
     if report.partial and report.state == "healthy":
-        return f"{_part(report)}, not the state of the target"
+        return tr("{checks}, not the state of the target", checks=_part(report))
     if report.state == "healthy":
         said = report.headline.partition(": ")[2].removesuffix(".")
         return ", ".join(filter(None, [said, completed(report)]))
@@ -122,26 +128,33 @@ def impact(report: Report) -> str:
     if not report.partial:
         return said
     checks = _part(report).partition(", ")[0]
-    return f"{checks}, {report.state} so far: {said}"
+    state = state_word(report.state)
+    return tr("{checks}, {state} so far: {impact}", checks=checks, state=state, impact=said)
 
 
 def _part(report: Report) -> str:
     """Return how many checks a partial run came to, without its name."""
-    sentence = partial_run(report).removeprefix("Partial run")
-    if sentence.startswith(", interrupted"):
-        return f"interrupted after {sentence.partition(': ')[2]}"
-    return sentence.removeprefix(": ")
+    checks = partial_run(report).partition(": ")[2]
+    if report.results and any(map(is_interruption, report.problems)):
+        return tr("interrupted after {checks}", checks=checks)
+    return checks
 
 
 def _since(report: Report, runs: Sequence[Point]) -> Since | None:
     found = began(report, runs) if report.state != "healthy" else None
     if found is None:
         return None
-    at, words = found
+    at, by_item = found
     seen = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
     ago = (seen - at).total_seconds()
-    words = "since about" if words.endswith("about") else words
-    return Since(words, at.astimezone(UTC).isoformat(), format_duration(ago) if ago > 0 else "")
+    began_at = at.astimezone(UTC).isoformat()
+    if began_at[:10] == report.started[:10]:
+        words = tr("since about") if by_item else tr("since")
+    elif by_item:
+        words = trc("before a date", "since about")
+    else:
+        words = trc("before a date", "since")
+    return Since(words, began_at, format_duration(ago) if ago > 0 else "")
 
 
 def _cause(report: Report) -> tuple[str, str, str]:
@@ -153,20 +166,22 @@ def _cause(report: Report) -> tuple[str, str, str]:
         if report.state == "healthy" or not shared:
             return "", "", ""
         reason, number = next(iter(shared.items()))
-        return "Not seen", _counted(reason, number), ""
+        return tr(NOT_SEEN), _counted(reason, number), ""
     if not accepted:
         text = capitalized(unnamed_cause(report))
         failed = [r for r in report.results if r.outcome.status == "failed"]
         failed.sort(key=lambda result: result.role != "cause")
-        return "Cause", text, plain(report.seen(failed[0].outcome)) if failed else ""
+        return tr("Cause"), text, plain(report.seen(failed[0].outcome)) if failed else ""
     names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
     checks = telling(accepted[0].supporting, "failed")
     because = plain(report.evidence(checks[0].check)) if checks else ""
-    return "Cause", listed(names), _counted(because, shared.get(because, 0))
+    return tr("Cause"), listed(names), _counted(because, shared.get(because, 0))
 
 
 def _counted(text: str, number: int) -> str:
-    return f"{text} ({number} checks)" if number > 1 else text
+    if number < 2:
+        return text
+    return trn("{text} ({n} check)", "{text} ({n} checks)", number, text=text)
 
 
 def _before(report: Report) -> str:
@@ -178,7 +193,8 @@ def _before(report: Report) -> str:
 
 
 def _rivals(report: Report) -> str:
-    named = [f"{one.title} ({one.probability:.2f})" for one in report.diagnosis.also_possible[:2]]
+    rivals = report.diagnosis.also_possible[:2]
+    named = [f"{one.title} ({numeral(one.probability, 2)})" for one in rivals]
     return listed(named, "or")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actions.command_line import main
+from core.language import PSEUDO, choose_language
 from reports.history.actions import NAME
 from reports.model.report_json import to_json
 from tests import saved_runs
@@ -41,6 +42,7 @@ def audit(event, arguments):
         sys.exit(99)
 sys.addaudithook(audit)
 from actions.command_line import main
+from core.language import PSEUDO, choose_language
 sys.exit(main())
 """
 
@@ -161,3 +163,19 @@ def test_a_target_without_rights_is_refused(call: Call, capsys: pytest.CaptureFi
         call.targets.write_text(TARGETS + rights)
         assert main(call.arguments("--execute", "--do", "2")) == 2
         assert capsys.readouterr().err == f'refused: "Restart the worker": {reason}\n'
+
+
+def test_the_language_can_be_chosen(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --lang, which the help obeys too; one that is not there is a wrong command line."""
+    try:
+        assert main(call.arguments("--lang", PSEUDO)) == 0
+        assert "(bý hàñd)" in capsys.readouterr().out
+        with pytest.raises(SystemExit):
+            main(["--help", f"--lang={PSEUDO}"])
+        assert "rûñ thé stéps" in capsys.readouterr().out
+        with pytest.raises(SystemExit) as exit_status:
+            main(call.arguments("--lang", "xx"))
+    finally:
+        choose_language(None)
+    assert exit_status.value.code == 2
+    assert "--lang: there is no language 'xx'" in capsys.readouterr().err

@@ -293,6 +293,18 @@ def test_what_is_missing_is_said_with_file_and_line(folder: Path, name: str) -> 
     assert f"{named.name}:{line_of(named, text)}: {sentence}" in findings(folder)
 
 
+def test_all_names_that_the_table_lacks_are_told(folder: Path) -> None:
+    """Each is one line: the first does not hide the next."""
+    append(
+        '[[stations]]\nkey = "a"\nname = "A"\ncomponent = "api"\ncauses = ["none"]\n'
+        '[[stations]]\nkey = "b"\nname = "B"\ncomponent = "moon"\n'
+    )(folder / "report.toml")
+    assert findings(folder) == [
+        "report.toml:1: station 'a' names the cause 'none', which evidence.toml lacks.",
+        "report.toml:1: station 'b': no check of evidence.toml has component 'moon'.",
+    ]
+
+
 @pytest.mark.parametrize("file", ["runbook.md", "evidence.toml"])
 def test_a_file_that_is_missing_is_named(folder: Path, file: str) -> None:
     """The folder is there, so that somebody means it to be a runbook."""

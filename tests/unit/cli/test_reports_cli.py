@@ -288,7 +288,7 @@ def test_a_terminal_with_another_encoding_works(report: Path, tmp_path: Path) ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "?berlauf x" in done.stdout
+    assert "Uberlauf x" in done.stdout
 
 
 def test_help_begins_with_the_commands(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,22 @@ def test_whole_reports_are_kept_at_changes_and_every_five_minutes(path: Path) ->
     assert all(run.figures and run.outcomes for run in runs)
 
 
+def test_a_run_in_another_language_is_no_change(path: Path) -> None:
+    """A cause is known by its id: its title is in the language of the run."""
+    english = made.incident()
+    causes = [replace(one, title="Worker arrêté") for one in english.diagnosis.hypotheses]
+    french = replace(
+        english,
+        started=at(1),
+        diagnosis=replace(english.diagnosis, hypotheses=tuple(causes)),
+    )
+    runs = record_all(path, [english, french])
+    assert [list(run.accepted) for run in runs] == [["Worker arrêté"]] * 2
+    with closing(sqlite3.connect(path)) as other:
+        kept = other.execute("SELECT id FROM runs WHERE report IS NOT NULL").fetchall()
+    assert kept == [(1,)]
+
+
 def test_a_clock_that_was_set_back_costs_no_report(path: Path) -> None:
     """The run before may have been years ahead."""
     record_all(path, [made.incident(started=at(60)), made.incident(started=at(0))])

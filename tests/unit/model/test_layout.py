@@ -29,7 +29,7 @@ STATION = '[[stations]]\nkey = "{}"\nname = "One"\ncomponent = "api"\n'
 def test_every_shipped_layout_fits_its_evidence(folder: Path) -> None:
     """It names no cause, check or component that the evidence table lacks."""
     evidence = load_evidence(folder / "evidence.toml")
-    assert load_layout(folder).check_against(evidence) == ""
+    assert list(load_layout(folder).check_against(evidence)) == []
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,20 @@ def test_a_name_that_the_evidence_lacks_is_told(key: str) -> None:
     names: dict[str, Any] = {key: ("no_such",)}
     first = replace(layout.stations[0], **names)
     changed = replace(layout, stations=(first, *layout.stations[1:]))
-    problem = changed.check_against(made.bundle().evidence)
+    problem = next(changed.check_against(made.bundle().evidence))
     assert problem.startswith("station 'client' names the ")
     assert "'no_such', which evidence.toml lacks" in problem
+
+
+def test_all_names_that_the_evidence_lacks_are_told() -> None:
+    """Each has its sentence, in the order of the file: none hides the next."""
+    layout = made.bundle().layout
+    first = replace(layout.stations[0], causes=("no_such",))
+    changed = replace(layout, stations=(first, *layout.stations[1:]), stored_check="not/there")
+    assert list(changed.check_against(made.bundle().evidence)) == [
+        "station 'client' names the cause 'no_such', which evidence.toml lacks",
+        "stored_check names 'not/there', which evidence.toml lacks",
+    ]
 
 
 def test_a_report_of_an_earlier_version_gets_the_layout_of_its_runbook() -> None:

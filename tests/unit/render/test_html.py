@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.journey import Journey, Stage
+from core.language import ENGLISH, PSEUDO, set_language, tr
 from core.outcome import Affected, Observation, Outcome
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
@@ -133,6 +134,19 @@ def test_log_line_with_a_script_is_text() -> None:
     assert " ".join(clean(NASTY).split()) in page.text
     assert "\u202e" not in page.text
     assert "{{ 7*7 }}" in page.text
+
+
+def test_sentences_are_translated_and_what_they_quote_is_escaped() -> None:
+    """The sentences have accents in the language for translators; a text is still a text."""
+    set_language(PSEUDO)
+    try:
+        page = Page(render(seen_as(REPORTS["incident"], NASTY)))
+        said = [tr("Corrective actions"), tr("Checks"), tr("Copy for chat")]
+    finally:
+        set_language(ENGLISH)
+    harmless(page)
+    assert [words for words in said if words not in page.text or words.isascii()] == []
+    assert " ".join(clean(NASTY).split()) in page.text
 
 
 def test_hundred_thousand_stuck_uploads_are_a_count_and_twenty_rows() -> None:

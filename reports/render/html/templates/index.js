@@ -7,7 +7,7 @@
     const minutes = Math.floor(seconds / 60);
     const hours = Math.floor(minutes / 60);
     if (minutes < 1) return "<1 min";
-    return minutes < 120 ? `${minutes} min` : hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
+    return minutes < 120 ? `${minutes} min` : hours < 48 ? `${hours} h` : words.days.replace("{days}", Math.floor(hours / 24));
   };
   const age = (text) => (Date.now() - new Date(text)) / 1000;
 
@@ -15,8 +15,8 @@
   const look = () => {
     for (const place of document.querySelectorAll("[data-age]")) {
       const seconds = age(place.dataset.age);
-      const { begin, end } = place.dataset;
-      place.textContent = seconds < -SKEW ? "in the future" : (begin ?? "") + long(seconds) + (end ?? "");
+      const said = place.dataset.said ?? "{duration}";
+      place.textContent = seconds < -SKEW ? words.future : said.replace("{duration}", long(seconds));
       place.hidden = isNaN(seconds);
     }
     const counts = {};
@@ -77,7 +77,7 @@
       if (location.protocol !== "file:" && !(await fetch(location.href, { cache: "no-store" })).ok) throw new Error();
       location.reload();
     } catch {
-      trouble.textContent = "This page cannot be loaded again: the server does not answer.";
+      trouble.textContent = words.trouble;
       trouble.hidden = false;
     }
   };

@@ -8,8 +8,8 @@
       const minutes = Math.round((Date.now() - new Date(place.dataset.ago)) / 60000);
       if (!(minutes >= 1)) continue;
       const hours = Math.round(minutes / 60);
-      const text = minutes < 120 ? `${minutes} min` : hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
-      place.textContent = `, ${text} ago`;
+      const text = minutes < 120 ? `${minutes} min` : hours < 48 ? `${hours} h` : words.days.replace("{days}", Math.round(hours / 24));
+      place.textContent = words.ago.replace("{duration}", text);
       place.classList.toggle("stale", minutes >= 60);
     }
   };
@@ -50,8 +50,8 @@
       } catch {
         done = byHand(source);
       }
-      button.textContent = done ? "Copied" : "Select and copy";
-      $("said").textContent = done ? "Copied" : "Copying is not allowed here: select the text";
+      button.textContent = done ? words.copied : words.select;
+      $("said").textContent = done ? words.copied : words.refused;
       setTimeout(() => { button.textContent = label; $("said").textContent = ""; }, 2500);
     });
   }

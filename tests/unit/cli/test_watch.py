@@ -1,0 +1,50 @@
+"""`python -m reports watch`: what it hands on to the runs that it makes."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from core.language import PSEUDO, choose_language
+from reports.cli import watch
+from reports.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pytest
+
+
+class Interrupted:
+    """Looks of which the first is interrupted; keeps the arguments of the last ones made."""
+
+    arguments: Sequence[str] = ()
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        Interrupted.arguments = arguments
+
+    def look(self) -> tuple[int, str]:
+        """Be interrupted."""
+        raise KeyboardInterrupt
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+def test_a_watch_and_its_runs_have_one_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The runs get --lang as it was given; without it they choose for themselves."""
+    monkeypatch.setattr(watch, "Looks", Interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    call = ["watch", "--target=live", f"--out={tmp_path}"]
+    try:
+        assert main([*call, "--lang", PSEUDO]) == watch.INTERRUPTED
+        assert f"--lang={PSEUDO}" in Interrupted.arguments
+        assert "löök" in capsys.readouterr().out
+        main(call)
+        assert not any(argument.startswith("--lang") for argument in Interrupted.arguments)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        choose_language(None)
