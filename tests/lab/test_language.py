@@ -1,0 +1,92 @@
+"""No sentence escapes translation: real runs in a language whose letters have accents."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import faults
+from tests.suite import ROOT, environment, run_suite
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.state import Lab
+
+ENGLISH = re.compile(r"[a-z]*[aceinouy][a-z]*")
+"""A word whose letters would have accents if it had been translated."""
+
+WORDS = 3
+"""Words in a row that are a sentence: what a target says and a command's options are shorter."""
+
+
+def escaped(text: str, known: str) -> list[str]:
+    """Return the lines that have several English words in a row which `known` does not have."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        for start in range(len(words) - WORDS + 1):
+            some = [word.strip(".,;:()'\"`“”") for word in words[start : start + WORDS]]
+            if all(map(ENGLISH.fullmatch, some)) and " ".join(some) not in known:
+                found.append(line.strip())
+                break
+    return found
+
+
+def visible(page: str) -> str:
+    """Return the text of an HTML page, each element on a line of its own."""
+    page = re.sub(r"<(script|style)\b.*?</\1>", "\n", page, flags=re.DOTALL)
+    attributes = re.findall(r'\b(?:title|aria-label|alt|placeholder)="([^"]*)"', page)
+    return html.unescape("\n".join([re.sub(r"<[^>]*>", "\n", page), *attributes]))
+
+
+@pytest.mark.parametrize(
+    ("runbook", "names"),
+    [
+        ("upload_stuck", ()),
+        ("upload_stuck", ("worker-killed",)),
+        ("login_fails", ("signing-key-changed",)),
+    ],
+)
+def test_every_sentence_of_a_run_is_translated(
+    lab: Lab, tmp_path: Path, runbook: str, names: tuple[str, ...]
+) -> None:
+    """What it prints, its page, its post-mortem, its message: only data stays as it is."""
+    try:
+        faults.inject(lab.directory, names)
+        environ = {"VEZA_LAB_DIR": str(lab.directory), "VEZA_LANG": "pseudo"}
+        run = run_suite(
+            "--target", "lab", "--runbook", runbook, "-v", out=tmp_path, environ=environ
+        )
+        files = [*lab.app_logs.iterdir(), *lab.worker_logs.iterdir()]
+        said_by_lab = "".join(path.read_text() for path in files)
+    finally:
+        faults.heal(lab.directory)
+    folder = tmp_path / "lab" / runbook
+    shown = {"terminal": run.text, "page": visible((folder / "report.html").read_text())}
+    for form in ("terminal", "nagios", "postmortem") if names else ("terminal", "nagios"):
+        done = subprocess.run(
+            [sys.executable, "-m", "reports", "render", folder, "--format", form],
+            cwd=ROOT,
+            env=environment({"VEZA_LANG": "pseudo"}),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        shown[form] = done.stdout
+    document = (ROOT / "runbooks" / runbook / "runbook.md").read_text()
+    known = " ".join(f"{document} {said_by_lab}".split())
+    assert {form: lines for form, text in shown.items() if (lines := escaped(text, known))} == {}
+
+
+def test_a_sentence_that_escaped_is_found() -> None:
+    """Three English words in a row are one, unless the target or the document says them."""
+    assert escaped("thé wörkér ïs down\nthe worker is down", "") == ["the worker is down"]
+    assert escaped("the worker is down", "because the worker is down") == []

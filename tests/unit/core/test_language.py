@@ -1,0 +1,180 @@
+"""The language of what a person reads: the catalogues, and what is said with them."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from core import language
+from core.language import choose_language, numeral, set_language, suggest_language, tr, trn
+from core.text import listed
+from core.units import format_bytes, format_duration
+from tests.made import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from babel.messages.catalog import Catalog
+
+KEYWORDS = ("-k", "tr", "-k", "trn:1,2", "-k", "trc:1c,2", "-k", "mark")
+FIELD = re.compile(r"\{[^{}]*\}")
+
+TRANSLATED = [code for code in language.languages() if code != language.ENGLISH]
+
+
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    yield
+    set_language(language.ENGLISH)
+
+
+def catalogue(code: str) -> Catalog:
+    """Return a language's catalogue."""
+    with (language.LOCALES / code / "LC_MESSAGES" / "veza.po").open("rb") as file:
+        return read_po(file, locale=code)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """Everything that a person reads, as Babel finds it in the sources."""
+    path: Path = tmp_path_factory.mktemp("language") / "veza.pot"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "babel.messages.frontend", "-q", "extract"),
+            *("-F", "pyproject.toml", *KEYWORDS, "-o", str(path), "."),
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_every_sentence_is_translated(code: str, template: Catalog) -> None:
+    """A sentence without a translation would stay English; `tox -e language` adds what is new."""
+    said = catalogue(code)
+    missing = [
+        message.id
+        for message in template
+        if message.id
+        and (
+            (entry := said.get(message.id, message.context)) is None
+            or entry.fuzzy
+            or not all([entry.string] if isinstance(entry.string, str) else entry.string or [""])
+        )
+    ]
+    assert not missing
+    known = {(message.id, message.context) for message in template}
+    assert not [m.id for m in said if m.id and (m.id, m.context) not in known], "nobody says them"
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_translation_has_the_fields_of_its_sentence(code: str) -> None:
+    """A field that is missing would lose what was seen, another one would be an error."""
+    wrong = []
+    for message in catalogue(code):
+        ids = [message.id] if isinstance(message.id, str) else list(message.id)
+        strings = (
+            [message.string] if isinstance(message.string, str) else list(message.string or ())
+        )
+        # The singular may leave the number out, as it may in English.
+        wanted = [set(FIELD.findall(text)) for text in (ids[0], ids[-1])]
+        for place, string in enumerate(strings):
+            if set(FIELD.findall(str(string))) not in wanted[place == 1 :]:
+                wrong.append((ids[0], string))
+    assert not wrong
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_the_compiled_catalogue_is_that_of_the_text(code: str) -> None:
+    """A run reads veza.mo, a person edits veza.po: `tox -e language` compiles it."""
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue(code))
+    path = language.LOCALES / code / "LC_MESSAGES" / "veza.mo"
+    assert path.read_bytes() == compiled.getvalue()
+
+
+def test_numbers_and_units_are_written_as_the_language_does() -> None:
+    """French has a comma, a narrow space, days that begin with j, and octets."""
+    english = [numeral(12345), numeral(0.874, 2), format_duration(200_000), format_bytes(5e6)]
+    assert english == ["12,345", "0.87", "2 d 7 h", "4.8 MiB"]
+    set_language("fr")
+    french = [numeral(12345), numeral(0.874, 2), format_duration(200_000), format_bytes(5e6)]
+    assert french == ["12\u202f345", "0,87", "2 j 7 h", "4,8 Mio"]
+
+
+def test_nothing_is_singular_in_french() -> None:
+    """0 and 1 are singular in French, only 1 is in English."""
+    numbers = (0, 1, 2)
+    assert [language.is_one(number) for number in numbers] == [False, True, False]
+    set_language("fr")
+    assert [language.is_one(number) for number in numbers] == [True, True, False]
+
+
+def test_a_sentence_without_a_translation_stays_english() -> None:
+    """Its fields are filled all the same."""
+    set_language("fr")
+    assert tr("nobody says {what} here", what="this") == "nobody says this here"
+    assert trn("{n} such thing", "{n} such things", 1200) == "1\u202f200 such things"
+
+
+def test_a_list_is_joined_by_the_words_of_the_language() -> None:
+    """As many items as there are."""
+    set_language("fr")
+    assert [listed([]), listed(["a"]), listed(["a", "b", "c"], "or")] == ["", "a", "a, b ou c"]
+
+
+def test_a_person_decides_before_what_suggests_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--lang comes before VEZA_LANG, and both before a target, a report or a document."""
+    monkeypatch.delenv("VEZA_LANG", raising=False)
+    choose_language(None)
+    suggest_language("fr")
+    assert language.language() == "fr"
+    choose_language(None)
+    assert language.language() == "en"
+    monkeypatch.setenv("VEZA_LANG", "fr_FR.UTF-8")
+    choose_language(None)
+    suggest_language("en")
+    assert language.language() == "fr"
+    choose_language("en")
+    suggest_language("fr")
+    assert language.language() == "en"
+
+
+def test_an_unknown_language_is_refused_with_those_that_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sentence says where it was named."""
+    with pytest.raises(ValueError, match=r"^--lang: there is no language 'xx'; use en or fr$"):
+        choose_language("xx")
+    monkeypatch.setenv("VEZA_LANG", "xx")
+    with pytest.raises(ValueError, match=r"^VEZA_LANG: there is no"):
+        choose_language(None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--lang", "fr"], "fr"),
+        (["render", "--lang=fr", "out"], "fr"),
+        (["--lang"], None),
+        (["--lang="], None),
+        (["--language", "fr"], None),
+        ([], None),
+    ],
+)
+def test_the_help_knows_the_language_before_the_options_are_read(
+    arguments: list[str], code: str | None
+) -> None:
+    """--lang is found in a command line that is not parsed yet."""
+    assert language.named_in(arguments) == code
