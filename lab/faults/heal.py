@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import random
 import shutil
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -91,8 +93,11 @@ def _repair_accounts(tools: FaultTools) -> None:
 
 
 def _wait_for_a_login(tools: FaultTools) -> None:
+    # Each try as another user: after many healings in a minute, the limit of logins refuses one
+    # address, and to ask again would only lengthen that.
+    users = itertools.cycle(random.sample(range(accounts.USERS), accounts.USERS))
     with httpx.Client(base_url=tools.lab.api_url, timeout=20) as client:
-        tools.wait(lambda: login_load.visit(tools.lab, client, 0) == 200, 20, "a login")
+        tools.wait(lambda: login_load.visit(tools.lab, client, next(users)) == 200, 20, "a login")
 
 
 def _repair_storage(tools: FaultTools) -> None:
