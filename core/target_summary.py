@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+JOURNALD = "journald:"
+"""The beginning of a log that is no file but what a systemd unit wrote to the journal."""
+
 
 @dataclass(frozen=True)
 class TargetSummary:

@@ -16,6 +16,7 @@ pytest_plugins = (
     "tests.lab.fix_lab",
     "tests.lab.fix_made_api",
     "tests.lab.fix_operator",
+    "tests.lab.fix_journal",
     "tests.lab.fix_ssh",
     "tests.lab.fix_proxy",
     "tests.lab.fix_services",

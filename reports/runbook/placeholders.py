@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.language import tr
+from core.target_summary import JOURNALD
 from core.text import CONTROL, flat
 from reports.runbook.document import COMMENT
 
@@ -33,6 +34,7 @@ _NEVER_FILLED = frozenset({"token", "password", "secret"})
 _ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@-]{0,198}[A-Za-z0-9_-])?")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _PATH = re.compile(r"/[^\n]*")
+_LOG = re.compile(r"/[^\n]*|journald:[A-Za-z0-9][A-Za-z0-9_:.@-]*")
 _TABLE = re.compile(r"[^.\n]{1,63}(?:\.[^.\n]{1,63})?")
 _URL = re.compile(r"https?://[^\s'\"<>\\`$;|&()]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -41,7 +43,8 @@ _TEXT = re.compile(r"(?!-)[^\n]+")
 _GRAMMARS = (
     (re.compile(r"(.*_)?ids?"), _ID),
     (re.compile(r".*_(pids?|seconds)"), _NUMBER),
-    (re.compile(r".*_(dir|parent|point|files)"), _PATH),
+    (re.compile(r".*_(dir|parent|point)"), _PATH),
+    (re.compile(r".*_files"), _LOG),
     (re.compile(r".*_table"), _TABLE),
     (re.compile(r".*(?<!_in)_url"), _URL),
     (re.compile(r"(.*_)?service_user"), _USER),
@@ -183,6 +186,8 @@ def _is_needed(name: str, text: str) -> bool:
 
 def _in_shell(name: str, value: str, context: str) -> str | None:
     values = value.split("\n")
+    if _grammar_of(name) is _LOG and any(one.startswith(JOURNALD) for one in values):
+        return " ".join(map(_log_file, values)) if context == "" else None
     if all(map(_PLAIN.fullmatch, values)) and (len(values) == 1 or context == ""):
         return " ".join(values)
     if context == "":
@@ -194,6 +199,13 @@ def _in_shell(name: str, value: str, context: str) -> str | None:
         # The quoted text ends, the quoted value follows, and the text goes on.
         return f"{context}{shlex.quote(value)}{context}"
     return None
+
+
+def _log_file(log: str) -> str:
+    """Return the word for a log file, or for a unit's journal as bash reads it like a file."""
+    if not log.startswith(JOURNALD):
+        return _with_wildcards(log)
+    return f"<(journalctl -q --no-pager -o cat -u {log.removeprefix(JOURNALD)})"
 
 
 def _with_wildcards(pattern: str) -> str:

@@ -20,10 +20,13 @@ from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.subjects import Subject
+from tests.lab.fix_journal import UNIT
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.lab.fix_journal import MadeJournal
 
     Make = Callable[..., LogProbe]
 
@@ -493,3 +496,57 @@ def test_newer_lines_of_another_feature_do_not_hide_an_error(log_dir: Path, logs
     )
     with pytest.raises(Unreachable, match="more lines that could match than the 500"):
         logs_of().errors()
+
+
+def of_the_journal(unit: str = UNIT) -> LogProbe:
+    """Return a probe for a unit's journal on this machine."""
+    shell = Shell("local://", timeout=PATIENCE)
+    return LogProbe(LogSource((shell,), (f"journald:{unit}",)), None, 900.0, 2**20)
+
+
+def test_a_units_journal_is_a_log(journal: MadeJournal) -> None:
+    """Its entries count as lines do: in JSON, as text, over several lines, and by their age."""
+    journal.write(
+        [
+            (7200.0, "upload processing failed"),
+            (60.0, '{"level":"error","msg":"upload processing failed","error":"disk full"}'),
+            (50.0, '{"level":"info","msg":"upload error rate 0"}'),
+            (40.0, "job 7 failed\n  at worker.go:12"),
+        ]
+    )
+    journal.write([(30.0, "upload processing failed")], unit="another")
+    logs = of_the_journal()
+    errors = logs.errors()
+    assert errors.counts == (2,), errors
+    assert errors.newest == pytest.approx(40, abs=20)
+    assert "job 7 failed" in errors.samples[-1]
+    (written,) = logs.activity(60.0).silences
+    assert written[1] == pytest.approx(40, abs=20)
+
+
+def test_a_unit_without_entries_has_no_log(journal: MadeJournal) -> None:
+    """It is a failure that names the unit: its name may be wrong, or it never started."""
+    journal.write([(10.0, "started")])
+    activity = of_the_journal("veza-backend").activity(900.0)
+    assert not activity.is_within(900.0)
+    assert "no entry of the journal matches journald:veza-backend on" in str(activity)
+
+
+def test_a_journal_without_access_is_unreachable(
+    journal: MadeJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where journalctl says that it may not read all, or is missing, nothing is concluded."""
+    shim = journal.folder.parent / "programs" / "journalctl"
+    shim.write_text(
+        "#!/bin/sh\necho 'No journal files were opened due to insufficient permissions.' >&2\n"
+    )
+    with pytest.raises(Unreachable, match=r"Permission denied; add the user .*systemd-journal"):
+        of_the_journal().activity(900.0)
+    programs = tmp_path / "all but one"
+    programs.mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if program.name != "journalctl":
+            (programs / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(Unreachable, match="no journalctl on this host: journald:"):
+        of_the_journal().activity(900.0)

@@ -56,6 +56,16 @@ def test_a_path_with_blanks_and_quotes_is_one_word(path: str) -> None:
         assert shlex.split(text) == ["ls", "-ld", f"/{path}/x"]
 
 
+def test_a_units_journal_is_read_like_a_file() -> None:
+    """It becomes a word that bash gives to the program as a file; where bash would not, nothing."""
+    values = {"log_files": "/var/log/api.log\njournald:veza-api@1"}
+    text, _ = fill_command("tail -n 5 <log_files>", "bash", values)
+    assert text == ("tail -n 5 /var/log/api.log <(journalctl -q --no-pager -o cat -u veza-api@1)")
+    assert fill_command("sh -c 'tail <log_files>'", "bash", values)[1] == ("log_files",)
+    for hostile in ("journald:a b", "journald:$(x)", "journald:-x", "journald:"):
+        assert fill_command("tail <log_files>", "bash", {"log_files": hostile})[1], hostile
+
+
 def test_wildcards_of_log_files_stay_and_the_rest_is_quoted() -> None:
     """The shell expands `*`; a blank in a directory does not split the word."""
     text, _ = fill_command("tail <log_files>", "bash", {"log_files": "/var/log/my app/*.log\n/b/c"})
