@@ -33,8 +33,13 @@ def run(lab: Lab, stop: threading.Event) -> None:
                 return
 
 
-def visit(lab: Lab, client: httpx.Client, number: int, *, is_wrong: bool = False) -> int:
-    """Log in as a user, read the own account, log out; return the login's HTTP status."""
+def visit(
+    lab: Lab, client: httpx.Client, number: int, *, is_wrong: bool = False, address: str = ""
+) -> int:
+    """Log in as a user, read the own account, log out; return the login's HTTP status.
+
+    Each user has an address of its own, unless another one is given.
+    """
     login = lab.variant.login
     user = number % accounts.USERS
     answer = client.post(
@@ -43,7 +48,7 @@ def visit(lab: Lab, client: httpx.Client, number: int, *, is_wrong: bool = False
             login.email_field: accounts.email_of(user),
             "password": "wrong" if is_wrong else lab.passwords.login,
         },
-        headers={"X-Forwarded-For": f"198.51.100.{user + 1}"},
+        headers={"X-Forwarded-For": address or f"198.51.100.{user + 1}"},
     )
     if answer.is_success:
         data = answer.json()

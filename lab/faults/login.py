@@ -20,7 +20,8 @@ LIMITED = Family(Kind.SINGLE, "rate_limit_hits_everybody", runbook=LOGIN_FAILS)
 LOCKED = Family(Kind.SINGLE, "accounts_locked", runbook=LOGIN_FAILS)
 BLOCKED = Family(Kind.SINGLE, "database_blocks_logins", runbook=LOGIN_FAILS)
 CONTROLS = Family(Kind.CONTROL, runbook=LOGIN_FAILS)
-FAMILIES = (CONTROLS, BROKEN, REFUSED, SLOW, LIMITED, LOCKED, BLOCKED)
+OUTSIDE = Family(Kind.OUTSIDE, runbook=LOGIN_FAILS)
+FAMILIES = (CONTROLS, BROKEN, REFUSED, SLOW, LIMITED, LOCKED, BLOCKED, OUTSIDE)
 
 SILENT_MINUTES = 20
 """Age of the newest login where nobody has got in since."""
@@ -131,6 +132,24 @@ def connections_exhausted(tools: FaultTools) -> None:
 
 HOGGED = 30
 """Sessions that `connection_hog` holds."""
+
+
+@OUTSIDE.fault(
+    "passwords-guessed",
+    "somebody tries passwords on many accounts, from a few addresses",
+    cause="passwords_guessed",
+)
+def passwords_guessed(tools: FaultTools) -> None:
+    """Try until each address is limited, as a list of stolen passwords is tried."""
+    with _visitors(tools) as client:
+        for number in range(GUESSES):
+            address = f"203.0.113.{number % GUESSERS + 1}"
+            login_load.visit(tools.lab, client, number, is_wrong=True, address=address)
+
+
+GUESSERS = 12
+GUESSES = 26 * GUESSERS
+"""More than the users' logins of `log_window`, and more for an address than its limit."""
 
 
 @CONTROLS.fault("wrong-passwords", "users type wrong passwords, as they do on any day")
