@@ -51,7 +51,7 @@ def parse_fault_sets(
     for name in {part for text in texts for part in text.split("+")}:
         faults.get_fault(name)
     singles = [(name,) for name in faults.of_runbook(runbook)]
-    combined = [*faults.PAIRS, *faults.TRIPLES] if runbook == faults.UPLOAD_STUCK else []
+    combined = faults.COMBINATIONS[runbook]
     return [tuple(text.split("+")) for text in texts] or [*singles, *combined]
 
 

@@ -17,7 +17,7 @@ import psycopg
 
 from lab.errors import LabError, find
 from lab.faults import at_risk, controls, login, outside, queue, silent, storage, timeout, worker
-from lab.faults.combinations import PAIRS, TRIPLES
+from lab.faults.combinations import COMBINATIONS, PAIRS, TRIPLES
 from lab.faults.heal import heal as _heal
 from lab.faults.heal import heal_logins
 from lab.faults.model import LOGIN_FAILS, UPLOAD_STUCK, Fault, Kind, Need
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "COMBINATIONS",
     "FAULTS",
     "LOGIN_FAILS",
     "PAIRS",
