@@ -1,7 +1,7 @@
 """How robust the diagnosis is, on the trials of the fault bench.
 
     python -m lab bench --json trials.json
-    python -m bench.robustness trials.json [...]
+    python -m bench.robustness trials.json [...] [--runbook login_fails]
 
 For each condition, prints in how many cases a wrong cause is named, and in how many all true causes
 are, and no other. Random choices have a fixed seed: the same trials give the same table.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from reports.diagnosis.evidence import Evidence
 
-SHIPPED = Path(__file__).resolve().parents[1] / "runbooks/upload_stuck/evidence.toml"
+RUNBOOKS = Path(__file__).resolve().parents[1] / "runbooks"
 
 HIDDEN_MAX = 12
 """Choices of hidden components per trial and number of them; more are drawn by chance."""
@@ -103,8 +103,10 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="How robust the diagnosis is.")
     parser.add_argument("trials", nargs="+", type=Path, metavar="FILE")
-    cases = read_cases(parser.parse_args().trials)
-    evidence = load_evidence(SHIPPED)
+    parser.add_argument("--runbook", metavar="NAME", default="upload_stuck")
+    options = parser.parse_args()
+    cases = read_cases(options.trials)
+    evidence = load_evidence(RUNBOOKS / options.runbook / "evidence.toml")
     random = Random(1)  # noqa: S311 (reproducible on purpose)
     print("| condition | cases | wrong cause named | exactly the true ones |")
     print("| --- | ---: | ---: | ---: |")
