@@ -137,7 +137,7 @@ class Recovery:
             return tr("verified: {checks}", checks=", ".join(held))
         failing = [f"{check} {seen}" for check, seen in self.failing.items()]
         parts = [tr("holds: {checks}", checks=", ".join(held))] if held else []
-        return "; ".join(
+        return tr("; ").join(
             [
                 tr("not verified within {duration}", duration=format_duration(self.seconds)),
                 *failing,

@@ -157,19 +157,19 @@ def trc(context: str, message: str, /, **parts: object) -> str:
 
 def trn(one: str, many: str, number_of: float, /, **parts: object) -> str:
     """Return the sentence for this number, which its field {n} shows with separators."""
-    said = _speech.catalogue.ngettext(one, many, number_of)  # type: ignore[arg-type]
+    said = _speech.catalogue.ngettext(one, many, int(number_of))
     return _filled(said, {"n": numeral(number_of), **parts})
 
 
 def plural(word: str, number_of: float) -> str:
     """Return a word that English has in one form as the language has it for this number."""
-    return _speech.catalogue.ngettext(word, word, number_of)  # type: ignore[arg-type]
+    return _speech.catalogue.ngettext(word, word, int(number_of))
 
 
 def is_one(number_of: float) -> bool:
     """Return whether this many of a thing are written in the singular."""
     form = getattr(_speech.catalogue, "plural", None)
-    return form(number_of) == 0 if form else number_of == 1
+    return form(int(number_of)) == 0 if form else number_of == 1
 
 
 def mark(message: str) -> str:

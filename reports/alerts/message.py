@@ -186,7 +186,7 @@ def _counts(report: Report) -> Iterator[str]:
             "failed {failed} of {total} ({places})", failed=failed, total=total, places=places
         )
         parts.insert(0, first)
-    yield tr("Checks: {counts}", counts="; ".join(parts))
+    yield tr("Checks: {counts}", counts=tr("; ").join(parts))
 
 
 def _harmless(text: str) -> str:

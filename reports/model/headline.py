@@ -154,7 +154,7 @@ def _unseen(diagnosis: Diagnosis) -> str:
         reason = tr((STATUS_WORDS | NOT_SELECTED)[unseen.status])
         reasons.setdefault(reason, []).append(unseen.component)
     parts = [f"{listed(components)} ({reason})" for reason, components in reasons.items()]
-    return tr(" Not seen: {components}.", components="; ".join(parts)) if parts else ""
+    return tr(" Not seen: {components}.", components=tr("; ").join(parts)) if parts else ""
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:

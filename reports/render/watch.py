@@ -85,7 +85,9 @@ def line(watched: Watched) -> str:
             more = len(changes) - CHANGES_MAX
             changes[CHANGES_MAX:] = [trn("{n} more change", "{n} more changes", more)]
         parts = [*_headings(before, report), *_figures(before, report), *changes]
-        text = "; ".join(parts) or tr("{state}, nothing changed", state=state_word(report.state))
+        text = tr("; ").join(parts) or tr(
+            "{state}, nothing changed", state=state_word(report.state)
+        )
     if watched.problem and not watched.is_lost:
         text = f"{text}; {watched.problem}"
     return clean(tr("look {number}: {text}", number=watched.looks, text=text))
@@ -209,7 +211,7 @@ def _changed(report: Report, watched: Watched) -> Iterator[Block]:
         return
     headings = list(_headings(watched.before, report))
     changes = _changes(watched, report)
-    first = "; ".join(headings) or ("" if changes else tr("nothing since the look before"))
+    first = tr("; ").join(headings) or ("" if changes else tr("nothing since the look before"))
     yield Block(9, (Text(),))
     yield Block(0, (Text.assemble((tr("CHANGED"), "bold"), f"  {first}"),))
     for place, (status, text) in enumerate(changes[:CHANGES_MAX]):

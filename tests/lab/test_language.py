@@ -22,18 +22,30 @@ if TYPE_CHECKING:
 ENGLISH = re.compile(r"[a-z]*[aceinouy][a-z]*")
 """A word whose letters would have accents if it had been translated."""
 
+DATA = """
+local: python (pid 7)
+/health/worker: status: unavailable; checks worker: last heartbeat 10 s ago
+"""
+"""A process of the lab, and an answer of its API: data of the target, which stay as they are."""
+
 WORDS = 3
 """Words in a row that are a sentence: what a target says and a command's options are shorter."""
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a text without the signs around them."""
+    return [word.strip(".,;:()[]'\"`“”*") for word in text.split()]
+
+
 def escaped(text: str, known: str) -> list[str]:
     """Return the lines that have several English words in a row which `known` does not have."""
+    allowed = " ".join(words_of(known))
     found = []
     for line in text.splitlines():
-        words = line.split()
+        words = words_of(line)
         for start in range(len(words) - WORDS + 1):
-            some = [word.strip(".,;:()'\"`“”") for word in words[start : start + WORDS]]
-            if all(map(ENGLISH.fullmatch, some)) and " ".join(some) not in known:
+            some = words[start : start + WORDS]
+            if all(map(ENGLISH.fullmatch, some)) and " ".join(some) not in allowed:
                 found.append(line.strip())
                 break
     return found
@@ -82,8 +94,23 @@ def test_every_sentence_of_a_run_is_translated(
         )
         shown[form] = done.stdout
     document = (ROOT / "runbooks" / runbook / "runbook.md").read_text()
-    known = " ".join(f"{document} {said_by_lab}".split())
-    assert {form: lines for form, text in shown.items() if (lines := escaped(text, known))} == {}
+    known = f"{document} {said_by_lab} {DATA}"
+    found = {form: lines for form, text in shown.items() if (lines := escaped(text, known))}
+    assert not found, "\n".join(f"{form}: {line}" for form in found for line in found[form])
+
+
+def test_a_french_document_makes_a_french_run(lab: Lab, tmp_path: Path) -> None:
+    """All that is printed around the team's words is in their language; ids and states stay."""
+    document = ROOT / "runbooks" / "upload_stuck" / "runbook.fr.md"
+    options = ("--target", "lab", f"--runbook-doc={document}")
+    run = run_suite(*options, out=tmp_path, environ={"VEZA_LAB_DIR": str(lab.directory)})
+    assert "✓ SAIN  lab · " in run.text
+    assert run.report is not None
+    assert (run.report["state"], run.report["language"]) == ("healthy", "fr")
+    assert run.outcome("storage/directory_exists")["status"] == "passed"
+    page = (tmp_path / "lab" / "upload_stuck" / "report.html").read_text()
+    assert '<html lang="fr"' in page
+    assert "Contrôles" in page
 
 
 def test_a_sentence_that_escaped_is_found() -> None:

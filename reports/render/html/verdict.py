@@ -189,7 +189,7 @@ def _before(report: Report) -> str:
     told = [(one.title, text) for one in accepted if (text := seen_before(report, one))]
     if len(accepted) == 1:
         return "".join(capitalized(text) for _, text in told)
-    return "; ".join(f"{title}: {text}" for title, text in told)
+    return tr("; ").join(f"{title}: {text}" for title, text in told)
 
 
 def _rivals(report: Report) -> str:
