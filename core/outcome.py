@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from core.language import mark, tr, trn
+from core.language import mark, tr, trc, trn
 
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
 
@@ -26,6 +26,11 @@ STATUS_WORDS: dict[Status, str] = {
 def status_word(status: Status) -> str:
     """Return the word that a person reads for a status."""
     return tr(STATUS_WORDS[status])
+
+
+def component_word(component: str) -> str:
+    """Return the word that a person reads for a component of a check."""
+    return trc("component", component)
 
 
 def counted_status(number: int, status: Status) -> str:

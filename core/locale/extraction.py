@@ -43,5 +43,7 @@ def _words(value: Any, key: str = "", table: str = "") -> Iterator[Message]:
             yield from _words(part, key, table)
     elif isinstance(value, str) and (table, key) in AGREEING:
         yield 1, "trn", (value, value), []
+    elif isinstance(value, str) and key == "component":
+        yield 1, "trc", ("component", value), []
     elif isinstance(value, str) and key in WORDS:
         yield 1, None, value, []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.language import mark, numeral, tr
-from core.outcome import base_id
+from core.outcome import base_id, component_word
 
 if TYPE_CHECKING:
     from core.outcome import Outcome
@@ -61,7 +61,7 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
             component = unexplained.component
             why = tr(
                 "No hypothesis of the runbook explains it; the component is {component}.",
-                component=component,
+                component=component_word(component),
             )
             return Attribution(tr(OUTSIDE), why)
     if not accepted:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.language import language, tr
+from core.outcome import component_word
 from reports.diagnosis.diagnose import diagnose
 from reports.model.figures import figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
@@ -164,7 +165,7 @@ def _looks_at_components(
         for cause in evidence.outside:
             if cause.component == component and cause.look:
                 step = fill_step(_look(cause.look), values)
-                title = tr("{cause}: look, change nothing", cause=component)
+                title = tr("{cause}: look, change nothing", cause=component_word(component))
                 yield Remedy(component, title, (step,))
                 break
 

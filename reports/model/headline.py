@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from core.language import mark, numeral, tr, trn
-from core.outcome import STATUS_WORDS, counted_status
+from core.outcome import STATUS_WORDS, component_word, counted_status
 from core.text import capitalized, count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.alike import merged, sentences
@@ -122,7 +122,8 @@ def cause_sentence(diagnosis: Diagnosis) -> str:
         return ""
     outside = [finding.title for finding in diagnosis.accepted if finding.outside]
     if diagnosis.certainty == "outside":
-        names = outside or sorted({failure.component for failure in diagnosis.unexplained})
+        components = sorted({failure.component for failure in diagnosis.unexplained})
+        names = outside or list(map(component_word, components))
         return f"{_outside(names)}{_also(diagnosis)}."
     if diagnosis.certainty == "unclear":
         named = [_with_probability(finding) for finding in suspects(diagnosis)]
@@ -152,7 +153,7 @@ def _unseen(diagnosis: Diagnosis) -> str:
     reasons: dict[str, list[str]] = {}
     for unseen in diagnosis.unseen:
         reason = tr((STATUS_WORDS | NOT_SELECTED)[unseen.status])
-        reasons.setdefault(reason, []).append(unseen.component)
+        reasons.setdefault(reason, []).append(component_word(unseen.component))
     parts = [f"{listed(components)} ({reason})" for reason, components in reasons.items()]
     return tr(" Not seen: {components}.", components=tr("; ").join(parts)) if parts else ""
 

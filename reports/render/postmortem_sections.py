@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.language import mark, numeral, tr, trn
+from core.outcome import component_word
 from core.text import capitalized, listed
 from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM, OTHER
@@ -43,7 +44,7 @@ def causes_of(report: Report) -> list[str]:
     names = [finding.title for finding in report.diagnosis.accepted]
     if names or report.diagnosis.certainty != "outside":
         return names
-    return sorted({one.component for one in report.diagnosis.unexplained})
+    return sorted({component_word(one.component) for one in report.diagnosis.unexplained})
 
 
 def confirmed_cause(report: Report, confirmed: Confirmation | None) -> str:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from core.language import tr
-from core.outcome import STATUS_WORDS, counted_status
+from core.outcome import STATUS_WORDS, component_word, counted_status
 from reports.model.alike import merged
 
 if TYPE_CHECKING:
@@ -77,9 +77,11 @@ def _coverage(console: Console, report: Report) -> None:
     parts = []
     for source in report.coverage:
         if source.place is None:
-            parts.append(tr("{component} not configured", component=source.component))
+            parts.append(
+                tr("{component} not configured", component=component_word(source.component))
+            )
         elif source.selected:
-            parts.append(f"{source.component} {source.observed}/{source.selected}")
+            parts.append(f"{component_word(source.component)} {source.observed}/{source.selected}")
     console.print()
     if parts:
         console.print(Text(tr("Coverage: {components}", components=", ".join(parts)), "dim"))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.language import month, numeral, tr, trn
-from core.outcome import STATUS_WORDS
+from core.outcome import STATUS_WORDS, component_word
 from core.text import count, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
@@ -173,7 +173,8 @@ def unnamed_cause(report: Report) -> str:
     diagnosis = report.diagnosis
     if diagnosis.certainty == "outside":
         parts = sorted({failure.component for failure in diagnosis.unexplained})
-        return tr("outside this runbook: {components}", components=listed(parts))
+        names = listed(list(map(component_word, parts)))
+        return tr("outside this runbook: {components}", components=names)
     named = [f"{f.title} ({numeral(f.probability, 2)})" for f in suspects(diagnosis)]
     if not named:
         return tr("not known to this runbook")
@@ -212,7 +213,7 @@ def where_to_look(report: Report) -> list[str]:
     found = [
         tr(
             "look at the {component} (no action in this runbook): {place}",
-            component="API" if name == "api" else name,
+            component="API" if name == "api" else component_word(name),
             place=re.sub(r"//[^/]*@", "//", places[name]),
         )
         for name in broken
@@ -233,7 +234,7 @@ def counted_statuses(report: Report) -> list[tuple[Status, int]]:
 def failed_components(report: Report) -> list[tuple[str, int]]:
     """Return the components of the failed checks with their number, the most first."""
     return Counter(
-        r.component for r in report.results if r.outcome.status == "failed"
+        component_word(r.component) for r in report.results if r.outcome.status == "failed"
     ).most_common()
 
 
