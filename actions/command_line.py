@@ -15,14 +15,14 @@ from actions.journal import Journal
 from actions.looks import ROOT, Looks
 from actions.plan import frozen_host, plan_step, refusal_of
 from core.files import FileError
-from core.language import choose_language, languages, mark, named_in, tr
+from core.language import mark, tr
 from core.output import discard_output
 from core.text import flat, listed
 from core.units import parse_duration
 from fixtures.probes.host.spec import display_name
 from fixtures.target.load import ConfigurationError, build, check_name, read_targets
 from fixtures.target.rights import resolve_rights
-from reports.cli.command import open_report
+from reports.cli.command import add_language, choose_language_of, open_report
 from reports.diagnosis.evidence import EvidenceError
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
@@ -60,12 +60,7 @@ PLACES = {"database": mark("the database"), "queue": mark("the queue")}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    language_error = ""
-    try:
-        # Before the parser is made: its help is in that language.
-        choose_language(named_in(arguments))
-    except ValueError as exc:
-        language_error = str(exc)
+    language_error = choose_language_of(arguments)
     parser = _parser()
     options = parser.parse_args(arguments)
     if language_error:
@@ -134,13 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=tr("the targets file (default: VEZA_TARGETS_FILE, else targets.toml here)"),
     )
-    parser.add_argument(
-        "--lang",
-        metavar="CODE",
-        help=tr(
-            "the language: {codes} (default: VEZA_LANG, the report's)", codes=", ".join(languages())
-        ),
-    )
+    add_language(parser)
     return parser
 
 
@@ -232,8 +221,7 @@ def _described(
             lines.append(f"  → {said}")
         elif refusal != one.refusal:
             lines.append(f"  → {one.refusal}")
-    left_out = [tr("left out: {reason}", reason=reason) for reason in step.left_out]
-    lines += [f"  → {said}" for said in left_out]
+    lines += [f"  → {tr('left out: {reason}', reason=reason)}" for reason in step.left_out]
     return "\n".join(lines)
 
 

@@ -110,17 +110,18 @@ def suggest_language(code: str | None) -> None:
 
 
 def named_in(arguments: Sequence[str]) -> str | None:
-    """Return the value of --lang on a command line that is not parsed yet.
+    """Return the last value of --lang on a command line that is not parsed yet.
 
     The help of the options is written before they are read.
     """
-    following = iter([*arguments, ""])
+    last = ""
+    following = iter(arguments)
     for argument in following:
         if argument == "--lang":
-            return next(following, None) or None
-        if argument.startswith("--lang="):
-            return argument.partition("=")[2] or None
-    return None
+            last = next(following, "")
+        elif argument.startswith("--lang="):
+            last = argument.partition("=")[2]
+    return last or None
 
 
 class _Fields(string.Formatter):

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.files import write_file
-from core.language import languages, suggest_language, tr
+from core.language import choose_language, languages, named_in, suggest_language, tr
 from core.text import capitalized
 from core.units import parse_duration
 from reports.model.report_json import LoadError, load_report, newest_report
 from reports.render import nagios
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from reports.model.report import Report
 
@@ -38,7 +38,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.add_help:
-            add_language(self)
+            # What was given before the command stays, unless it is given again behind it.
+            add_language(self, default=argparse.SUPPRESS)
 
     def error(self, message: str) -> NoReturn:
         """Report an error of the command line and exit; a monitor gets it as an UNKNOWN line."""
@@ -49,11 +50,23 @@ class Parser(argparse.ArgumentParser):
         self.exit(self.status, f"{self.prog}: {message}\n")
 
 
-def add_language(parser: Parser | argparse._ArgumentGroup) -> None:
-    """Add --lang, which is read before the parser is made: its help is in that language."""
+def choose_language_of(arguments: Sequence[str]) -> str:
+    """Write the language that a person chose, the help included; return what is wrong with it."""
+    try:
+        choose_language(named_in(arguments))
+    except ValueError as exc:
+        return str(exc)
+    return ""
+
+
+def add_language(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, default: str | None = None
+) -> None:
+    """Add --lang, which `choose_language_of` has read: the help is in that language."""
     parser.add_argument(
         "--lang",
         metavar="CODE",
+        default=default,
         help=tr(
             "the language: {codes} (default: VEZA_LANG, the report's)", codes=", ".join(languages())
         ),

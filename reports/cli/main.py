@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError
-from core.language import choose_language, named_in, tr
+from core.language import tr
 from core.output import discard_output
 from core.text import flat
 from reports.alerts.addresses import OptionError
@@ -29,7 +29,13 @@ from reports.cli import (
     score,
     watch,
 )
-from reports.cli.command import BAD_INPUT, NOT_DELIVERED, Parser, add_language
+from reports.cli.command import (
+    BAD_INPUT,
+    NOT_DELIVERED,
+    Parser,
+    add_language,
+    choose_language_of,
+)
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError
 from reports.history.store import HistoryError
@@ -71,7 +77,7 @@ INPUT_ERRORS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    language_error = _choose_language(arguments)
+    language_error = choose_language_of(arguments)
     parser = Parser(
         prog="python -m reports",
         description=tr(
@@ -90,10 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     general = parser.add_argument_group(tr("options"))
     general.add_argument("-h", "--help", action="help", help=tr("show this help and exit"))
     add_language(general)
-    if arguments[:1] == ["nagios"]:
-        # An option that no command knows is an error of this parser.
+    options, unknown = parser.parse_known_args(arguments)
+    if options.command == "nagios":
         parser.status = UNKNOWN
-    options = parser.parse_args(arguments)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if language_error:
         parser.error(language_error)
     for stream in (sys.stdout, sys.stderr):
@@ -114,15 +121,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_output()
         return UNKNOWN if options.command == "nagios" else 0
     return status
-
-
-def _choose_language(arguments: Sequence[str]) -> str:
-    """Write the language that a person chose, the help included; return what is wrong with it."""
-    try:
-        choose_language(named_in(arguments))
-    except ValueError as exc:
-        return str(exc)
-    return ""
 
 
 def leave(status: int) -> NoReturn:

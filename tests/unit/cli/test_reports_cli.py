@@ -145,13 +145,16 @@ def test_nagios_prints_unknown_for_an_unreadable_report(
     assert (out.count("\n"), err) == (1, "")
 
 
-@pytest.mark.parametrize("arguments", [[], ["x", "--max-age", "soon"], ["x", "--mx-age", "1h"]])
+@pytest.mark.parametrize("before", [[], ["--lang=en"], ["--lang", "en"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["x", "--max-age", "soon"], ["x", "--mx-age", "1h"], ["x", "--lang=xx"]]
+)
 def test_nagios_prints_unknown_for_a_wrong_command_line(
-    arguments: list[str], capsys: Capture
+    before: list[str], arguments: list[str], capsys: Capture
 ) -> None:
     """An error in the monitor's configuration is UNKNOWN, never WARNING or CRITICAL."""
     with pytest.raises(SystemExit) as left:
-        main(["nagios", *arguments])
+        main([*before, "nagios", *arguments])
     assert left.value.code == 3
     assert capsys.readouterr().out.startswith("UNKNOWN: ")
 

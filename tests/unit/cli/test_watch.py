@@ -43,6 +43,8 @@ def test_a_watch_and_its_runs_have_one_language(
         assert main([*call, "--lang", PSEUDO]) == watch.INTERRUPTED
         assert f"--lang={PSEUDO}" in Interrupted.arguments
         assert "löök" in capsys.readouterr().out
+        main(["--lang", PSEUDO, *call])
+        assert f"--lang={PSEUDO}" in Interrupted.arguments
         main(call)
         assert not any(argument.startswith("--lang") for argument in Interrupted.arguments)
     finally:
