@@ -167,6 +167,12 @@ def plural(word: str, number_of: float) -> str:
     return _speech.catalogue.ngettext(word, word, int(number_of))
 
 
+def in_every_language(message: str) -> tuple[str, ...]:
+    """Return a marked sentence in each language that a saved report may have it in."""
+    others = (gettext.translation(DOMAIN, LOCALES, [code]) for code in languages()[1:])
+    return (message, tr(message), *(catalogue.gettext(message) for catalogue in others))
+
+
 def is_one(number_of: float) -> bool:
     """Return whether this many of a thing are written in the singular."""
     form = getattr(_speech.catalogue, "plural", None)

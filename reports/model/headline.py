@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from core.language import mark, numeral, tr, trn
+from core.language import in_every_language, mark, numeral, tr, trn
 from core.outcome import STATUS_WORDS, component_word, counted_status
 from core.text import capitalized, count, cut, listed, uncapitalized
 from core.units import format_duration
@@ -45,9 +45,9 @@ NOT_SELECTED = {"skipped": mark("skipped"), "absent": mark("not selected")}
 def is_interruption(problem: str) -> bool:
     """Return whether a problem of a run says that it was interrupted.
 
-    A saved report that is replayed may be in English, whatever the language of the process.
+    A saved report that is replayed may be in another language than that of the process.
     """
-    return problem.endswith((tr(INTERRUPTED), INTERRUPTED))
+    return problem.endswith(in_every_language(INTERRUPTED))
 
 
 def headline_of(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from core.language import languages, set_language, tr
 from reports.model.build import build_report
-from reports.model.headline import INTERRUPTED
+from reports.model.headline import INTERRUPTED, is_interruption
 from reports.model.report import unselected_of
 from tests import made
 
@@ -33,6 +36,19 @@ def headline(checks: list[str], skipped: int = 0) -> str:
         partial=bool(unselected_of(outcomes, made.bundle().evidence)),
     )
     return report.headline
+
+
+@pytest.mark.parametrize(("written", "read"), [*itertools.product(languages(), repeat=2)])
+def test_an_interruption_is_known_in_each_language(written: str, read: str) -> None:
+    """A saved report is replayed in another language than that of its run."""
+    try:
+        set_language(written)
+        problem = f"{tr('the run was interrupted')}{tr(INTERRUPTED)}"
+        set_language(read)
+        assert is_interruption(problem)
+        assert not is_interruption(tr("the run was interrupted"))
+    finally:
+        set_language("en")
 
 
 @pytest.mark.parametrize(
