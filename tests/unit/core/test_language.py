@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import subprocess
@@ -76,6 +77,40 @@ def test_every_sentence_is_translated(code: str, template: Catalog) -> None:
     assert not missing
     known = {(message.id, message.context) for message in template}
     assert not [m.id for m in said if m.id and (m.id, m.context) not in known], "nobody says them"
+
+
+def calls() -> Iterator[tuple[str, str, list[ast.expr], bool]]:
+    """Yield the place, the name, the arguments of each tr, trn, trc and mark; and if at import."""
+    for folder in ("core", "fixtures", "reports", "actions", "runbooks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+            later = {id(node) for one in functions for part in one.body for node in ast.walk(part)}
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    if node.func.id in ("tr", "trn", "trc", "mark"):
+                        yield place, node.func.id, node.args, id(node) not in later
+
+
+def test_babel_finds_each_sentence_in_the_code(template: Catalog) -> None:
+    """It reads words, not Python: a call within a call, or an f-string, could escape it."""
+    escaped = []
+    for place, name, arguments, _ in calls():
+        constants = [one.value for one in arguments[:2] if isinstance(one, ast.Constant)]
+        texts = [text for text in constants if isinstance(text, str) and text]
+        context = texts.pop(0) if name == "trc" and texts else None
+        found = template.get(texts[0], context) if texts else None
+        if any(isinstance(one, ast.JoinedStr) for one in arguments[:2]):
+            escaped.append(f"{place}: an f-string")
+        elif texts and (found is None or (name == "trn" and found.id != tuple(texts))):
+            escaped.append(f"{place}: {texts[0]}")
+    assert not escaped
+
+
+def test_no_sentence_is_said_at_import() -> None:
+    """The language is chosen later: what a module keeps is marked, and translated when said."""
+    assert not [place for place, name, _, at_import in calls() if name != "mark" and at_import]
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
@@ -167,6 +202,7 @@ def test_an_unknown_language_is_refused_with_those_that_are_there(
     [
         (["--lang", "fr"], "fr"),
         (["render", "--lang=fr", "out"], "fr"),
+        (["--lang=en", "render", "--lang", "fr"], "fr"),
         (["--lang"], None),
         (["--lang="], None),
         (["--language", "fr"], None),
