@@ -17,7 +17,7 @@ from actions.folders import remove_abandoned
 from actions.journal import Journal
 from actions.operations import operation_of
 from actions.plan import BY_HAND, frozen_host, plan_step, refusal_of
-from core.language import mark, tr
+from core.language import tr
 from core.outcome import base_id, is_canary
 from core.output import discard_output
 from core.secrets import Redactor
@@ -81,7 +81,7 @@ def check_age(report: Report, now: datetime) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the target's lock, as a run of the checks does; raises Refused while another has it."""
     try:
-        lock = take_lock(folder, patience=0.0, prefix="action, ")
+        lock = take_lock(folder, patience=0.0, is_action=True)
     except BusyError as exc:
         raise Refused(
             tr("a run or another action holds the target ({reason})", reason=exc)
@@ -271,8 +271,10 @@ class Execution:
         self.journal.note(event, action, result=sentence, output=output)
         if output:
             self._say(output)
-        said = mark("failed: {reason}") if event == "failed" else mark("uncertain: {reason}")
-        self._say(tr(said, reason=sentence))
+        if event == "failed":
+            self._say(tr("failed: {reason}", reason=sentence))
+        else:
+            self._say(tr("uncertain: {reason}", reason=sentence))
 
     def _verify(self, action: str, checks: Sequence[str], wait: float) -> bool:
         """Look at these checks until they hold or the time is over; return whether they hold."""

@@ -89,9 +89,9 @@ class Looks:
             seen = {base_id(outcome.check) for outcome in outcomes}
             against = {
                 base_id(outcome.check): tr(
-                    "{status}: {evidence}",
-                    status=status_word(outcome.status),
-                    evidence=report.evidence(outcome.check),
+                    "{title}: {text}",
+                    title=status_word(outcome.status),
+                    text=report.evidence(outcome.check),
                 )
                 for outcome in outcomes
                 if outcome.status not in HOLDS

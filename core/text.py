@@ -131,7 +131,7 @@ def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
     ]
     rest = ranked[HOSTS_MAX - 1 :]
     if rest:
-        others = sum(len(on) for value, on in rest)
+        others = sum(len(on) for _, on in rest)
         total = trn("{n} other host", "{n} other hosts", others)
         told.append(tr("{value} on {hosts}", value=f"{bound} {rest[0][0]}", hosts=total))
     return told

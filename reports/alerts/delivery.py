@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.language import tr
-from reports.alerts.http_call import CallError
+from reports.alerts.http_call import CallError, no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +59,7 @@ def deliver(box: Outbox, destinations: Sequence[Destination]) -> tuple[str, ...]
         try:
             delivery = deliveries.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            limit = f"{SECONDS_MAX:g}"
-            problems |= dict.fromkeys(running, tr("no answer within {seconds} s", seconds=limit))
+            problems |= dict.fromkeys(running, no_answer(SECONDS_MAX))
             break
         if delivery.message is not None:
             # At once: whatever happens next, this message is not sent again.

@@ -73,7 +73,7 @@ def call(
     try:
         problem = answers.get(timeout=SECONDS_MAX)
     except queue.Empty:
-        problem = _silence()
+        problem = no_answer(SECONDS_MAX)
     if problem:
         # A server may quote what it refuses.
         hidden = Redactor([*secrets, *_tokens(address)])
@@ -100,7 +100,7 @@ def _send(opener: OpenerDirector, request: Request) -> str:
     except (OSError, HTTPException, ValueError) as exc:
         reason = exc.reason if isinstance(exc, URLError) else exc
     if isinstance(reason, TimeoutError):
-        return _silence()
+        return no_answer(SECONDS_MAX)
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
     if isinstance(reason, HTTPException):
@@ -108,9 +108,9 @@ def _send(opener: OpenerDirector, request: Request) -> str:
     return tr("it cannot be reached")
 
 
-def _silence() -> str:
-    limit = f"{SECONDS_MAX:g}"
-    return tr("no answer within {seconds} s", seconds=limit)
+def no_answer(seconds: float) -> str:
+    """Return the problem of a server that was silent for so long."""
+    return tr("no answer within {seconds:g} s", seconds=seconds)
 
 
 def _refusal(answer: HTTPError) -> str:

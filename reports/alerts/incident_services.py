@@ -304,7 +304,7 @@ def _one_line(message: Message) -> str:
     # French has a space before a colon.
     said = re.match(rf"{kind}\s?:\s", first, re.IGNORECASE)
     text = first[said.end() :] if said else first
-    return flat(tr("{title}: {sentence}", title=message.title, sentence=text))
+    return flat(tr("{title}: {text}", title=message.title, text=text))
 
 
 def _utc(moment: str) -> str:

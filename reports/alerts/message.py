@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.language import mark, tr, trn
-from core.outcome import STATUS_WORDS, counted_status
+from core.outcome import counted_status
 from core.text import clean, count, cut, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.html.path import SIGNS, stations
 from reports.render.terminal_words import clock, plain
 from reports.render.verdict_words import (
+    counted_statuses,
     failed_components,
     ruled_out,
     seen_before,
@@ -147,14 +147,14 @@ def _why(report: Report) -> Iterator[str]:
     yield from (f"✗ {sentence}" for sentence in shown)
     out = ruled_out(report)
     if accepted and out:
-        yield tr("✓ ruled out: {causes}", causes=", ".join(out))
+        yield "✓ " + tr("ruled out: {causes}", causes=", ".join(out))
 
 
 def _to_do(report: Report, limit: int) -> str:
     """Return the first steps in as many whole lines as fit into `limit` characters."""
     lines = []
     for number, step in enumerate(first_steps(one.steps for one in report.remedies), start=1):
-        warning = tr(" (changes the system)") if step.dangerous else ""
+        warning = f" ({tr('changes the system')})" if step.dangerous else ""
         lines.append(f"{number}. {step.title}{warning}")
         for command in step.commands:
             lines += [f"    {line}" for line in command.text.strip().splitlines()]
@@ -177,9 +177,9 @@ def _to_do(report: Report, limit: int) -> str:
 def _counts(report: Report) -> Iterator[str]:
     """Yield how many checks failed, by component, and how many had another status."""
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
-    counter = Counter(result.outcome.status for result in report.results)
-    failed = counter.pop("failed", 0)
-    parts = [counted_status(counter[status], status) for status in STATUS_WORDS if counter[status]]
+    statuses = dict(counted_statuses(report))
+    failed = statuses.pop("failed", 0)
+    parts = [counted_status(number, status) for status, number in statuses.items()]
     if failed:
         total = len(report.results)
         first = tr(

@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     states = [f"{number} {_word(state)}" for state, number in overview.counts.items() if number]
     counted = trn("{n} row", "{n} rows", len(rows))
     if states:
-        counted = tr("{rows}: {states}", rows=counted, states=listed(states))
+        counted = tr("{title}: {text}", title=counted, text=listed(states))
     print(f"{counted}; {page}")
     return 0
 

@@ -169,9 +169,10 @@ def translate_errors(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise HistoryError(
                 tr(
-                    "the history {path} is locked by another process, for longer than {seconds} s",
+                    "the history {path} is locked by another process, for longer than "
+                    "{seconds:g} s",
                     path=path,
-                    seconds=f"{WAIT:g}",
+                    seconds=WAIT,
                 )
             ) from exc
         if code == sqlite3.SQLITE_READONLY:

@@ -204,7 +204,7 @@ def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) 
             text = tr("{worst} at worst, {value} now, not falling", **parts)
         else:
             text = tr("{worst} at worst, {value} now, 0 throughout", **parts)
-    said = tr("{name}: {text}", name=metric.name, text=text)
+    said = tr("{title}: {text}", title=metric.name, text=text)
     return MetricRecovery(metric.name, recovers, said)
 
 

@@ -81,7 +81,7 @@ def headline_of(
     if not reason:
         reason = _reason(state, results, problems, interrupted)
     named = capitalized(state_word(state))
-    text = cut(tr("{state}: {reason}", state=named, reason=reason), REASON_MAX)
+    text = cut(tr("{title}: {text}", title=named, text=reason), REASON_MAX)
     if not text.endswith((".", "…", "!", "?")):
         text += "."
     if part:

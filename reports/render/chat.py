@@ -68,7 +68,7 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
     numbers = ", ".join(counted_status(number, one) for one, number in counted_statuses(report))
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
     failed = tr(" (failed: {components})", components=places) if places else ""
-    checks = tr("Checks: {numbers}", numbers=numbers) if numbers else tr("Checks: none")
+    checks = tr("Checks: {counts}", counts=numbers) if numbers else tr("Checks: none")
     yield _line(checks + failed)
 
 
@@ -107,7 +107,7 @@ def _evidence(report: Report) -> Iterator[str]:
     yield from (f"✗ {text}" for text in shown)
     out = ruled_out(report)
     if report.diagnosis.accepted and out:
-        yield tr("✓ ruled out: {causes}", causes=", ".join(out))
+        yield "✓ " + tr("ruled out: {causes}", causes=", ".join(out))
 
 
 def _to_do(report: Report, verdict: Verdict) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _to_do(report: Report, verdict: Verdict) -> Iterator[str]:
     elif verdict.action and verdict.action.title:
         yield _line(verdict.action.title)
     for number, step in enumerate(steps, start=1):
-        warning = tr(" ⚠ changes the system") if step.dangerous else ""
+        warning = f" ⚠ {tr('changes the system')}" if step.dangerous else ""
         yield _line(f"{number}. {step.title}{warning}")
         for command in step.commands:
             if len(command.text) > COMMAND_MAX:

@@ -154,7 +154,7 @@ def row_of(
         headline=_line(report.headline),
         impact=_line(verdict.impact),
         cause=_line(
-            tr("not seen: {cause}", cause=verdict.cause)
+            tr("not seen: {names}", names=verdict.cause)
             if verdict.label == tr(NOT_SEEN)
             else verdict.cause
         ),

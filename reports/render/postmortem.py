@@ -163,7 +163,7 @@ def _most(report: Report, episode: Incident | None, figure: str) -> str:
     if value is None:
         return ""
     number = f"{value:.0f}"
-    return tr("{number} at worst", number=number) if episode else number
+    return tr("{impact} at worst", impact=number) if episode else number
 
 
 def _root_cause(report: Report) -> str:

@@ -304,8 +304,8 @@ def _changes(report: Report, episode: Incident) -> Iterator[str]:
 def _action(remedy: Remedy) -> Iterator[str]:
     yield f"**{escaped(remedy.title)}**"
     for step in remedy.steps:
-        mark = tr(" (changes the system)") if step.dangerous else ""
-        yield f"- [ ] {escaped(step.title)}{mark}"
+        warning = f" ({tr('changes the system')})" if step.dangerous else ""
+        yield f"- [ ] {escaped(step.title)}{warning}"
         for command in step.commands:
             block = fenced(command.text, command.language)
             yield "\n".join(f"  {line}" for line in block.splitlines())

@@ -120,15 +120,15 @@ def _remedy(console: Console, remedy: Remedy) -> None:
     console.print()
     console.print(Text(tr("What to do: {title}", title=remedy.title), "bold"))
     for step in remedy.steps:
-        mark = tr("  (changes the system)") if step.dangerous else ""
-        console.print(Padding(Text(f"{step.number}. {step.title}{mark}"), (0, 0, 0, 2)))
+        warning = f"  ({tr('changes the system')})" if step.dangerous else ""
+        console.print(Padding(Text(f"{step.number}. {step.title}{warning}"), (0, 0, 0, 2)))
         for command in step.commands:
             for line in command.text.strip().splitlines():
                 # A command is copied: it is never wrapped.
                 console.print(Text(f"       {line}", "cyan"), no_wrap=True, soft_wrap=True)
             for warning in command.warnings:
                 console.print(Padding(Text(f"! {warning}", "yellow"), (0, 0, 0, 7)))
-        for sentence in step.left_out:
+        for reason in step.left_out:
             console.print(
-                Padding(Text(tr("left out: {sentence}", sentence=sentence), "dim"), (0, 0, 0, 7))
+                Padding(Text(tr("left out: {reason}", reason=reason), "dim"), (0, 0, 0, 7))
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.language import numeral, tr, trc, trn
+from core.language import numeral, tr, trn
 from core.outcome import counted_status
 from core.text import capitalized, flat, listed
 from core.units import format_duration
@@ -358,7 +358,7 @@ class _Screen:
             blocks.append(self._sign(4, "failed", self._counted(text)))
         if diagnosis.unseen:
             components = listed([unseen.component for unseen in diagnosis.unseen])
-            text = tr("not seen: {components}", components=components)
+            text = tr("not seen: {names}", names=components)
             blocks.append(self._sign(2, "unreachable", text))
         return blocks
 
@@ -376,7 +376,7 @@ class _Screen:
             ]
         blocks.append(self._verify(first=not blocks))
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
-        note = tr("  ⚠ changes the system") if marked else ""
+        note = f"  ⚠ {tr('changes the system')}" if marked else ""
         title = Text.assemble((tr("DO THIS"), "bold"), (note, "yellow"))
         return [self._blank(), Block(0, (title,)), *blocks]
 
@@ -402,11 +402,11 @@ class _Screen:
         parts = [counted_status(number, status) for status, number in statuses.items()]
         blocks = [self._blank()]
         if failed:
-            parts = [tr("{failed} of {checks}", failed=failed, checks=len(results)), *parts]
+            parts = [tr("{number} of {total}", number=failed, total=len(results)), *parts]
             head = (tr("FAILED"), "bold red")
         else:
             total = tr("{title}: {text}", title=len(results), text="".join(parts[:1]))
-            parts = [total, *parts[1:]] if parts else [trc("checks", "none")]
+            parts = [total, *parts[1:]] if parts else [tr("none")]
             head = (tr("CHECKS"), "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))
         blocks.append(Block(0, (self._cut(line),)))

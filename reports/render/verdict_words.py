@@ -173,8 +173,7 @@ def unnamed_cause(report: Report) -> str:
     diagnosis = report.diagnosis
     if diagnosis.certainty == "outside":
         parts = sorted({failure.component for failure in diagnosis.unexplained})
-        names = listed(list(map(component_word, parts)))
-        return tr("outside this runbook: {components}", components=names)
+        return tr("outside this runbook: {names}", names=listed([*map(component_word, parts)]))
     named = [f"{f.title} ({numeral(f.probability, 2)})" for f in suspects(diagnosis)]
     if not named:
         return tr("not known to this runbook")

@@ -180,12 +180,7 @@ def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
     )
     counter = Counter((change.status, _sentence(change, report)) for change in changes)
     return [
-        (
-            status,
-            trn("{text} ({n} check)", "{text} ({n} checks)", number, text=text)
-            if number > 1
-            else text,
-        )
+        (status, text + trn(" ({n} check)", " ({n} checks)", number) if number > 1 else text)
         for (status, text), number in counter.items()
     ]
 
@@ -218,7 +213,7 @@ def _changed(report: Report, watched: Watched) -> Iterator[Block]:
         yield Block(2 + place, (Text.assemble("  ", _mark(status), f" {text}"),))
     if changes[CHANGES_MAX:]:
         more = len(changes) - CHANGES_MAX
-        yield Block(7, (Text(trn("    and {n} more", "    and {n} more", more)),))
+        yield Block(7, (Text("    " + trn("and {n} more", "and {n} more", more)),))
 
 
 def _to_watch(watched: Watched, width: int) -> Iterator[Block]:

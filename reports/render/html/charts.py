@@ -120,7 +120,7 @@ def states(axis: Axis) -> str:
         tall = STATE_HEIGHTS[kind]
         bar = _rect(root, kind, span.start, span.end, (0, STRIP_WIDTH), STRIP_HEIGHT - tall, tall)
         when, state = moment(span.point.started), tr(span.point.state)
-        text = tr("{time}: {state}", time=when, state=state)
+        text = tr("{title}: {text}", title=when, text=state)
         ET.SubElement(bar, "title").text = clean(text, LINE_MAX)
     return ET.tostring(root, encoding="unicode")
 

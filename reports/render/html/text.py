@@ -32,7 +32,7 @@ FORMS = {
     "short": mark("{day} {month}, {clock} UTC"),
     "brief": mark("{day} {month}, {clock}"),
     "clock": mark("{clock} UTC"),
-    "hours": mark("{clock}"),
+    "hours": "{clock}",
     "days": mark("{day} {month}"),
 }
 """How a time is written; the page's script has the same forms for local time."""

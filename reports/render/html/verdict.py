@@ -179,9 +179,7 @@ def _cause(report: Report) -> tuple[str, str, str]:
 
 
 def _counted(text: str, number: int) -> str:
-    if number < 2:
-        return text
-    return trn("{text} ({n} check)", "{text} ({n} checks)", number, text=text)
+    return text + trn(" ({n} check)", " ({n} checks)", number) if number > 1 else text
 
 
 def _before(report: Report) -> str:
@@ -189,7 +187,7 @@ def _before(report: Report) -> str:
     told = [(one.title, text) for one in accepted if (text := seen_before(report, one))]
     if len(accepted) == 1:
         return "".join(capitalized(text) for _, text in told)
-    return tr("; ").join(f"{title}: {text}" for title, text in told)
+    return tr("; ").join(tr("{title}: {text}", title=title, text=text) for title, text in told)
 
 
 def _rivals(report: Report) -> str:

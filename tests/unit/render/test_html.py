@@ -416,6 +416,11 @@ def test_named_upload_is_answered_first() -> None:
     assert "upload-1 is uploading: not picked up" in page.text
     ids = page.values("id")
     assert ids.index("journeys") < ids.index("first")
+    try:
+        set_language(PSEUDO)
+        assert "uploading: ñöt pîçkéd ûp</h3>" in render(report)
+    finally:
+        set_language(ENGLISH)
 
 
 def test_first_run_has_no_trends() -> None:
@@ -536,3 +541,9 @@ def test_two_causes_are_told_apart() -> None:
     first, second = (one.title for one in report.diagnosis.accepted)
     ending = "seen 2 times, last on 3 Nov, ended by: restart it (31 s)"
     assert f'<p class="before">{first}: {ending}; {second}: {ending}</p>' in text
+    try:
+        set_language("fr")
+        text = render(replace(report, seen_before=known))
+    finally:
+        set_language(ENGLISH)
+    assert f'<p class="before">{first}\xa0: vu 2 fois' in text
