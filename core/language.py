@@ -138,6 +138,12 @@ def _decimal_sign() -> str:
     return get_decimal_symbol(_speech.language)
 
 
+def _group_sign() -> str:
+    from babel.numbers import get_group_symbol  # only a language other than English needs it
+
+    return get_group_symbol(_speech.language)
+
+
 def _filled(said: str, parts: Mapping[str, object]) -> str:
     if _speech.language in (ENGLISH, PSEUDO):
         return said.format(**parts)
@@ -189,13 +195,8 @@ def numeral(value: float, digits: int | None = None) -> str:
     form = f"{value:,}" if digits is None else f"{value:,.{digits}f}"
     if _speech.language in (ENGLISH, PSEUDO):
         return form
-    from babel.numbers import format_decimal  # only a language other than English needs it
-
-    return format_decimal(
-        value,
-        format=None if digits is None else f"#,##0.{'0' * digits}".removesuffix("."),
-        locale=_speech.language,
-    )
+    # Babel's own format_decimal raises an error for a number of more than 28 digits.
+    return form.translate({ord(","): _group_sign(), ord("."): _decimal_sign()})
 
 
 def month(at: date) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import math
 import re
 import subprocess
 import sys
@@ -146,6 +147,14 @@ def test_numbers_and_units_are_written_as_the_language_does() -> None:
     set_language("fr")
     french = [numeral(12345), numeral(0.874, 2), format_duration(200_000), format_bytes(5e6)]
     assert french == ["12\u202f345", "0,87", "2 j 7 h", "4,8 Mio"]
+
+
+@pytest.mark.parametrize("value", [10**40, 1e300, -1e300, math.inf, math.nan])
+def test_a_number_of_any_size_can_be_written(value: float) -> None:
+    """A hostile metric is a number of uploads too, and must not end the report."""
+    english = numeral(value, 0)
+    set_language("fr")
+    assert numeral(value, 0) == english.replace(",", "\u202f")
 
 
 def test_nothing_is_singular_in_french() -> None:
