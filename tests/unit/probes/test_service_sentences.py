@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.secrets import without_password
-from core.text import count, first_line, named
+from core.text import NO_BREAK, count, first_line, named
 from core.urls import origin
 from fixtures.probes.consistency import HeldDeliveries
 from fixtures.probes.errors import Unreachable
@@ -56,11 +56,12 @@ def test_any_text_is_metrics_or_a_value_error(text: str) -> None:
         lambda below: st.lists(below) | st.dictionaries(st.text(), below),
     )
 )
+@example({"0\xa00": False})
 def test_any_health_report_gives_few_printable_parts(value: object) -> None:
     """Any health report gives at most five unhealthy parts, all printable."""
     parts = unhealthy_parts(value)
     assert len(parts) <= 5
-    assert all(part.isprintable() for part in parts)
+    assert all(letter.isprintable() or letter in NO_BREAK for part in parts for letter in part)
 
 
 JSON = st.recursive(
