@@ -79,9 +79,11 @@ def _place_of(rule: RunRule, target: Target, host: str) -> tuple[str, str]:
         return rule.on, tr("the target has no [targets.{target}.actions]", target=target.name)
     if rule.on in IN_SQL:
         if target.database is None or rights.dsn is None:
-            return rule.on, tr("the target's [actions] has no dsn")
+            return rule.on, tr("the target's [{table}] has no {key}", table="actions", key="dsn")
         if rule.on == "queue" and (target.queue is None or rights.broker_url is None):
-            return rule.on, tr("the target's [actions] has no broker_url")
+            return rule.on, tr(
+                "the target's [{table}] has no {key}", table="actions", key="broker_url"
+            )
         return rule.on, ""
     component = target.worker if rule.on == "worker" else target.storage
     hosts = component.hosts if component else ()
