@@ -128,8 +128,8 @@ class _Fields(string.Formatter):
     """Writes a number with the decimal sign of the language, as in {seconds:g}."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        said = format(value, format_spec)
-        return said.replace(".", _decimal_sign()) if isinstance(value, float) else said
+        text = format(value, format_spec)
+        return text.replace(".", _decimal_sign()) if isinstance(value, float) else text
 
 
 def _decimal_sign() -> str:
@@ -144,28 +144,28 @@ def _group_sign() -> str:
     return get_group_symbol(_speech.language)
 
 
-def _filled(said: str, parts: Mapping[str, object]) -> str:
+def _filled(template: str, parts: Mapping[str, object]) -> str:
     if _speech.language in (ENGLISH, PSEUDO):
-        return said.format(**parts)
-    return _Fields().vformat(said, (), parts)
+        return template.format(**parts)
+    return _Fields().vformat(template, (), parts)
 
 
 def tr(message: str, /, **parts: object) -> str:
     """Return a sentence in the language of the process, its fields filled with `parts`."""
-    said = _speech.catalogue.gettext(message) if message else ""
-    return _filled(said, parts) if parts else said
+    translated = _speech.catalogue.gettext(message) if message else ""
+    return _filled(translated, parts) if parts else translated
 
 
 def trc(context: str, message: str, /, **parts: object) -> str:
     """Return a word that is translated differently in this context, such as "status"."""
-    said = _speech.catalogue.pgettext(context, message)
-    return _filled(said, parts) if parts else said
+    translated = _speech.catalogue.pgettext(context, message)
+    return _filled(translated, parts) if parts else translated
 
 
 def trn(one: str, many: str, number_of: float, /, **parts: object) -> str:
     """Return the sentence for this number, which its field {n} shows with separators."""
-    said = _speech.catalogue.ngettext(one, many, int(number_of))
-    return _filled(said, {"n": numeral(number_of), **parts})
+    translated = _speech.catalogue.ngettext(one, many, int(number_of))
+    return _filled(translated, {"n": numeral(number_of), **parts})
 
 
 def plural(word: str, number_of: float) -> str:

@@ -405,8 +405,9 @@ class _Screen:
             parts = [tr("{number} of {total}", number=failed, total=len(results)), *parts]
             head = (tr("FAILED"), "bold red")
         else:
-            total = tr("{title}: {text}", title=len(results), text="".join(parts[:1]))
-            parts = [total, *parts[1:]] if parts else [tr("none")]
+            if parts:
+                parts[0] = tr("{title}: {text}", title=len(results), text=parts[0])
+            parts = parts or [tr("none")]
             head = (tr("CHECKS"), "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))
         blocks.append(Block(0, (self._cut(line),)))

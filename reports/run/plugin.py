@@ -16,7 +16,7 @@ from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
 from reports.run.display import Display
-from reports.run.runbook_choice import choose_checks, evidence_for, speak_as_the_document
+from reports.run.runbook_choice import choose_checks, evidence_for, suggest_document_language
 from reports.run.selection import Selection
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection(session: pytest.Session) -> None:
     """Choose the run's runbook; its document is in the team's language."""
     choose_checks(session.config)
-    speak_as_the_document(session.config)
+    suggest_document_language(session.config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

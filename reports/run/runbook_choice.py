@@ -131,7 +131,7 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     return config.stash[BUNDLE]
 
 
-def speak_as_the_document(config: pytest.Config) -> None:
+def suggest_document_language(config: pytest.Config) -> None:
     """Write the language of the team's own document, unless the target or a person chose one."""
     given = document_of(config) if FOLDER in config.stash or config.option.runbook_doc else None
     if given and not config.hook.pytest_check_target(config=config).language:
