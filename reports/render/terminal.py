@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
+from core.text import NO_BREAK
 from reports.render.terminal_checks import print_checks
 from reports.render.terminal_explanation import print_explanation
 from reports.render.terminal_verdict import Footer, verdict
@@ -19,6 +22,20 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 WIDTH_MIN, WIDTH_MAX = 40, 120
+
+HELD = "\ue000\ue001"
+"""Letters of no alphabet, which stand for these spaces while rich breaks the lines."""
+
+
+class _Console(Console):
+    """A console that keeps together what a no-break space joins, where rich breaks the line."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        for one in objects:
+            text = one.renderable if isinstance(one, Padding) else one
+            if isinstance(text, Text):
+                text.plain = text.plain.translate(str.maketrans(NO_BREAK, HELD))
+        super().print(*objects, **options)
 
 
 def render(
@@ -37,7 +54,7 @@ def render(
     and all actions before the verdict.
     """
     out = io.StringIO()
-    console = Console(
+    console = _Console(
         file=out,
         width=max(WIDTH_MIN, min(width, WIDTH_MAX)),
         force_terminal=color,
@@ -55,4 +72,5 @@ def render(
         console.print(line, no_wrap=True, soft_wrap=True)
     # rich pads some lines to the width.
     text = "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+    text = text.translate(str.maketrans(HELD, NO_BREAK))
     return text if unicode else as_ascii(text)

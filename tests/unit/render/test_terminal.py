@@ -50,6 +50,17 @@ def test_a_healthy_run_is_three_lines() -> None:
     assert len(render(REPORTS["healthy"](), 80, FOOTER).strip().split("\n")) == 3
 
 
+@pytest.mark.parametrize("width", range(40, 60))
+def test_a_line_is_not_broken_at_a_no_break_space(width: int) -> None:
+    """No line of French begins with a colon or ends with an opening quote."""
+    seen = "la base\u00a0: «\u00a0refus\u00a0» depuis 15\u00a0min\u202f; vérifier " * 4
+    report = made.report(["worker/process_is_running"], seen=seen)
+    text = render(report, width, FOOTER, verbose=True)
+    lines = [line.strip() for line in text.split("\n")]
+    assert any("base\u00a0:" in line for line in lines)
+    assert not [line for line in lines if line[:1] in list(":;»") or line.endswith("«")]
+
+
 TEXTS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=400
 )
