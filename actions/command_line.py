@@ -22,7 +22,7 @@ from core.units import parse_duration
 from fixtures.probes.host.spec import display_name
 from fixtures.target.load import ConfigurationError, build, check_name, read_targets
 from fixtures.target.rights import resolve_rights
-from reports.cli.command import add_language, choose_language_of, open_report
+from reports.cli.command import add_help_option, add_language, choose_language_of, open_report
 from reports.diagnosis.evidence import EvidenceError
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         ),
         epilog="".join(f"{command:<46} {tr(does)}\n" for command, does in EXAMPLES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
+    add_help_option(parser)
     parser.add_argument("report", type=_report, metavar="REPORT", help=tr("such as out/live"))
     parser.add_argument(
         "--do",

@@ -25,7 +25,7 @@ def read_secret(reference: str, option: str) -> str:
     try:
         value = resolve(reference, os.environ)
     except SecretError as exc:
-        raise OptionError(f"{option}: {exc}") from exc
+        raise OptionError(tr("{title}: {text}", title=option, text=exc)) from exc
     if value is None:
         raise OptionError(
             tr(

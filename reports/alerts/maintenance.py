@@ -160,7 +160,7 @@ def read_windows(values: Iterable[str]) -> tuple[tuple[Window, ...], tuple[str, 
             try:
                 windows.append(parse_window(line))
             except ValueError as exc:
-                problems.append(f"--quiet: {exc}")
+                problems.append(tr("{title}: {text}", title="--quiet", text=exc))
     return tuple(windows[:WINDOWS_MAX]), tuple(problems[:3])
 
 

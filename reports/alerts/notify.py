@@ -90,7 +90,11 @@ def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: 
     addresses = tuple(dict.fromkeys(settings.addresses))[:DESTINATIONS_MAX]
     link = link_of(report, settings.link_base) if settings.link_base else ""
     destinations = destinations_of(addresses, Subject(report.target.name, link))
-    problems = [f"--to: {one.name}: {one.problem}" for one in destinations if one.problem]
+    problems = [
+        tr("{title}: {text}", title=f"--to: {one.name}", text=one.problem)
+        for one in destinations
+        if one.problem
+    ]
     if in_maintenance(settings.windows, datetime.fromtimestamp(now, UTC)):
         destinations = ()
     key = report_key(report)

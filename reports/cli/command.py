@@ -35,9 +35,10 @@ class Parser(argparse.ArgumentParser):
 
     status = BAD_INPUT
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.add_help:
+    def __init__(self, *, add_help: bool = True, **kwargs: Any) -> None:
+        super().__init__(add_help=False, **kwargs)
+        if add_help:
+            add_help_option(self)
             # What was given before the command stays, unless it is given again behind it.
             add_language(self, default=argparse.SUPPRESS)
 
@@ -57,6 +58,14 @@ def choose_language_of(arguments: Sequence[str]) -> str:
     except ValueError as exc:
         return str(exc)
     return ""
+
+
+def add_help_option(parser: argparse.ArgumentParser) -> None:
+    """Add --help in the language of the process: argparse has its own words in English alone."""
+    # argparse has no public name for the titles of its groups.
+    parser._positionals.title = tr("positional arguments")  # noqa: SLF001
+    parser._optionals.title = tr("options")  # noqa: SLF001
+    parser.add_argument("-h", "--help", action="help", help=tr("show this help message and exit"))
 
 
 def add_language(

@@ -95,11 +95,15 @@ def run(options: argparse.Namespace) -> int:
     write_file(options.out / "index.json", to_json(overview))
     page = options.out / "index.html"
     write_file(page, render(overview, options.refresh))
-    states = [f"{number} {_word(state)}" for state, number in overview.counts.items() if number]
+    states = [
+        tr("{number} {state}", number=number, state=_word(state))
+        for state, number in overview.counts.items()
+        if number
+    ]
     counted = trn("{n} row", "{n} rows", len(rows))
     if states:
         counted = tr("{title}: {text}", title=counted, text=listed(states))
-    print(f"{counted}; {page}")
+    print(tr("{counts}; {page}", counts=counted, page=page))
     return 0
 
 

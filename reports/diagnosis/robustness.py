@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.language import tr
-from core.outcome import OBSERVED, base_id
+from core.outcome import OBSERVED, base_id, component_word
 from reports.diagnosis.diagnose import diagnose
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> s
     for component in observed_components(evidence, readings):
         causes = named(evidence, without(evidence, readings, {component}))
         found = tr("the same") if causes == usual else words(causes)
-        lines.append(f"  {component:<10} {found}")
+        lines.append(f"  {component_word(component):<10} {found}")
     observed = [reading.check for reading in readings if reading.status in OBSERVED]
     changes = [
         (check, causes)
@@ -143,5 +143,7 @@ def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> s
             observed=len(observed),
         ),
     ]
-    lines += [f"  {check}: {words(causes)}" for check, causes in changes]
+    lines += [
+        "  " + tr("{title}: {text}", title=check, text=words(causes)) for check, causes in changes
+    ]
     return "\n".join([*lines, ""])

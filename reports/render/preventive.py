@@ -42,9 +42,9 @@ class Seen:
 def box(title: str, report: Report, group: str = "") -> str:
     """Return a preventive action as a box in Markdown: ticked with its evidence, or open."""
     seen = look(title, report)
-    name = f"{group}: {title}" if group else title
+    name = tr("{title}: {text}", title=group, text=title) if group else title
     if seen.in_place:
-        return f"[x] {escaped(name)}: {escaped(seen.text)}"
+        return "[x] " + tr("{title}: {text}", title=escaped(name), text=escaped(seen.text))
     return f"[ ] {escaped(name)} ({escaped(seen.text)})"
 
 
@@ -53,7 +53,10 @@ def ticked(template: str, report: Report) -> str:
 
     def tick(match: re.Match[str]) -> str:
         seen = look(match[2], report)
-        return f"{match[1]}[x] {match[2]}: {escaped(seen.text)}" if seen.in_place else match[0]
+        if not seen.in_place:
+            return match[0]
+        said = tr("{title}: {text}", title=match[2], text=escaped(seen.text))
+        return f"{match[1]}[x] {said}"
 
     return _BOX.sub(tick, template)
 

@@ -79,7 +79,7 @@ class Controller:
         try:
             return load_report(self._config.invocation_params.dir / given)
         except LoadError as exc:
-            raise pytest.UsageError(f"--baseline: {exc}") from exc
+            raise pytest.UsageError(tr("{title}: {text}", title="--baseline", text=exc)) from exc
 
     @property
     def selected(self) -> tuple[str, ...]:

@@ -115,7 +115,11 @@ def _kind(counts: dict[str, int]) -> str:
 
 
 def _title(overview: Overview) -> str:
-    states = [f"{n} {_word(state)}" for state, n in overview.counts.items() if n]
+    states = [
+        tr("{number} {state}", number=n, state=_word(state))
+        for state, n in overview.counts.items()
+        if n
+    ]
     return listed(states) if states else tr("No target")
 
 
