@@ -20,7 +20,7 @@ WORDS = (
 )
 """The keys of evidence.toml and report.toml whose values a person reads: they are translated."""
 
-AGREEING = {("impact", "state"), ("success", "words")}
+AGREEING = {("impact", "state"), ("success", "words"), ("figures", "words")}
 """Tables and keys of report.toml whose words may have a plural of their own, as in French."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from core.language import is_one, mark, tr
-from core.text import LINE_MAX, capitalized
+from core.text import LINE_MAX, capitalized, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,8 @@ class FigureKind:
 
     `unit` is "seconds", "ratio" (of the whole, 0 to 1) or "" for a count. `chart` is the title of
     its chart, empty for none. `followed`: the post-mortem has a row for it. `more_is_better`: its
-    highest value is not its worst. `repaired`: a repair changes it.
+    highest value is not its worst. `repaired`: a repair changes it. `english` is the meaning in
+    English, where `meaning` is in another language.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -45,6 +46,7 @@ class FigureKind:
     followed: bool = False
     more_is_better: bool = False
     repaired: bool = False
+    english: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,7 @@ class Layout:
             if name not in known:
                 yield tr("{name!r} is not the id of a figure in [[figures]]", name=name)
         for text in self._texts():
-            if not text or len(text) > LINE_MAX or not text.isprintable():
+            if not text or len(text) > LINE_MAX or printable(text) != text:
                 yield tr(
                     "each text must be one printable line of 1 to {maximum} characters",
                     maximum=LINE_MAX,

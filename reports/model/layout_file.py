@@ -30,6 +30,14 @@ def translated(document: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
+def _of_figure(written: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a figure has beside its translated words."""
+    added: dict[str, Any] = _numbered(written.get("words"), "one", "words")
+    if said.get("meaning") != written.get("meaning"):
+        added["english"] = written["meaning"]
+    return added
+
+
 def _numbered(text: object, one: str, many: str) -> dict[str, str]:
     """Return the words for one thing and for several, by these keys, where they differ."""
     if not isinstance(text, str):
@@ -40,7 +48,8 @@ def _numbered(text: object, one: str, many: str) -> dict[str, str]:
 
 def _translated(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: _translated(part, name) for name, part in value.items()}
+        said = {name: _translated(part, name) for name, part in value.items()}
+        return said | _of_figure(value, said) if key == "figures" else said
     if isinstance(value, list):
         return [_translated(part, key) for part in value]
     if key not in WORDS or not isinstance(value, str):

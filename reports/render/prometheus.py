@@ -73,10 +73,12 @@ def _metrics(report: Report) -> Iterator[Metric]:
     yield _statuses(report, where, FORMER_STATUS)
     if report.diagnosis.coverage.observed:
         yield from _causes(report, where)
+    english = {kind.id: kind.english for kind in report.layout.figures}
     for figure in report.figures:
         if figure.value is not None:
-            said = f"{figure.meaning[:1].upper()}{figure.meaning[1:]}."
-            yield single(figure.id, said, figure.value)
+            # All targets of a Prometheus have the same help for a metric, whatever their language.
+            meaning = english.get(figure.id) or figure.meaning
+            yield single(figure.id, f"{meaning[:1].upper()}{meaning[1:]}.", figure.value)
 
 
 def _causes(report: Report, where: tuple[str, str]) -> Iterator[Metric]:

@@ -138,17 +138,25 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
 
 def _measure(report: Report, kind: StationFigure) -> Measure:
     name, noun = kind.figure, kind.words
-    short = kind.short or noun.split()[-1]
     found = next((one for one in report.figures if one.id == name), None)
     if found is None or found.value is None:
-        return Measure(tr("not observed"), noun, short, observed=False)
+        return Measure(tr("not observed"), noun, _short(kind, noun), observed=False)
     most, least = report.target.limits.get(name), report.target.minimums.get(name)
     limit = html_text.limit(most, least, found.unit)
     violated = (most is not None and found.value > most) or (
         least is not None and found.value < least
     )
     noun = kind.one or noun if is_one(found.value) else noun
+    short = _short(kind, noun)
     return Measure(html_text.figure(found), noun, short, limit, violated, kind.needed)
+
+
+def _short(kind: StationFigure, noun: str) -> str:
+    """Return the last word, with all that a no-break space joins to it, unless it has a short one.
+
+    English counts alike in the last word of one and of several, other languages do not.
+    """
+    return kind.short or noun.split(" ")[-1]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.files import read_toml
+from core.language import ENGLISH, set_language
 from reports.diagnosis.evidence import load_evidence
 from reports.model.bundle import RUNBOOKS
 from reports.model.layout import Impact, Layout
@@ -120,3 +121,38 @@ def test_every_key_is_described() -> None:
             used |= {key, *(table if isinstance(table, dict) else ())}
     known = set(re.findall(r"`\[{0,2}(\w+)\]{0,2}`", text))
     assert sorted(used - known) == []
+
+
+def test_words_of_a_station_agree_with_the_number_in_the_language() -> None:
+    """English has "1 running" and "2 running", French has "1 actif" and "2 actifs"."""
+    folder = RUNBOOKS / "upload_stuck"
+    try:
+        set_language("fr")
+        layout = load_layout(folder)
+    finally:
+        set_language(ENGLISH)
+    worker = next(one for one in layout.stations if one.key == "worker")
+    assert (worker.figures[0].one, worker.figures[0].words) == ("actif", "actifs")
+
+
+def test_a_figure_in_another_language_keeps_its_english_meaning() -> None:
+    """Metrics need it. In English the meaning says it already."""
+    folder = RUNBOOKS / "upload_stuck"
+    english = load_layout(folder)
+    try:
+        set_language("fr")
+        french = load_layout(folder)
+    finally:
+        set_language(ENGLISH)
+    assert [one.english for one in french.figures] == [one.meaning for one in english.figures]
+    assert {one.english for one in english.figures} == {""}
+
+
+def test_a_no_break_space_is_part_of_a_text(tmp_path: Path) -> None:
+    """French has one before a colon; a control character stays refused."""
+    path = tmp_path / NAME
+    path.write_text(FIGURE.replace("things", "les\u00a0choses"))
+    assert load_layout(tmp_path).figures[0].meaning == "les\u00a0choses"
+    path.write_text(FIGURE.replace("things", "les\\u0007choses"))
+    with pytest.raises(RunbookError, match="printable"):
+        load_layout(tmp_path)

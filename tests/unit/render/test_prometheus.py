@@ -125,6 +125,18 @@ def test_no_hypothesis_is_named_where_the_cause_lies_outside() -> None:
     assert {scope for _, scope in named} == {"scope=outside"}
 
 
+def test_a_metric_has_the_same_help_in_every_language() -> None:
+    """A Prometheus of targets in two languages would have two texts for one metric."""
+    report = made.incident()
+    kinds = tuple(replace(one, english=one.meaning) for one in report.layout.figures)
+    french = replace(
+        report,
+        layout=replace(report.layout, figures=kinds),
+        figures=tuple(replace(one, meaning="autre chose") for one in report.figures),
+    )
+    assert render(french) == render(report)
+
+
 def test_what_was_not_observed_has_no_series() -> None:
     """An absent figure is absent and not 0, and without an observation there is no probability."""
     names = {series[0] for series in samples(made.incident())}
