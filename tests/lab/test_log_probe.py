@@ -548,5 +548,21 @@ def test_a_journal_without_access_is_unreachable(
         if program.name != "journalctl":
             (programs / program.name).symlink_to(program)
     monkeypatch.setenv("PATH", str(programs))
-    with pytest.raises(Unreachable, match="no journalctl on this host: journald:"):
-        of_the_journal().activity(900.0)
+    for unit in (UNIT, "a" * 255):
+        with pytest.raises(Unreachable, match="no journalctl on this host: journald:"):
+            of_the_journal(unit).activity(900.0)
+
+
+def test_a_journal_without_access_is_not_hidden_by_a_file(
+    journal: MadeJournal, log_dir: Path
+) -> None:
+    """Where one of several logs may not be read, nothing is concluded from the others."""
+    shim = journal.folder.parent / "programs" / "journalctl"
+    shim.write_text(
+        "#!/bin/sh\necho 'No journal files were opened due to insufficient permissions.' >&2\n"
+    )
+    (log_dir / "api.log").write_text(zap(10, "started"))
+    logs = (f"{log_dir}/*.log", f"journald:{UNIT}")
+    shell = Shell("local://", timeout=PATIENCE)
+    with pytest.raises(Unreachable, match="journald:veza-backend-api on local cannot be read"):
+        LogProbe(LogSource((shell,), logs), None, 900.0, 2**20).errors()
