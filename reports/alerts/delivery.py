@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.language import tr
 from reports.alerts.http_call import CallError, no_answer
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def deliver(box: Outbox, destinations: Sequence[Destination]) -> tuple[str, ...]
         if all(box.is_delivered(message.number, one.key) for one in destinations):
             box.mark_done(message.number)
     return tuple(
-        f"{destinations[number].name}: {problem}" for number, problem in sorted(problems.items())
+        tr("{title}: {text}", title=destinations[number].name, text=problem)
+        for number, problem in sorted(problems.items())
     )
 
 

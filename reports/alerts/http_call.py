@@ -77,7 +77,7 @@ def call(
     if problem:
         # A server may quote what it refuses.
         hidden = Redactor([*secrets, *_tokens(address)])
-        raise CallError(f"{host}: {hidden.text(problem)}")
+        raise CallError(tr("{title}: {text}", title=host, text=hidden.text(problem)))
 
 
 def _tokens(address: SplitResult) -> list[str]:

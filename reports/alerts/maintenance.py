@@ -127,7 +127,7 @@ def _recurring(text: str, cron: str, length: str, zone: str | None) -> Window:
     try:
         seconds = parse_duration(length)
     except ValueError as exc:
-        raise ValueError(f"{problem}: {exc}") from exc
+        raise ValueError(tr("{title}: {text}", title=problem, text=exc)) from exc
     try:
         known = ZoneInfo(zone) if zone else None
     except (ValueError, OSError, KeyError) as exc:

@@ -92,7 +92,7 @@ def _head(report: Report, change: Change, zone: tzinfo | None) -> Iterator[str]:
         for one in report.diagnosis.accepted[:CAUSES_MAX]:
             before = seen_before(report, one, zone)
             if before:
-                yield f"{one.title}: {before}"
+                yield tr("{title}: {text}", title=one.title, text=before)
 
 
 def link_of(report: Report, base: str) -> str:

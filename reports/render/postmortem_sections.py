@@ -250,7 +250,7 @@ def failures(report: Report) -> Iterator[str]:
     if failed:
         yield tr("### Failed checks")
         yield "\n".join(
-            tr("- {check}: {text}", check=coded(o.check), text=escaped(o.seen or o.expected))
+            "- " + tr("{title}: {text}", title=coded(o.check), text=escaped(o.seen or o.expected))
             for o in merged(failed, report.told)
         )
 
