@@ -556,7 +556,10 @@ def test_a_journal_without_access_is_unreachable(
 def test_a_journal_without_access_is_not_hidden_by_a_file(
     journal: MadeJournal, log_dir: Path
 ) -> None:
-    """Where one of several logs may not be read, nothing is concluded from the others."""
+    """Where one of several logs may not be read, no match in the others proves nothing.
+
+    A match still counts.
+    """
     shim = journal.folder.parent / "programs" / "journalctl"
     shim.write_text(
         "#!/bin/sh\necho 'No journal files were opened due to insufficient permissions.' >&2\n"
@@ -566,3 +569,6 @@ def test_a_journal_without_access_is_not_hidden_by_a_file(
     shell = Shell("local://", timeout=PATIENCE)
     with pytest.raises(Unreachable, match="journald:veza-backend-api on local cannot be read"):
         LogProbe(LogSource((shell,), logs), None, 900.0, 2**20).errors()
+    with (log_dir / "api.log").open("a") as log:
+        log.write(zap(5, "upload processing failed", "error"))
+    assert LogProbe(LogSource((shell,), logs), None, 900.0, 2**20).errors().counts == (1,)
