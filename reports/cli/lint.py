@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             if findings
             else tr("nothing is missing")
         )
-        print(f"{folder.name}: {said}")
+        print(tr("{title}: {text}", title=folder.name, text=said))
         status = status or (INCOMPLETE if findings else 0)
     return status
 

@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from core.language import ENGLISH, PSEUDO, set_language
+from fixtures import login
 from fixtures.probes.logs import kinds
 from fixtures.probes.logs.lines import LogLine, parse_line
+from fixtures.probes.logs.results import kind_word
 
 NOW = 1_765_792_800.0
 
@@ -95,3 +98,14 @@ def test_a_worker_that_starts_a_job_does_not_start() -> None:
     assert kinds.is_start(zap("Job Worker démarré", "info"))
     assert kinds.is_start(zap("job worker started", "info"))
     assert not kinds.is_start(zap("job worker started job 7", "info"))
+
+
+@pytest.mark.parametrize("kind", [*login.LINES, kinds.ERRORS.name, kinds.STORAGE.name])
+def test_each_kind_of_lines_has_a_word_in_the_readers_language(kind: str) -> None:
+    """In a sentence such as "no limited login line in the last 15 min"."""
+    assert kind_word(kind) == kind
+    try:
+        set_language(PSEUDO)
+        assert kind_word(kind) != kind
+    finally:
+        set_language(ENGLISH)
