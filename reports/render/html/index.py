@@ -115,11 +115,7 @@ def _kind(counts: dict[str, int]) -> str:
 
 
 def _title(overview: Overview) -> str:
-    states = [
-        tr("{number} {state}", number=n, state=_word(state))
-        for state, n in overview.counts.items()
-        if n
-    ]
+    states = [f"{n} {_word(state)}" for state, n in overview.counts.items() if n]
     return listed(states) if states else tr("No target")
 
 
