@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from core.language import numeral, tr, trn
-from core.outcome import counted_status
+from core.outcome import component_word, counted_status
 from core.text import capitalized, flat, listed
 from core.units import format_duration
 from reports.model.report import state_word
@@ -357,7 +357,7 @@ class _Screen:
             self._shown.add(text)
             blocks.append(self._sign(4, "failed", self._counted(text)))
         if diagnosis.unseen:
-            components = listed([unseen.component for unseen in diagnosis.unseen])
+            components = listed([component_word(one.component) for one in diagnosis.unseen])
             text = tr("not seen: {names}", names=components)
             blocks.append(self._sign(2, "unreachable", text))
         return blocks

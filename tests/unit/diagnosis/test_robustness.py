@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.language import ENGLISH, set_language
 from reports.diagnosis.robustness import (
     Reading,
     by_first_failure,
@@ -85,3 +86,13 @@ def test_the_robustness_of_one_report_is_explained() -> None:
     assert text.startswith("Named: Job worker down.\n\nWith one component hidden:\n")
     assert "  storage    the same\n" in text
     assert "  database/database_is_reachable: Database down\n" in text
+
+
+def test_the_components_of_the_explanation_have_the_words_of_the_language() -> None:
+    """They are keys in the evidence."""
+    try:
+        set_language("fr")
+        text = explain_robustness(EVIDENCE, KILLED)
+    finally:
+        set_language(ENGLISH)
+    assert "  stockage   identique\n" in text

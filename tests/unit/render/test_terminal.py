@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from core.language import ENGLISH, set_language
 from core.outcome import STATUSES, Affected
 from reports.history.incidents import RunRecord
 from reports.model.build import remedies_for
@@ -59,6 +60,16 @@ def test_a_line_is_not_broken_at_a_no_break_space(width: int) -> None:
     lines = [line.strip() for line in text.split("\n")]
     assert any("base\u00a0:" in line for line in lines)
     assert not [line for line in lines if line[:1] in list(":;»") or line.endswith("«")]
+
+
+def test_components_that_were_not_seen_have_the_words_of_the_language() -> None:
+    """A component is a key in a report, and a word on the screen."""
+    try:
+        set_language("fr")
+        text = render(REPORTS["unclear"](), 120, FOOTER)
+    finally:
+        set_language(ENGLISH)
+    assert "non vu\u00a0: api, worker, file, stockage et base" in text
 
 
 TEXTS = st.text(
