@@ -20,8 +20,15 @@ WORDS = (
 )
 """The keys of evidence.toml and report.toml whose values a person reads: they are translated."""
 
-AGREEING = {("impact", "state"), ("success", "words"), ("figures", "words")}
-"""Tables and keys of report.toml whose words may have a plural of their own, as in French."""
+AGREEING = {
+    ("impact", "state"): ("state", "states"),
+    ("success", "words"): ("one", "words"),
+    ("figures", "words"): ("one", "words"),
+}
+"""Tables and keys of report.toml whose words may have a plural of their own, as in French.
+
+Each has the keys for one thing and for several.
+"""
 
 
 def names_in(root: Path) -> list[str]:

@@ -62,6 +62,11 @@ def flat(text: str) -> str:
     return " ".join(_BLANKS.split(text.strip()))
 
 
+def first_paragraph(docstring: str | None) -> str:
+    """Return the first paragraph of a docstring, on one line; of a check, it is its sentence."""
+    return flat((docstring or "").strip().partition("\n\n")[0])
+
+
 def printable(text: object, limit: int = LINE_MAX) -> str:
     """Return `text` on one line, with "?" for what cannot be printed, cut to `limit`."""
     line = str(text)[: limit + 1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.files import FileError, read_toml
 from core.language import plural, tr
-from core.runbooks import WORDS
+from core.runbooks import AGREEING, WORDS
 from core.validation import first_of, place_of, problem_of
 from reports.model.layout import Layout
 from reports.runbook.document import RunbookError
@@ -20,42 +20,33 @@ NAME = "report.toml"
 
 def translated(document: dict[str, Any]) -> dict[str, Any]:
     """Return a parsed report.toml with its words in the language of the process."""
-    said: dict[str, Any] = _translated({"path": Layout.path} | document)
-    impact, success = document.get("impact"), document.get("success")
+    result: dict[str, Any] = _translated({"path": Layout.path} | document)
+    impact = document.get("impact")
     if isinstance(impact, dict) and {"noun", "state"} <= impact.keys():
         # The names of placeholders stay.
-        said["impact"] |= {"item": impact["noun"]} | _numbered(impact["state"], "state", "states")
-    if isinstance(success, dict) and "words" in success:
-        said["success"] |= _numbered(success["words"], "one", "words")
-    return said
-
-
-def _of_figure(written: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """Return what a figure has beside its translated words."""
-    added: dict[str, Any] = _numbered(written.get("words"), "one", "words")
-    if said.get("meaning") != written.get("meaning"):
-        added["english"] = written["meaning"]
-    return added
-
-
-def _numbered(text: object, one: str, many: str) -> dict[str, str]:
-    """Return the words for one thing and for several, by these keys, where they differ."""
-    if not isinstance(text, str):
-        return {}
-    words = {one: plural(text, 1), many: plural(text, 2)}
-    return words if words[one] != words[many] else {}
+        result["impact"]["item"] = impact["noun"]
+    return result
 
 
 def _translated(value: Any, key: str = "") -> Any:
+    """Return a value of this key or table; a table gets keys that only another language needs."""
     if isinstance(value, dict):
-        said = {name: _translated(part, name) for name, part in value.items()}
-        return said | _of_figure(value, said) if key == "figures" else said
+        result = {name: _translated(part, name) for name, part in value.items()}
+        for name, text in value.items():
+            if (key, name) in AGREEING and isinstance(text, str):
+                result |= _numbered(text, *AGREEING[key, name])
+        if key == "figures" and result.get("meaning") != value.get("meaning"):
+            result["english"] = value["meaning"]
+        return result
     if isinstance(value, list):
         return [_translated(part, key) for part in value]
-    if key not in WORDS or not isinstance(value, str):
-        return value
-    several = plural(value, 2) if key == "words" else value
-    return several if several != value else tr(value)
+    return tr(value) if key in WORDS and isinstance(value, str) else value
+
+
+def _numbered(text: str, one: str, many: str) -> dict[str, str]:
+    """Return the words for one thing and for several, by these keys, where they differ."""
+    words = {one: plural(text, 1), many: plural(text, 2)}
+    return words if words[one] != words[many] else {}
 
 
 def load_layout(folder: Path) -> Layout:

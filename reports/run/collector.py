@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.outcome import Outcome, check_id
-from core.text import flat
+from core.text import first_paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,8 +70,7 @@ class Collector:
 
 def sentence_of(docstring: str | None, name: str) -> str:
     """Return a check's sentence: the first paragraph of its docstring, translated, on one line."""
-    first = (docstring or "").strip().partition("\n\n")[0]
-    return tr(flat(first)) or name
+    return tr(first_paragraph(docstring)) or name
 
 
 def sentence_at(root: Path, nodeid: str) -> str:
