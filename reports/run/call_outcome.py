@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-import pytest
-
 from core.language import tr
 from core.outcome import STATUSES, Outcome, Status, check_id
 from reports.run.collector import sentence_of
 
 if TYPE_CHECKING:
+    import pytest
+
     from core.secrets import Redactor
 
 
@@ -64,8 +64,6 @@ def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[St
     stated = getattr(error, "check_status", None)
     if stated in STATUSES:
         return cast("Status", stated), text
-    if isinstance(error, pytest.fail.Exception) and text.startswith("Timeout"):
-        return "unreachable", tr("the check was stopped at its deadline ({reason})", reason=text)
     if isinstance(error, AssertionError) and call.when == "call":
         # Where pytest rewrites assertions it appends the expression.
         return "failed", text.partition("\nassert ")[0] or _source(call)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from core.language import set_language, tr
-from core.text import HOST
 from fixtures.probes.host.processes import Process, Responsiveness, Running
 from fixtures.probes.host.shell import Shell, TimedOut
 from fixtures.probes.host.storage import StorageProbe
@@ -61,13 +60,7 @@ class Slow(Shell):
 
     def run(self, *_: object, **__: object) -> None:  # type: ignore[override]
         """Raise TimedOut as a host does."""
-        late = tr(
-            "{doing} timed out on {host} after {seconds:g} s",
-            doing=tr("a command"),
-            host=HOST,
-            seconds=5.0,
-        )
-        raise TimedOut(late, self.name)
+        raise TimedOut(self.name, tr("a command"), 5.0)
 
 
 @pytest.mark.parametrize("language", ["en", "pseudo"])
