@@ -132,9 +132,9 @@ def kill(trial: Trial, delay: float, *, as_it_changes: bool) -> tuple[str, list[
     wrong = ["an upload has several jobs"] * bool(trial.count(WITH_SEVERAL))
     if trial.journal.half_done():
         status, text = trial.call()
-        told = [event["event"] for event in trial.journal.events()][before + len(events) :]
-        if status != HALF_DONE_SAID or not TELLS.search(text) or told != ["told"]:
-            wrong.append(f"the next call: {status}, {told}, {text[-200:]!r}")
+        following = [event["event"] for event in trial.journal.events()][before + len(events) :]
+        if status != HALF_DONE_SAID or not TELLS.search(text) or following != ["told"]:
+            wrong.append(f"the next call: {status}, {following}, {text[-200:]!r}")
     return events[-1] if events else "nothing noted", wrong
 
 

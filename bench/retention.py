@@ -63,7 +63,7 @@ def size_of(path: Path) -> int:
 
 def fill(path: Path, runs: int) -> bool:
     """Add runs, every hundredth as a run of the checks does; return whether the limits held."""
-    held = True
+    is_within = True
     started = time.perf_counter()
     limit = Retention().size + SLACK
     every = max(runs // STEPS, SAMPLED)
@@ -74,14 +74,14 @@ def fill(path: Path, runs: int) -> bool:
         ]
         size = size_of(path)
         mean = statistics.mean(seconds)
-        held = held and size <= limit and mean <= SECONDS_MAX
+        is_within = is_within and size <= limit and mean <= SECONDS_MAX
         print(
             f"{min(first + every, runs):>7} runs  {count(path):>6} kept  {size / 2**20:5.1f} MiB  "
             f"{mean * 1000:5.1f} ms a run, {max(seconds) * 1000:6.1f} ms the slowest",
             flush=True,
         )
     print(f"{runs:,} runs in {time.perf_counter() - started:.0f} s")
-    return held
+    return is_within
 
 
 def sampled(path: Path, first: int, runs: int) -> float:
@@ -178,9 +178,9 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="veza-retention-", dir=options.folder) as folder:
         path = Path(folder) / NAME
-        held = fill(path, options.runs)
+        is_within = fill(path, options.runs)
         survived = kill_while_dropping(path, options.kills, options.seed)
-    return 0 if held and survived else 1
+    return 0 if is_within and survived else 1
 
 
 if __name__ == "__main__":

@@ -138,12 +138,12 @@ def passwords(text: str) -> list[str]:
     """
     parts = urls.split(text)
     values = (_IN_URL if parts.start else _IN_PAIRS).findall(text)
-    found = [form for value in values for form in _forms(value) if form]
+    forms = [form for value in values for form in _forms(value) if form]
     written = parts.password
     if not written:
-        return found
+        return forms
     pieces = [piece for piece in re.split(r"[/#?@:]", written) if len(piece) >= SECRET_MIN]
-    return [*found, written, unquote(written), *(pieces if pieces != [written] else ())]
+    return [*forms, written, unquote(written), *(pieces if pieces != [written] else ())]
 
 
 def _forms(value: str) -> tuple[str, ...]:
@@ -178,8 +178,8 @@ def without_password(text: str) -> str:
 
 def searchable(texts: Sequence[str]) -> tuple[str, ...]:
     """Return these secrets and the passwords in them, longest first, without the too short ones."""
-    found = {part for text in texts for part in (text, *passwords(text))}
-    return tuple(sorted((s for s in found if len(s) >= SECRET_MIN), key=lambda s: (-len(s), s)))
+    parts = {part for text in texts for part in (text, *passwords(text))}
+    return tuple(sorted((s for s in parts if len(s) >= SECRET_MIN), key=lambda s: (-len(s), s)))
 
 
 def encodings(secret: str) -> set[str]:

@@ -99,9 +99,9 @@ def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX)
     """Return "a, b, c and 4 more": the first `items`, and how many more of `total` there are."""
     total = len(items) if total is None else total
     shown = list(items[:most])
-    rest = total - len(shown)
+    unnamed = total - len(shown)
     few = ", ".join(shown)
-    return trn("{few} and {n} more", "{few} and {n} more", rest, few=few) if rest > 0 else few
+    return trn("{few} and {n} more", "{few} and {n} more", unnamed, few=few) if unnamed > 0 else few
 
 
 def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
@@ -130,28 +130,28 @@ def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
     "at least".
     """
     ranked = list(hosts.items())
-    told = [
+    parts = [
         tr("{value} on {hosts}", value=value, hosts=named(on))
         for value, on in ranked[: HOSTS_MAX - 1]
     ]
-    rest = ranked[HOSTS_MAX - 1 :]
-    if rest:
-        others = sum(len(on) for _, on in rest)
+    further = ranked[HOSTS_MAX - 1 :]
+    if further:
+        others = sum(len(on) for _, on in further)
         total = trn("{n} other host", "{n} other hosts", others)
-        told.append(tr("{value} on {hosts}", value=f"{bound} {rest[0][0]}", hosts=total))
-    return told
+        parts.append(tr("{value} on {hosts}", value=f"{bound} {further[0][0]}", hosts=total))
+    return parts
 
 
-def said_by_hosts(said: Iterable[tuple[str, str]], every: Sequence[str]) -> tuple[str, ...]:
+def merge_hosts(sentences: Iterable[tuple[str, str]], every: Sequence[str]) -> tuple[str, ...]:
     """Return each sentence once, with all hosts of which it is true in place of its `HOST`.
 
-    `said` has pairs of a host and a sentence.
+    `sentences` has pairs of a host and a sentence.
     """
     hosts: dict[str, list[str]] = {}
-    for host, sentence in said:
+    for host, sentence in sentences:
         hosts.setdefault(sentence, []).append(host)
     return tuple(
-        sentence.replace(HOST, hosts_named(found, every)) for sentence, found in hosts.items()
+        sentence.replace(HOST, hosts_named(some, every)) for sentence, some in hosts.items()
     )
 
 

@@ -52,9 +52,9 @@ def encode_zap_console(
 
 
 def _make_zap_console_older(line: str, seconds: float) -> str:
-    stamp, _, rest = line.partition("\t")
+    stamp, _, fields = line.partition("\t")
     ts = datetime.fromisoformat(stamp).timestamp()
-    return f"{_console_time(ts - seconds)}\t{rest.rstrip()}\n"
+    return f"{_console_time(ts - seconds)}\t{fields.rstrip()}\n"
 
 
 def _console_time(ts: float) -> str:
@@ -76,9 +76,9 @@ def encode_slog(level: str, ts: float, caller: str, msg: str, fields: Mapping[st
 
 
 def _make_slog_older(line: str, seconds: float) -> str:
-    stamp, _, rest = line.partition(" ")
+    stamp, _, fields = line.partition(" ")
     ts = datetime.fromisoformat(stamp.removeprefix("time=")).timestamp()
-    return f"time={_slog_time(ts - seconds)} {rest.rstrip()}\n"
+    return f"time={_slog_time(ts - seconds)} {fields.rstrip()}\n"
 
 
 def _slog_time(ts: float) -> str:

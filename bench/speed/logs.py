@@ -30,8 +30,8 @@ def measure(runs: int) -> None:
             shell = Timed("one grep", ["bash", "-c", GREP.format(folder)])
             timed = suite("the suite", folder, "-k", "logs", target="logs")
             take_turns([shell, timed], runs)
-            for one in (shell, timed):
-                row(f"{size} MiB", one.name, *one.cells(shell), one.state)
+            for command in (shell, timed):
+                row(f"{size} MiB", command.name, *command.cells(shell), command.state)
     finally:
         shutil.rmtree(folder)
 

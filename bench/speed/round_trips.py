@@ -63,24 +63,24 @@ def commands(where: str, folder: Path, script: str, runs: int, proxies: DelayPro
     if PLUGINS.exists():
         timed.append(Timed("monitoring-plugins, 4 looks", ["bash", "-c", script]))
     traffic = counted_turns(timed, runs, proxies)
-    for one, counts in zip(timed, traffic, strict=True):
-        if one.out and not one.state.startswith("healthy"):
-            sys.exit(f"the lab is not healthy: {one.state}")
+    for command, counts in zip(timed, traffic, strict=True):
+        if command.out and not command.state.startswith("healthy"):
+            sys.exit(f"the lab is not healthy: {command.state}")
         numbers = (str(counts.connections), str(counts.round_trips))
-        row(where, one.name, *one.cells(timed[0]), *numbers)
+        row(where, command.name, *command.cells(timed[0]), *numbers)
 
 
 def counted_turns(timed: Sequence[Timed], runs: int, proxies: DelayProxies) -> list[Traffic]:
     """Run the commands in turns; returns the traffic of the last run of each."""
     traffic = [Traffic() for _ in timed]
     for number in range(runs + 1):
-        for place, one in enumerate(timed):
+        for place, command in enumerate(timed):
             proxies.counted()
-            one.run()
+            command.run()
             traffic[place] = proxies.counted()
             if number == 0:  # The first one fills caches.
-                one.seconds.clear()
-                one.processor.clear()
+                command.seconds.clear()
+                command.processor.clear()
     return traffic
 
 

@@ -64,8 +64,8 @@ class Timed:
 
     def _report_file(self) -> Path | None:
         """Return the newest report of the run."""
-        found = self.out.rglob("report.json") if self.out else ()
-        return max(found, key=lambda path: path.stat().st_mtime, default=None)
+        reports = self.out.rglob("report.json") if self.out else ()
+        return max(reports, key=lambda path: path.stat().st_mtime, default=None)
 
     def report(self) -> dict[str, Any]:
         """Return the report of the last run."""
@@ -115,12 +115,12 @@ def take_turns(timed: Sequence[Timed], runs: int, *, warm: bool = True) -> None:
     With `warm`, a first round fills caches and does not count.
     """
     for number in range(runs + warm):
-        for one in timed:
-            one.run()
+        for command in timed:
+            command.run()
             if warm and number == 0:
-                one.seconds.clear()
-                one.processor.clear()
-                one.memory.clear()
+                command.seconds.clear()
+                command.processor.clear()
+                command.memory.clear()
 
 
 def row(*cells: str) -> None:

@@ -80,13 +80,13 @@ def inject(directory: Path, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _lab_errors(what: str) -> Iterator[None]:
+def _lab_errors(operation: str) -> Iterator[None]:
     """Turn the errors of the lab's services into LabError."""
     try:
         yield
     except (psycopg.Error, httpx.HTTPError) as exc:
         reason = str(exc).partition("\n")[0]
-        raise LabError(f"{what}: {type(exc).__name__}: {reason}") from exc
+        raise LabError(f"{operation}: {type(exc).__name__}: {reason}") from exc
 
 
 def get_fault(name: str) -> Fault:

@@ -99,18 +99,7 @@ def locked(tools: FaultTools) -> None:
 def table_locked(tools: FaultTools) -> None:
     table = tools.lab.variant.login.locked_table
     tools.start_helper("table_lock", "--table", table)
-    tools.wait(
-        lambda: bool(
-            tools.query(
-                "SELECT 1 FROM pg_locks w JOIN pg_stat_activity a USING (pid)"
-                " WHERE NOT w.granted AND w.relation = to_regclass(%s)"
-                " AND now() - a.query_start > interval '3 seconds' LIMIT 1",
-                table,
-            )
-        ),
-        30,
-        "a login that waits for the lock",
-    )
+    tools.wait_for_lock(table, "a login that waits for the lock")
     _make_logins_older(tools)
 
 

@@ -76,19 +76,9 @@ def database_down(tools: FaultTools) -> None:
     "database-locked", "a session holds an exclusive lock on uploads", cause="database_locked"
 )
 def database_locked(tools: FaultTools) -> None:
-    tools.start_helper("table_lock", "--table", tools.lab.variant.locked_table)
-    tools.wait(
-        lambda: bool(
-            tools.query(
-                "SELECT 1 FROM pg_locks w JOIN pg_stat_activity a USING (pid)"
-                " WHERE NOT w.granted AND w.relation = to_regclass(%s)"
-                " AND now() - a.query_start > interval '3 seconds' LIMIT 1",
-                tools.lab.variant.locked_table,
-            )
-        ),
-        30,
-        "a session that waits for the lock",
-    )
+    table = tools.lab.variant.locked_table
+    tools.start_helper("table_lock", "--table", table)
+    tools.wait_for_lock(table, "a session that waits for the lock")
 
 
 @FAMILY.fault(
@@ -155,10 +145,10 @@ def _send_half(tools: FaultTools, name: str) -> None:
     """Upload half of a file, and close the connection when the API has stored a part of it."""
     variant = tools.lab.variant
     url = tools.lab.api_url + variant.routes.upload
-    whole = tools.client.build_request(
+    request = tools.client.build_request(
         "POST", url, files={variant.file_field: (name, tone(30), "audio/wav")}
     )
-    body = whole.read()
+    body = request.read()
     statement = "SELECT 1 FROM uploads WHERE filename = %s AND progress BETWEEN 20 AND 60"
 
     def half() -> Iterator[bytes]:
@@ -168,7 +158,7 @@ def _send_half(tools: FaultTools, name: str) -> None:
 
     with httpx.Client(timeout=20) as client:
         try:
-            client.post(url, headers=whole.headers, content=half())
+            client.post(url, headers=request.headers, content=half())
         except GaveUpError:
             # Its connection closes with the client.
             return

@@ -104,14 +104,14 @@ def partial(tools: FaultTools) -> None:
     uploads = tools.upload(consumers * STUCK_UPLOADS)
 
     def are_divided() -> bool:
-        held = tools.uploads_with(uploads, "uploading", "pending")
+        untaken = tools.uploads_with(uploads, "uploading", "pending")
         completed = tools.uploads_with(uploads, "completed", "completed")
-        return len(held) + len(completed) == len(uploads) and len(held) >= STUCK_UPLOADS - 2
+        return len(untaken) + len(completed) == len(uploads) and len(untaken) >= STUCK_UPLOADS - 2
 
     tools.wait(are_divided, 40, "the end of the uploads that a worker got")
-    held = tools.uploads_with(uploads, "uploading", "pending")
-    tools.wait_for_queue(messages_unacknowledged=(len(held), UNLIMITED))
-    tools.backdate(held)
+    untaken = tools.uploads_with(uploads, "uploading", "pending")
+    tools.wait_for_queue(messages_unacknowledged=(len(untaken), UNLIMITED))
+    tools.backdate(untaken)
 
 
 @FAMILY.fault(

@@ -369,6 +369,15 @@ class FaultTools:
             f"{len(uploads)} uploads {status} with {job_status or 'no'} job",
         )
 
+    def wait_for_lock(self, table: str, waiting: str) -> None:
+        """Wait until a session has waited for a lock on a table for 3 s; `waiting` names it."""
+        statement = (
+            "SELECT 1 FROM pg_locks w JOIN pg_stat_activity a USING (pid)"
+            " WHERE NOT w.granted AND w.relation = to_regclass(%s)"
+            " AND now() - a.query_start > interval '3 seconds' LIMIT 1"
+        )
+        self.wait(lambda: bool(self.query(statement, table)), 30, waiting)
+
     def wait_for_worker_log(self) -> None:
         """Wait until the workers write to the new logs that `backdate_history` left to them."""
         for worker in self.lab.workers:

@@ -43,7 +43,7 @@ class Destination:
 
 def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destination, ...]:
     """Return the destination of each address."""
-    found = []
+    destinations = []
     for number, address in enumerate(addresses, start=1):
         key = hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
         scheme = address.partition(":")[0].lower()
@@ -52,10 +52,10 @@ def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destina
         try:
             sender = _sender_of(scheme, address, subject)
         except OptionError as exc:
-            found.append(Destination(name, key, None, str(exc)))
+            destinations.append(Destination(name, key, None, str(exc)))
         else:
-            found.append(Destination(name, key, sender))
-    return tuple(found)
+            destinations.append(Destination(name, key, sender))
+    return tuple(destinations)
 
 
 def _sender_of(scheme: str, address: str, subject: Subject) -> Sender:

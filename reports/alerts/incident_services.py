@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from core.language import tr
-from core.text import cut, flat
+from core.text import capitalized, cut, flat
 from core.urls import parse_http_url
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import quiet_apprise
@@ -210,9 +210,9 @@ class Alertmanager:
 
     def __init__(self, address: str, subject: Subject) -> None:
         """Raise OptionError for an address that cannot be used."""
-        scheme, _, rest = address.partition("://")
+        scheme, _, location = address.partition("://")
         secure = scheme.lower() == "alertmanagers"
-        parts = parse_http_url(f"{'https' if secure else 'http'}://{rest}")
+        parts = parse_http_url(f"{'https' if secure else 'http'}://{location}")
         if parts is None or parts.query:
             raise OptionError(
                 tr("write alertmanager://HOST:9093, or alertmanagers://HOST for https")
@@ -299,11 +299,8 @@ def _responder(name: str) -> dict[str, str]:
 
 def _one_line(message: Message) -> str:
     """Return the title and the body's first line, which repeats the kind of alert."""
-    first = message.body.partition("\n")[0]
-    kind = re.escape(state_word(cast("State", message.kind)))
-    # French has a space before a colon.
-    said = re.match(rf"{kind}\s?:\s", first, re.IGNORECASE)
-    text = first[said.end() :] if said else first
+    kind = capitalized(state_word(cast("State", message.kind)))
+    text = message.body.partition("\n")[0].removeprefix(tr("{title}: {text}", title=kind, text=""))
     return flat(tr("{title}: {text}", title=message.title, text=text))
 
 

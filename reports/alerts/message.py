@@ -89,10 +89,10 @@ def _head(report: Report, change: Change, zone: tzinfo | None) -> Iterator[str]:
     yield report.headline
     yield _duration(report, change, zone)
     if change.event != "recovery":
-        for one in report.diagnosis.accepted[:CAUSES_MAX]:
-            before = seen_before(report, one, zone)
+        for finding in report.diagnosis.accepted[:CAUSES_MAX]:
+            before = seen_before(report, finding, zone)
             if before:
-                yield tr("{title}: {text}", title=one.title, text=before)
+                yield tr("{title}: {text}", title=finding.title, text=before)
 
 
 def link_of(report: Report, base: str) -> str:
@@ -138,12 +138,12 @@ def _why(report: Report) -> Iterator[str]:
     accepted = report.diagnosis.accepted
     groups = [[c.check for c in telling(one.supporting, "failed")] for one in accepted]
     groups = groups or [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
-    each = EVIDENCE_MAX if len(groups) == 1 else 1
+    most = EVIDENCE_MAX if len(groups) == 1 else 1
     shown: dict[str, None] = {}
     for checks in groups[:CAUSES_MAX]:
         sentences = (cut(plain(report.evidence(check)), EVIDENCE_LINE_MAX) for check in checks)
         new = [one for one in dict.fromkeys(sentences) if one and one not in shown]
-        shown |= dict.fromkeys(new[:each])
+        shown |= dict.fromkeys(new[:most])
     yield from (f"✗ {sentence}" for sentence in shown)
     out = ruled_out(report)
     if accepted and out:

@@ -148,11 +148,11 @@ class Outbox(OpenFile):
         last = self._messages("ORDER BY id DESC LIMIT 1")
         return last[0] if last and last[0].event != "recovery" else None
 
-    def _messages(self, which: str) -> tuple[Message, ...]:
+    def _messages(self, clause: str) -> tuple[Message, ...]:
         with translate_errors(self._path):
             rows: list[Any] = self._db.execute(
                 "SELECT id, what, kind, title, body, since, episode "  # noqa: S608 - ours
-                f"FROM alert_messages {which}"
+                f"FROM alert_messages {clause}"
             ).fetchall()
         return tuple(Message(*row) for row in rows)
 

@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     lines = [
         tr(
             "Confirmed for {incident}: {causes}. The runs named {named}.",
-            incident=_told(incident),
+            incident=_incident_text(incident),
             causes=_names(confirmation, titles),
             named=named,
         ),
@@ -141,17 +141,17 @@ def run(options: argparse.Namespace) -> int:
 def _chosen(episodes: Sequence[Incident], text: str) -> Incident:
     """Return the incident that has a run with this beginning of its time; raises OptionError."""
     wanted = text.strip().replace(" ", "T")
-    found = [
+    matching = [
         incident
         for incident in episodes
         if wanted and any(run.started.startswith(wanted) for run in incident.runs)
     ]
-    if len(found) == 1:
-        return found[0]
-    starts = [incident.runs[0].started for incident in found or episodes[-SHOWN_MAX:]]
+    if len(matching) == 1:
+        return matching[0]
+    starts = [incident.runs[0].started for incident in matching or episodes[-SHOWN_MAX:]]
     problem = (
         tr("several incidents have a run that began {time!r}", time=printable(wanted, 40))
-        if found
+        if matching
         else tr("no incident has a run that began {time!r}", time=printable(wanted, 40))
     )
     raise OptionError(
@@ -185,7 +185,7 @@ def _choices(
     for incident in episodes[-SHOWN_MAX:]:
         confirmed = learned.of(incident)
         named = list(dict.fromkeys(title for run in incident.runs for title in run.accepted))
-        told = (
+        confirmation = (
             tr("confirmed: {causes}", causes=_names(confirmed, titles))
             if confirmed
             else tr("not confirmed")
@@ -196,7 +196,7 @@ def _choices(
             if incident.after
             else tr("goes on, named: {causes}", causes=causes)
         )
-        yield f"  {incident.runs[0].started}  {state}, {told}"
+        yield f"  {incident.runs[0].started}  {state}, {confirmation}"
     yield tr("Causes:")
     width = max(map(len, (*titles, *_OTHERS)))
     others = {cause: tr(title) for cause, title in _OTHERS.items()}
@@ -204,7 +204,7 @@ def _choices(
         yield f"  {cause:<{width}}  {title}"
 
 
-def _told(incident: Incident, zone: tzinfo | None = None) -> str:
+def _incident_text(incident: Incident, zone: tzinfo | None = None) -> str:
     at = incident.runs[0].at
     when = local(at, zone) if at else incident.runs[0].started
     if incident.after:

@@ -94,8 +94,8 @@ def history_folder(text: str) -> Path:
 def only_target() -> Path:
     """Return the only folder in out/ that has a history; raises HistoryError."""
     out = Path("out")
-    found = [*out.glob(f"*/{NAME}"), *out.glob(f"*/*/{NAME}")]
-    folders = sorted(path.parent for path in found)
+    files = [*out.glob(f"*/{NAME}"), *out.glob(f"*/*/{NAME}")]
+    folders = sorted(path.parent for path in files)
     if len(folders) == 1:
         return folders[0]
     names = ", ".join(map(str, folders))

@@ -88,9 +88,9 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the overview; raises FileError."""
     now = datetime.now(UTC)
-    found = folders(options.out)
-    _choose_language(options.out / folder / REPORT for folder in found)
-    rows = [_row(options.out, folder, now, options.overdue) for folder in found]
+    paths = folders(options.out)
+    _choose_language(options.out / folder / REPORT for folder in paths)
+    rows = [_row(options.out, folder, now, options.overdue) for folder in paths]
     overview = overview_of(rows, now)
     write_file(options.out / "index.json", to_json(overview))
     page = options.out / "index.html"
@@ -124,16 +124,16 @@ def folders(out: Path) -> list[Path]:
 
     A target has one for each runbook, and its own where its files are in no runbook's folder.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for target in _folders_in(out):
         try:
             runbooks = [place for place in _folders_in(target) if _has(place, *FILES, PARTIAL)]
         except FileError:
             runbooks = []
         # Its own partial runs are of an older version, which had one folder for all runbooks.
-        found += [target] if _has(target, *FILES) or not runbooks else []
-        found += runbooks
-    return [place.relative_to(out) for place in found]
+        paths += [target] if _has(target, *FILES) or not runbooks else []
+        paths += runbooks
+    return [place.relative_to(out) for place in paths]
 
 
 def _folders_in(folder: Path) -> list[Path]:

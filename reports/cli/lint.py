@@ -53,12 +53,12 @@ def run(options: argparse.Namespace) -> int:
         for finding in findings:
             place = f"{os.path.relpath(finding.path)}:{finding.line}"
             print(clean(f"{place}: {finding.sentence}"))
-        said = (
+        summary = (
             trn("{n} thing missing", "{n} things missing", len(findings))
             if findings
             else tr("nothing is missing")
         )
-        print(tr("{title}: {text}", title=folder.name, text=said))
+        print(tr("{title}: {text}", title=folder.name, text=summary))
         status = status or (INCOMPLETE if findings else 0)
     return status
 

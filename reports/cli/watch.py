@@ -172,8 +172,8 @@ class Watch:
             else:
                 self._look_until_over(lines=True)
         except UsageError as exc:
-            for said in str(exc).splitlines():
-                print(clean(said), file=sys.stderr)
+            for line in str(exc).splitlines():
+                print(clean(line), file=sys.stderr)
             return USAGE_ERROR
         except KeyboardInterrupt:
             self._print_verdict()
@@ -280,7 +280,7 @@ def _last_number(folder: Path) -> int:
 def _version(path: Path) -> tuple[int, int] | None:
     """Return what tells one version of a file from the next; None without the file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino
+    return status.st_mtime_ns, status.st_ino

@@ -35,8 +35,8 @@ def named(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]
 
 def observed_components(evidence: Evidence, readings: Iterable[CheckResult]) -> tuple[str, ...]:
     """Return the components with at least one observed check, in the evidence table's order."""
-    seen = {base_id(reading.check) for reading in readings if reading.status in OBSERVED}
-    return tuple(dict.fromkeys(row.component for row in evidence.checks if row.id in seen))
+    observed = {base_id(reading.check) for reading in readings if reading.status in OBSERVED}
+    return tuple(dict.fromkeys(row.component for row in evidence.checks if row.id in observed))
 
 
 def without(
@@ -126,8 +126,8 @@ def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> s
     lines = [tr("Named: {causes}.", causes=words(usual)), "", tr("With one component hidden:")]
     for component in observed_components(evidence, readings):
         causes = named(evidence, without(evidence, readings, {component}))
-        found = tr("the same") if causes == usual else words(causes)
-        lines.append(f"  {component_word(component):<10} {found}")
+        text = tr("the same") if causes == usual else words(causes)
+        lines.append(f"  {component_word(component):<10} {text}")
     observed = [reading.check for reading in readings if reading.status in OBSERVED]
     changes = [
         (check, causes)

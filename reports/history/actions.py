@@ -70,8 +70,8 @@ def read_actions(folder: Path) -> tuple[tuple[Action, ...], str]:
         if damaged
         else ""
     )
-    found = [_action(events) for events in actions.values() if events[0].get("step")]
-    return tuple(sorted(found, key=lambda action: action.at)), note
+    known = [_action(events) for events in actions.values() if events[0].get("step")]
+    return tuple(sorted(known, key=lambda action: action.at)), note
 
 
 def _event(line: str) -> Event | None:

@@ -199,11 +199,11 @@ def earlier(learned: Learned, episodes: Sequence[Incident]) -> tuple[SeenBefore,
         for one in learned.confirmations
         if current is None or not one.is_of(current)
     ]
-    found = []
+    causes = []
     for cause in dict.fromkeys(cause for one in past for cause in one.causes):
         own = [one for one in past if cause in one.causes]
         action = own[-1].ended_by
-        found.append(
+        causes.append(
             SeenBefore(
                 cause,
                 times=len(own),
@@ -213,7 +213,7 @@ def earlier(learned: Learned, episodes: Sequence[Incident]) -> tuple[SeenBefore,
                 note=own[-1].note,
             )
         )
-    return tuple(found)
+    return tuple(causes)
 
 
 def _stem(confirmation: Confirmation) -> str:

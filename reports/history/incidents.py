@@ -85,7 +85,12 @@ class MetricRecovery:
 
     name: str
     recovers: bool | None
-    text: str
+    trend: str
+
+    @property
+    def text(self) -> str:
+        """The metric with its trend."""
+        return tr("{title}: {text}", title=self.name, text=self.trend)
 
 
 def flapping(runs: Sequence[RunRecord]) -> tuple[Flapping, ...]:
@@ -106,7 +111,7 @@ def flapping(runs: Sequence[RunRecord]) -> tuple[Flapping, ...]:
 
 def incidents(runs: Sequence[RunRecord]) -> list[Incident]:
     """Return every incident of these runs, over or not, the oldest first."""
-    found = []
+    ended = []
     start: int | None = None
     symptoms: set[str] = set()
     for place, run in enumerate(runs):
@@ -114,9 +119,9 @@ def incidents(runs: Sequence[RunRecord]) -> list[Incident]:
             start = place if start is None else start
             symptoms.update(run.symptoms)
         elif start is not None and is_over(run, symptoms):
-            found.append(_incident(runs, start, place))
+            ended.append(_incident(runs, start, place))
             start, symptoms = None, set()
-    return found if start is None else [*found, _incident(runs, start, None)]
+    return ended if start is None else [*ended, _incident(runs, start, None)]
 
 
 def last_incident(runs: Sequence[RunRecord]) -> Incident | None:
@@ -174,38 +179,37 @@ def _incident(runs: Sequence[RunRecord], start: int, end: int | None) -> Inciden
 def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) -> MetricRecovery:
     recovers: bool | None = None
     if metric.figure is None:
-        text = tr("not observed by the checks")
+        trend = tr("not observed by the checks")
     elif now is None:
-        text = tr("not observed by the last run")
+        trend = tr("not observed by the last run")
     elif metric.limit is not None:
         recovers = now <= metric.limit
         value, limit = _format(metric.figure, now), _format(metric.figure, metric.limit)
         if recovers:
-            text = tr("{value}, within the limit of {limit}", value=value, limit=limit)
+            trend = tr("{value}, within the limit of {limit}", value=value, limit=limit)
         else:
-            text = tr("{value}, above the limit of {limit}", value=value, limit=limit)
+            trend = tr("{value}, above the limit of {limit}", value=value, limit=limit)
     elif metric.rises:
         # The figure counts recent events; while it is above 0 the metric rises.
         recovers = now > 0
         value = _format(metric.figure, now)
         if recovers:
-            text = tr("{value} recently, rising", value=value)
+            trend = tr("{value} recently, rising", value=value)
         else:
-            text = tr("{value} recently, not rising", value=value)
+            trend = tr("{value} recently, not rising", value=value)
     elif worst is None:
         value = _format(metric.figure, now)
-        text = tr("{value} now, not observed during the incident", value=value)
+        trend = tr("{value} now, not observed during the incident", value=value)
     else:
         recovers = now < worst or now == 0
         parts = {"worst": _format(metric.figure, worst), "value": _format(metric.figure, now)}
         if now < worst:
-            text = tr("{worst} at worst, {value} now, falling", **parts)
+            trend = tr("{worst} at worst, {value} now, falling", **parts)
         elif now:
-            text = tr("{worst} at worst, {value} now, not falling", **parts)
+            trend = tr("{worst} at worst, {value} now, not falling", **parts)
         else:
-            text = tr("{worst} at worst, {value} now, 0 throughout", **parts)
-    said = tr("{title}: {text}", title=metric.name, text=text)
-    return MetricRecovery(metric.name, recovers, said)
+            trend = tr("{worst} at worst, {value} now, 0 throughout", **parts)
+    return MetricRecovery(metric.name, recovers, trend)
 
 
 def _format(figure: str, value: float) -> str:

@@ -73,11 +73,11 @@ class Bin:
 class Prior:
     """A cause's prior, the one that the incidents suggest, and that one's interval.
 
-    `seen` counts the incidents that had the cause.
+    `incidents` counts those that had the cause.
     """
 
     cause: Cause
-    seen: int
+    incidents: int
     suggested: float
     low: float
     high: float
@@ -135,20 +135,20 @@ def suggest_priors(evidence: Evidence, cases: Sequence[Case]) -> tuple[Prior, ..
     """
     incidents = [case for case in cases if FALSE_ALARM not in case.confirmation.causes]
     total = sum(cause.prior for cause in evidence.causes)
-    seen = Counter(cause for case in incidents for cause in case.expected)
+    counter = Counter(cause for case in incidents for cause in case.expected)
     random = Random(SEED)  # noqa: S311 - for an interval, not for a secret
     priors = []
     for cause in evidence.causes:
         share = cause.prior / total
-        alpha = PRESENT_PRIORS * share + seen[cause.id]
-        beta = max(PRESENT_PRIORS * (1 - share) + len(incidents) - seen[cause.id], 1e-6)
+        alpha = PRESENT_PRIORS * share + counter[cause.id]
+        beta = max(PRESENT_PRIORS * (1 - share) + len(incidents) - counter[cause.id], 1e-6)
         draws = sorted(random.betavariate(alpha, beta) for _ in range(DRAWS))
         outside = round(DRAWS * (1 - INTERVAL) / 2)
         values = (alpha / (alpha + beta), draws[outside], draws[-1 - outside])
         suggested, low, high = (
             min(max(float(f"{value * total:.2g}"), PRIOR_MIN), PRIOR_MAX) for value in values
         )
-        priors.append(Prior(cause, seen[cause.id], suggested, low, high))
+        priors.append(Prior(cause, counter[cause.id], suggested, low, high))
     return tuple(priors)
 
 

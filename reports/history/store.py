@@ -88,10 +88,10 @@ class History(OpenFile):
     def append(self, report: Report, retention: Retention | None = None) -> None:
         """Add a run, and drop the runs that the retention no longer allows."""
         with self.transaction():
-            whole = None
+            content = None
             if self._wants_whole(report):
-                whole = zlib.compress(to_json(report).encode("utf-8"), 6)
-            run = self._insert_run(report, whole)
+                content = zlib.compress(to_json(report).encode("utf-8"), 6)
+            run = self._insert_run(report, content)
             self._insert_parts(run, report)
             self._retain(report, retention or Retention())
         with translate_errors(self._path):
@@ -228,7 +228,7 @@ class History(OpenFile):
             values.setdefault(run, {})[name] = value
         return values
 
-    def _insert_run(self, report: Report, whole: bytes | None) -> int:
+    def _insert_run(self, report: Report, content: bytes | None) -> int:
         cursor = self._db.execute(
             "INSERT INTO runs (started, seconds, state, headline, certainty, report) "
             "VALUES (?, ?, ?, ?, ?, ?)",
@@ -238,7 +238,7 @@ class History(OpenFile):
                 report.state,
                 report.headline,
                 report.diagnosis.certainty,
-                whole,
+                content,
             ),
         )
         return int(cursor.lastrowid or 0)

@@ -79,10 +79,10 @@ class Watched:
             self.problem = problem or tr("the history does not have this look")
             self.good = 0
             return
-        found = last_incident(runs)
+        last = last_incident(runs)
         # An incident that was over before is not what is watched.
-        mine = found and (found.after is None or found.after.number > self.already)
-        self.incident = found if mine else None
+        is_watched = last and (last.after is None or last.after.number > self.already)
+        self.incident = last if is_watched else None
         if self.incident:
             over = is_over(runs[-1], self.incident.symptoms)
             self.metrics = recovery_from(self.incident, runs[-1], report.watch)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.outcome import Outcome
 
 
-def sentences(outcomes: Sequence[Outcome]) -> dict[str, str]:
+def sentences_of_hosts(outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Return one sentence for all checks that say the same of several hosts, by the check's id.
 
     The data of such a check's observation has a `host`, and a `verdict` that begins after its name.
@@ -35,11 +35,11 @@ def sentences(outcomes: Sequence[Outcome]) -> dict[str, str]:
     }
 
 
-def merged(outcomes: Iterable[Outcome], told: dict[str, str]) -> Iterator[Outcome]:
-    """Yield the outcomes; of those that `told` has one sentence for, the first with it."""
+def merged(outcomes: Iterable[Outcome], host_sentences: dict[str, str]) -> Iterator[Outcome]:
+    """Yield the outcomes; of those that `host_sentences` has one for, the first with it."""
     done = set()
     for outcome in outcomes:
-        sentence = told.get(outcome.check)
+        sentence = host_sentences.get(outcome.check)
         if sentence is None:
             yield outcome
         elif sentence not in done:

@@ -70,25 +70,19 @@ def attribute(result: Result, diagnosis: Diagnosis) -> Attribution | None:
         )
     cause = max(accepted, key=lambda finding: _weight(finding, check))
     probability = numeral(cause.probability, 2)
-    if cause.outside:
-        why = tr(
-            "Explained by: {cause}, probability {probability} (outside this runbook).",
-            cause=cause.title,
-            probability=probability,
-        )
-    else:
-        why = tr(
-            "Explained by: {cause}, probability {probability}.",
-            cause=cause.title,
-            probability=probability,
-        )
+    sentence = (
+        mark("Explained by: {cause}, probability {probability} (outside this runbook).")
+        if cause.outside
+        else mark("Explained by: {cause}, probability {probability}.")
+    )
+    why = tr(sentence, cause=cause.title, probability=probability)
     return Attribution(cause.title, why, cause)
 
 
 def reason(outcome: Outcome) -> tuple[str, str]:
     """Return why a check did not pass in one line, and the other lines."""
-    first, _, rest = outcome.seen.partition("\n")
-    return first or tr("No reason was given."), rest
+    first, _, details = outcome.seen.partition("\n")
+    return first or tr("No reason was given."), details
 
 
 def _weight(finding: Finding, check: str) -> float:

@@ -47,9 +47,9 @@ def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, st
     a person pastes these commands. The ids of the items that suffer most have the placeholder of
     the runbook's noun for them, such as `upload_ids`.
     """
-    found = observations(outcomes)
-    values = {name: value for o in found for name, value in o.placeholders.items()}
-    affected = next((o.affected for o in found if o.affected), ())
+    observed = observations(outcomes)
+    values = {name: value for o in observed for name, value in o.placeholders.items()}
+    affected = next((o.affected for o in observed if o.affected), ())
     if layout.impact:
         values[f"{layout.impact.placeholder}_ids"] = "\n".join(item.id for item in affected)
     if "broker_connection" in values:

@@ -9,7 +9,7 @@ from core.language import in_every_language, mark, numeral, tr, trn
 from core.outcome import STATUS_WORDS, component_word, counted_status
 from core.text import capitalized, count, cut, listed, uncapitalized
 from core.units import format_duration
-from reports.model.alike import merged, sentences
+from reports.model.alike import merged, sentences_of_hosts
 from reports.model.report import state_word
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ def headline_of(
     )
     if part and state == "healthy":
         return part
-    reason = _impact(figures, impact)
-    if not reason and state == "healthy":
-        reason = _health(results)
-    if not reason:
-        reason = _reason(state, results, problems, interrupted)
+    if state == "healthy":
+        reason = health(results, figures, impact)
+    else:
+        reason = _impact(figures, impact) or _reason(state, results, problems, interrupted)
     named = capitalized(state_word(state))
     text = cut(tr("{title}: {text}", title=named, text=reason), REASON_MAX)
     if not text.endswith((".", "…", "!", "?")):
@@ -187,16 +186,20 @@ def partial_run(results: Sequence[Result], total: int, *, interrupted: bool) -> 
     ]
     if reported and counter["passed"] == reported:
         parts = [tr("all passed") if reported > 1 else tr("passed")]
-    said = trn(
+    coverage = trn(
         "{reported} of {n} check", "{reported} of {n} checks", total, reported=numeral(reported)
     )
-    checks = ", ".join([said, *parts])
+    checks = ", ".join([coverage, *parts])
     if interrupted:
         return tr("Partial run, interrupted: {checks}.", checks=checks)
     return tr("Partial run: {checks}.", checks=checks)
 
 
-def _health(results: Sequence[Result]) -> str:
+def health(results: Sequence[Result], figures: Sequence[Figure], impact: Impact | None) -> str:
+    """Return what a healthy run observed: the items that suffer, or else how many checks passed."""
+    affected = _impact(figures, impact)
+    if affected:
+        return affected
     selected = len(results)
     passed = sum(result.outcome.status == "passed" for result in results)
     if passed < selected:
@@ -217,9 +220,9 @@ def _reason(
 ) -> str:
     if state in ("incident", "at risk"):
         role: Role = "symptom" if state == "incident" else "cause"
-        told = sentences([result.outcome for result in results])
+        host_sentences = sentences_of_hosts([result.outcome for result in results])
         failed = [r.outcome for r in results if r.outcome.status == "failed" and r.role == role]
-        first, *others = merged(failed, told)
+        first, *others = merged(failed, host_sentences)
         return first.seen.removesuffix(".") + (_more(len(others), role) if others else "")
     if problems:
         return problems[0]
@@ -231,14 +234,16 @@ def _reason(
     if without_result:
         statuses = {outcome.status for outcome in without_result}
         number, first_outcome = len(without_result), without_result[0]
-        what = listed([tr(word) for status, word in words.items() if status in statuses], "or")
+        words_used = listed(
+            [tr(word) for status, word in words.items() if status in statuses], "or"
+        )
         sentence = (first_outcome.seen or first_outcome.expected).removesuffix(".")
         return trn(
             "{n} of {checks} is {status}; the first: {sentence}",
             "{n} of {checks} are {status}; the first: {sentence}",
             number,
             checks=trn("{n} check", "{n} checks", len(results)),
-            status=what,
+            status=words_used,
             sentence=sentence,
         )
     if interrupted:

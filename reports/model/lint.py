@@ -58,7 +58,7 @@ class Check:
 
     path: str
     line: int
-    told: bool
+    has_docstring: bool
 
 
 def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
@@ -70,11 +70,11 @@ def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
     document, table = folder / "runbook.md", folder / "evidence.toml"
     findings: list[Finding] = []
     try:
-        found = read_checks(checks)
+        known = read_checks(checks)
         evidence = load_evidence(table)
         runbook = load_runbook(document)
         layout = load_layout(folder)
-        lint_one = _Lint(folder, evidence, runbook, found, filled_by(sources, layout))
+        lint_one = _Lint(folder, evidence, runbook, known, filled_by(sources, layout))
     except _SourceError as exc:
         return [exc.finding]
     except (EvidenceError, RunbookError, FileError) as exc:
@@ -115,7 +115,7 @@ class _Lint:
                     check.line,
                     tr("the check {check} has no row in evidence.toml.", check=name),
                 )
-            if not check.told:
+            if not check.has_docstring:
                 yield Finding(
                     check.path,
                     check.line,
@@ -145,13 +145,13 @@ class _Lint:
     def verifications(self) -> Iterator[Finding]:
         """Yield verifications and commands that no check covers."""
         covered = {row.verification for row in self._evidence.checks}
-        for one in self._runbook.verifications:
-            if one.number not in covered:
-                heading = rf"###\s+{one.number}[.)]\s"
+        for verification in self._runbook.verifications:
+            if verification.number not in covered:
+                heading = rf"###\s+{verification.number}[.)]\s"
                 yield self._in_document(
-                    heading, tr("verification {number} has no check.", number=one.number)
+                    heading, tr("verification {number} has no check.", number=verification.number)
                 )
-            for command in one.commands:
+            for command in verification.commands:
                 if not command.checks:
                     yield self._at(
                         command,
@@ -166,10 +166,10 @@ class _Lint:
     def rows(self) -> Iterator[Finding]:
         """Yield rows that no command of their verification names, and a table without symptom."""
         named: dict[str, set[int]] = {}
-        for one in self._runbook.verifications:
-            for check in {check for command in one.commands for check in command.checks}:
-                named.setdefault(check, set()).add(one.number)
-        numbers = {0, *(one.number for one in self._runbook.verifications)}
+        for verification in self._runbook.verifications:
+            for check in {check for command in verification.commands for check in command.checks}:
+                named.setdefault(check, set()).add(verification.number)
+        numbers = {0, *(verification.number for verification in self._runbook.verifications)}
         for row in self._evidence.checks:
             place, number = f'checks."{row.id}"', row.verification
             if number not in numbers:
@@ -321,13 +321,13 @@ def separation(evidence: Evidence, one: str, two: str) -> float:
 
 def read_checks(folder: Path) -> dict[str, Check]:
     """Return the checks of a runbook by id, read from their source; raises FileError."""
-    found = {}
+    checks = {}
     for file in sorted(folder.glob("test_*.py")):
         for node in ast.iter_child_nodes(_parse(file)):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 name = f"{file.stem.removeprefix('test_')}/{node.name.removeprefix('test_')}"
-                found[name] = Check(str(file), node.lineno, bool(ast.get_docstring(node)))
-    return found
+                checks[name] = Check(str(file), node.lineno, bool(ast.get_docstring(node)))
+    return checks
 
 
 def filled_by(sources: Iterable[Path], layout: Layout) -> list[re.Pattern[str]]:
@@ -342,20 +342,20 @@ def filled_by(sources: Iterable[Path], layout: Layout) -> list[re.Pattern[str]]:
     for file in sources:
         tree = _parse(file)
         for node in ast.walk(tree):
-            whole = isinstance(node, ast.Module) and file.name == "summary.py"
-            if whole or (isinstance(node, ast.FunctionDef) and node.name == "placeholders"):
+            is_summary = isinstance(node, ast.Module) and file.name == "summary.py"
+            if is_summary or (isinstance(node, ast.FunctionDef) and node.name == "placeholders"):
                 names += _keys_in(node)
     return [re.compile(name) for name in dict.fromkeys(names)]
 
 
 def _keys_in(node: ast.AST) -> Iterator[str]:
     """Yield the keys of the dictionaries in a piece of code, as patterns."""
-    for one in ast.walk(node):
+    for inner in ast.walk(node):
         keys: list[ast.expr | None] = []
-        if isinstance(one, ast.Dict):
-            keys = one.keys
-        elif isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store):
-            keys = [one.slice]
+        if isinstance(inner, ast.Dict):
+            keys = inner.keys
+        elif isinstance(inner, ast.Subscript) and isinstance(inner.ctx, ast.Store):
+            keys = [inner.slice]
         for key in keys:
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
                 yield re.escape(key.value)
@@ -376,10 +376,10 @@ def _parse(file: Path) -> ast.Module:
 
 def _of_error(text: str) -> Finding:
     """Return a loader's error as a finding: it begins with the file, and has a line or a table."""
-    found = _ERROR.fullmatch(text)
-    path, *lines, sentence = found.groups() if found else (text, text)
-    within = re.search(r"\(at line (\d+)", sentence)
-    line = next((int(one) for one in (*lines, *(within.groups() if within else ())) if one), 1)
+    match = _ERROR.fullmatch(text)
+    path, *lines, sentence = match.groups() if match else (text, text)
+    at_line = re.search(r"\(at line (\d+)", sentence)
+    line = next((int(one) for one in (*lines, *(at_line.groups() if at_line else ())) if one), 1)
     table = re.match(r"\[.+?\](?=[: ])", sentence)
     if table:
         line = _line(read_text(path).splitlines(), re.compile(rf"\s*{re.escape(table[0])}"))

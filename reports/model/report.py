@@ -11,7 +11,7 @@ from core.language import ENGLISH, mark, tr
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.result import Diagnosis
-from reports.model.alike import sentences
+from reports.model.alike import sentences_of_hosts
 from reports.model.figures import Figure
 from reports.model.layout import Layout
 from reports.model.seen_before import SeenBefore
@@ -134,13 +134,13 @@ class Report:
         return next((o.affected[:AFFECTED_MAX] for o in observations if o.affected), ())
 
     @cached_property
-    def told(self) -> dict[str, str]:
+    def host_sentences(self) -> dict[str, str]:
         """The sentence that stands for several checks of hosts that are alike, by check."""
-        return sentences([result.outcome for result in self.results])
+        return sentences_of_hosts([result.outcome for result in self.results])
 
     def seen(self, outcome: Outcome) -> str:
         """Return what a check saw, in the words that stand for all hosts that are alike."""
-        return self.told.get(outcome.check, outcome.seen)
+        return self.host_sentences.get(outcome.check, outcome.seen)
 
     def expected(self, check: str) -> str:
         """Return the sentence of a check, or its id where it was not selected."""

@@ -80,8 +80,8 @@ def newest_report(path: Path) -> Path:
         folder, name = path.parent.parent, f"{PARTIAL}/report.json"
     else:
         folder, name = path.parent, path.name
-    found = [folder / name, *folder.glob(f"*/{name}")]
-    known = [one for one in found if one.exists() and one != folder / PARTIAL / "report.json"]
+    candidates = [folder / name, *folder.glob(f"*/{name}")]
+    known = [one for one in candidates if one.exists() and one != folder / PARTIAL / "report.json"]
     return max(known, key=lambda one: one.stat().st_mtime_ns, default=path)
 
 
@@ -215,8 +215,8 @@ def _check(report: Report) -> None:
     if not _NAME.fullmatch(report.target.name):
         raise _InvalidError(tr("target.name must be a name, not a path"))
     _check_time("started", report.started)
-    for one in report.seen_before:
-        _check_time("seen_before: last", one.last)
+    for earlier in report.seen_before:
+        _check_time("seen_before: last", earlier.last)
     if report.seconds < 0:
         raise _InvalidError(tr("seconds must not be negative"))
     _check_unique("results", (result.outcome.check for result in report.results))

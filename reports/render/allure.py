@@ -118,9 +118,9 @@ def describe(
     test.labels = [label for label in test.labels if label.name not in labels]
     test.labels += [Label(name=key, value=value) for key, value in labels.items()]
     test.status = STATUSES[outcome.status]
-    message, rest = reason(outcome)
+    message, details = reason(outcome)
     passed = outcome.status == "passed"
-    test.statusDetails = None if passed else StatusDetails(message=message, trace=rest)
+    test.statusDetails = None if passed else StatusDetails(message=message, trace=details)
     test.steps += _steps(outcome.observations, test.start, attach)
 
 
@@ -132,10 +132,10 @@ def explain(test: TestResult, result: Result, report: Report, verdict: Attachmen
     test.labels.append(Label(name="defect", value=attribution.category))
     if attribution.cause:
         test.labels.append(Label(name="hypothesis", value=attribution.cause.id))
-    message, rest = reason(result.outcome)
+    message, details = reason(result.outcome)
     # Categories of Allure 2 know a defect by its trace.
     why = f"{attribution.why}\nDefect: {attribution.category}\n\n{report.headline}"
-    trace = "\n\n".join(filter(None, [rest, why]))
+    trace = "\n\n".join(filter(None, [details, why]))
     test.statusDetails = StatusDetails(message=message, trace=trace)
     test.description = f"{verdict_and_actions(report)}\n\n---\n\n{test.description}"
     test.attachments.append(verdict)
@@ -177,12 +177,14 @@ def unreported(nodeid: str, report: Report) -> TestResult:
 def _steps(observations: Iterable[Observation], start: int, attach: Attach) -> list[Step]:
     """Return a step for each observation: one after another, for just when is not known."""
     steps = []
-    for one in observations:
-        seen = re.sub(r"\s+", " ", f"{one.name}: {one.seen}")
-        stop = start + round(one.seconds * 1000)
-        step = Step(name=clean(seen, STEP_MAX), status="passed", start=start, stop=stop)
-        text = json.dumps({"seen": one.seen, "data": one.data}, ensure_ascii=False, indent=1)
-        step.attachments.append(attach(one.name, text, AttachmentType.JSON))
+    for observation in observations:
+        title = re.sub(r"\s+", " ", f"{observation.name}: {observation.seen}")
+        stop = start + round(observation.seconds * 1000)
+        step = Step(name=clean(title, STEP_MAX), status="passed", start=start, stop=stop)
+        text = json.dumps(
+            {"seen": observation.seen, "data": observation.data}, ensure_ascii=False, indent=1
+        )
+        step.attachments.append(attach(observation.name, text, AttachmentType.JSON))
         steps.append(step)
         start = stop
     return steps
@@ -266,11 +268,11 @@ def executor(environ: Mapping[str, str]) -> dict[str, Any]:
     facts = next((facts for sign, facts in CI_SYSTEMS.items() if environ.get(sign)), None)
     if facts is None:
         return {"name": "pytest", "type": "local"}
-    found: dict[str, Any] = {key: _filled(pattern, environ) for key, pattern in facts.items()}
-    order = found.pop("buildOrder")
+    fields: dict[str, Any] = {key: _filled(pattern, environ) for key, pattern in facts.items()}
+    order = fields.pop("buildOrder")
     if re.fullmatch(r"[0-9]{1,15}", order):
-        found["buildOrder"] = int(order)
-    return {key: value for key, value in found.items() if value}
+        fields["buildOrder"] = int(order)
+    return {key: value for key, value in fields.items() if value}
 
 
 def source_address(path: str, environ: Mapping[str, str]) -> str:

@@ -41,8 +41,8 @@ def verify_command(report: Report) -> str:
     """Return the command that shows whether the actions have helped."""
     impact = report.layout.impact
     asks = report.affected and impact and impact.option
-    one = f" {impact.option}={report.affected[0].id}" if impact and asks else ""
-    return command_again(report) + one
+    option = f" {impact.option}={report.affected[0].id}" if impact and asks else ""
+    return command_again(report) + option
 
 
 def _runs_checks(step: Step) -> bool:

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class Times:
     """The times of one incident, None where one is not known.
 
-    `oldest` is when the oldest item that suffers arrived, by its age in any run. `seen` is the last
-    run that saw the incident, `end` the first run after it.
+    `oldest` is when the oldest item that suffers arrived, by its age in any run. `last_bad` is the
+    last run that saw the incident, `end` the first run after it.
     """
 
     oldest: datetime | None
     last_good: datetime | None
     first_bad: datetime
-    seen: datetime
+    last_bad: datetime
     end: datetime | None
 
     @property
@@ -39,19 +39,19 @@ class Times:
     @property
     def seconds(self) -> float | None:
         """Return how long it lasted, or has lasted; None where a clock was set back."""
-        seconds = ((self.end or self.seen) - self.began).total_seconds()
+        seconds = ((self.end or self.last_bad) - self.began).total_seconds()
         return seconds if seconds >= 0 else None
 
 
 def times_of(report: Report, episode: Incident | None) -> Times:
     """Return the times of the incident that this report saw; `episode` has all runs of it."""
-    found = times_of_runs(episode, report.layout.impact) if episode else None
-    if found:
-        return found
+    times = times_of_runs(episode, report.layout.impact) if episode else None
+    if times:
+        return times
     started = datetime.fromisoformat(report.started)
-    seen = started + timedelta(seconds=report.seconds)
+    ended = started + timedelta(seconds=report.seconds)
     figures = {figure.id: figure.value for figure in report.figures}
-    return Times(_oldest([(seen, figures)], report.layout.impact), None, started, seen, None)
+    return Times(_oldest([(ended, figures)], report.layout.impact), None, started, ended, None)
 
 
 def times_of_runs(episode: Incident, impact: Impact | None) -> Times | None:
@@ -68,7 +68,7 @@ def times_of_runs(episode: Incident, impact: Impact | None) -> Times | None:
         oldest=_oldest(ends, impact),
         last_good=episode.before.at if episode.before else None,
         first_bad=bad[0][1],
-        seen=max(at for at, _ in ends),
+        last_bad=max(at for at, _ in ends),
         end=episode.after.at if episode.after else None,
     )
 
@@ -82,14 +82,14 @@ def local(at: datetime, zone: tzinfo | None) -> str:
 def _oldest(
     ages: Sequence[tuple[datetime, Mapping[str, float | None]]], impact: Impact | None
 ) -> datetime | None:
-    found: list[datetime] = []
+    arrivals: list[datetime] = []
     if impact is None:
         return None
     for at, figures in ages:
         age = figures.get(impact.age)
         if figures.get(impact.count) and age:
             try:
-                found.append(at - timedelta(seconds=age))
+                arrivals.append(at - timedelta(seconds=age))
             except OverflowError:
                 continue
-    return min(found, default=None)
+    return min(arrivals, default=None)

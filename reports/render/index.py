@@ -127,9 +127,9 @@ def streak_of(state: str) -> tuple[str, ...]:
 
 def slot_end(now: datetime) -> datetime:
     """Return the end of the slot that `now` is in."""
-    whole = now.astimezone(UTC)
-    midnight = whole.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + ((whole - midnight) // SLOT + 1) * SLOT
+    utc = now.astimezone(UTC)
+    midnight = utc.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ((utc - midnight) // SLOT + 1) * SLOT
 
 
 def row_of(

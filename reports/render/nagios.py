@@ -61,8 +61,8 @@ def status_of(report: Report, now: datetime | None = None, max_age: float | None
     if report.partial or _staleness(report, now, max_age):
         return UNKNOWN
     status = STATUS[report.state]
-    seen = any(result.outcome.status == "passed" for result in report.results)
-    return UNKNOWN if status == OK and (report.problems or not seen) else status
+    has_passed = any(result.outcome.status == "passed" for result in report.results)
+    return UNKNOWN if status == OK and (report.problems or not has_passed) else status
 
 
 def _staleness(report: Report, now: datetime | None, max_age: float | None) -> str:

@@ -121,7 +121,7 @@ def _values(
     taken: Sequence[Action],
 ) -> dict[str, str]:
     """Return the template's placeholders that are known; the others stay as they are."""
-    found = {
+    values = {
         **_affected(report, episode),
         "root_cause": escaped(sections.confirmed_cause(report, confirmed)) or _root_cause(report),
         "probability": _sureness(report),
@@ -130,8 +130,8 @@ def _values(
         "actions_taken": ", ".join(escaped(step) for step in dict.fromkeys(a.step for a in taken)),
     }
     if times.end:
-        found["ended_at"] = tr("{time}, by the first run after it", time=local(times.end, zone))
-    return {name: value for name, value in found.items() if value}
+        values["ended_at"] = tr("{time}, by the first run after it", time=local(times.end, zone))
+    return {name: value for name, value in values.items() if value}
 
 
 def _affected(report: Report, episode: Incident | None) -> dict[str, str]:
@@ -173,14 +173,18 @@ def _root_cause(report: Report) -> str:
 
 
 def _sureness(report: Report) -> str:
-    found = report.diagnosis.accepted
-    if not found:
+    accepted = report.diagnosis.accepted
+    if not accepted:
         return ""
-    told = ", ".join(numeral(finding.probability, 2) for finding in found)
-    checks = dict.fromkeys(c.check for finding in found for c in finding.supporting)
+    probabilities = ", ".join(numeral(finding.probability, 2) for finding in accepted)
+    checks = dict.fromkeys(c.check for finding in accepted for c in finding.supporting)
     if not checks:
-        return told
-    return tr("{probability}, from {checks}", probability=told, checks=", ".join(list(checks)[:2]))
+        return probabilities
+    return tr(
+        "{probability}, from {checks}",
+        probability=probabilities,
+        checks=", ".join(list(checks)[:2]),
+    )
 
 
 def _began(report: Report, times: Times, zone: tzinfo | None) -> str:

@@ -101,12 +101,12 @@ def _impact(report: Report, episode: Incident | None) -> str:
     suffering = worst(impact.count) if impact else None
     if impact and suffering:
         owners, oldest = worst(impact.owners), worst(impact.age)
-        said = how_many(impact, suffering, owners)
+        text = how_many(impact, suffering, owners)
         if episode:
-            said = tr("{impact} at worst", impact=said)
+            text = tr("{impact} at worst", impact=text)
         if oldest:
-            said += tr(", the oldest for {duration}", duration=format_duration(oldest))
-        return said
+            text += tr(", the oldest for {duration}", duration=format_duration(oldest))
+        return text
     symptoms = failed_symptoms(report)
     return capitalized(plain(symptoms[0].seen).removesuffix(".")) if symptoms else ""
 
@@ -132,7 +132,7 @@ def since_when(impact: Impact | None, times: Times, zone: tzinfo | None) -> Iter
         *oldest,
         (tr("Last good run"), times.last_good, "<last_good_run>"),
         (tr("First bad run"), times.first_bad, ""),
-        (tr("Last bad run"), times.seen, ""),
+        (tr("Last bad run"), times.last_bad, ""),
         (tr("First good run after it"), times.end, "<ended_at>"),
     ]
     lines = [f"| {name} | {local(at, zone) if at else blank} |" for name, at, blank in rows]
@@ -198,8 +198,8 @@ def causes(
     report: Report, episode: Incident | None, confirmed: Confirmation | None
 ) -> Iterator[str]:
     """Yield the cause with its evidence, and a blank for what made it so."""
-    found = report.diagnosis.accepted
-    if not found and report.diagnosis.certainty == "none":
+    accepted = report.diagnosis.accepted
+    if not accepted and report.diagnosis.certainty == "none":
         return
     yield tr("### Root cause and evidence")
     if confirmed:
@@ -208,22 +208,22 @@ def causes(
     yield tr("What made it so, and why it was not noticed earlier: <what_made_it_so>")
     runs = episode.runs if episode else ()
     named = list(dict.fromkeys(title for run in runs for title in run.accepted))
-    if len(named) > len(found):
+    if len(named) > len(accepted):
         yield tr(
             "In its course the runs named, in this order: {causes}.",
             causes=escaped(", ".join(named)),
         )
-    if not found and report.diagnosis.certainty == "outside":
+    if not accepted and report.diagnosis.certainty == "outside":
         names = escaped(", ".join(causes_of(report)))
         yield tr("Outside this runbook: {names}.", names=names)
         return
-    if not found:
+    if not accepted:
         names = listed([escaped(finding.title) for finding in suspects(report.diagnosis)], "or")
         if names:
             yield tr("Not clear: {causes}.", causes=names)
         else:
             yield tr("Not clear: no hypothesis of the runbook explains it.")
-    for finding in found or suspects(report.diagnosis):
+    for finding in accepted or suspects(report.diagnosis):
         lines = [
             tr(
                 "**{cause}**, probability {probability}:",
@@ -232,17 +232,20 @@ def causes(
             ),
             "",
         ]
-        for one in finding.supporting[:EVIDENCE_NAMED]:
-            said = tr("for ({weight}): {evidence}", **_evidence(report, one))
-            lines.append(f"- {said} {coded(one.check)}")
-        for one in finding.against[:2]:
-            said = tr("against ({weight}): {evidence}", **_evidence(report, one))
-            lines.append(f"- {said} {coded(one.check)}")
+        for contribution in finding.supporting[:EVIDENCE_NAMED]:
+            text = tr("for ({weight}): {evidence}", **_evidence(report, contribution))
+            lines.append(f"- {text} {coded(contribution.check)}")
+        for contribution in finding.against[:2]:
+            text = tr("against ({weight}): {evidence}", **_evidence(report, contribution))
+            lines.append(f"- {text} {coded(contribution.check)}")
         yield "\n".join(lines)
 
 
-def _evidence(report: Report, one: Contribution) -> dict[str, str]:
-    return {"weight": weight(one.log_odds), "evidence": escaped(report.evidence(one.check))}
+def _evidence(report: Report, contribution: Contribution) -> dict[str, str]:
+    return {
+        "weight": weight(contribution.log_odds),
+        "evidence": escaped(report.evidence(contribution.check)),
+    }
 
 
 def failures(report: Report) -> Iterator[str]:
@@ -251,7 +254,7 @@ def failures(report: Report) -> Iterator[str]:
         yield tr("### Failed checks")
         yield "\n".join(
             "- " + tr("{title}: {text}", title=coded(o.check), text=escaped(o.seen or o.expected))
-            for o in merged(failed, report.told)
+            for o in merged(failed, report.host_sentences)
         )
 
 
@@ -262,10 +265,10 @@ def actions(
     yield tr("### Actions")
     if taken:
         rows = [tr("| time | action | took | result |"), "| --- | --- | ---: | --- |"]
-        for one in taken:
-            took = "" if one.seconds is None else format_duration(one.seconds)
-            at = local(datetime.fromisoformat(one.at), zone)
-            rows.append(f"| {at} | {escaped(one.step)} | {took} | {escaped(one.result)} |")
+        for action in taken:
+            took = "" if action.seconds is None else format_duration(action.seconds)
+            at = local(datetime.fromisoformat(action.at), zone)
+            rows.append(f"| {at} | {escaped(action.step)} | {took} | {escaped(action.result)} |")
         yield "\n".join(rows)
         yield tr("What else was done, by whom, and when: <actions_taken>")
     else:

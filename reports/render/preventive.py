@@ -41,22 +41,22 @@ class Seen:
 
 def box(title: str, report: Report, group: str = "") -> str:
     """Return a preventive action as a box in Markdown: ticked with its evidence, or open."""
-    seen = look(title, report)
+    state = look(title, report)
     name = tr("{title}: {text}", title=group, text=title) if group else title
-    if seen.in_place:
-        return "[x] " + tr("{title}: {text}", title=escaped(name), text=escaped(seen.text))
-    return f"[ ] {escaped(name)} ({escaped(seen.text)})"
+    if state.in_place:
+        return "[x] " + tr("{title}: {text}", title=escaped(name), text=escaped(state.text))
+    return f"[ ] {escaped(name)} ({escaped(state.text)})"
 
 
 def ticked(template: str, report: Report) -> str:
     """Return a post-mortem's template with the boxes ticked that are seen to be in place."""
 
     def tick(match: re.Match[str]) -> str:
-        seen = look(match[2], report)
-        if not seen.in_place:
+        state = look(match[2], report)
+        if not state.in_place:
             return match[0]
-        said = tr("{title}: {text}", title=match[2], text=escaped(seen.text))
-        return f"{match[1]}[x] {said}"
+        text = tr("{title}: {text}", title=match[2], text=escaped(state.text))
+        return f"{match[1]}[x] {text}"
 
     return _BOX.sub(tick, template)
 
@@ -108,10 +108,10 @@ def outcome_of(report: Report, check: str) -> Outcome | None:
 def data_of(report: Report, check: str, observation: str) -> dict[str, Any]:
     """Return the data of an observation of a check; empty where it was not made."""
     outcome = outcome_of(report, check)
-    found = (
+    candidates = (
         one.data for one in (outcome.observations if outcome else ()) if one.name == observation
     )
-    data = next(found, None)
+    data = next(candidates, None)
     return data if isinstance(data, dict) else {}
 
 

@@ -50,8 +50,8 @@ def _metrics(report: Report) -> Iterator[Metric]:
 
     where = (report.target.name, report.runbook_name)
 
-    def single(name: str, said: str, value: float) -> Metric:
-        metric = GaugeMetricFamily(f"veza_checks_{name}", said, labels=[*WHERE])
+    def single(name: str, documentation: str, value: float) -> Metric:
+        metric = GaugeMetricFamily(f"veza_checks_{name}", documentation, labels=[*WHERE])
         metric.add_metric([*where], value)
         return metric
 

@@ -64,13 +64,13 @@ def render(
         for before, now in zip(cases, after, strict=True)
         if before.named != now.named
     ]
-    told = [
+    outlook = [
         tr("With these priors the same incidents would have been:"),
         f"{_verdicts(after)}.",
         *changes,
         tr("Nothing was changed. Apply the diff by hand if you agree, and look with `replay`."),
     ]
-    return f"{text}\n{diff}\n" + "".join(f"{clean(line)}\n" for line in told)
+    return f"{text}\n{diff}\n" + "".join(f"{clean(line)}\n" for line in outlook)
 
 
 def diff_of(text: str, priors: Sequence[Prior], name: str) -> tuple[str, str]:
@@ -139,11 +139,13 @@ def _recovery(cases: Sequence[Case]) -> Iterator[str]:
     by_cause: dict[str, list[float]] = {}
     by_action: dict[str, list[float]] = {}
     for case in cases:
-        one = case.confirmation
-        if one.seconds is not None:
-            by_cause.setdefault(" + ".join(one.causes), []).append(one.seconds)
-        if one.ended_by and one.ended_by.seconds is not None:
-            by_action.setdefault(one.ended_by.step, []).append(one.ended_by.seconds)
+        confirmation = case.confirmation
+        if confirmation.seconds is not None:
+            by_cause.setdefault(" + ".join(confirmation.causes), []).append(confirmation.seconds)
+        if confirmation.ended_by and confirmation.ended_by.seconds is not None:
+            by_action.setdefault(confirmation.ended_by.step, []).append(
+                confirmation.ended_by.seconds
+            )
     yield ""
     yield tr("Time to recovery, from the first bad run to the first good one:")
     yield from _times(trc("column", "cause"), by_cause)
@@ -153,10 +155,10 @@ def _recovery(cases: Sequence[Case]) -> Iterator[str]:
         yield from _times(trc("column", "action"), by_action)
 
 
-def _times(name: str, found: Mapping[str, list[float]]) -> list[str]:
+def _times(name: str, seconds: Mapping[str, list[float]]) -> list[str]:
     rows = [
         (key, str(len(times)), format_duration(median(times)), format_duration(max(times)))
-        for key, times in sorted(found.items())
+        for key, times in sorted(seconds.items())
     ]
     return _columns(
         (name, trc("column", "incidents"), trc("column", "median"), trc("column", "longest")), rows
@@ -174,7 +176,7 @@ def _priors(priors: Sequence[Prior], incidents: int) -> Iterator[str]:
     rows = [
         (
             one.cause.id,
-            str(one.seen),
+            str(one.incidents),
             _number(one.cause.prior),
             _number(one.suggested),
             tr("{low} to {high}", low=_number(one.low), high=_number(one.high)),

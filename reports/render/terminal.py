@@ -31,8 +31,8 @@ class _Console(Console):
     """A console that keeps together what a no-break space joins, where rich breaks the line."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        for one in objects:
-            text = one.renderable if isinstance(one, Padding) else one
+        for item in objects:
+            text = item.renderable if isinstance(item, Padding) else item
             if isinstance(text, Text):
                 text.plain = text.plain.translate(str.maketrans(NO_BREAK, HELD))
         super().print(*objects, **options)

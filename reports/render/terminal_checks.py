@@ -37,15 +37,17 @@ def print_checks(console: Console, report: Report) -> None:
     }
     for number, title in titles.items():
         checks = [r.outcome for r in report.results if r.verification == number]
-        _group(console, title, checks, report.told)
+        _group(console, title, checks, report.host_sentences)
     others = [r.outcome for r in report.results if r.verification not in titles]
-    _group(console, tr("Checks outside the runbook"), others, report.told)
+    _group(console, tr("Checks outside the runbook"), others, report.host_sentences)
     for problem in report.problems:
         console.print(Text(f"! {problem}", "bold magenta"))
     _coverage(console, report)
 
 
-def _group(console: Console, title: str, outcomes: list[Outcome], told: dict[str, str]) -> None:
+def _group(
+    console: Console, title: str, outcomes: list[Outcome], host_sentences: dict[str, str]
+) -> None:
     if not outcomes:
         return
     counter = Counter(outcome.status for outcome in outcomes)
@@ -54,7 +56,7 @@ def _group(console: Console, title: str, outcomes: list[Outcome], told: dict[str
     line.append(", ".join(counts), "not bold")
     console.print()
     console.print(line)
-    for outcome in merged(outcomes, told):
+    for outcome in merged(outcomes, host_sentences):
         _outcome(console, outcome)
 
 

@@ -47,9 +47,9 @@ def path_lines(report: Report, width: int) -> list[Text]:
         if sum(cells) + sum(map(len, links)) <= width:
             return [_line(row, names, cells, links), _line(row, figures, cells, links, under=True)]
     cells = [cell_len(name) for name in names]
-    for one in (links, [link.strip(" ") for link in links]):
-        if sum(cells) + sum(map(len, one)) <= width:
-            return [_line(row, names, cells, one)]
+    for drawn in (links, [link.strip(" ") for link in links]):
+        if sum(cells) + sum(map(len, drawn)) <= width:
+            return [_line(row, names, cells, drawn)]
     return []
 
 

@@ -17,6 +17,7 @@ from core.language import numeral, tr, trn
 from core.outcome import component_word, counted_status
 from core.text import capitalized, flat, listed
 from core.units import format_duration
+from reports.model.headline import health
 from reports.model.report import state_word
 from reports.render.first_steps import command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
@@ -160,8 +161,9 @@ class _Screen:
                 command=self._again,
             )
         else:
-            checks = self._report.headline.partition(": ")[2].removesuffix(".")
-            title = self._title(state_word("healthy").upper(), where, checks, seconds)
+            report = self._report
+            observed = health(report.results, report.figures, report.layout.impact)
+            title = self._title(state_word("healthy").upper(), where, observed, seconds)
             second = completed(self._report) or trn(
                 "{n} check passed", "{n} checks passed", counter["passed"]
             )
@@ -238,8 +240,8 @@ class _Screen:
         for stage, name, ago in zip(stages, names, ages, strict=True):
             status = {True: "passed", False: "failed", None: "unreachable"}[stage.reached]
             note = f" ({stage.note})" if stage.note else ""
-            said = plain(stage.source + note)
-            yield self._sign(2, status, f"{name:<{name_width}} {ago:<{age_width}} {said}")
+            source = plain(stage.source + note)
+            yield self._sign(2, status, f"{name:<{name_width}} {ago:<{age_width}} {source}")
 
     def _streak(self) -> str:
         """Return "3rd bad run": how many runs in a row were no better."""
@@ -287,14 +289,14 @@ class _Screen:
         blocks = [self._blank()]
         accepted = list(diagnosis.accepted)[:CAUSES_MAX]
         if accepted:
-            each = 2 if len(accepted) == 1 else 1
+            most = 2 if len(accepted) == 1 else 1
             for place, finding in enumerate(accepted):
                 label = tr("  and") if place else tr("CAUSE")
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
                 before = seen_before(self._report, finding, self._footer.zone)
                 if before:
                     blocks.append(Block(3, (self._line(f"  {before}"),)))
-                blocks += self._evidence(finding, each)
+                blocks += self._evidence(finding, most)
             blocks += self._rivals()
         else:
             blocks += self._unclear()
@@ -420,8 +422,8 @@ class _Screen:
             rank = 3 if failed or place else 1
             blocks.append(self._sign(rank, "unreachable", self._counted(reason)))
         if reasons[REASONS_MAX:]:
-            rest = len(reasons) - REASONS_MAX
-            text = trn("    and {n} other reason", "    and {n} other reasons", rest)
+            more = len(reasons) - REASONS_MAX
+            text = trn("    and {n} other reason", "    and {n} other reasons", more)
             blocks.append(Block(6, (self._line(text),)))
         return blocks
 
@@ -433,11 +435,11 @@ class _Screen:
         if not self._footer.page:
             return Block(0, (self._line(f"  {details}", "dim"),))
         page = self._footer.page
-        said = tr("report {page}", page=page)
-        whole = f"  {said} · {details}"
+        text = tr("report {page}", page=page)
+        whole = f"  {text} · {details}"
         if cell_len(whole) <= self._width:
             return Block(0, (Text(whole, "dim"),))
-        start = Text(f"  {said}", "dim")
+        start = Text(f"  {text}", "dim")
         if start.cell_len > self._width:
             # Its end tells more than its beginning.
             room = self._width - 4 - cell_len(tr("report {page}", page="…"))
@@ -482,7 +484,7 @@ class _Screen:
             if at < 0 or cell_len(following) > self._width:
                 # A word that is wider than a line is broken in any case.
                 at = self._width
-            first, rest = last.divide([at])
-            rest = rest[1:] if rest.plain.startswith(" ") else rest
-            lines += [first, Text(indent).append_text(rest)]
+            first, remainder = last.divide([at])
+            remainder = remainder[1:] if remainder.plain.startswith(" ") else remainder
+            lines += [first, Text(indent).append_text(remainder)]
         return [self._cut(one) for one in lines]

@@ -76,12 +76,12 @@ def _base(letter: str) -> str:
 def ordinal(number: int) -> str:
     """Return "1st", "2nd", "3rd", "11th"."""
     last = 0 if 10 < number % 100 < 20 else number % 10
-    said = {
+    words = {
         1: trc("ordinal", "{number}st", number=number),
         2: trc("ordinal", "{number}nd", number=number),
         3: trc("ordinal", "{number}rd", number=number),
     }
-    return said.get(last) or trc("ordinal", "{number}th", number=number)
+    return words.get(last) or trc("ordinal", "{number}th", number=number)
 
 
 def bad_runs(runs: Sequence[Point]) -> list[Point]:

@@ -40,12 +40,12 @@ def items_affected(report: Report) -> str:
     suffering = report.figure(impact.count) if impact else None
     if impact is None or not suffering:
         return ""
-    said = how_many(impact, suffering, report.figure(impact.owners))
+    text = how_many(impact, suffering, report.figure(impact.owners))
     oldest = report.figure(impact.age)
     if oldest is None:
-        return said
+        return text
     name = f" ({short_ids(report.affected[0].id)})" if report.affected else ""
-    return said + tr(", oldest {duration}{name}", duration=format_duration(oldest), name=name)
+    return text + tr(", oldest {duration}{name}", duration=format_duration(oldest), name=name)
 
 
 def how_many(impact: Impact, suffering: float, owners: float | None) -> str:
@@ -83,8 +83,8 @@ def no_symptom(report: Report) -> str:
     if report.figure(impact.count) is None:
         states = impact.state_of(2)
         return tr("not seen: whether {nouns} are {state}", nouns=impact.nouns, state=states)
-    said = tr("no {noun} is {state}", noun=impact.noun, state=impact.state)
-    return ", ".join(filter(None, [said, done]))
+    text = tr("no {noun} is {state}", noun=impact.noun, state=impact.state)
+    return ", ".join(filter(None, [text, done]))
 
 
 def completed(report: Report) -> str:
@@ -102,8 +102,8 @@ def partial_run(report: Report) -> str:
     # named items come first.
     text = report.headline if report.partial else ""
     for journey in report.journeys:
-        _, found, after = text.partition(journey.id)
-        text = after.partition(". ")[2] if found else text
+        _, separator, after = text.partition(journey.id)
+        text = after.partition(". ")[2] if separator else text
     sentence = re.match(r".+?(?=\.( |$))", text)
     return sentence[0] if sentence else tr("Partial run")
 
@@ -125,10 +125,10 @@ def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, bool] | None
 
 def since(report: Report, runs: Sequence[Point], zone: tzinfo | None) -> str:
     """Return since when users suffer, by the clock of `zone`, None for the machine's own."""
-    found = began(report, runs)
-    if found is None:
+    start = began(report, runs)
+    if start is None:
         return ""
-    at, by_item = found
+    at, by_item = start
     time, impact = clock(at.isoformat(), report.started, zone), report.layout.impact
     if not by_item or impact is None:
         return tr("since {time}", time=time)
@@ -155,17 +155,17 @@ def seen_before(report: Report, finding: Finding, zone: tzinfo | None = UTC) -> 
 
     Empty where it never was. Days are those of `zone`, None for the machine's own.
     """
-    one = next((one for one in report.seen_before if one.cause == finding.id), None)
-    if one is None:
+    earlier = next((earlier for earlier in report.seen_before if earlier.cause == finding.id), None)
+    if earlier is None:
         return ""
-    at, now = (datetime.fromisoformat(t).astimezone(zone) for t in (one.last, report.started))
+    at, now = (datetime.fromisoformat(t).astimezone(zone) for t in (earlier.last, report.started))
     day = f"{at.day} {month(at)}" + ("" if at.year == now.year else f" {at.year}")
-    end = tr(", note: {note}", note=one.note) if one.note else ""
-    if one.ended_by:
-        took = "" if one.seconds is None else f" ({format_duration(one.seconds)})"
-        end = tr(", ended by: {action}{took}", action=uncapitalized(one.ended_by), took=took)
-    seen = trn("seen {n} time, on {day}", "seen {n} times, last on {day}", one.times, day=day)
-    return seen + end
+    end = tr(", note: {note}", note=earlier.note) if earlier.note else ""
+    if earlier.ended_by:
+        took = "" if earlier.seconds is None else f" ({format_duration(earlier.seconds)})"
+        end = tr(", ended by: {action}{took}", action=uncapitalized(earlier.ended_by), took=took)
+    times = trn("seen {n} time, on {day}", "seen {n} times, last on {day}", earlier.times, day=day)
+    return times + end
 
 
 def unnamed_cause(report: Report) -> str:
@@ -209,7 +209,7 @@ def where_to_look(report: Report) -> list[str]:
     """Return what to do where the runbook has no action: the places to look at."""
     places = {source.component: source.place for source in report.coverage if source.place}
     broken = dict.fromkeys(f.component for f in report.diagnosis.accepted if f.component)
-    found = [
+    looks = [
         tr(
             "look at the {component} (no action in this runbook): {place}",
             component="API" if name == "api" else component_word(name),
@@ -219,9 +219,9 @@ def where_to_look(report: Report) -> list[str]:
         if name in places
     ]
     proposed = next_check_of(report.diagnosis)
-    if proposed and not found:
-        found = [tr("find out: {sentence}", sentence=plain(report.expected(proposed.check)))]
-    return found[:PLACES_MAX]
+    if proposed and not looks:
+        looks = [tr("find out: {sentence}", sentence=plain(report.expected(proposed.check)))]
+    return looks[:PLACES_MAX]
 
 
 def counted_statuses(report: Report) -> list[tuple[Status, int]]:

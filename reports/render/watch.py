@@ -116,8 +116,8 @@ def screen(
     lines = fitting(blocks, height)
     # What cannot be left out may still be too much for a very low screen; the foot stays.
     lines[height - 1 : -1] = []
-    for one in lines:
-        one.truncate(width, overflow="ellipsis")
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
     return lines
 
 
@@ -224,10 +224,10 @@ def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
     yield Block(1, (Text(tr("METRICS TO WATCH"), "bold"),))
     for place, metric in enumerate(watched.metrics):
         # Of a long name its end is left out: the direction says more.
-        name, said = Text(metric.name), metric.text.removeprefix(metric.name)
-        name.truncate(max(width - 4 - cell_len(said), 10), overflow="ellipsis")
+        name, trend = Text(metric.name), tr("{title}: {text}", title="", text=metric.trend)
+        name.truncate(max(width - 4 - cell_len(trend), 10), overflow="ellipsis")
         mark = (MARKS[metric.recovers], STYLES[metric.recovers])
-        row = Text.assemble("  ", mark, f" {name.plain}{said}")
+        row = Text.assemble("  ", mark, f" {name.plain}{trend}")
         yield Block(1 + place // 4, (row,))
 
 
@@ -246,7 +246,7 @@ def _outlook(watched: Watched) -> Iterator[Block]:
 
 
 def _to_the_second(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remainder = divmod(round(seconds), 60)
     if not 2 <= minutes < 120:
         return format_duration(seconds)
-    return f"{minutes} min {rest} s"
+    return f"{minutes} min {remainder} s"

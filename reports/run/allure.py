@@ -14,10 +14,10 @@ FAILURE = pytest.StashKey[str]()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder before allure-pytest does, to which a failure would be an internal error."""
-    given = getattr(config.option, "allure_report_dir", None)
-    if not given:
+    option = getattr(config.option, "allure_report_dir", None)
+    if not option:
         return
-    folder = Path(given).absolute()
+    folder = Path(option).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

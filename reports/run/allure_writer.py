@@ -184,7 +184,7 @@ class Writer(AllureFileLogger):
 
     def _written(self) -> dict[str, tuple[Path, TestResult]]:
         """Return this run's results, and where they are, by their check."""
-        found = {}
+        written = {}
         for name, path in self._results().items():
             if name in self._others:
                 continue
@@ -196,8 +196,8 @@ class Writer(AllureFileLogger):
             labels = {label["name"]: label["value"] for label in test.labels}
             # Runs of other targets may write into the same folder.
             if {"name": "target", "value": self._target} in test.parameters:
-                found[labels.get("check", "")] = path, test
-        return found
+                written[labels.get("check", "")] = path, test
+        return written
 
     def _clean(self, value: Any) -> Any:
         """Return one of Allure's values with every text within it redacted, in place."""

@@ -71,13 +71,13 @@ class Controller:
         self._baseline = self._read_baseline()
 
     def _read_baseline(self) -> Report | None:
-        given = self._config.getoption("baseline")
-        if not given:
+        option = self._config.getoption("baseline")
+        if not option:
             return None
         from reports.model.report_json import LoadError, load_report
 
         try:
-            return load_report(self._config.invocation_params.dir / given)
+            return load_report(self._config.invocation_params.dir / option)
         except LoadError as exc:
             raise pytest.UsageError(tr("{title}: {text}", title="--baseline", text=exc)) from exc
 
@@ -192,8 +192,8 @@ class Controller:
         # Everything is redacted before it goes into the report.
         redact = hook.pytest_check_redactor(config=self._config)
         target = redact.within(hook.pytest_check_target(config=self._config))
-        given = document_of(self._config)
-        target = replace(target, runbook_document=bundle.document.path if given else None)
+        own_document = document_of(self._config)
+        target = replace(target, runbook_document=bundle.document.path if own_document else None)
         folder = self._folder_of(target.name, bundle.name)
         outcomes = [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)]
         narrowed = self._selection.is_narrowed(outcomes, bundle.evidence)

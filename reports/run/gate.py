@@ -74,9 +74,9 @@ def verdict(
         )
     if baseline is None:
         return status, ""
-    found = worse(report, baseline)
-    if found:
-        return status or 1, tr("Worse than the baseline: {checks}.", checks=", ".join(found))
+    worsened = worse(report, baseline)
+    if worsened:
+        return status or 1, tr("Worse than the baseline: {checks}.", checks=", ".join(worsened))
     observed = any(r.outcome.status in ("passed", "failed") for r in report.results)
     if report.problems or not observed:
         return status, ""

@@ -119,7 +119,7 @@ def properties_of(
 def suite_properties(report: Report) -> list[tuple[str, str]]:
     """Return the properties of the test suite: the verdict, and what explains each failure."""
     diagnosis = report.diagnosis
-    found = [
+    properties = [
         ("target", report.target.name),
         ("environment", report.target.environment),
         ("runbook", report.runbook),
@@ -129,18 +129,20 @@ def suite_properties(report: Report) -> list[tuple[str, str]]:
         ("certainty", diagnosis.certainty),
     ]
     if diagnosis.certainty != "none":
-        found.append(("cause", cause_of(report)))
+        properties.append(("cause", cause_of(report)))
         steps = first_steps(remedy.steps for remedy in report.remedies)
-        found += [
+        properties += [
             (f"action.{number}", "\n".join([step.title, *(c.text.strip() for c in step.commands)]))
             for number, step in enumerate(steps, start=1)
         ]
-        found.append(("verify", verify_command(report)))
+        properties.append(("verify", verify_command(report)))
     if diagnosis.certainty != "none":
-        found.append(("top_hypothesis", diagnosis.hypotheses[0].id))
-        found += [(f"probability.{h.id}", f"{h.probability:.4f}") for h in diagnosis.hypotheses]
+        properties.append(("top_hypothesis", diagnosis.hypotheses[0].id))
+        properties += [
+            (f"probability.{h.id}", f"{h.probability:.4f}") for h in diagnosis.hypotheses
+        ]
     for result in report.results:
         attribution = attribute(result, diagnosis)
         if attribution and attribution.cause:
-            found.append((f"hypothesis.{result.outcome.check}", attribution.cause.id))
-    return found
+            properties.append((f"hypothesis.{result.outcome.check}", attribution.cause.id))
+    return properties

@@ -33,9 +33,12 @@ def choose_checks(config: pytest.Config) -> None:
     Raises pytest.UsageError for a runbook that is not there, and where it must be named.
     """
     named = asked_for(config.getoption("runbook"))
-    given = config.args_source is pytest.Config.ArgsSource.ARGS
+    has_arguments = config.args_source is pytest.Config.ArgsSource.ARGS
     everything = [str(config.rootpath / CHECKS)]
-    if given and [str(config.invocation_params.dir / arg) for arg in config.args] != everything:
+    if (
+        has_arguments
+        and [str(config.invocation_params.dir / arg) for arg in config.args] != everything
+    ):
         if named:
             config.stash[FOLDER] = _runbook(config, named, "--runbook")
         return
@@ -122,8 +125,8 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
     from reports.runbook.document import RunbookError
 
     evidence = evidence_for(config, nodeid)
-    given = document_of(config)
-    document = config.invocation_params.dir / given if given else None
+    own_document = document_of(config)
+    document = config.invocation_params.dir / own_document if own_document else None
     try:
         config.stash[BUNDLE] = load_bundle(config.stash[FOLDER], evidence, document)
     except RunbookError as exc:
@@ -133,11 +136,13 @@ def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
 
 def suggest_document_language(config: pytest.Config) -> None:
     """Write the language of the team's own document, unless the target or a person chose one."""
-    given = document_of(config) if FOLDER in config.stash or config.option.runbook_doc else None
-    if given and not config.hook.pytest_check_target(config=config).language:
+    own_document = (
+        document_of(config) if FOLDER in config.stash or config.option.runbook_doc else None
+    )
+    if own_document and not config.hook.pytest_check_target(config=config).language:
         from reports.runbook.markdown import language_of
 
-        suggest_language(language_of(config.invocation_params.dir / given))
+        suggest_language(language_of(config.invocation_params.dir / own_document))
 
 
 def document_of(config: pytest.Config) -> str | None:
@@ -145,9 +150,9 @@ def document_of(config: pytest.Config) -> str | None:
 
     The target's document is that of its default runbook.
     """
-    given: str | None = config.getoption("runbook_doc")
-    if given:
-        return given
+    option: str | None = config.getoption("runbook_doc")
+    if option:
+        return option
     target = config.hook.pytest_check_target(config=config)
     own = default_of(config) in ("", config.stash[FOLDER].name)
     return target.runbook_document if own else None

@@ -66,7 +66,7 @@ def read_commands(tokens: Sequence[Token]) -> Iterator[Command]:
         following = takewhile(lambda one: one.type == "html_block", tokens[index + 1 :])
         after = "".join(comment.content for comment in following)
         comment = _CHECKS.search(after)
-        when, run = condition_in(after), _found(_RUN, after)
+        when, run = condition_in(after), _first_group(_RUN, after)
         names = (name.strip() for name in comment.group(1).split(",")) if comment else ()
         checks = tuple(name for name in names if name)
         language = token.info.split()[0] if token.info.strip() else ""
@@ -122,10 +122,10 @@ def _own_comments(tokens: Sequence[Token]) -> Iterator[Token]:
 
 def condition_in(text: str) -> str:
     """Return the condition of a comment `<!-- when: ... -->` in a text; empty where none is."""
-    return _found(_WHEN, text)
+    return _first_group(_WHEN, text)
 
 
-def _found(pattern: re.Pattern[str], text: str) -> str:
+def _first_group(pattern: re.Pattern[str], text: str) -> str:
     match = pattern.search(text)
     return flat(match.group(1)) if match else ""
 

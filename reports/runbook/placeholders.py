@@ -278,13 +278,13 @@ def _sql_contexts(text: str) -> dict[int, str]:
     contexts: dict[int, str] = {}
     index = 0
     while index < len(text):
-        found = _SQL_STARTS.match(text, index)
-        if found is None:
+        start = _SQL_STARTS.match(text, index)
+        if start is None:
             contexts[index] = ""
             index += 1
             continue
-        end = _end_in_sql(text, found)
-        contexts |= dict.fromkeys(range(index, end), found.group())
+        end = _end_in_sql(text, start)
+        contexts |= dict.fromkeys(range(index, end), start.group())
         index = end
     return contexts
 
@@ -293,10 +293,10 @@ def _end_in_sql(text: str, start: re.Match[str]) -> int:
     """Return the position behind the quote or comment that begins there."""
     if start.group() == "/*":
         depth = 0
-        for found in re.compile(r"/\*|\*/").finditer(text, start.start()):
-            depth += 1 if found.group() == "/*" else -1
+        for delimiter in re.compile(r"/\*|\*/").finditer(text, start.start()):
+            depth += 1 if delimiter.group() == "/*" else -1
             if depth == 0:
-                return found.end()
+                return delimiter.end()
         return len(text)
     mark = re.escape(start.group())
     end = re.compile(_SQL_ENDS.get(start.group(), f".*?{mark}"), re.DOTALL)

@@ -94,21 +94,21 @@ def axis_of(points: Sequence[Point]) -> Axis:
     stamps = [stamp for stamp, _ in stamped]
     gaps = [after - before for before, after in pairwise(stamps)]
     reach = max(median([gap for gap in gaps if gap] or [600.0]), 1.0)
-    first, whole = stamps[0] - reach / 2, stamps[-1] - stamps[0] + reach
+    first, length = stamps[0] - reach / 2, stamps[-1] - stamps[0] + reach
     spans = []
     for place, (stamp, point) in enumerate(stamped):
         before = gaps[place - 1] / 2 if place else reach / 2
         after = gaps[place] / 2 if place < len(gaps) else reach / 2
         start, at, end = (
-            (one - first) / whole
+            (one - first) / length
             for one in (stamp - min(before, reach), stamp, stamp + min(after, reach))
         )
         spans.append(Span(start, at, end, point))
     marks = tuple(
-        datetime.fromtimestamp(min(max(first + share * whole, 0.0), 2e11), UTC).isoformat()
+        datetime.fromtimestamp(min(max(first + share * length, 0.0), 2e11), UTC).isoformat()
         for share in (0, 0.5, 1)
     )
-    return Axis(tuple(spans), marks, "hours" if whole <= DAY else "days")
+    return Axis(tuple(spans), marks, "hours" if length <= DAY else "days")
 
 
 def states(axis: Axis) -> str:
@@ -132,13 +132,13 @@ def trends(axis: Axis, target: TargetSummary, kinds: Sequence[FigureKind]) -> tu
 
 def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) -> Trend:
     most, least = target.limits.get(name), target.minimums.get(name)
-    said = limit(most, least, unit)
+    limit_text = limit(most, least, unit)
     threshold = _usable(least if most is None else most)
     rows = [(span, _usable(span.point.figures.get(name))) for span in axis.spans]
-    seen = [value for _, value in rows if value is not None]
-    if not seen:
-        return Trend(title, tr("not observed"), "", "", said, "")
-    top = 1.0 if unit == "ratio" else max(*seen, threshold or 0.0, 1.0)
+    observed = [value for _, value in rows if value is not None]
+    if not observed:
+        return Trend(title, tr("not observed"), "", "", limit_text, "")
+    top = 1.0 if unit == "ratio" else max(*observed, threshold or 0.0, 1.0)
     root = _root(WIDTH, HEIGHT, "chart")
     for span in axis.spans:
         if span.point.state == "incident":
@@ -150,15 +150,15 @@ def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) 
     if threshold is not None:
         height = min(threshold / top, 1.0)
         _level(root, "threshold", height)
-        _label(root, "limit", WIDTH - RIGHT, _y(height) - 4, "end", said)
+        _label(root, "limit", WIDTH - RIGHT, _y(height) - 4, "end", limit_text)
     _line(root, [(span, None if v is None else min(v / top, 1.0)) for span, v in rows])
     last = rows[-1][1]
     return Trend(
         title,
         tr("not observed") if last is None else quantity(last, unit),
-        quantity(min(seen), unit),
-        quantity(max(seen), unit),
-        said,
+        quantity(min(observed), unit),
+        quantity(max(observed), unit),
+        limit_text,
         ET.tostring(root, encoding="unicode"),
     )
 

@@ -103,9 +103,9 @@ def _rows(report: Report, checks: list[Check]) -> tuple[list[Check], dict[str, i
     row_of = {}
     for check in checks:
         name, outcome = check.outcome.check, check.outcome
-        if outcome.status == "passed" and name in report.told:
-            (outcome,) = merged([outcome], report.told)
-            name = report.told[name]
+        if outcome.status == "passed" and name in report.host_sentences:
+            (outcome,) = merged([outcome], report.host_sentences)
+            name = report.host_sentences[name]
         row = rows.setdefault(name, Check(check.number, outcome))
         row_of[check.outcome.check] = row.number
     return list(rows.values()), row_of
@@ -114,13 +114,13 @@ def _rows(report: Report, checks: list[Check]) -> tuple[list[Check], dict[str, i
 def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
     """Return the reasons in the order of their worst check."""
     shared = shared_reasons(report)
-    found: dict[str, list[Check]] = {}
+    groups: dict[str, list[Check]] = {}
     for check in checks:
         reason = plain(report.seen(check.outcome))
         if check.outcome.status != "failed":
             reason = shared.get(reason, reason)
         # A check that says nothing has no reason in common with another.
-        found.setdefault(reason or f"check {check.number}", []).append(check)
+        groups.setdefault(reason or f"check {check.number}", []).append(check)
     return tuple(
         Reason(
             report.seen(group[0].outcome),
@@ -128,7 +128,7 @@ def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
             tuple(group),
             _counts(check.outcome for check in group),
         )
-        for group in found.values()
+        for group in groups.values()
     )
 
 

@@ -122,10 +122,10 @@ def _trc(context: Context, place: str, word: str, /, **parts: Any) -> Markup:
 
 
 def _filled(context: Context, sentence: str, parts: dict[str, Any]) -> Markup:
-    said = escape(sentence)
+    text = escape(sentence)
     if not parts:
-        return said
-    return said.format(**{name: _finalize(context, part) for name, part in parts.items()})
+        return text
+    return text.format(**{name: _finalize(context, part) for name, part in parts.items()})
 
 
 def _counted(counts: Iterable[tuple[Status, int]]) -> str:

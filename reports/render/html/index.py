@@ -55,7 +55,7 @@ class ShownRow:
     """A row as the page shows it: with its CSS classes, its link and its strip.
 
     `rank` is its place while it is not overdue. `strip` is safe markup that holds numbers
-    alone, and `told` says the same in words.
+    alone, and `strip_text` says the same in words.
     """
 
     row: Row
@@ -64,7 +64,7 @@ class ShownRow:
     rank: int
     link: str
     strip: Markup
-    told: str
+    strip_text: str
 
 
 def render(overview: Overview, refresh: float | None = None) -> str:
@@ -140,7 +140,7 @@ def _shown(row: Row, overview: Overview) -> ShownRow:
         rank=3 if row.problem else RANKS[row.state],
         link=link,
         strip=_strip(row.strip),
-        told=_told(row.strip),
+        strip_text=_strip_text(row.strip),
     )
 
 
@@ -172,7 +172,7 @@ def _strip(states: Sequence[str | None]) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - an XML writer's, escaped
 
 
-def _told(states: Sequence[str | None]) -> str:
+def _strip_text(states: Sequence[str | None]) -> str:
     """Return a strip in words, for a reader who cannot see it."""
     counter = Counter(state for state in states if state is not None)
     length = SLOT.total_seconds()

@@ -66,7 +66,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         "chat": as_chat(report, runs),
         "stations": stations(report),
         "journeys": [(journey, with_outcomes(journey, report)) for journey in report.journeys],
-        "held": {finding.id for finding in diagnosis.accepted},
+        "accepted": {finding.id for finding in diagnosis.accepted},
         "path_title": report.layout.path,
         "impact": impact,
         "suffering": report.figure(impact.count) if impact else None,

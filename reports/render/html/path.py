@@ -55,7 +55,7 @@ class Station:
     name: str
     short: str
     kind: Kind
-    said: str
+    summary: str
     measures: tuple[Measure, ...]
     cause: str
     link: Link
@@ -72,25 +72,25 @@ def stations(report: Report) -> tuple[Station, ...]:
     for one in kinds:
         key, component = one.key, one.component
         outcomes = [r.outcome for r in report.results if _station(r, kinds) == key]
-        kind, said = _seen(outcomes)
-        found = breaks.get(key, [])
-        if found:
+        kind, summary = _summary_of(outcomes)
+        broken_by = breaks.get(key, [])
+        if broken_by:
             # Before any symptom, the path is still passed.
             kind = "broken" if report.state == "incident" else "fails"
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
-            kind, said = "absent", tr("not configured")
+            kind, summary = "absent", tr("not configured")
         measures = tuple(_measure(report, figure) for figure in one.figures)
         counted = one.figures[0].figure if one.figures else ""
         if impact and counted == impact.count and not report.figure(counted):
             measures = measures[:1]  # nothing suffers: there is no oldest
-        behind = kind == "broken" and all(cause.behind for cause in found)
+        behind = kind == "broken" and all(cause.behind for cause in broken_by)
         link: Link = "stalled" if any(station.kind == "broken" for station in row) else "whole"
         if cut_before_next or (kind == "broken" and not behind):
             link = "cut"
         cut_before_next = behind
-        causes = listed([cause.title for cause in found])
+        causes = listed([cause.title for cause in broken_by])
         row.append(
-            Station(key, one.name, one.short or one.name, kind, said, measures, causes, link)
+            Station(key, one.name, one.short or one.name, kind, summary, measures, causes, link)
         )
     return tuple(row)
 
@@ -106,29 +106,29 @@ def _station(result: Result, kinds: Sequence[StationKind]) -> str:
     return first.key if first else ""
 
 
-def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
-    seen = [outcome for outcome in outcomes if outcome.status in OBSERVED]
-    failed = sum(outcome.status == "failed" for outcome in seen)
+def _summary_of(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
+    observed = [outcome for outcome in outcomes if outcome.status in OBSERVED]
+    failed = sum(outcome.status == "failed" for outcome in observed)
     asked = [outcome for outcome in outcomes if outcome.status != "skipped"]
-    unseen = len(asked) - len(seen)
+    unseen = len(asked) - len(observed)
     blind = trn(", {n} not observed", ", {n} not observed", unseen) if unseen else ""
     if failed:
-        said = trn(
+        summary = trn(
             "{failed} of {n} check failed",
             "{failed} of {n} checks failed",
             len(asked),
             failed=failed,
         )
-        return "fails", said + blind
-    if seen:
-        said = trn(
+        return "fails", summary + blind
+    if observed:
+        summary = trn(
             "{passed} of {n} check passed",
             "{passed} of {n} checks passed",
             len(asked),
-            passed=len(seen),
+            passed=len(observed),
         )
         # A station is healthy only if every check that was asked has observed it so.
-        return "partly" if blind else "holds", said + blind
+        return "partly" if blind else "holds", summary + blind
     if asked:
         return "unseen", trn(
             "none of {n} check observed", "none of {n} checks observed", len(asked)
@@ -138,17 +138,17 @@ def _seen(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
 
 def _measure(report: Report, kind: StationFigure) -> Measure:
     name, noun = kind.figure, kind.words
-    found = next((one for one in report.figures if one.id == name), None)
-    if found is None or found.value is None:
+    figure = next((one for one in report.figures if one.id == name), None)
+    if figure is None or figure.value is None:
         return Measure(tr("not observed"), noun, _short(kind, noun), observed=False)
     most, least = report.target.limits.get(name), report.target.minimums.get(name)
-    limit = html_text.limit(most, least, found.unit)
-    violated = (most is not None and found.value > most) or (
-        least is not None and found.value < least
+    limit = html_text.limit(most, least, figure.unit)
+    violated = (most is not None and figure.value > most) or (
+        least is not None and figure.value < least
     )
-    noun = kind.one or noun if is_one(found.value) else noun
+    noun = kind.one or noun if is_one(figure.value) else noun
     short = _short(kind, noun)
-    return Measure(html_text.figure(found), noun, short, limit, violated, kind.needed)
+    return Measure(html_text.figure(figure), noun, short, limit, violated, kind.needed)
 
 
 def _short(kind: StationFigure, noun: str) -> str:
@@ -169,11 +169,11 @@ class _Break:
 
 def _breaks(report: Report) -> dict[str, list[_Break]]:
     """Return the causes that are named, by the station that they break."""
-    found: dict[str, list[_Break]] = {}
+    breaks: dict[str, list[_Break]] = {}
     for finding in report.diagnosis.accepted:
         place, behind = _place(report, finding)
-        found.setdefault(place, []).append(_Break(finding.title, behind))
-    return found
+        breaks.setdefault(place, []).append(_Break(finding.title, behind))
+    return breaks
 
 
 def _place(report: Report, finding: Finding) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.language import mark, numeral, tr, trc, trn
 from core.text import capitalized, cut, listed
 from core.units import format_duration
-from reports.model.headline import is_interruption
+from reports.model.headline import health, is_interruption
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.terminal_words import bad_runs, ordinal, plain
@@ -120,16 +120,16 @@ def impact(report: Report) -> str:
     if report.partial and report.state == "healthy":
         return tr("{checks}, not the state of the target", checks=_part(report))
     if report.state == "healthy":
-        said = report.headline.partition(": ")[2].removesuffix(".")
-        return ", ".join(filter(None, [said, completed(report)]))
+        observed = health(report.results, report.figures, report.layout.impact)
+        return ", ".join(filter(None, [observed, completed(report)]))
     symptoms = failed_symptoms(report)
     felt = f"{plain(symptoms[0].seen)}{more_symptoms(symptoms)}" if symptoms else ""
-    said = items_affected(report) or felt or no_symptom(report)
+    suffering = items_affected(report) or felt or no_symptom(report)
     if not report.partial:
-        return said
+        return suffering
     checks = _part(report).partition(", ")[0]
     state = state_word(report.state)
-    return tr("{checks}, {state} so far: {impact}", checks=checks, state=state, impact=said)
+    return tr("{checks}, {state} so far: {impact}", checks=checks, state=state, impact=suffering)
 
 
 def _part(report: Report) -> str:
@@ -141,12 +141,12 @@ def _part(report: Report) -> str:
 
 
 def _since(report: Report, runs: Sequence[Point]) -> Since | None:
-    found = began(report, runs) if report.state != "healthy" else None
-    if found is None:
+    start = began(report, runs) if report.state != "healthy" else None
+    if start is None:
         return None
-    at, by_item = found
-    seen = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
-    ago = (seen - at).total_seconds()
+    at, by_item = start
+    ended = datetime.fromisoformat(report.started) + timedelta(seconds=report.seconds)
+    ago = (ended - at).total_seconds()
     began_at = at.astimezone(UTC).isoformat()
     if began_at[:10] == report.started[:10]:
         words = tr("since about") if by_item else tr("since")
@@ -184,10 +184,10 @@ def _counted(text: str, number: int) -> str:
 
 def _before(report: Report) -> str:
     accepted = list(report.diagnosis.accepted)[:CAUSES_MAX]
-    told = [(one.title, text) for one in accepted if (text := seen_before(report, one))]
+    earlier = [(one.title, text) for one in accepted if (text := seen_before(report, one))]
     if len(accepted) == 1:
-        return "".join(capitalized(text) for _, text in told)
-    return tr("; ").join(tr("{title}: {text}", title=title, text=text) for title, text in told)
+        return "".join(capitalized(text) for _, text in earlier)
+    return tr("; ").join(tr("{title}: {text}", title=title, text=text) for title, text in earlier)
 
 
 def _rivals(report: Report) -> str:

@@ -162,7 +162,7 @@ def test_priors_keep_their_sum_and_follow_the_counts(incidents: list[list[str]])
     for prior in priors:
         assert prior.low <= prior.suggested <= prior.high
         for other in priors:
-            if prior.cause.prior == other.cause.prior and prior.seen > other.seen:
+            if prior.cause.prior == other.cause.prior and prior.incidents > other.incidents:
                 assert prior.suggested > other.suggested
     text, diff = diff_of(FILE.read_text(), priors, "evidence.toml")
     assert parse_evidence(tomllib.loads(text), EVIDENCE.path) == with_priors(EVIDENCE, priors)

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from core.secrets import Redactor
-from core.text import HOST, clean, hosts_named, said_by_hosts
+from core.text import HOST, clean, hosts_named, merge_hosts
 
 IGNORABLE = (
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164),
@@ -68,7 +68,7 @@ def test_a_sentence_is_said_once_for_all_its_hosts() -> None:
     """Hosts with the same fault share a sentence; another fault has its own."""
     said = [(host, f"/srv is gone on {HOST}") for host in HOSTS[:3]]
     said.append((HOSTS[3], f"/srv is a file on {HOST}"))
-    assert said_by_hosts(said, HOSTS) == (
+    assert merge_hosts(said, HOSTS) == (
         "/srv is gone on 3 of 48 hosts (web-1, web-2, web-3)",
         "/srv is a file on 1 of 48 hosts (web-4)",
     )

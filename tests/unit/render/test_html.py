@@ -290,7 +290,7 @@ def test_silence_is_not_shown_as_health() -> None:
     assert {one.kind for one in stations(REPORTS["blind"])} <= {"unseen", "absent"}
     part = made.report(statuses={"storage/directory_exists": "unreachable"})
     assert station(part, "storage").kind == "partly"
-    assert station(part, "storage").said == "7 of 8 checks passed, 1 not observed"
+    assert station(part, "storage").summary == "7 of 8 checks passed, 1 not observed"
 
 
 def test_what_is_there_once_is_counted_as_one() -> None:
@@ -303,7 +303,7 @@ def test_what_is_there_once_is_counted_as_one() -> None:
         "1 user affected",
     ]
     only = made.report(only="queue/queue_exists")
-    assert station(only, "queue").said == "1 of 1 check passed"
+    assert station(only, "queue").summary == "1 of 1 check passed"
 
 
 def test_station_left_out_of_the_target_says_so() -> None:
