@@ -53,8 +53,8 @@ CALL_MAX = 300.0
 REPORT_AGE_MAX = 300.0
 """Seconds after which the checks run again: a report of ten minutes permits no action."""
 
-TELLS = re.compile("half-done: (.*)")
-HALF_DONE_SAID = 2
+HALF_DONE = re.compile("half-done: (.*)")
+REFUSED = 2
 """Exit status of a call that refuses to run anything."""
 
 
@@ -133,7 +133,7 @@ def kill(trial: Trial, delay: float, *, as_it_changes: bool) -> tuple[str, list[
     if trial.journal.half_done():
         status, text = trial.call()
         following = [event["event"] for event in trial.journal.events()][before + len(events) :]
-        if status != HALF_DONE_SAID or not TELLS.search(text) or following != ["told"]:
+        if status != REFUSED or not HALF_DONE.search(text) or following != ["told"]:
             wrong.append(f"the next call: {status}, {following}, {text[-200:]!r}")
     return events[-1] if events else "nothing noted", wrong
 

@@ -16,9 +16,9 @@ from reports.render.terminal_words import clock, plain
 from reports.render.verdict_words import (
     counted_statuses,
     failed_components,
+    notable,
     ruled_out,
     seen_before,
-    telling,
     where_to_look,
 )
 
@@ -136,7 +136,7 @@ def _why(report: Report) -> Iterator[str]:
         path = names[0] + "".join(drawn)
         yield tr("Broken at {stations}: {path}", stations=listed(broken), path=path)
     accepted = report.diagnosis.accepted
-    groups = [[c.check for c in telling(one.supporting, "failed")] for one in accepted]
+    groups = [[c.check for c in notable(one.supporting, "failed")] for one in accepted]
     groups = groups or [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
     most = EVIDENCE_MAX if len(groups) == 1 else 1
     shown: dict[str, None] = {}

@@ -256,14 +256,14 @@ def _unseen(
         row = evidence.row(check)
         if row:
             statuses.setdefault(row.component, set()).add(status)
-    telling = dict.fromkeys(
+    components = dict.fromkeys(
         row.component
         for row in evidence.checks
         if any(_is_own(row, cause, possible, evidence) for cause in possible)
     )
     return tuple(
         UnseenComponent(component, _status_of_unobserved(statuses.get(component, set())))
-        for component in telling
+        for component in components
         if not statuses.get(component, set()) & set(OBSERVED)
     )
 

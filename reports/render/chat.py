@@ -18,8 +18,8 @@ from reports.render.terminal_words import plain
 from reports.render.verdict_words import (
     counted_statuses,
     failed_components,
+    notable,
     ruled_out,
-    telling,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _path(row: Sequence[Station]) -> str:
 def _evidence(report: Report) -> Iterator[str]:
     shown: dict[str, None] = {}
     for finding in report.diagnosis.accepted:
-        texts = [plain(report.evidence(c.check)) for c in telling(finding.supporting, "failed")]
+        texts = [plain(report.evidence(c.check)) for c in notable(finding.supporting, "failed")]
         shown |= dict.fromkeys([text for text in texts if text not in shown][:EVIDENCE_MAX])
     if not shown:
         failed = [r.outcome for r in report.results if r.outcome.status == "failed"]

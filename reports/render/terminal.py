@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WIDTH_MIN, WIDTH_MAX = 40, 120
 
-HELD = "\ue000\ue001"
+STAND_INS = "\ue000\ue001"
 """Letters of no alphabet, which stand for these spaces while rich breaks the lines."""
 
 
@@ -34,7 +34,7 @@ class _Console(Console):
         for item in objects:
             text = item.renderable if isinstance(item, Padding) else item
             if isinstance(text, Text):
-                text.plain = text.plain.translate(str.maketrans(NO_BREAK, HELD))
+                text.plain = text.plain.translate(str.maketrans(NO_BREAK, STAND_INS))
         super().print(*objects, **options)
 
 
@@ -72,5 +72,5 @@ def render(
         console.print(line, no_wrap=True, soft_wrap=True)
     # rich pads some lines to the width.
     text = "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
-    text = text.translate(str.maketrans(HELD, NO_BREAK))
+    text = text.translate(str.maketrans(STAND_INS, NO_BREAK))
     return text if unicode else as_ascii(text)

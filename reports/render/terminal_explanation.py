@@ -11,10 +11,9 @@ from core.language import numeral, tr
 from core.text import named
 from reports.model.headline import next_check_of, suspects
 from reports.render.html.text import weight
+from reports.render.verdict_words import notable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
     from reports.diagnosis.result import Contribution, Diagnosis, Finding
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 STRONGEST = 3
 """Checks shown for a hypothesis; report.json has all of them."""
-
-TELLING = 0.3
-"""Log-odds below which a check is not worth a line."""
 
 
 def print_explanation(console: Console, report: Report) -> None:
@@ -57,19 +53,15 @@ def _finding(console: Console, report: Report, finding: Finding) -> None:
             "bold",
         )
     )
-    for contribution in _telling(finding.supporting)[:STRONGEST]:
+    for contribution in notable(finding.supporting)[:STRONGEST]:
         _evidence(console, report, contribution, tr("for: "), "red")
-    for contribution in _telling(finding.against)[:1]:
+    for contribution in notable(finding.against)[:1]:
         _evidence(console, report, contribution, tr("against: "), "green")
     unseen = [entry for entry in finding.not_observed if entry.status != "absent"]
     if unseen:
         names = named([entry.check for entry in unseen], most=STRONGEST)
         text = tr("not observed: {checks}", checks=names)
         console.print(Padding(Text(text, "dim"), (0, 0, 0, 2)))
-
-
-def _telling(contributions: Sequence[Contribution]) -> list[Contribution]:
-    return [one for one in contributions if abs(one.log_odds) >= TELLING]
 
 
 def _evidence(

@@ -32,13 +32,13 @@ from reports.render.verdict_words import (
     items_affected,
     more_symptoms,
     no_symptom,
+    notable,
     partial_run,
     reasons,
     ruled_out,
     seen_before,
     since,
     sureness,
-    telling,
     unnamed_cause,
     where_to_look,
 )
@@ -105,11 +105,11 @@ def verdict(
     return fitting(screen.bad())
 
 
-def what_is_wrong(
+def without_actions(
     report: Report, width: int, footer: Footer, runs: Sequence[RunRecord] = ()
 ) -> list[Block]:
     """Return the blocks of the verdict on state, effect and cause, without what to do."""
-    return _Screen(report, width, footer, runs).what_is_wrong()
+    return _Screen(report, width, footer, runs).without_actions()
 
 
 def fitting(blocks: list[Block], most: int = LINES_MAX) -> list[Text]:
@@ -144,7 +144,7 @@ class _Screen:
     def healthy(self) -> list[Block]:
         return [self._blank(), *self._journeys(), *self._health(), self._foot()]
 
-    def what_is_wrong(self) -> list[Block]:
+    def without_actions(self) -> list[Block]:
         if self._report.state == "healthy":
             return self._health()
         return [*self._head(), *self._problems(), *self._path(), *self._cause()]
@@ -313,7 +313,7 @@ class _Screen:
 
     def _evidence(self, finding: Finding, most: int) -> list[Block]:
         blocks: list[Block] = []
-        for contribution in telling(finding.supporting, "failed"):
+        for contribution in notable(finding.supporting, "failed"):
             text = self._report.evidence(contribution.check)
             if not text or plain(text) in self._shown:
                 continue
@@ -322,7 +322,7 @@ class _Screen:
             blocks.append(self._sign(rank, "failed", self._counted(text)))
             if len(blocks) == most:
                 break
-        for contribution in telling(finding.against, "passed")[:1]:
+        for contribution in notable(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
             against = tr("against it: {evidence}", evidence=plain(text))
             blocks.append(self._sign(5, "passed", against))

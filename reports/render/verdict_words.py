@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reports.model.layout import Impact
     from reports.model.report import Report
 
-TELLING = 0.3
+NOTABLE = 0.3
 """Log-odds below which a check is not worth a line."""
 
 RULED_OUT = 0.01
@@ -190,9 +190,9 @@ def cause_of(report: Report) -> str:
     return listed(named) or ("" if diagnosis.certainty == "none" else unnamed_cause(report))
 
 
-def telling(contributions: Sequence[Contribution], status: str) -> list[Contribution]:
-    """Return the checks of this status that weigh enough for a line, the strongest first."""
-    return [c for c in contributions if c.status == status and abs(c.log_odds) >= TELLING]
+def notable(contributions: Sequence[Contribution], status: str = "") -> list[Contribution]:
+    """Return the checks (of this status) that weigh enough for a line, the strongest first."""
+    return [c for c in contributions if status in ("", c.status) and abs(c.log_odds) >= NOTABLE]
 
 
 def ruled_out(report: Report) -> list[str]:

@@ -17,7 +17,7 @@ from reports.history.watched import IDLE_MIN
 from reports.model.headline import next_check_of
 from reports.model.report import state_word
 from reports.render.history import MARKS
-from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, what_is_wrong
+from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, without_actions
 from reports.render.terminal_words import plain
 from reports.render.verdict_words import cause_of
 
@@ -99,7 +99,7 @@ def screen(
     """Return at most `height` lines; `now` says what the watch does, `zone` is the machine's."""
     blocks: list[Block] = []
     if watched.report:
-        blocks += what_is_wrong(watched.report, width, Footer(zone=zone), watched.runs)
+        blocks += without_actions(watched.report, width, Footer(zone=zone), watched.runs)
         blocks += _changed(watched.report, watched)
         blocks += _to_watch(watched, width)
         blocks += _outlook(watched)

@@ -137,8 +137,8 @@ def test_a_refused_form_is_unreachable(
     made_api: MadeApi, send: Callable[..., Sent], status: int
 ) -> None:
     """The sentence has what the API said, clean and without the token, and the key to check."""
-    said = {"error": {"message": "no \x1b[1mmultipart field 'audio' of a-very-secret-token"}}
-    made_api.manners.posts = [(status, said, {})]
+    body = {"error": {"message": "no \x1b[1mmultipart field 'audio' of a-very-secret-token"}}
+    made_api.manners.posts = [(status, body, {})]
     error = send(token="a-very-secret-token").result("acceptance")
     assert isinstance(error, Unreachable)
     assert f"refuses the canary's form with HTTP {status}: no " in str(error)

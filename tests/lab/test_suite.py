@@ -159,7 +159,7 @@ def test_the_next_run_is_healthy(lab: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edits", "failed", "told"),
+    ("edits", "failed", "sentence"),
     [
         ({"TOKEN": "wrong-token"}, "upload_status/token_is_accepted", "401"),
         (
@@ -186,7 +186,7 @@ def test_the_next_run_is_healthy(lab: Lab, tmp_path: Path) -> None:
     ids=["token", "password", "tables", "queue", "directory", "logs", "ssh"],
 )
 def test_a_wrong_target_costs_only_what_is_wrong(
-    lab: Lab, tmp_path: Path, edits: dict[str, str], failed: str, told: str
+    lab: Lab, tmp_path: Path, edits: dict[str, str], failed: str, sentence: str
 ) -> None:
     """One check says what is wrong and where; nothing breaks, no secret is told, the rest runs."""
     secrets = {"TOKEN": lab.passwords.token, "PASSWORD": lab.passwords.checks}
@@ -198,7 +198,7 @@ def test_a_wrong_target_costs_only_what_is_wrong(
     run = run_edited(lab, tmp_path, real)
     outcome = run.outcome(failed)
     assert outcome["status"] == "failed", run.text
-    assert told in outcome["seen"]
+    assert sentence in outcome["seen"]
     assert run.status == 1
     assert run.unsettled == []
     assert list(run.statuses.values()).count("passed") > 20

@@ -43,7 +43,7 @@ timeout = "10 min"
 def test_the_verdict_is_there_before_the_budget_ends(
     silent: tuple[socket.socket, Path], tmp_path: Path
 ) -> None:
-    """What has not run when the budget is used up is missing, and no check is waited for longer."""
+    """A check is stopped at its deadline, and what has not run by then is missing."""
     run = run_suite(
         f"--targets-file={silent[1]}", "--target", "silent", "--budget", "15 s",
         out=tmp_path / "out",
@@ -52,6 +52,9 @@ def test_the_verdict_is_there_before_the_budget_ends(
     # Ten times as long on a busy machine; without a budget the checks take minutes.
     assert run.report["seconds"] < 60
     assert "missing" in run.statuses.values()
+    outcomes = [result["outcome"] for result in run.report["results"]]
+    reasons = [outcome["seen"] for outcome in outcomes if outcome["status"] == "unreachable"]
+    assert any(reason.startswith("the check was stopped at its deadline") for reason in reasons)
     assert "budget is used up" in run.text
     again = f"pytest --targets-file={silent[1]} --out={tmp_path / 'out'} --target silent"
     assert run.report["target"]["command"] == again
@@ -117,11 +120,11 @@ def test_a_signal_ends_with_a_verdict(
 
 
 @pytest.mark.parametrize(
-    ("mode", "status", "told"),
+    ("mode", "status", "sentence"),
     [("skip", 5, "skipped: another run"), ("fail", 4, "another run"), ("wait", 4, "more time")],
 )
 def test_a_second_run_waits_or_leaves(
-    silent: tuple[socket.socket, Path], tmp_path: Path, mode: str, status: int, told: str
+    silent: tuple[socket.socket, Path], tmp_path: Path, mode: str, status: int, sentence: str
 ) -> None:
     """While another run holds the target, a second one does as it was told and says who it is."""
     folder = tmp_path / "out" / "silent"
@@ -133,7 +136,7 @@ def test_a_second_run_waits_or_leaves(
             "--budget", "5 s", out=tmp_path / "out",
         )  # fmt: skip
     assert run.status == status
-    assert told in run.text + run.errors
+    assert sentence in run.text + run.errors
     assert "process 4711" in run.text + run.errors
     assert "Traceback" not in run.text + run.errors
     assert run.report is None

@@ -47,14 +47,14 @@ class File:
     @property
     def verdict(self) -> dict[str, str]:
         """The properties of the suite."""
-        return told(self.suite)
+        return properties_of(self.suite)
 
     def properties(self, name: str) -> dict[str, str]:
         """The properties of one test case."""
-        return told(self.cases[name])
+        return properties_of(self.cases[name])
 
 
-def told(element: ET.Element) -> dict[str, str]:
+def properties_of(element: ET.Element) -> dict[str, str]:
     """The properties that an element has itself."""
     return {p.get("name", ""): p.get("value", "") for p in element.findall("properties/property")}
 

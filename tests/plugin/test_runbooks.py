@@ -138,9 +138,9 @@ def test_a_choice_that_cannot_be_is_one_sentence(
     """A usage error names the runbooks that are there."""
     result = call(*args, ini=ini)
     assert result.ret == 4
-    said = result.stdout.str() + result.stderr.str()
-    assert said.count(problem) == 1, said
-    assert "Traceback" not in said
+    output = result.stdout.str() + result.stderr.str()
+    assert output.count(problem) == 1, output
+    assert "Traceback" not in output
 
 
 def test_the_environment_names_the_runbook(

@@ -144,9 +144,9 @@ def test_rechecks_end_when_two_readings_in_a_row_agree(run_checks: Callable[...,
     assert seen.endswith(
         "disagree (failed, passed, failed); the first was: drains is wrong, 3 left"
     )
-    told = run.outcome("queue/queue_exists")["observations"][-1]["seen"]
-    assert told.startswith("passed twice in a row; ")
-    assert told.endswith("it was: exists is wrong, 3 left")
+    sentence = run.outcome("queue/queue_exists")["observations"][-1]["seen"]
+    assert sentence.startswith("passed twice in a row; ")
+    assert sentence.endswith("it was: exists is wrong, 3 left")
 
 
 def test_without_a_recheck_the_first_reading_counts(run_checks: Callable[..., Run]) -> None:

@@ -156,7 +156,7 @@ def test_a_refused_first_look_ends_it(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--target=staging,live"], "name one target"),
         (["--target=all"], "name one target"),
@@ -164,9 +164,9 @@ def test_a_refused_first_look_ends_it(project: Path) -> None:
         (["--every=often"], "argument --every: write it like"),
     ],
 )
-def test_a_wrong_command_line_is_refused(project: Path, arguments: list[str], said: str) -> None:
+def test_a_wrong_command_line_is_refused(project: Path, arguments: list[str], error: str) -> None:
     """With one sentence, before anything is looked at."""
     status, text = ended(watch(project, "bad", *arguments))
     assert status == 2
-    assert said in text
+    assert error in text
     assert (project / "course").read_text() == "bad"

@@ -20,11 +20,11 @@ from reports.render.verdict_words import (
     items_affected,
     more_symptoms,
     no_symptom,
+    notable,
     partial_run,
     reasons,
     seen_before,
     sureness,
-    telling,
     unnamed_cause,
     where_to_look,
 )
@@ -173,7 +173,7 @@ def _cause(report: Report) -> tuple[str, str, str]:
         failed.sort(key=lambda result: result.role != "cause")
         return tr("Cause"), text, plain(report.seen(failed[0].outcome)) if failed else ""
     names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
-    checks = telling(accepted[0].supporting, "failed")
+    checks = notable(accepted[0].supporting, "failed")
     because = plain(report.evidence(checks[0].check)) if checks else ""
     return tr("Cause"), listed(names), _counted(because, shared.get(because, 0))
 

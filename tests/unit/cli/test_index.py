@@ -135,8 +135,8 @@ def test_a_folder_without_a_report_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     rows = indexed(tmp_path)
     assert list(rows) == ["live", "lost", "staging"]
-    said = {row["problem"] for row in rows.values()}
-    assert said == {"no whole run has written a report here yet"}
+    problems = {row["problem"] for row in rows.values()}
+    assert problems == {"no whole run has written a report here yet"}
     assert rows["lost"]["started"] == at(5)
 
 

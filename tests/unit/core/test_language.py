@@ -64,20 +64,22 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_every_sentence_is_translated(code: str, template: Catalog) -> None:
     """A sentence without a translation would stay English; `tox -e language` adds what is new."""
-    said = catalogue(code)
+    entries = catalogue(code)
     missing = [
         message.id
         for message in template
         if message.id
         and (
-            (entry := said.get(message.id, message.context)) is None
+            (entry := entries.get(message.id, message.context)) is None
             or entry.fuzzy
             or not all([entry.string] if isinstance(entry.string, str) else entry.string or [""])
         )
     ]
     assert not missing
     known = {(message.id, message.context) for message in template}
-    assert not [m.id for m in said if m.id and (m.id, m.context) not in known], "nobody says them"
+    assert not [m.id for m in entries if m.id and (m.id, m.context) not in known], (
+        "nobody says them"
+    )
 
 
 def calls() -> Iterator[tuple[str, str, list[ast.expr], bool]]:

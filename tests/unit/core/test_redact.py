@@ -8,7 +8,7 @@ from core.secrets import Redactor
 
 
 @pytest.mark.parametrize(
-    ("said", "secret"),
+    ("line", "secret"),
     [
         ("GET https://s3/x?X-Amz-Signature=SIG789&part=1", "SIG789"),
         ('{"dsn":"postgres://veza:HunterTwo@db/veza"}', "HunterTwo"),
@@ -21,16 +21,16 @@ from core.secrets import Redactor
         ("the route refused eyJhbGciOi.eyJzdWIiOi.c2ln-bmF0 in the middleware", "eyJzdWIiOi"),
     ],
 )
-def test_a_secret_in_a_line_of_a_log_is_starred(said: str, secret: str) -> None:
+def test_a_secret_in_a_line_of_a_log_is_starred(line: str, secret: str) -> None:
     """Whatever is written where a password, a token or a signature stands is not shown."""
-    told = Redactor().text(said)
-    assert secret not in told.replace("password", "")
-    assert "***" in told
-    assert len(told) > len(said) / 2
+    redacted = Redactor().text(line)
+    assert secret not in redacted.replace("password", "")
+    assert "***" in redacted
+    assert len(redacted) > len(line) / 2
 
 
 @pytest.mark.parametrize(
-    "said",
+    "line",
     [
         'curl -H "Authorization: Bearer <token>" https://veza.example/api/v1/uploads/<upload_id>',
         "psql password=$PGPASSWORD",
@@ -40,9 +40,9 @@ def test_a_secret_in_a_line_of_a_log_is_starred(said: str, secret: str) -> None:
         "http://127.0.0.1:9 could not be asked; see ops@veza.example",
     ],
 )
-def test_what_is_no_secret_stays(said: str) -> None:
+def test_what_is_no_secret_stays(line: str) -> None:
     """Placeholders, plain sentences, ids and addresses are left as they are."""
-    assert Redactor().text(said) == said
+    assert Redactor().text(line) == line
 
 
 @pytest.mark.parametrize("letter", ["a", "-"])

@@ -66,9 +66,9 @@ def test_many_hosts_are_counted_and_those_that_differ_named(
 
 def test_a_sentence_is_said_once_for_all_its_hosts() -> None:
     """Hosts with the same fault share a sentence; another fault has its own."""
-    said = [(host, f"/srv is gone on {HOST}") for host in HOSTS[:3]]
-    said.append((HOSTS[3], f"/srv is a file on {HOST}"))
-    assert merge_hosts(said, HOSTS) == (
+    sentences = [(host, f"/srv is gone on {HOST}") for host in HOSTS[:3]]
+    sentences.append((HOSTS[3], f"/srv is a file on {HOST}"))
+    assert merge_hosts(sentences, HOSTS) == (
         "/srv is gone on 3 of 48 hosts (web-1, web-2, web-3)",
         "/srv is a file on 1 of 48 hosts (web-4)",
     )

@@ -70,7 +70,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0, "0 s"),
         (0.0001, "<1 ms"),
@@ -83,9 +83,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         (float("inf"), "?"),
     ],
 )
-def test_seconds_are_spelled(seconds: float, said: str) -> None:
+def test_seconds_are_spelled(seconds: float, text: str) -> None:
     """A span is said in the units a person would choose."""
-    assert format_duration(seconds) == said
+    assert format_duration(seconds) == text
 
 
 def test_bytes_are_spelled() -> None:

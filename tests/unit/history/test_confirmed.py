@@ -324,9 +324,9 @@ def test_files_of_any_content_raise_nothing(
     for number, line in enumerate(lines):
         (place / f"{number}.json").write_bytes(line)
     learned = read_learned(folder)
-    told = confirmed.earlier(learned, [])
-    assert len(told) <= sum(len(one.causes) for one in learned.confirmations)
-    json.dumps([one.seconds for one in told], allow_nan=False)
+    earlier = confirmed.earlier(learned, [])
+    assert len(earlier) <= sum(len(one.causes) for one in learned.confirmations)
+    json.dumps([one.seconds for one in earlier], allow_nan=False)
 
 
 @pytest.mark.parametrize(

@@ -113,13 +113,13 @@ RUNS = st.lists(
 def test_no_state_is_made_up(runs: list[Point], hold: float) -> None:
     """An hour has at most the worst of all states, and without a run none."""
     known = {one.state if one.state in WORST_FIRST else "unknown" for one in runs}
-    told = states(runs, hold=hold)
-    assert len(told) == 4
-    assert {one for one in told if one} <= known
+    hours = states(runs, hold=hold)
+    assert len(hours) == 4
+    assert {one for one in hours if one} <= known
     for one in runs:
         hour = int((one.at - START) // HOUR) if one.at else -1
         if 0 <= hour < 4:
-            assert told[hour] is not None
-            assert WORST_FIRST.index(told[hour] or "") <= (
+            assert hours[hour] is not None
+            assert WORST_FIRST.index(hours[hour] or "") <= (
                 WORST_FIRST.index(one.state) if one.state in WORST_FIRST else 1
             )

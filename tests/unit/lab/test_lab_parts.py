@@ -265,8 +265,8 @@ def test_single_faults_have_one_true_hypothesis() -> None:
         assert not fault.cause or fault.kind is Kind.OUTSIDE, fault.name
         assert len(fault.truth) == (fault.kind is Kind.SINGLE), fault.name
     for runbook, hypotheses in HYPOTHESES.items():
-        told = [FAULTS[name].truth for name in of_runbook(runbook)]
-        assert frozenset().union(*told) == hypotheses
+        truths = [FAULTS[name].truth for name in of_runbook(runbook)]
+        assert frozenset().union(*truths) == hypotheses
 
 
 def test_pairs_and_triples_cross_hypotheses() -> None:

@@ -82,10 +82,10 @@ def test_a_cause_that_is_only_possible_is_told() -> None:
     """A triple is told when each true cause is named or has a probability of at least 0.1."""
     missing = trial("triple", "worker+queue+storage", "queue+worker")
     (storage,) = [entry for entry in missing.ranking if entry[0] == "storage"]
-    for probability, told in ((0.09, 0), (0.1, 1)):
+    for probability, named in ((0.09, 0), (0.1, 1)):
         entries = [entry for entry in missing.ranking if entry != storage]
         made = replace(missing, ranking=(*entries, ("storage", probability)))
-        assert score([made]).triples_told == (told, 1)
+        assert score([made]).triples_told == (named, 1)
         assert score([made]).exact_triples == (0, 1)
 
 

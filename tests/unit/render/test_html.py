@@ -141,11 +141,11 @@ def test_sentences_are_translated_and_what_they_quote_is_escaped() -> None:
     set_language(PSEUDO)
     try:
         page = Page(render(seen_as(REPORTS["incident"], NASTY)))
-        said = [tr("Corrective actions"), tr("Checks"), tr("Copy for chat")]
+        headings = [tr("Corrective actions"), tr("Checks"), tr("Copy for chat")]
     finally:
         set_language(ENGLISH)
     harmless(page)
-    assert [words for words in said if words not in page.text or words.isascii()] == []
+    assert [words for words in headings if words not in page.text or words.isascii()] == []
     assert " ".join(clean(NASTY).split()) in page.text
 
 
@@ -372,17 +372,17 @@ def test_commands_are_whole_filled_and_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("outside", "The runbook has no repair for this cause. These commands only read."),
         ("unclear", "a fix for the wrong cause can be a second incident"),
         ("blind", "seen otherwise (53 checks)"),
     ],
 )
-def test_lack_of_actions_is_explained(name: str, said: str) -> None:
+def test_lack_of_actions_is_explained(name: str, reason: str) -> None:
     """A report without corrective actions says why there are none."""
     checks = len(made.bundle().evidence.checks)
-    assert said.replace("53", str(checks)) in Page(render(REPORTS[name])).text
+    assert reason.replace("53", str(checks)) in Page(render(REPORTS[name])).text
 
 
 def test_healthy_report_has_no_empty_cards() -> None:
@@ -523,8 +523,8 @@ def test_an_earlier_incident_of_the_cause_is_told() -> None:
     """How often the cause was confirmed stands under it, and only under that cause."""
     seen = SeenBefore("job_worker_down", 1, "2026-02-03T09:40:00+00:00", note=f"a note {NASTY}")
     text = render(replace(made.incident(), seen_before=(seen,)))
-    (told,) = re.findall(r'<p class="before">(.*?)</p>', text)
-    assert told.startswith("Seen 1 time, on 3 Feb, note: a note &lt;script&gt;")
+    (paragraph,) = re.findall(r'<p class="before">(.*?)</p>', text)
+    assert paragraph.startswith("Seen 1 time, on 3 Feb, note: a note &lt;script&gt;")
     other = replace(seen, cause="queue_blocked")
     assert 'class="before"' not in render(replace(made.incident(), seen_before=(other,)))
 

@@ -192,7 +192,7 @@ def test_the_whole_id_stands_in_the_command_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sentence", "said"),
+    ("sentence", "text"),
     [
         (
             "queue q at the broker at amqp://10.0.0.1:5672: 10 ready, 0 consumers",
@@ -208,9 +208,9 @@ def test_the_whole_id_stands_in_the_command_alone() -> None:
         ("nothing looks at storage\nat all", "nothing looks at storage at all"),
     ],
 )
-def test_sentences_lose_what_nobody_reads_aloud(sentence: str, said: str) -> None:
+def test_sentences_lose_what_nobody_reads_aloud(sentence: str, text: str) -> None:
     """Addresses and the rest of long ids are in the report."""
-    assert plain(sentence) == said
+    assert plain(sentence) == text
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_ascii_keeps_the_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")]
+    ("number", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")]
 )
-def test_ordinals(number: int, said: str) -> None:
+def test_ordinals(number: int, text: str) -> None:
     """As a person says them."""
-    assert ordinal(number) == said
+    assert ordinal(number) == text

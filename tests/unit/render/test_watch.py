@@ -68,8 +68,8 @@ def test_the_last_success_is_that_of_an_upload() -> None:
     assert seen
     data = {"last_completed_seconds": 250.0}
     aged = replace(outcome, observations=(replace(seen, data=data),))
-    told = replace(report, results=(replace(first, outcome=aged), *report.results[1:]))
-    assert last_success(told, ()) == "an upload completed 4 min before this look"
+    changed = replace(report, results=(replace(first, outcome=aged), *report.results[1:]))
+    assert last_success(changed, ()) == "an upload completed 4 min before this look"
     assert last_success(report, ()).startswith("not known")
 
 

@@ -16,10 +16,10 @@ def test_what_cannot_be_an_upload_id_is_refused(text: str) -> None:
         pytest.UsageError, match="is not an upload ID: write 1 to 64 letters"
     ) as refused:
         upload_id(text)
-    said = str(refused.value)
-    assert len(said) < 220
-    assert said.isascii()
-    assert said.isprintable()
+    sentence = str(refused.value)
+    assert len(sentence) < 220
+    assert sentence.isascii()
+    assert sentence.isprintable()
 
 
 @pytest.mark.parametrize("text", ["7f9c", "x" * 64, "2c1e-4_b"])

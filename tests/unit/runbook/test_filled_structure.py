@@ -158,9 +158,9 @@ def words(commands: Sequence[str]) -> list[list[str]]:
 def test_a_value_changes_no_structure_of_a_shell_command(value: str) -> None:
     """Bash hands on the words of a harmless value with this one in its place, and runs no more."""
     filled = [(text, *fill_command(text, "bash", values_with(value))) for text in SHELL]
-    told = [(template, text) for template, text, missing in filled if not missing]
-    plain = words([fill_command(one, "bash", values_with(SENTINEL))[0] for one, _ in told])
-    for (_, text), got, harmless in zip(told, words([t for _, t in told]), plain, strict=False):
+    whole = [(template, text) for template, text, missing in filled if not missing]
+    plain = words([fill_command(one, "bash", values_with(SENTINEL))[0] for one, _ in whole])
+    for (_, text), got, harmless in zip(whole, words([t for _, t in whole]), plain, strict=False):
         assert got == [word.replace(SENTINEL, value) for word in harmless], text
 
 

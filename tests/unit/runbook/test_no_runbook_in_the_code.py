@@ -67,5 +67,5 @@ def names_of_runbooks() -> frozenset[str]:
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_speaks_of_one_runbook(path: Path) -> None:
     """No word for what suffers, no cause, no check and no figure of a shipped runbook."""
-    said = [text for text in code_of(path) if SAID.search(text) or text in names_of_runbooks()]
-    assert said == []
+    texts = [text for text in code_of(path) if SAID.search(text) or text in names_of_runbooks()]
+    assert texts == []
