@@ -38,9 +38,9 @@ class Run:
     def statuses(self) -> dict[str, str]:
         """The status of each check in the report; a check that is there twice fails the test."""
         assert self.report is not None, self.text + self.errors
-        found = [r["outcome"] for r in self.report["results"]]
-        statuses = {outcome["check"]: outcome["status"] for outcome in found}
-        assert len(statuses) == len(found), "a check has two outcomes"
+        outcomes = [r["outcome"] for r in self.report["results"]]
+        statuses = {outcome["check"]: outcome["status"] for outcome in outcomes}
+        assert len(statuses) == len(outcomes), "a check has two outcomes"
         return statuses
 
     @property
@@ -53,11 +53,11 @@ class Run:
     def outcome(self, check: str) -> dict[str, Any]:
         """The outcome of one check in the report."""
         assert self.report is not None, self.text + self.errors
-        found: list[dict[str, Any]] = [
+        outcomes: list[dict[str, Any]] = [
             r["outcome"] for r in self.report["results"] if r["outcome"]["check"] == check
         ]
-        assert len(found) == 1, f"{check} has {len(found)} outcomes"
-        return found[0]
+        assert len(outcomes) == 1, f"{check} has {len(outcomes)} outcomes"
+        return outcomes[0]
 
 
 def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = None) -> Run:

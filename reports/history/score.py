@@ -113,16 +113,16 @@ def calibration(cases: Sequence[Case]) -> tuple[tuple[Bin, ...], float]:
 
     The score is the mean squared distance of a probability from the truth: 0 is perfect.
     """
-    said = [
+    predictions = [
         (p, cause in case.expected) for case in cases for cause, p in case.probabilities.items()
     ]
     bins = []
     for low, high in pairwise(BINS):
-        inside = [(p, true) for p, true in said if low <= p < high or p == high == 1]
+        inside = [(p, true) for p, true in predictions if low <= p < high or p == high == 1]
         if inside:
             mean = sum(p for p, _ in inside) / len(inside)
             bins.append(Bin(low, high, len(inside), mean, sum(true for _, true in inside)))
-    brier = sum((p - true) ** 2 for p, true in said) / max(len(said), 1)
+    brier = sum((p - true) ** 2 for p, true in predictions) / max(len(predictions), 1)
     return tuple(bins), brier
 
 

@@ -436,9 +436,9 @@ class _Screen:
             return Block(0, (self._line(f"  {details}", "dim"),))
         page = self._footer.page
         text = tr("report {page}", page=page)
-        whole = f"  {text} · {details}"
-        if cell_len(whole) <= self._width:
-            return Block(0, (Text(whole, "dim"),))
+        on_one_line = f"  {text} · {details}"
+        if cell_len(on_one_line) <= self._width:
+            return Block(0, (Text(on_one_line, "dim"),))
         start = Text(f"  {text}", "dim")
         if start.cell_len > self._width:
             # Its end tells more than its beginning.

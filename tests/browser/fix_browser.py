@@ -43,14 +43,14 @@ HISTORY = tuple(
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; where VEZA_REQUIRE_BROWSER is set it must be there."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
         assert not os.environ.get("VEZA_REQUIRE_BROWSER"), "a browser is required here"
         pytest.skip("Chromium is not installed: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 

@@ -100,10 +100,10 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 def names(page: Page) -> list[str]:
     """The targets in the order of their rows."""
-    found: list[str] = page.locator(".row:visible h2").evaluate_all(
+    texts: list[str] = page.locator(".row:visible h2").evaluate_all(
         "all => all.map((one) => one.firstChild.textContent.trim())"
     )
-    return found
+    return texts
 
 
 def test_the_worst_row_is_read_first(open_page: Open) -> None:
@@ -164,9 +164,9 @@ def test_page_fits_the_width(open_page: Open, width: int) -> None:
 def test_text_has_contrast(open_page: Open, color_scheme: str) -> None:
     """Each text stands out as WCAG's level AA asks; grey rows too."""
     page = open_page((*ROWS, replace(GOOD, overdue_after=1.0)), color_scheme=color_scheme)
-    seen = page.evaluate(CONTRAST)
-    assert seen["looked"] > 60
-    assert not seen["weak"]
+    contrasts = page.evaluate(CONTRAST)
+    assert contrasts["looked"] > 60
+    assert not contrasts["weak"]
 
 
 def test_page_is_whole_without_scripts(open_page: Open) -> None:

@@ -255,9 +255,9 @@ def test_text_has_contrast(visit: Visit, name: str, color_scheme: str) -> None:
     """Each text stands out as WCAG's level AA asks, in light and in dark."""
     page = visit(REPORTS[name], color_scheme=color_scheme)
     page.evaluate(UNFOLD)
-    seen = page.evaluate(CONTRAST)
-    assert seen["looked"] > 100
-    assert not seen["weak"]
+    contrasts = page.evaluate(CONTRAST)
+    assert contrasts["looked"] > 100
+    assert not contrasts["weak"]
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
@@ -274,9 +274,9 @@ def test_nothing_breaks_inside_a_word_on_a_phone(visit: Visit, name: str) -> Non
     """Words, numbers and names stay whole, and nothing runs out of the page."""
     page = visit(REAL[name], **PHONE)
     page.evaluate(UNFOLD)
-    seen = page.evaluate(BROKEN_WORDS)
-    assert seen["looked"] > 500
-    assert not seen["broken"]
+    broken = page.evaluate(BROKEN_WORDS)
+    assert broken["looked"] > 500
+    assert not broken["broken"]
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 

@@ -49,15 +49,15 @@ def role(lab: Lab) -> str:
 def upload(lab: Lab) -> Iterator[str]:
     """The id of an upload that waits, with a job that waits; neither is given to the worker."""
     with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
-        found = session.execute(
+        row = session.execute(
             "INSERT INTO uploads"
             " (user_id, filename, status, progress, size, created_at, updated_at)"
             " SELECT user_id, 'x.wav', 'uploading', 100, 1, now(), now() FROM uploads LIMIT 1"
             " RETURNING id::text"
         ).fetchone()
-        assert found is not None
-        yield found[0]
-        session.execute("DELETE FROM uploads WHERE id::text = %s", found)
+        assert row is not None
+        yield row[0]
+        session.execute("DELETE FROM uploads WHERE id::text = %s", row)
 
 
 def commands(place: str) -> list[tuple[str, str]]:

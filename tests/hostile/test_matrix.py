@@ -280,12 +280,12 @@ def base_of(check: str) -> str:
 
 def processes_with(mark: str) -> list[str]:
     """Return the processes whose environment has this text."""
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if mark.encode() in path.read_bytes():
-                found.append(path.parent.name)
-    return found
+                processes.append(path.parent.name)
+    return processes
 
 
 @pytest.mark.parametrize(("name", "behaviour"), CASES)

@@ -59,8 +59,8 @@ class Operator:
         script.write_text(SHIM.format(root=str(ROOT), directory=str(lab.directory)))
         self.hold = directory / "hold"
         """A FIFO; while it exists, `systemctl` waits for its writer and then fails."""
-        held = f"[ -p {self.hold} ] && cat {self.hold} && exit 1"
-        self._write(tools / "systemctl", f'{held}\nexec {sys.executable} {script} "$@"')
+        condition = f"[ -p {self.hold} ] && cat {self.hold} && exit 1"
+        self._write(tools / "systemctl", f'{condition}\nexec {sys.executable} {script} "$@"')
         self._write(tools / "sudo", 'exec "$@"')
         self.environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
         if lab.broker:

@@ -88,9 +88,9 @@ def test_every_single_fault_is_repaired_or_has_its_reason() -> None:
 
 
 def _marked(name: str) -> Any:
-    rest = name not in SELECTION and not os.environ.get("VEZA_ALL_ACTIONS")
+    is_skipped = name not in SELECTION and not os.environ.get("VEZA_ALL_ACTIONS")
     reason = "set VEZA_ALL_ACTIONS to repair every fault"
-    return pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if rest else [])
+    return pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if is_skipped else [])
 
 
 @pytest.mark.parametrize("name", [_marked(name) for name in REPAIRS])

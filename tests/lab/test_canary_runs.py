@@ -39,14 +39,14 @@ def left_in(lab: Lab) -> list[str]:
     """Return what canaries left in the lab: rows, jobs without an upload, files."""
     with psycopg.connect(lab.owner_dsn) as session:
         rows = session.execute("SELECT id::text FROM uploads WHERE filename LIKE 'veza-canary%'")
-        found = [row[0] for row in rows.fetchall()]
+        left = [row[0] for row in rows.fetchall()]
         rows = session.execute(
             "SELECT j.id::text FROM job_queue j WHERE NOT EXISTS"
             " (SELECT 1 FROM uploads u WHERE u.id::text = j.payload ->> 'upload_id')"
         )
-        found += [f"job {row[0]}" for row in rows.fetchall()]
-    found += [str(path) for path in lab.uploads.glob("*/veza-canary*")]
-    return found
+        left += [f"job {row[0]}" for row in rows.fetchall()]
+    left += [str(path) for path in lab.uploads.glob("*/veza-canary*")]
+    return left
 
 
 def run_lab(lab: Lab, out: Path, *arguments: str) -> Run:
@@ -235,8 +235,8 @@ def test_the_next_run_removes_the_canary_of_a_killed_run(lab: Lab, tmp_path: Pat
     run = run_lab(lab, tmp_path, "--canary")
     assert left_in(lab) == []
     assert run.statuses["canary/canary_is_removed"] == "passed"
-    (seen,) = run.outcome("canary/canary_is_removed")["observations"]
-    assert "1 earlier canary removed" in seen["seen"]
+    (observation,) = run.outcome("canary/canary_is_removed")["observations"]
+    assert "1 earlier canary removed" in observation["seen"]
 
 
 def test_killed_runs_leave_nothing_after_the_next(lab: Lab, tmp_path: Path) -> None:

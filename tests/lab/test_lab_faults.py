@@ -133,9 +133,9 @@ def test_starved_workers_still_work(tools: FaultTools) -> None:
 def test_another_consumer_keeps_a_share(tools: FaultTools) -> None:
     """Some uploads complete, the jobs of the others are pending and their messages held."""
     inject(tools, "partial-consumer")
-    held = stuck_uploads(tools)
-    assert held >= 5
-    assert tools.queue_figures()["messages_unacknowledged"] >= held
+    stuck = stuck_uploads(tools)
+    assert stuck >= 5
+    assert tools.queue_figures()["messages_unacknowledged"] >= stuck
     uploads = tools.recorded_uploads()
     assert len(tools.uploads_with(uploads, "completed", "completed")) >= 5
     faults.heal(tools.directory)

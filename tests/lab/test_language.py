@@ -40,15 +40,15 @@ def words_of(text: str) -> list[str]:
 def escaped(text: str, known: str) -> list[str]:
     """Return the lines that have several English words in a row which `known` does not have."""
     allowed = " ".join(words_of(known))
-    found = []
+    texts = []
     for line in text.splitlines():
         words = words_of(line)
         for start in range(len(words) - WORDS + 1):
             some = words[start : start + WORDS]
             if all(map(ENGLISH.fullmatch, some)) and " ".join(some) not in allowed:
-                found.append(line.strip())
+                texts.append(line.strip())
                 break
-    return found
+    return texts
 
 
 def visible(page: str) -> str:
@@ -95,8 +95,8 @@ def test_every_sentence_of_a_run_is_translated(
         shown[form] = done.stdout
     document = (ROOT / "runbooks" / runbook / "runbook.md").read_text()
     known = f"{document} {said_by_lab} {DATA}"
-    found = {form: lines for form, text in shown.items() if (lines := escaped(text, known))}
-    assert not found, "\n".join(f"{form}: {line}" for form in found for line in found[form])
+    english = {form: lines for form, text in shown.items() if (lines := escaped(text, known))}
+    assert not english, "\n".join(f"{form}: {line}" for form in english for line in english[form])
 
 
 def test_a_french_document_makes_a_french_run(lab: Lab, tmp_path: Path) -> None:

@@ -319,9 +319,11 @@ def test_transitions_of_each_upload(log_dir: Path, logs_of: Make) -> None:
         + zap(2950, "processing", id="other")
     )
     subjects = (Subject("u1", age_seconds=3000.0), Subject("u10", age_seconds=2970.0))
-    found = logs_of().transitions(subjects)
-    assert [(t.upload, t.missing) for t in found.missing] == [("u10", ("processing", "completed"))]
-    assert "the logs do not have every status of 1 of 2 uploads" in str(found)
+    transitions = logs_of().transitions(subjects)
+    assert [(t.upload, t.missing) for t in transitions.missing] == [
+        ("u10", ("processing", "completed"))
+    ]
+    assert "the logs do not have every status of 1 of 2 uploads" in str(transitions)
     assert logs_of().transitions(()).complete
     with pytest.raises(Unreachable, match="older than the 24 h of logs"):
         logs_of().transitions((Subject("u1", age_seconds=1e6),))

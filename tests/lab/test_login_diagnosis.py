@@ -32,9 +32,9 @@ SELECTION = (
 
 
 def _marked(name: str) -> Any:
-    rest = name not in SELECTION and not os.environ.get("VEZA_ALL_FAULTS")
+    is_skipped = name not in SELECTION and not os.environ.get("VEZA_ALL_FAULTS")
     reason = "set VEZA_ALL_FAULTS to inject every fault"
-    return pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if rest else [])
+    return pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if is_skipped else [])
 
 
 def test_a_fault_of_each_hypothesis_is_selected() -> None:
@@ -53,8 +53,8 @@ def test_the_truth_is_named(
     The report is about logins alone, and holds neither the account nor its password.
     """
     trial, report = run_trial(lab.directory, (name,), runbook=faults.LOGIN_FAILS)
-    seen = {check: status for check, status in trial.statuses.items() if status != "passed"}
-    assert trial.is_right, (trial.answer, trial.ranking, seen)
+    not_passed = {check: status for check, status in trial.statuses.items() if status != "passed"}
+    assert trial.is_right, (trial.answer, trial.ranking, not_passed)
     assert lab.passwords.login not in report
     assert "synthetic@" not in report
     (tmp_path / "report.json").write_text(report, encoding="utf-8")

@@ -54,15 +54,15 @@ def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
         folder = out / name / "lab/upload_stuck"
         return (folder / "partial" if arguments else folder) / "report.json"
 
-    found = {"healthy": run("healthy"), "unknown": run("unknown", "-k", "no_such_check")}
+    made = {"healthy": run("healthy"), "unknown": run("unknown", "-k", "no_such_check")}
     confirm_an_earlier_incident(out / "incident" / "lab/upload_stuck")
     try:
         faults.inject(lab.directory, ["worker-killed"])
-        found["incident"] = run("incident")
+        made["incident"] = run("incident")
     finally:
         faults.heal(lab.directory)
-    found["after"] = run("after")
-    yield found
+    made["after"] = run("after")
+    yield made
     shutil.rmtree(out)
 
 

@@ -165,8 +165,8 @@ def children() -> list[str]:
     """Return the command lines of this process's children."""
     command = ["ps", "--ppid", str(os.getpid()), "-wwo", "args="]
     # Its exit code says whether there are any; ps is one itself.
-    found = subprocess.run(command, check=True, capture_output=True, text=True)
-    return found.stdout.splitlines()
+    listing = subprocess.run(command, check=True, capture_output=True, text=True)
+    return listing.stdout.splitlines()
 
 
 def alive(pid: int) -> bool:

@@ -153,8 +153,8 @@ def results(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callab
         done = run_checks(body, *PLUGINS, f"--alluredir={name}", *args)
         folder = pytester.path / name
         if (body, *args) not in _FILES:
-            found = folder.iterdir() if folder.is_dir() else ()
-            _FILES[(body, *args)] = {path.name: path.read_text(errors="replace") for path in found}
+            files = folder.iterdir() if folder.is_dir() else ()
+            _FILES[(body, *args)] = {path.name: path.read_text(errors="replace") for path in files}
         return Results(done, _FILES[(body, *args)])
 
     return run
@@ -174,11 +174,11 @@ class Results:
     @property
     def by_check(self) -> dict[str, dict[str, Any]]:
         """The results by check; a check with two of them fails the test."""
-        found = self.all("-result.json")
-        assert found, self.run.text + self.run.errors
-        assert len({result["historyId"] for result in found}) == len(found)
-        named = {label(result, "check"): result for result in found}
-        assert len(named) == len(found)
+        contents = self.all("-result.json")
+        assert contents, self.run.text + self.run.errors
+        assert len({result["historyId"] for result in contents}) == len(contents)
+        named = {label(result, "check"): result for result in contents}
+        assert len(named) == len(contents)
         return named
 
     def category(self, check: str) -> tuple[str, str]:
@@ -204,23 +204,23 @@ class Results:
 
 def label(result: dict[str, Any], name: str) -> str:
     """The one label of a result with this name; empty where there is none."""
-    found = [str(one["value"]) for one in result["labels"] if one["name"] == name]
-    assert len(found) < 2
-    return "".join(found)
+    values = [str(one["value"]) for one in result["labels"] if one["name"] == name]
+    assert len(values) < 2
+    return "".join(values)
 
 
 def test_each_check_has_one_result(results: Callable[..., Results]) -> None:
     """Failed is "the target is bad", broken is "could not look", and nothing is there twice."""
-    found = results(BODY)
-    assert {check: one["status"] for check, one in found.by_check.items()} == STATUSES
-    assert found.all("-container.json") == []
-    assert found.run.status == 1
+    written = results(BODY)
+    assert {check: one["status"] for check, one in written.by_check.items()} == STATUSES
+    assert written.all("-container.json") == []
+    assert written.run.status == 1
 
 
 def test_a_result_says_where_it_belongs(results: Callable[..., Results]) -> None:
     """A result carries runbook, verification, severity, its sentence as title, and a link."""
-    found = results(BODY).by_check
-    consumer = found["queue/broker_has_no_alarm"]
+    by_check = results(BODY).by_check
+    consumer = by_check["queue/broker_has_no_alarm"]
     assert consumer["name"] == "The queue is consumed."
     assert label(consumer, "epic") == "Upload stuck"
     assert label(consumer, "feature") == "4. The queue"
@@ -233,26 +233,26 @@ def test_a_symptom_is_critical(results: Callable[..., Results], pytester: pytest
     """What users suffer from is critical, and comes before the runbook's steps."""
     signal = pytester.path / "checks" / "upload_stuck" / "test_signal.py"
     signal.write_text("def test_no_upload_is_stuck(refused):\n    pass\n")
-    found = results(BODY, "-k", "no_upload_is_stuck").by_check
-    assert label(found["signal/no_upload_is_stuck"], "severity") == "critical"
-    assert label(found["signal/no_upload_is_stuck"], "feature") == "0. Signal"
+    by_check = results(BODY, "-k", "no_upload_is_stuck").by_check
+    assert label(by_check["signal/no_upload_is_stuck"], "severity") == "critical"
+    assert label(by_check["signal/no_upload_is_stuck"], "feature") == "0. Signal"
 
 
 def test_what_was_seen_is_attached(results: Callable[..., Results]) -> None:
     """Each observation is attached, a defect has the verdict too, no attachment is missing."""
-    found = results(BODY)
-    consumer = found.by_check["queue/broker_has_no_alarm"]
+    written = results(BODY)
+    consumer = written.by_check["queue/broker_has_no_alarm"]
     (step,) = consumer["steps"]
     assert step["name"] == "made.up: what was seen"
-    observation = json.loads(found.files[step["attachments"][0]["source"]])
+    observation = json.loads(written.files[step["attachments"][0]["source"]])
     assert observation == {"seen": "what was seen", "data": {"depth": 3}}
     sources = {one["name"]: one["source"] for one in consumer["attachments"]}
     assert sources.keys() == {"stdout", "Verdict"}
-    verdict = found.files[sources["Verdict"]]
-    assert found.run.report is not None
-    assert found.run.report["headline"][:60] in " ".join(verdict.split())
-    named = re.findall(r'"source": "([^"]+)"', "".join(found.files.values()))
-    there = [name for name in found.files if "-attachment." in name]
+    verdict = written.files[sources["Verdict"]]
+    assert written.run.report is not None
+    assert written.run.report["headline"][:60] in " ".join(verdict.split())
+    named = re.findall(r'"source": "([^"]+)"', "".join(written.files.values()))
+    there = [name for name in written.files if "-attachment." in name]
     assert sorted(named) == sorted(there), "each attachment belongs to one place"
 
 
@@ -260,11 +260,11 @@ def test_a_defect_s_page_begins_with_the_verdict_and_the_actions(
     results: Callable[..., Results],
 ) -> None:
     """Each check that does not hold, so also the first, has both as its description."""
-    found = results(BODY)
-    report = found.run.report
+    written = results(BODY)
+    report = written.run.report
     assert report is not None
     step = report["remedies"][0]["steps"][0]
-    for check, result in found.by_check.items():
+    for check, result in written.by_check.items():
         text = result["description"]
         if result["status"] in ("passed", "skipped"):
             assert "Do this:" not in text
@@ -285,43 +285,43 @@ def test_the_message_is_the_sentence(results: Callable[..., Results]) -> None:
 
 def test_a_defect_has_one_category(results: Callable[..., Results]) -> None:
     """Hypotheses are categories; what says nothing of the target is in one of its own."""
-    found = results(BODY)
-    assert found.run.report is not None
-    first = found.run.report["diagnosis"]["hypotheses"][0]
+    written = results(BODY)
+    assert written.run.report is not None
+    first = written.run.report["diagnosis"]["hypotheses"][0]
     expected = (first["title"], first["title"])
-    assert found.category("queue/broker_has_no_alarm") == expected
-    assert label(found.by_check["queue/broker_has_no_alarm"], "hypothesis") == first["id"]
-    assert found.category("queue/broker_is_reachable") == (UNREACHABLE, UNREACHABLE)
-    assert found.category("queue/queue_is_draining") == (ERROR, ERROR)
+    assert written.category("queue/broker_has_no_alarm") == expected
+    assert label(written.by_check["queue/broker_has_no_alarm"], "hypothesis") == first["id"]
+    assert written.category("queue/broker_is_reachable") == (UNREACHABLE, UNREACHABLE)
+    assert written.category("queue/queue_is_draining") == (ERROR, ERROR)
 
 
 def test_no_secret_is_in_any_file(results: Callable[..., Results]) -> None:
     """A password in an assertion, an exception, a skip, a teardown or the output stays out."""
-    found = results(BODY, "--tb=long", "--showlocals")
-    assert [name for name, text in found.files.items() if "swordfish" in text] == []
+    written = results(BODY, "--tb=long", "--showlocals")
+    assert [name for name, text in written.files.items() if "swordfish" in text] == []
 
 
 def test_what_a_check_attaches_itself_is_kept_and_redacted(
     results: Callable[..., Results],
 ) -> None:
     """A check that uses Allure's own functions finds its steps and files there, without secrets."""
-    found = results(OWN)
-    first, second = found.by_check["queue/queue_exists"]["steps"]
+    written = results(OWN)
+    first, second = written.by_check["queue/queue_exists"]["steps"]
     assert (first["name"], second["name"]) == ("log in with ***", "made.up: what was seen")
     assert {one["name"] for one in first["attachments"]} == {
         "answer of ***",
         "file of ***",
         "picture",
     }
-    texts = {found.files[one["source"]] for one in first["attachments"][:2]}
+    texts = {written.files[one["source"]] for one in first["attachments"][:2]}
     assert texts == {"*** in a text", "*** in a file"}
-    assert "swordfish" not in "".join(found.files.values())
+    assert "swordfish" not in "".join(written.files.values())
 
 
 def test_an_interrupted_check_is_no_pass(results: Callable[..., Results]) -> None:
     """What was running when the run ended, and what was still to run, are broken."""
-    found = results(INTERRUPTED)
-    assert {check: one["status"] for check, one in found.by_check.items()} == {
+    written = results(INTERRUPTED)
+    assert {check: one["status"] for check, one in written.by_check.items()} == {
         "queue/queue_exists": "passed",
         "queue/broker_has_no_alarm": "broken",
         "queue/broker_is_reachable": "broken",
@@ -352,13 +352,13 @@ def test_targets_and_cases_have_histories_of_their_own(
 
 def test_the_run_says_what_it_looked_at(results: Callable[..., Results]) -> None:
     """environment.properties holds target and verdict, executor.json who ran it."""
-    found = results(BODY)
-    environment = found.files["environment.properties"]
+    written = results(BODY)
+    environment = written.files["environment.properties"]
     assert "Target=made-up\n" in environment
     assert "Queue=q at amqp://127.0.0.1\n" in environment
     assert re.search(r"^Verdict=At risk: ", environment, re.MULTILINE)
-    assert json.loads(found.files["executor.json"])["reportName"] == "Upload stuck on made-up"
-    (overall,) = found.all("-globals.json")
+    assert json.loads(written.files["executor.json"])["reportName"] == "Upload stuck on made-up"
+    (overall,) = written.all("-globals.json")
     assert [one["name"] for one in overall["attachments"]] == ["Verdict", "report.json"]
 
 
@@ -379,9 +379,9 @@ def test_the_executor_is_the_ci_system() -> None:
         "GITHUB_SHA": "abc",
         "GITHUB_WORKFLOW": "checks",
     }
-    found = executor(environ)
-    assert found["buildUrl"] == "https://github.com/veza/ops/actions/runs/99"
-    assert found["buildOrder"] == 17
+    fields = executor(environ)
+    assert fields["buildUrl"] == "https://github.com/veza/ops/actions/runs/99"
+    assert fields["buildOrder"] == 17
     assert "buildOrder" not in executor(environ | {"GITHUB_RUN_NUMBER": "x"})
     assert executor({})["type"] == "local"
     assert source_address("a.md", environ) == "https://github.com/veza/ops/blob/abc/a.md"
@@ -424,10 +424,10 @@ def test_a_folder_that_goes_away_costs_no_verdict(results: Callable[..., Results
 
 def test_a_refused_file_is_told_and_made_up_for(results: Callable[..., Results]) -> None:
     """A result that could not be written is written at the end, and a sentence says so."""
-    found = results(MOVED)
-    assert found.by_check.keys() == {"queue/queue_exists", "queue/broker_has_no_alarm"}
-    assert found.run.text.count("The Allure results were not written: ") == 1
-    assert found.run.status == 0
+    written = results(MOVED)
+    assert written.by_check.keys() == {"queue/queue_exists", "queue/broker_has_no_alarm"}
+    assert written.run.text.count("The Allure results were not written: ") == 1
+    assert written.run.status == 0
 
 
 LAZY = '''

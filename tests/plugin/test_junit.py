@@ -77,11 +77,11 @@ def junit(run_checks: Callable[..., Run], pytester: pytest.Pytester) -> Callable
 def test_a_case_says_what_its_check_means(junit: Callable[..., File]) -> None:
     """A test case has check, verification, role and status; the raw outcome is not there."""
     file = junit(BODY)
-    found = file.properties("test_queue_exists")
-    assert found["check"] == "queue/queue_exists"
-    assert found["verification"] == "4 The queue"
-    assert found["role"] == "cause"
-    assert found["status"] == "passed"
+    properties = file.properties("test_queue_exists")
+    assert properties["check"] == "queue/queue_exists"
+    assert properties["verification"] == "4 The queue"
+    assert properties["role"] == "cause"
+    assert properties["status"] == "passed"
     assert file.properties("test_broker_is_reachable")["status"] == "unreachable"
     assert "veza_outcome" not in file.text
 

@@ -33,8 +33,8 @@ def folder(tmp_path: Path) -> Path:
 
 def findings(folder: Path) -> list[str]:
     """What is missing, with the file's name and the line."""
-    found = lint(folder, checks_of(folder), filling())
-    return [f"{Path(one.path).name}:{one.line}: {one.sentence}" for one in found]
+    problems = lint(folder, checks_of(folder), filling())
+    return [f"{Path(one.path).name}:{one.line}: {one.sentence}" for one in problems]
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -103,10 +103,10 @@ def test_babel_finds_each_sentence_in_the_code(template: Catalog) -> None:
         constants = [one.value for one in arguments[:2] if isinstance(one, ast.Constant)]
         texts = [text for text in constants if isinstance(text, str) and text]
         context = texts.pop(0) if name == "trc" and texts else None
-        found = template.get(texts[0], context) if texts else None
+        message = template.get(texts[0], context) if texts else None
         if any(isinstance(one, ast.JoinedStr) for one in arguments[:2]):
             escaped.append(f"{place}: an f-string")
-        elif texts and (found is None or (name == "trn" and found.id != tuple(texts))):
+        elif texts and (message is None or (name == "trn" and message.id != tuple(texts))):
             escaped.append(f"{place}: {texts[0]}")
     assert not escaped
 

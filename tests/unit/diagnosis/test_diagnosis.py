@@ -146,9 +146,9 @@ def test_the_order_of_outcomes_does_not_matter(
 def test_an_unobserved_check_changes_nothing(world: tuple[Evidence, dict[str, str]]) -> None:
     """Leaving an unobserved check out gives the same probabilities."""
     evidence, statuses = world
-    seen = {check: status for check, status in statuses.items() if status not in SILENT}
+    observed = {check: status for check, status in statuses.items() if status not in SILENT}
     assert probabilities(diagnose_all(evidence, statuses)) == probabilities(
-        diagnose_all(evidence, seen)
+        diagnose_all(evidence, observed)
     )
 
 
@@ -417,8 +417,8 @@ def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
     assert probabilities(run(evidence, m_logging="failed", m_errors="passed")) == silent
     assert probabilities(run(evidence, m_logging="failed", m_errors="failed"))["h"] > silent["h"]
     for status in ("passed", "unreachable", "skipped"):
-        seen = probabilities(run(evidence, m_logging=status, m_errors="passed"))
-        assert seen["h"] < probabilities(run(evidence, m_logging=status))["h"]
+        posterior = probabilities(run(evidence, m_logging=status, m_errors="passed"))
+        assert posterior["h"] < probabilities(run(evidence, m_logging=status))["h"]
 
 
 def test_nothing_observed_leaves_the_priors() -> None:

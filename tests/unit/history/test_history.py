@@ -114,8 +114,8 @@ def test_whole_reports_are_kept_at_changes_and_every_five_minutes(path: Path) ->
         kept = other.execute("SELECT id FROM runs WHERE report IS NOT NULL ORDER BY id").fetchall()
     assert [number for (number,) in kept] == [1, 6, 8, 9, 12]
     with History.to_read(path) as opened:
-        found = [opened.report(number) for number in range(1, 13)]
-    began = [report and report.started for report in found]
+        reports = [opened.report(number) for number in range(1, 13)]
+    began = [report and report.started for report in reports]
     assert began == [
         *[at(0)] * 5,
         *[at(5)] * 2,

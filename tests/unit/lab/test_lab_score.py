@@ -35,14 +35,14 @@ def trial(
     The report names the cause `outside`; a true one is always the database.
     """
     first = [name for name in blamed.split("+") if name]
-    rest = [name for name in CAUSES if name not in first]
+    others = [name for name in CAUSES if name not in first]
     return Trial(
         names=(kind,),
         kind=kind,
         truth=frozenset(filter(None, truth.split("+"))),
         state="incident" if blamed or check_failed else "healthy",
         certainty=certainty if blamed else "none",
-        ranking=tuple([(name, probability) for name in first] + [(name, 0.0) for name in rest]),
+        ranking=tuple([(name, probability) for name in first] + [(name, 0.0) for name in others]),
         most_likely_set=frozenset(first),
         statuses={"a/b": "failed" if check_failed else "passed"},
         seconds=2.0,

@@ -14,8 +14,8 @@ APART = "Next check, to tell"
 
 def note(page: str) -> str:
     """Return the page's sentence on the next check, without its markup."""
-    (found,) = re.findall(f"<p class=.note.>({APART}.*?)</p>", page)
-    return re.sub("<[^>]*>", "", found)
+    (text,) = re.findall(f"<p class=.note.>({APART}.*?)</p>", page)
+    return re.sub("<[^>]*>", "", text)
 
 
 def test_a_check_that_was_not_selected_is_named_once() -> None:

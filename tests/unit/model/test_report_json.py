@@ -221,9 +221,9 @@ def test_a_huge_file_is_not_parsed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("time", ["3 Nov", "2026-11-03T09:40:00", "0001-01-01T00:00:00+14:00"])
 def test_a_time_of_an_earlier_incident_must_be_one(time: str) -> None:
     """A report with a time that no format can show is refused."""
-    seen = SeenBefore("job_worker_down", 3, time, "Restart the worker", 31.0)
+    earlier = SeenBefore("job_worker_down", 3, time, "Restart the worker", 31.0)
     with pytest.raises(LoadError, match="seen_before: last must be a time with its zone"):
-        parse_report(to_json(replace(made.incident(), seen_before=(seen,))).encode(), "it")
+        parse_report(to_json(replace(made.incident(), seen_before=(earlier,))).encode(), "it")
 
 
 def test_a_folder_stands_for_the_newest_report_in_it(tmp_path: Path) -> None:

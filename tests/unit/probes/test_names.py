@@ -36,12 +36,12 @@ def test_a_name_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_addresses_of_a_name_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each address gets its part of what is left, so that all together end in time."""
-    found = [(0, 0, 0, "", (address, 0)) for address in ("192.0.2.1", "192.0.2.2")]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
-    (first, half), (second, rest) = names.share("two.veza.example", 10.0)
+    entries = [(0, 0, 0, "", (address, 0)) for address in ("192.0.2.1", "192.0.2.2")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: entries)
+    (first, half), (second, remaining) = names.share("two.veza.example", 10.0)
     assert (first, second) == ("192.0.2.1", "192.0.2.2")
     assert half <= 5.0
-    assert half <= rest <= 10.0
+    assert half <= remaining <= 10.0
 
 
 def test_a_silent_name_server_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,22 +17,22 @@ TEN_PERCENT = Amount.parse("10%")
 
 def test_survey_is_parsed() -> None:
     """User, permissions and mount options are parsed, also for a path with spaces."""
-    found = parse_survey(
+    survey = parse_survey(
         "uid 1000\ngids 1000 27\nreal /my data/up\nkind directory\nbits 0 27 775 /my data/up\n"
         "mount tmpfs /my\\040data tmpfs ro,relatime 0 0\nmount / / ext4 rw 0 0\n",
         "local",
         "veza",
         "/my data/up",
     )
-    assert found.user == User("veza", 1000, (1000, 27))
-    assert found.permissions == (("/my data/up", Permissions(0, 27, 0o775)),)
-    assert found.mount_options == "ro,relatime"
+    assert survey.user == User("veza", 1000, (1000, 27))
+    assert survey.permissions == (("/my data/up", Permissions(0, 27, 0o775)),)
+    assert survey.mount_options == "ro,relatime"
 
 
 def test_invalid_survey_is_empty() -> None:
     """Invalid lines are skipped."""
-    found = parse_survey("uid\nbits x\nbits 1 2 9 /x\nmount\n\n\0", "local", "veza", "/x")
-    assert (found.user, found.permissions, found.mount_options) == (None, (), "")
+    survey = parse_survey("uid\nbits x\nbits 1 2 9 /x\nmount\n\n\0", "local", "veza", "/x")
+    assert (survey.user, survey.permissions, survey.mount_options) == (None, (), "")
 
 
 def test_nearest_mount_wins() -> None:
@@ -54,7 +54,7 @@ def test_every_host_needs_enough(free: int, total: int, enough: bool) -> None:
 def test_files_are_parsed() -> None:
     """Files, their sizes, and those that the service may not read are parsed."""
     subjects = (Subject("a", size=7), Subject("b"), Subject("c"))
-    found = parse_list(
+    files = parse_list(
         "file 0 1000 1000 000 c.wav\ndir 9 1000 1000 755 a\ndir 9 0 0 644 b\ntree\n"
         "file 3 1000 1000 644 a/x\nfile 4 1000 1000 600 a/y/z\nrubbish\nfile 9 0 0 644 b/evil\n"
         "file 8 0 0 644 c\n",
@@ -62,7 +62,7 @@ def test_files_are_parsed() -> None:
         "local",
         VEZA,
     )
-    assert [(f.sizes, f.refused, f.is_whole) for f in found] == [
+    assert [(f.sizes, f.refused, f.is_whole) for f in files] == [
         ((4, 3), False, True),
         ((9,), True, True),
         ((0,), True, False),

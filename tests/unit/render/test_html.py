@@ -202,18 +202,18 @@ def test_same_reason_is_told_once_with_its_checks() -> None:
     """A database that is down is one reason, also for the checks that quote it."""
     report = REPORTS["outside"]
     down = "database veza opens no session: Connection refused"
-    seen = {
+    sentences = {
         "database/database_is_reachable": down,
         "signal/no_upload_is_stuck": down,
         "signal/uploads_are_completing": f"the flow is not known: {down}",
     }
     results = tuple(
-        replace(r, outcome=replace(r.outcome, seen=seen.get(r.outcome.check, r.outcome.seen)))
+        replace(r, outcome=replace(r.outcome, seen=sentences.get(r.outcome.check, r.outcome.seen)))
         for r in report.results
     )
     reasons = checks_of(replace(report, results=results), 400).reasons
     (shared,) = [reason for reason in reasons if reason.text == down]
-    assert sorted(check.outcome.check for check in shared.checks) == sorted(seen)
+    assert sorted(check.outcome.check for check in shared.checks) == sorted(sentences)
     assert shared.counts == (("failed", 1), ("unreachable", 2))
     assert reasons[0].status == "failed"
 
@@ -521,11 +521,11 @@ def test_no_history_breaks_the_charts(history: list[Point]) -> None:
 
 def test_an_earlier_incident_of_the_cause_is_told() -> None:
     """How often the cause was confirmed stands under it, and only under that cause."""
-    seen = SeenBefore("job_worker_down", 1, "2026-02-03T09:40:00+00:00", note=f"a note {NASTY}")
-    text = render(replace(made.incident(), seen_before=(seen,)))
+    earlier = SeenBefore("job_worker_down", 1, "2026-02-03T09:40:00+00:00", note=f"a note {NASTY}")
+    text = render(replace(made.incident(), seen_before=(earlier,)))
     (paragraph,) = re.findall(r'<p class="before">(.*?)</p>', text)
     assert paragraph.startswith("Seen 1 time, on 3 Feb, note: a note &lt;script&gt;")
-    other = replace(seen, cause="queue_blocked")
+    other = replace(earlier, cause="queue_blocked")
     assert 'class="before"' not in render(replace(made.incident(), seen_before=(other,)))
 
 

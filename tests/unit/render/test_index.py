@@ -136,8 +136,8 @@ def test_what_overdue_means_without_an_interval() -> None:
     report = replace(REPORTS["staging"], started=made.STARTED)
     assert row("staging", Past(runs(2))).overdue_after == OVERDUE_UNKNOWN
     assert row("staging", Past(runs(20, 1))).overdue_after == 600
-    given = row_of("staging", report, Past(runs()), "", NOW, overdue=42.0)
-    assert given.overdue_after == 42
+    with_option = row_of("staging", report, Past(runs()), "", NOW, overdue=42.0)
+    assert with_option.overdue_after == 42
 
 
 def test_since_when_is_what_the_report_says() -> None:
@@ -200,12 +200,12 @@ def test_hostile_text_is_shown_and_does_nothing(text: str) -> None:
         row_of("live", hostile(text), Past((Point(text, text, 1.0, {}),), note=text), "", NOW),
         broken_row(f"x/{text}", text, Past(), "report.json", NOW),
     ]
-    seen = overview(*rows)
-    page = Page(render(seen, 60))
+    listing = overview(*rows)
+    page = Page(render(listing, 60))
     harmless(page, r"index\.json|[\w./%~-]+")
     assert "\u202e" not in page.text
     assert " ".join(clean(text).split())[:60] in page.text
-    assert json.loads(to_json(seen))["rows"][0]["headline"] == flat(clean(text))
+    assert json.loads(to_json(listing))["rows"][0]["headline"] == flat(clean(text))
 
 
 def test_two_hundred_rows_stay_below_a_megabyte() -> None:

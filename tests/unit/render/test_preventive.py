@@ -38,18 +38,18 @@ RETRIES = "Retries with backoff"
 def saw(*seen: tuple[tuple[str, str], Any, str], status: Status = "passed") -> Report:
     """A report whose checks made these observations: name, data, sentence."""
     report = made.report()
-    found = {check: Observation(name, text, data, 0.1) for (check, name), data, text in seen}
+    observations = {check: Observation(name, text, data, 0.1) for (check, name), data, text in seen}
     results = [
         replace(
             result,
             outcome=replace(
                 result.outcome,
                 status=status,
-                seen=found[result.outcome.check].seen if status != "passed" else "",
-                observations=(found[result.outcome.check],),
+                seen=observations[result.outcome.check].seen if status != "passed" else "",
+                observations=(observations[result.outcome.check],),
             ),
         )
-        if result.outcome.check in found
+        if result.outcome.check in observations
         else result
         for result in report.results
     ]
@@ -92,8 +92,8 @@ HEALTHY = (WORKER, {"route": "/health/worker"}, f"{API} answers HTTP 200 on /hea
 )
 def test_what_was_seen_is_ticked(title: str, report: Report, text: str) -> None:
     """The evidence stands behind the title, in English and French runbooks."""
-    seen = look(title, report)
-    assert (seen.in_place, seen.text) == (True, text)
+    state = look(title, report)
+    assert (state.in_place, state.text) == (True, text)
     assert box(title, report).startswith("[x] ")
 
 
@@ -151,8 +151,8 @@ def test_what_was_seen_is_ticked(title: str, report: Report, text: str) -> None:
 )
 def test_what_was_not_seen_stays_open(title: str, report: Report, text: str) -> None:
     """The reason says whether it was looked at."""
-    seen = look(title, report)
-    assert (seen.in_place, seen.text[: len(text)]) == (False, text)
+    state = look(title, report)
+    assert (state.in_place, state.text[: len(text)]) == (False, text)
     assert box(title, report, "Code").startswith("[ ] Code: ")
 
 

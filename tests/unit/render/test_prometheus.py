@@ -34,11 +34,11 @@ VEZAS_OWN = {
 @pytest.fixture
 def promtool() -> str:
     """Prometheus's promtool; where VEZA_REQUIRE_PROMTOOL is set it must be there."""
-    found = shutil.which("promtool")
-    if found is None:
+    path = shutil.which("promtool")
+    if path is None:
         assert not os.environ.get("VEZA_REQUIRE_PROMTOOL"), "promtool is required here"
         pytest.skip("promtool is not installed: apt-get install prometheus")
-    return found
+    return path
 
 
 def run(*command: str, given: str = "") -> None:
@@ -50,15 +50,15 @@ def run(*command: str, given: str = "") -> None:
 
 def samples(report: Report) -> dict[tuple[str, ...], float]:
     """The series of a report: name and sorted labels but target and runbook, and value."""
-    found = {}
+    values = {}
     for family in text_string_to_metric_families(render(report)):
         for sample in family.samples:
             where = [sample.labels.pop(name) for name in ("target", "runbook")]
             assert where == [report.target.name, report.runbook_name]
             labels = [f"{k}={v}" for k, v in sorted(sample.labels.items())]
-            assert (sample.name, *labels) not in found, "a series is there twice"
-            found[(sample.name, *labels)] = sample.value
-    return found
+            assert (sample.name, *labels) not in values, "a series is there twice"
+            values[(sample.name, *labels)] = sample.value
+    return values
 
 
 @pytest.mark.parametrize(
@@ -73,21 +73,21 @@ def test_promtool_finds_no_fault_with_the_metrics(promtool: str, report: Report)
 
 def test_a_run_is_told_in_full() -> None:
     """State, time, duration, each check, each hypothesis and each figure have their series."""
-    found = samples(made.incident())
-    assert found[("veza_checks_run_timestamp_seconds",)] == 1772445600
-    assert found[("veza_checks_run_duration_seconds",)] == 1.5
-    assert found[("veza_checks_run_state", "state=incident")] == 1
-    assert found[("veza_checks_run_state", "state=at_risk")] == 0
+    values = samples(made.incident())
+    assert values[("veza_checks_run_timestamp_seconds",)] == 1772445600
+    assert values[("veza_checks_run_duration_seconds",)] == 1.5
+    assert values[("veza_checks_run_state", "state=incident")] == 1
+    assert values[("veza_checks_run_state", "state=at_risk")] == 0
     check = ("veza_checks_check_status", "check=worker/process_is_running")
-    assert found[(*check, "status=failed", "verification=3")] == 1
-    assert found[(*check, "status=passed", "verification=3")] == 0
+    assert values[(*check, "status=failed", "verification=3")] == 1
+    assert values[(*check, "status=passed", "verification=3")] == 0
     cause = ("hypothesis=job_worker_down", "scope=runbook")
-    assert found[("veza_checks_hypothesis_probability", *cause)] > 0.9
-    assert found[("veza_checks_hypothesis_named", *cause)] == 1
-    assert found[("veza_checks_uploads_stuck",)] == 2
-    assert found[("veza_checks_oldest_stuck_seconds",)] == 2820
-    assert found[("veza_checks_backlog",)] == 10
-    assert found[("veza_checks_consumers",)] == 0
+    assert values[("veza_checks_hypothesis_probability", *cause)] > 0.9
+    assert values[("veza_checks_hypothesis_named", *cause)] == 1
+    assert values[("veza_checks_uploads_stuck",)] == 2
+    assert values[("veza_checks_oldest_stuck_seconds",)] == 2820
+    assert values[("veza_checks_backlog",)] == 10
+    assert values[("veza_checks_consumers",)] == 0
 
 
 def test_each_check_has_exactly_one_status() -> None:
@@ -102,9 +102,9 @@ def test_each_check_has_exactly_one_status() -> None:
 
 def test_the_former_name_of_the_status_is_kept() -> None:
     """Alert rules of an older version still find it."""
-    found = samples(made.incident())
-    former = {key[1:]: value for key, value in found.items() if key[0] == "veza_check_status"}
-    now = {key[1:]: value for key, value in found.items() if key[0] == "veza_checks_check_status"}
+    values = samples(made.incident())
+    former = {key[1:]: value for key, value in values.items() if key[0] == "veza_check_status"}
+    now = {key[1:]: value for key, value in values.items() if key[0] == "veza_checks_check_status"}
     assert former == now != {}
 
 
@@ -116,10 +116,10 @@ def test_one_prefix() -> None:
 
 def test_no_hypothesis_is_named_where_the_cause_lies_outside() -> None:
     """The text of a page has the causes that the verdict names."""
-    found = samples(saved_runs.load("outside"))
+    values = samples(saved_runs.load("outside"))
     named = {
         series[1:]
-        for series, value in found.items()
+        for series, value in values.items()
         if series[0] == "veza_checks_hypothesis_named" and value == 1
     }
     assert {scope for _, scope in named} == {"scope=outside"}
@@ -151,8 +151,8 @@ def test_hostile_names_stay_within_their_label() -> None:
     """A quote and a line break in a target's name cannot forge a series."""
     name = 'live"} 1\nveza_checks_uploads_stuck{x="\\'
     report = made.incident()
-    found = samples(replace(report, target=replace(report.target, name=name)))
-    assert found[("veza_checks_uploads_stuck",)] == 2
+    values = samples(replace(report, target=replace(report.target, name=name)))
+    assert values[("veza_checks_uploads_stuck",)] == 2
 
 
 def test_the_rules_are_valid_and_pass_their_tests(promtool: str) -> None:
@@ -194,9 +194,9 @@ def expressions(value: Any) -> Iterator[str]:
 @pytest.fixture
 def queries() -> list[str]:
     """The expressions of all dashboards, with their variables filled in."""
-    found = [one for path in DASHBOARDS for one in expressions(json.loads(path.read_text()))]
-    assert len(found) > 10
-    return [one.replace("$target", "live").replace("$__rate_interval", "5m") for one in found]
+    texts = [one for path in DASHBOARDS for one in expressions(json.loads(path.read_text()))]
+    assert len(texts) > 10
+    return [one.replace("$target", "live").replace("$__rate_interval", "5m") for one in texts]
 
 
 def test_the_dashboards_queries_are_promql(

@@ -27,15 +27,15 @@ QUIET = {"backlog": 0, "uploads_completed": 0, "uploads_uploading": 0, "idle_sec
 
 def watched(folder: Path, *course: str) -> Watched:
     """Return a watch that has made these looks."""
-    found = Watched()
+    state = Watched()
     for number, name in enumerate(course):
         if name == "lost":
-            found.lose("another run is checking lab (process 12)")
+            state.lose("another run is checking lab (process 12)")
             continue
         report = replace(saved_runs.load(name), started=f"2026-11-03T21:{number:02d}:00+00:00")
         runs, _ = history.record(folder / history.NAME, report, 1000)
-        found.take(report, runs)
-    return found
+        state.take(report, runs)
+    return state
 
 
 @pytest.mark.parametrize("looks", range(1, len(COURSE) + 1))
@@ -43,9 +43,9 @@ def test_each_look_as_a_screen_and_a_line(
     looks: int, tmp_path: Path, snapshot_txt: SnapshotAssertion
 ) -> None:
     """The screen has the verdict, what changed, the metrics and what the end waits for."""
-    found = watched(tmp_path, *COURSE[:looks])
-    lines = [one.plain.rstrip() for one in screen(found, 80, 24, "next in 12 s", UTC)]
-    assert "\n".join([*lines, "", line(found), ""]) == snapshot_txt
+    state = watched(tmp_path, *COURSE[:looks])
+    lines = [one.plain.rstrip() for one in screen(state, 80, 24, "next in 12 s", UTC)]
+    assert "\n".join([*lines, "", line(state), ""]) == snapshot_txt
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 24), (60, 12), (120, 50), (20, 3)])
@@ -64,10 +64,10 @@ def test_the_last_success_is_that_of_an_upload() -> None:
 
     report = made.incident()
     first = report.results[0]
-    (seen, *_), outcome = first.outcome.observations or (None,), first.outcome
-    assert seen
+    (observation, *_), outcome = first.outcome.observations or (None,), first.outcome
+    assert observation
     data = {"last_completed_seconds": 250.0}
-    aged = replace(outcome, observations=(replace(seen, data=data),))
+    aged = replace(outcome, observations=(replace(observation, data=data),))
     changed = replace(report, results=(replace(first, outcome=aged), *report.results[1:]))
     assert last_success(changed, ()) == "an upload completed 4 min before this look"
     assert last_success(report, ()).startswith("not known")
@@ -75,8 +75,8 @@ def test_the_last_success_is_that_of_an_upload() -> None:
 
 def test_the_result_says_how_long_it_took(tmp_path: Path) -> None:
     """With the looks, and how many of them were lost."""
-    found = watched(tmp_path, *COURSE)
-    assert result_of(found, 260.4) == "Recovered after 4 min 20 s, 5 looks (1 lost)."
+    state = watched(tmp_path, *COURSE)
+    assert result_of(state, 260.4) == "Recovered after 4 min 20 s, 5 looks (1 lost)."
     early = watched(tmp_path / "early", "incident")
     assert result_of(early, 7.8) == (
         "Ended after 7.8 s, 1 look, while waiting for 2 looks in a row without a symptom."
@@ -85,11 +85,11 @@ def test_the_result_says_how_long_it_took(tmp_path: Path) -> None:
 
 def test_the_result_says_what_could_not_rise(tmp_path: Path) -> None:
     """On a quiet night no upload comes that could complete."""
-    found = Watched()
+    state = Watched()
     for number, report in enumerate([made.incident(), *[made.recovered(figures=QUIET)] * 6]):
         dated = replace(report, started=f"2026-11-03T21:{number:02d}:00+00:00")
-        found.take(dated, history.record(tmp_path / history.NAME, dated, 1000)[0])
-    assert result_of(found, 360) == (
+        state.take(dated, history.record(tmp_path / history.NAME, dated, 1000)[0])
+    assert result_of(state, 360) == (
         "Recovered after 6 min 0 s, 7 looks; nothing new has come for 5 min, so that "
         'veza_file_uploads_total{status="completed"} could not rise.'
     )

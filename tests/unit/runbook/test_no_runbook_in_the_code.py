@@ -28,8 +28,8 @@ SHARED = {"backlog", "consumers"}
 
 def sources() -> list[Path]:
     """The modules and templates that serve every runbook."""
-    found = [path for room in ROOMS for path in (ROOT / room).rglob("*")]
-    return [path for path in found if path.suffix in (".py", ".html", ".css", ".js")]
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*")]
+    return [path for path in paths if path.suffix in (".py", ".html", ".css", ".js")]
 
 
 def code_of(path: Path) -> Iterator[str]:
