@@ -71,9 +71,9 @@ def read_text(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -
         raise FileError(tr("{path}, line {line}: not UTF-8 text", path=path, line=line)) from exc
 
 
-def read_toml(path: str | Path, limit: int = TOML_MAX) -> dict[str, Any]:
+def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the content of a TOML file; raises FileError, which says what is wrong and where."""
-    text = read_text(path, limit)
+    text = read_text(path, TOML_MAX)
     for number, line in enumerate(text.splitlines(), start=1):
         # The parser takes minutes for a key of many thousand parts.
         *keys, value = line.split("=")

@@ -104,12 +104,13 @@ def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX)
     return trn("{few} and {n} more", "{few} and {n} more", unnamed, few=few) if unnamed > 0 else few
 
 
-def hosts_named(some: Sequence[str], every: Sequence[str]) -> str:
-    """Return the hosts of `every` that a sentence is about.
+def hosts_named(some: Sequence[str], every: Sequence[str] = ()) -> str:
+    """Return the hosts of `every` that a sentence is about; by default it is about all of them.
 
     As in "a, b" where there are few, "48 hosts", "2 of 48 hosts (a, b)", "47 of 48 hosts (all but
     c)": the names are those that help to find what differs.
     """
+    every = every or some
     if len(every) <= NAMED_MAX:
         return ", ".join(some)
     chosen = set(some)

@@ -200,7 +200,7 @@ REFUSED_TOKENS = 40
 """Refused tokens in the log that no ordinary day has."""
 
 
-def _make_logins_older(tools: FaultTools, minutes: float = SILENT_MINUTES) -> None:
+def _make_logins_older(tools: FaultTools) -> None:
     """Move all logins into the past: since then, nobody has got in."""
     statement: Any = "UPDATE login_attempts SET created_at = created_at - make_interval(mins => %s)"
-    tools.query(statement, minutes)
+    tools.query(statement, SILENT_MINUTES)

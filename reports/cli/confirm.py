@@ -28,7 +28,6 @@ from reports.render.incident_times import local
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import tzinfo
 
     from reports.cli.command import Commands
     from reports.history.confirmed import Learned
@@ -204,9 +203,9 @@ def _choices(
         yield f"  {cause:<{width}}  {title}"
 
 
-def _incident_text(incident: Incident, zone: tzinfo | None = None) -> str:
+def _incident_text(incident: Incident) -> str:
     at = incident.runs[0].at
-    when = local(at, zone) if at else incident.runs[0].started
+    when = local(at, None) if at else incident.runs[0].started
     if incident.after:
         return tr("the incident of {time}", time=when)
     return tr("the incident that goes on since {time}", time=when)
