@@ -146,3 +146,34 @@ def test_an_invalid_upload_id_is_refused(upload: str, uploads: Path) -> None:
 def me() -> str:
     """Return the name of the user who runs the tests."""
     return subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("place", ["2026/11/{id}.orig.wav", "ab/cd/{id}/source.wav", "u1/{id}"])
+@pytest.mark.parametrize("upload", ["17", "7f9c2b1e-0d4a-4c58-9e6f-3a1b5d7c8e90"])
+def test_files_in_folders_are_found(shell: Shell, uploads: Path, place: str, upload: str) -> None:
+    """Files are found in folders of a date, of a part of the id, or of a user."""
+    path = uploads / place.format(id=upload)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"12345")
+    storage = StorageProbe([shell], str(uploads), me())
+    files = storage.files((Subject(upload, size=5), Subject("gone-17")))
+    assert files.bad == ("gone-17",), files
+    assert storage.whole_files((Subject(upload, size=5),)).all_good
+
+
+def test_unknown_names_of_files_are_no_loss(shell: Shell, uploads: Path) -> None:
+    """Where not even a finished upload has a file with its id, how files are named is unknown."""
+    (uploads / "b7").mkdir()
+    (uploads / "b7" / "e3f0-content-hash").write_bytes(b"12345")
+    stuck = (Subject("17"),)
+    storage = StorageProbe([shell], str(uploads), me(), lambda: ("16",))
+    with pytest.raises(Unreachable, match="not even that of an upload that finished"):
+        storage.files(stuck)
+    (uploads / "b7" / "16.wav").write_bytes(b"12345")
+    assert StorageProbe([shell], str(uploads), me(), lambda: ("16",)).files(stuck).bad == ("17",)
+
+
+def test_empty_directory_has_lost_the_files(shell: Shell, uploads: Path) -> None:
+    """In an empty directory, as of a file system that is not mounted, all files are missing."""
+    storage = StorageProbe([shell], str(uploads), me(), lambda: ("16",))
+    assert storage.files((Subject("17"),)).bad == ("17",)
