@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.api import ApiProbe
-from fixtures.probes.http.client import HttpClient
+from fixtures.probes.http.client import ANSWER_MAX, HttpClient
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
 from tests.waiting import PATIENCE
@@ -34,9 +34,11 @@ def probe_of() -> Iterator[Make]:
     """Make probes of a URL; their clients are closed after the test."""
     clients: list[HttpClient] = []
 
-    def make(url: str, token: str = SECRET, timeout: float = PATIENCE) -> ApiProbe:
+    def make(
+        url: str, token: str = SECRET, timeout: float = PATIENCE, known: str | None = None
+    ) -> ApiProbe:
         clients.append(HttpClient(url, timeout, "the API"))
-        return ApiProbe(clients[-1], token)
+        return ApiProbe(clients[-1], token, known_upload=lambda: known)
 
     yield make
     for client in clients:
@@ -198,6 +200,19 @@ def test_a_server_error_is_an_answer(
     assert not probe.track("u1", "t").served
 
 
+def test_an_id_of_another_form_is_no_server_error(
+    probe_of: Make, reply_server: ReplyServer
+) -> None:
+    """An API with ids of another form may fail on the unused id; an upload that exists decides."""
+    reply_server.reply = Reply(500)
+    reply_server.replies["/api/v1/uploads/17/status"] = Reply(body=status_body("completed"))
+    probe = probe_of(reply_server.url, known="17")
+    assert probe.first_answer().ok
+    assert probe.token().accepted
+    assert not probe_of(reply_server.url, known="18").first_answer().ok
+    assert not probe_of(reply_server.url).first_answer().ok
+
+
 @pytest.mark.parametrize("status", [200, 401, 404])
 def test_another_status_is_no_server_error(
     probe_of: Make, reply_server: ReplyServer, status: int
@@ -314,8 +329,21 @@ def test_token_that_cannot_be_sent_stays_secret(
     assert "secret" not in message
 
 
+@pytest.mark.parametrize("kind", ["audio/wav", "application/octet-stream"])
+def test_track_may_be_the_audio_itself(
+    probe_of: Make, reply_server: ReplyServer, kind: str
+) -> None:
+    """A track is served as the audio file too, however large, but not as an empty one."""
+    probe = probe_of(reply_server.url)
+    audio = b"RIFF" + bytes(2 * ANSWER_MAX)
+    reply_server.replies["/api/v1/tracks/t"] = Reply(body=audio, media_type=kind)
+    assert probe.track("x", "t").served
+    reply_server.replies["/api/v1/tracks/t"] = Reply(body=b"", media_type=kind)
+    assert not probe.track("x", "t").served
+
+
 def test_track_is_served_with_200_and_json(probe_of: Make, reply_server: ReplyServer) -> None:
-    """A track counts as served with HTTP 200 and JSON only."""
+    """A track counts as served with HTTP 200 and JSON, not with another status or body."""
     probe = probe_of(reply_server.url)
     assert probe.track("x", "t").served
     reply_server.reply = Reply(500)
