@@ -81,6 +81,20 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
     assert logs.timeouts().counts == (1,), logs.timeouts()
 
 
+@pytest.mark.parametrize("hours", [-5, 5.5, 2, 0])
+def test_times_of_another_zone_are_read(log_dir: Path, logs_of: Make, hours: float) -> None:
+    """Times without a zone are in the zone of the program, which the file's last write shows."""
+    lines = [
+        f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() - age + hours * 3600))},123 "
+        f"ERROR Verarbeitung von Upload {age} fehlgeschlagen: cp: No space left on device\n"
+        for age in (3600, 1200, 100, 1)
+    ]
+    (log_dir / "a.log").write_text("".join(lines))
+    errors = logs_of().storage_errors()
+    assert errors.counts == (2,), errors
+    assert errors.newest == pytest.approx(1, abs=20)
+
+
 def test_coloured_info_lines_stay_on_the_host(log_dir: Path, logs_of: Make) -> None:
     """Coloured lines of the level info are left out, so that an older error is transferred."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
