@@ -1,4 +1,4 @@
-"""How robust the diagnosis is, on the trials of the fault bench.
+"""Measure how robust the diagnosis is, on the trials of the fault bench.
 
     python -m lab bench --json trials.json
     python -m bench.robustness trials.json [...] [--runbook login_fails]

@@ -1,1 +1,1 @@
-"""What fixtures and reports both need, once; the standard library alone."""
+"""Code that fixtures and reports share; the standard library alone."""

@@ -51,7 +51,7 @@ OBSERVED = ("passed", "failed")
 
 
 class ProbeResult:
-    """What a probe returns: a frozen dataclass whose `str()` is a sentence.
+    """Result of a probe: a frozen dataclass whose `str()` is a sentence.
 
     One that is worth following from run to run, or that a runbook's command needs, says so here.
     """
@@ -88,7 +88,7 @@ class Affected:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one probe call saw.
+    """Observation of one probe call.
 
     `name` is `<fixture>.<method>`, `seen` its sentence, `data` its JSON-able fields, `seconds` how
     long the call took (0.0 where an earlier check of the same process had already taken it).

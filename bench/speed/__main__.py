@@ -1,4 +1,4 @@
-"""How long a run takes, and how that grows.
+"""Measure how long a run takes, and how that grows.
 
     python -m bench.speed [round-trips] [hosts] [tables] [logs] [targets] [--runs 3]
 

@@ -136,7 +136,7 @@ def head(*titles: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return this environment without what makes each run compile the project anew."""
+    """Return this environment without what makes each run compile the project again."""
     left_out = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "VEZA_TARGET")
     return {name: value for name, value in os.environ.items() if name not in left_out}
 

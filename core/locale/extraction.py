@@ -1,4 +1,4 @@
-"""What Babel extracts beside calls of `tr`: the sentences of checks and the words of runbooks.
+"""Babel extractors beside calls of `tr`: the sentences of checks and the words of runbooks.
 
 pyproject.toml names these functions; each yields (line, function, message, comments), as Babel asks
 of an extraction method.

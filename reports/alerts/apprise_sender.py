@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from reports.alerts.outbox import Message
 
 _OWN_KEY = re.compile(r"[?&](action|dedup|external_id|thirdparty)=")
-"""What an address says itself of how a service opens and closes an incident."""
+"""Options of an address by which a service opens and closes an incident."""
 
 _STATUS = re.compile(r"error=(\d{3})\b")
 _NOTHING_SENT = re.compile(r"\bThere were no .* to notify\b")
-"""What apprise logs where it returns a success although it has sent nothing."""
+"""Log lines of apprise where it returns a success although it has sent nothing."""
 
 
 @contextmanager

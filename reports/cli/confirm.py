@@ -42,7 +42,7 @@ _OTHERS = {
     OTHER: mark("none of these; --note says which"),
     FALSE_ALARM: mark("nothing was wrong"),
 }
-"""What may be confirmed besides the causes of the evidence table."""
+"""Confirmations besides the causes of the evidence table."""
 
 
 def add_to(commands: Commands) -> None:

@@ -16,7 +16,7 @@ LOOK_MAX = 900.0
 """Seconds after which a look that ignores its own budget is killed."""
 
 STOP_MAX = 10.0
-"""Seconds in which a process that is told to end must do so."""
+"""Seconds in which a process must end after its signal."""
 
 OUTPUT_MAX = 64 * 1024
 """Bytes that are read of what a look has printed, from its end."""

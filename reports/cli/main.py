@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if language_error:
         parser.error(language_error)
     for stream in (sys.stdout, sys.stderr):
-        # A text of the target may have characters that the terminal's encoding lacks.
+        # A text of the target may have characters that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:

@@ -30,10 +30,10 @@ FILES = {
     "test_answers.txt": "checks/{name}/test_answers.py",
     "test_runbook.txt": "tests/unit/runbooks/test_{name}.py",
 }
-"""Where each template goes."""
+"""The place of each template."""
 
 TAKEN = (ALL, CONFIRMED, PARTIAL)
-"""What --runbook calls every runbook, and other folders among a target's files."""
+"""Names that a runbook cannot have: `all`, and folders among a target's files."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

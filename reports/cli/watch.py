@@ -278,7 +278,7 @@ def _last_number(folder: Path) -> int:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """Return what tells one version of a file from the next; None without the file."""
+    """Return the version of a file: its time and its inode; None without the file."""
     try:
         status = path.stat()
     except OSError:

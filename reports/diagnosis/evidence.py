@@ -282,7 +282,7 @@ TABLES: dict[str, type[_Table]] = {
 def _check_references(
     path: str, key: str, row: _Check, causes: Sequence[str], checks: Sequence[str]
 ) -> None:
-    """Raise EvidenceError for a row that names a cause or a check which the file lacks."""
+    """Raise EvidenceError for a row that names a cause or a check that is not in the file."""
     for cause in row.explained_by:
         if cause not in causes:
             name = printable(cause, 80)

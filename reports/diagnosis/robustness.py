@@ -1,4 +1,4 @@
-"""What becomes of a diagnosis when less is seen, a reading is wrong, or the weights are off."""
+"""Change a diagnosis: less is observed, a reading is wrong, or the weights are off."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Learned:
-    """What people confirmed and did on a target, oldest first; `notes` say what was not read."""
+    """Confirmations and actions of a target, oldest first; `notes` say what was not read."""
 
     confirmations: tuple[Confirmation, ...] = ()
     actions: tuple[Action, ...] = ()

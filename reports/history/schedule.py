@@ -17,7 +17,7 @@ WORST_FIRST = ("incident", "unknown", "at risk", "healthy")
 """The states in the order in which somebody has to look."""
 
 GAPS_MIN, GAPS_MAX = 3, 50
-"""Gaps between runs from which an interval is told, and those that are looked at."""
+"""Gaps between runs from which an interval is known, and those that are looked at."""
 
 RESOLUTION = timedelta(microseconds=1)
 """The smallest difference of two times: a slot ends before the next one begins."""

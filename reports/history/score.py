@@ -1,4 +1,4 @@
-"""How right the diagnosis was on confirmed incidents, and the priors that they suggest. Pure."""
+"""Score of the diagnosis on confirmed incidents, and the priors that they suggest. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks one after the other have seen of an incident, and when it is over. Pure."""
+"""Course of an incident over several looks, and its end. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report shows of its runbook beside the checks: words, figures, the stations of its path.
+"""The runbook's part of a report beside the checks: words, figures, the stations of its path.
 
 It comes from the runbook's report.toml, and stands in report.json: a saved report needs no runbook
 to be shown.
@@ -100,7 +100,7 @@ class Impact:
 
 @dataclass(frozen=True)
 class Success:
-    """What went well lately: "7 uploads completed lately". `count` is the id of its figure.
+    """The recent successes: "7 uploads completed lately". `count` is the id of their figure.
 
     `one` are the words where the count is 1. `last` says that one went well: "an upload completed".
     """
@@ -218,7 +218,7 @@ class Layout:
         return replace(self, metrics=())
 
     def check_against(self, evidence: Evidence) -> Iterator[str]:
-        """Yield a sentence for each cause, check and component that the evidence table lacks."""
+        """Yield a sentence for each cause, check and component without a row in the table."""
         causes = {cause.id for cause in evidence.causes}
         checks = {row.id for row in evidence.checks}
         components = {row.component for row in evidence.checks}

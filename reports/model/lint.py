@@ -1,4 +1,4 @@
-"""What is missing in a runbook's folder: its document, its tables and its checks, held together.
+"""Find what is missing in a runbook's folder, by its document, its tables and its checks.
 
 The checks and the probes are read as text: nothing of them is imported or run.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reports.runbook.document import Command, Runbook
 
 SEPARATION = 10
-"""How many times likelier a check must fail under one cause than under another to tell them apart.
+"""Factor by which a check must fail likelier under one cause than another to tell them apart.
 
 Of two hypotheses, which have different actions, each needs such a check; of two other causes, one.
 """

@@ -1,4 +1,4 @@
-"""What people confirmed of a cause in earlier incidents, as a report carries it."""
+"""Confirmations of a cause in earlier incidents, as a report carries them."""
 
 from __future__ import annotations
 

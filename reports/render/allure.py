@@ -41,7 +41,7 @@ STATUSES = {
 """Allure's "failed" is "the target is bad", its "broken" is "could not look"."""
 
 SEVERITIES = {"symptom": "critical", "cause": "normal"}
-"""What users suffer from comes before the reason for it."""
+"""Severity by role: a symptom is worse than a cause."""
 
 ROLES = {
     "symptom": mark("a symptom, its failure is what users suffer from"),
@@ -77,13 +77,13 @@ CI_SYSTEMS = {
         "buildUrl": "{BUILD_URL}",
     },
 }
-"""What a CI system calls a run, by the variable that only this system sets."""
+"""The names of a run in each CI system, by the variable that only this system sets."""
 
 SOURCES = (
     "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/blob/{GITHUB_SHA}/",
     "{CI_PROJECT_URL}/-/blob/{CI_COMMIT_SHA}/",
 )
-"""Where a CI system shows the files of the commit that it runs."""
+"""Address at which a CI system shows the files of the commit that it runs."""
 
 
 def describe(
@@ -125,7 +125,7 @@ def describe(
 
 
 def explain(test: TestResult, result: Result, report: Report, verdict: Attachment) -> None:
-    """Add to a check that does not hold what only the whole run tells: why, and the verdict."""
+    """Add to a check that does not hold its explanation by the whole run, and the verdict."""
     attribution = attribute(result, report.diagnosis)
     if attribution is None:
         return

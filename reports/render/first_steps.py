@@ -1,4 +1,4 @@
-"""What to do, in a short report: the first steps of the corrective actions, how to verify."""
+"""The first steps of the corrective actions and how to verify them, for a short report."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ TEXT_MAX = 400
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one target and runbook.
+    """Row of one target and runbook.
 
     `folder` is the path of its files from the overview, with slashes. `problem` says why its report
     cannot be used, `note` why its history cannot; both are empty where all is well. `since` and
@@ -85,7 +85,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Past:
-    """What the history says: the last runs with their states, and when the state began.
+    """The history's part of a row: the last runs with their states, and when the state began.
 
     `since` is None where the history does not have the report's own run.
     """

@@ -33,7 +33,7 @@ _BOX = re.compile(r"^(\s*[-*] )\[ \] (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Seen:
-    """What is known of a preventive action: that it is in place, or why it stays open."""
+    """State of a preventive action: it is in place, or the reason why it stays open."""
 
     in_place: bool
     text: str

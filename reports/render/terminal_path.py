@@ -27,7 +27,7 @@ WORDS: dict[Kind, str] = {
     "unseen": mark("not seen"),
     "absent": mark("not set"),
 }
-"""What stands under a station without a figure."""
+"""The words under a station without a figure."""
 
 
 def path_lines(report: Report, width: int) -> list[Text]:

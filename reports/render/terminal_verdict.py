@@ -74,7 +74,7 @@ SIGNS = {"failed": ("✗", "red"), "passed": ("✓", "green"), "unreachable": ("
 
 @dataclass(frozen=True)
 class Footer:
-    """What a report does not know of itself.
+    """Facts that a report does not know of itself.
 
     `page` is where report.html lies, `decision` the sentence of a gate, cut to one line,
     `unwritten` why the report could not be written. Times are those of `zone`, None for the

@@ -1,4 +1,4 @@
-"""What a report's sentences become on a terminal: short ids, no addresses, times of the clock."""
+"""Sentences for a terminal: short ids, no addresses, times of the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run shows on the terminal: what it waits for and, as the last thing, the verdict."""
+"""The terminal's output during a run: what it waits for and, as the last thing, the verdict."""
 
 from __future__ import annotations
 

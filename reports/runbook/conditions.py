@@ -32,7 +32,7 @@ _HOST = re.compile(r"host is (not )?([a-z]+)")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a condition is about: statuses by check, components of the target, kinds of host."""
+    """Facts that a condition names: statuses by check, components of the target, kinds of host."""
 
     statuses: Mapping[str, frozenset[str]]
     components: frozenset[str]

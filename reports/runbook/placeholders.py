@@ -65,7 +65,7 @@ _WORD = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
 """A value that ends no comment and no string of any kind."""
 
 _NESTED = re.compile(r"`|\$[({\[']|<<")
-"""What begins a substitution, a string with escapes or a here document in a shell."""
+"""Beginning of a substitution, a string with escapes or a here document in a shell."""
 
 _SQL_STARTS = re.compile(
     r"--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|(?<![\w$])(?:[EeBbXx]|[Uu]&)'|[Uu]&\"|['\"]"
@@ -76,7 +76,7 @@ _SQL_ENDS = {
     **dict.fromkeys(('U&"', 'u&"'), r'(?:[^"]|"")*"'),
     "--": r"[^\n]*\n",
 }
-"""What ends what begins so, where it is something else than the next start."""
+"""Pattern of the end by its beginning, where it is something else than the next start."""
 
 
 def placeholders(text: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ EFFECTS = {
     "database": ("rows",),
     "queue": ("publish",),
 }
-"""What a command may change, by the place where it runs."""
+"""The effects that a command may have, by the place where it runs."""
 
 IN_SQL = ("database", "queue")
 """The places of statements; a command of any other place is one of a shell."""
@@ -36,7 +36,7 @@ _CHECK = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class RunRule:
-    """Where a command may run, its effect there, and the checks that verify it."""
+    """The place where a command may run, its effect there, and the checks that verify it."""
 
     on: str
     effect: str

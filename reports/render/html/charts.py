@@ -43,7 +43,7 @@ STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
 """The CSS class of each state; any other is unknown."""
 
 STATE_HEIGHTS = {"good": 8, "warn": 16, "bad": 24, "open": 12}
-"""The height of a state in the strip: it is told apart without colours too."""
+"""The height of a state in the strip: it differs without colours too."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reports.render.index import Overview, Row
 
 HEIGHTS = {"good": 4, "warn": 7, "bad": 12, "open": 9}
-"""The height of a state in a strip of STRIP_HEIGHT: it is told apart without colours too."""
+"""The height of a state in a strip of STRIP_HEIGHT: it differs without colours too."""
 
 STRIP_HEIGHT = 12
 
@@ -40,7 +40,7 @@ KINDS = STATE_CLASSES | {"unknown": "open", "overdue": "late"}
 
 @dataclass(frozen=True)
 class Amount:
-    """How much is shown: characters of a sentence, and rows."""
+    """Limits of what is shown: characters of a sentence, and rows."""
 
     sentence: int
     rows: int

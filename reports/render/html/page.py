@@ -31,7 +31,7 @@ BYTES_MAX = 1_000_000
 
 @dataclass(frozen=True)
 class PageLimits:
-    """How much of a report is shown: characters of a sentence and of a command, and counts."""
+    """Limits of what is shown: characters of a sentence and of a command, and counts."""
 
     sentence: int
     command: int

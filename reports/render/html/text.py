@@ -35,7 +35,7 @@ FORMS = {
     "hours": "{clock}",
     "days": mark("{day} {month}"),
 }
-"""How a time is written; the page's script has the same forms for local time."""
+"""Forms of a time; the page's script has the same ones for local time."""
 
 _MARKED = re.compile(r"(`[^`\n]{1,400}`|\*\*[^*\n]{1,400}\*\*|<[a-z][a-z0-9_]{0,40}>)")
 

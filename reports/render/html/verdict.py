@@ -1,4 +1,4 @@
-"""What the top of the page says: state, impact, since when, the cause, and the first action."""
+"""The top of the page: state, impact, since when, the cause, and the first action."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LINE_MAX = 300
 
 @dataclass(frozen=True)
 class Since:
-    """When the trouble began, in words before an ISO time, and how long that was before the run."""
+    """Start of the trouble: words before an ISO time, and how long that was before the run."""
 
     words: str
     at: str
