@@ -46,6 +46,15 @@ def pytest_check_seconds(item: pytest.Item) -> float | None:
     raise NotImplementedError
 
 
+@pytest.hookspec
+def pytest_check_choice(config: pytest.Config) -> None:
+    """Read all that a run would read before its first check, other than the target.
+
+    Raises pytest.UsageError for what a run would refuse.
+    """
+    raise NotImplementedError
+
+
 @pytest.hookspec(firstresult=True)
 def pytest_check_time_limit(config: pytest.Config, component: str) -> float | None:
     """Return the seconds that one call of a component may take, None where it has no limit."""

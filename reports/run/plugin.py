@@ -16,7 +16,12 @@ from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
 from reports.run.display import Display
-from reports.run.runbook_choice import choose_checks, evidence_for, suggest_document_language
+from reports.run.runbook_choice import (
+    bundle_for,
+    choose_checks,
+    evidence_for,
+    suggest_document_language,
+)
 from reports.run.selection import Selection
 
 if TYPE_CHECKING:
@@ -84,6 +89,13 @@ def pytest_collection(session: pytest.Session) -> None:
     """Choose the run's runbook; its document is in the team's language."""
     choose_checks(session.config)
     suggest_document_language(session.config)
+
+
+def pytest_check_choice(config: pytest.Config) -> None:
+    """Choose and read the runbook as a run does: --check-config has no checks to run."""
+    choose_checks(config)
+    suggest_document_language(config)
+    bundle_for(config, None)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

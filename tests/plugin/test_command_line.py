@@ -50,6 +50,8 @@ def file(tmp_path: Path) -> Path:
         (("--target", "staging", "--runbook-doc", "README.md"), "README.md"),
         (("--target", "staging", "--fault", "worker-killed"), "add --target lab"),
         (("--target", "stagign", "--check-config"), "did you mean 'staging'"),
+        (("--target", "staging", "--check-config", "--runbook=nowhere"), "there is no 'nowhere'"),
+        (("--target", "staging", "--check-config", "--runbook-doc=nowhere.md"), "nowhere.md"),
         (("--target",), "--target needs a value, for example: --target staging"),
         (("--budget", "--target", "staging"), "--budget needs a value"),
         (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
