@@ -49,10 +49,14 @@ def synthetic(causes: int) -> Evidence:
     return Evidence("synthetic", nodes, (), rows)
 
 
-def milliseconds(evidence: Evidence) -> float:
-    """Return the shortest time of the diagnoses in one second; every third check has failed."""
+def milliseconds(evidence: Evidence, healthy: bool = False) -> float:
+    """Return the shortest time of the diagnoses in one second.
+
+    Every third check has failed, or none where the run is `healthy`.
+    """
     results = [
-        Result(row.id, "passed" if n % 3 else "failed") for n, row in enumerate(evidence.checks)
+        Result(row.id, "passed" if n % 3 or healthy else "failed")
+        for n, row in enumerate(evidence.checks)
     ]
     best = math.inf
     deadline = time.perf_counter() + 1.0
@@ -79,7 +83,8 @@ def main() -> None:
     shipped = load_evidence(SHIPPED)
     print(
         f"shipped model: {len(shipped.hypotheses)} hypotheses, {len(shipped.outside)} outside, "
-        f"{len(shipped.checks)} checks: {milliseconds(shipped):.1f} ms"
+        f"{len(shipped.checks)} checks: {milliseconds(shipped):.1f} ms, "
+        f"healthy {milliseconds(shipped, healthy=True):.1f} ms"
     )
     print(f"\n{'causes':>6}  {'sets':>6}  {'ms':>9}   ({CHECKS} checks)")
     for causes in sorted({2, 5, *range(8, most + 1, 2)}):

@@ -6,19 +6,11 @@ outcomes give the same bytes, whatever their order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from core.language import tr
 from core.outcome import OBSERVED, base_id
-from reports.diagnosis.network import (
-    Network,
-    divided,
-    likeliest,
-    multiplied,
-    normalised,
-    probability,
-)
+from reports.diagnosis.network import Independent, Network, Observed, probability
 from reports.diagnosis.next_check import choose_next_check
 from reports.diagnosis.result import (
     CERTAIN,
@@ -82,15 +74,6 @@ class CheckResult(Protocol):
     def status(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class _Observed:
-    """An observed row: the case that decided, and the row's likelihood for each set of causes."""
-
-    check: str
-    failed: bool
-    likelihood: list[float]
-
-
 def diagnose(
     evidence: Evidence, outcomes: Iterable[CheckResult], *, explain: bool = True
 ) -> Diagnosis:
@@ -111,18 +94,15 @@ def diagnose(
             )
         )
     results = sorted({(result.check, result.status) for result in outcomes})
-    network = Network(causes)
-    observed = _observe(evidence, results, network)
-    masses = network.prior
-    for row in observed:
-        masses = multiplied(masses, row.likelihood)
-    masses = normalised(masses)
-    odds = network.odds(masses)
-    contributions = _contributions(network, observed, masses, odds) if explain else None
+    observed = _observe(evidence, results)
+    is_tied = any(one.failed for one in observed)
+    network = Network(causes, observed) if is_tied else Independent(causes, observed)
+    odds = network.odds
+    contributions = _contributions(network, observed) if explain else None
     findings = _findings(evidence, observed, odds, results, contributions)
     ranked = sorted(range(len(causes)), key=lambda node: (-round(odds[node], PLACES), node))
-    best = likeliest(masses)
-    chosen = [cause for node, cause in enumerate(causes) if best >> node & 1]
+    nodes, set_probability = network.likeliest()
+    chosen = [causes[node] for node in nodes]
     hypotheses = tuple(findings[node] for node in ranked if not causes[node].outside)
     outside = tuple(findings[node] for node in ranked if causes[node].outside)
     inside_ids = tuple(cause.id for cause in chosen if not cause.outside)
@@ -134,12 +114,12 @@ def diagnose(
         outside=outside,
         most_likely_set=inside_ids,
         most_likely_outside=outside_ids,
-        set_probability=masses[best],
+        set_probability=set_probability,
         unexplained=_unexplained(evidence, failures, inside_ids, outside_ids),
         coverage=_coverage(evidence, results),
         next_check=(
-            choose_next_check(evidence, network, masses, hypotheses, results, certainty)
-            if explain
+            choose_next_check(evidence, network, hypotheses, results, certainty)
+            if explain and isinstance(network, Network)
             else None
         ),
         certainty=certainty,
@@ -147,9 +127,7 @@ def diagnose(
     )
 
 
-def _observe(
-    evidence: Evidence, results: list[tuple[str, str]], network: Network
-) -> list[_Observed]:
+def _observe(evidence: Evidence, results: list[tuple[str, str]]) -> list[Observed]:
     """Return the observed rows, in the order of the evidence table.
 
     Moot passes are left out, and so are rows that no cause explains: they weigh the same on all
@@ -171,27 +149,27 @@ def _observe(
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id
-        observed.append(_Observed(name, failed, network.likelihood(row, failed=failed)))
+        observed.append(Observed(row, name, failed))
     return observed
 
 
 def _contributions(
-    network: Network, observed: list[_Observed], masses: list[float], odds: list[float]
+    network: Network | Independent, observed: list[Observed]
 ) -> list[list[Contribution]]:
     """Return for each cause what the observed checks contribute to it."""
-    contributions: list[list[Contribution]] = [[] for _ in network.ids]
-    for row in observed:
-        odds_without = network.odds(divided(masses, row.likelihood))
-        status = "failed" if row.failed else "passed"
-        for node, (after, before) in enumerate(zip(odds, odds_without, strict=True)):
+    contributions: list[list[Contribution]] = [[] for _ in network.odds]
+    for place, one in enumerate(observed):
+        status = "failed" if one.failed else "passed"
+        odds_without = network.odds_without(place)
+        for node, (after, before) in enumerate(zip(network.odds, odds_without, strict=True)):
             if abs(after - before) >= NEGLIGIBLE:
-                contributions[node].append(Contribution(row.check, status, after - before))
+                contributions[node].append(Contribution(one.check, status, after - before))
     return contributions
 
 
 def _findings(
     evidence: Evidence,
-    observed: list[_Observed],
+    observed: list[Observed],
     odds: list[float],
     results: list[tuple[str, str]],
     contributions: list[list[Contribution]] | None,
@@ -205,7 +183,7 @@ def _findings(
         for row in evidence.checks
         if not statuses.get(row.id, set()) & set(OBSERVED)
     ]
-    failures = [evidence.row(one.check) for one in observed if one.failed]
+    failures = [one.row for one in observed if one.failed]
     rivals = {
         cause.id
         for node, cause in enumerate(evidence.causes)
@@ -223,9 +201,7 @@ def _findings(
             not_observed=tuple(
                 NotObserved(row.id, status) for row, status in unobserved if row.weight(cause.id)
             ),
-            own_evidence=any(
-                row is not None and _is_own(row, cause.id, rivals, evidence) for row in failures
-            ),
+            own_evidence=any(_is_own(row, cause.id, rivals, evidence) for row in failures),
         )
         for node, cause in enumerate(evidence.causes)
     ]

@@ -13,7 +13,8 @@ approximated. A list of masses has one for each set, up to a common factor.
 from __future__ import annotations
 
 import operator
-from math import exp, log, log2
+from dataclasses import dataclass
+from math import exp, log, log1p, log2, prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,15 +25,29 @@ if TYPE_CHECKING:
 SMALL = 1e-100
 
 
+@dataclass(frozen=True)
+class Observed:
+    """A check that passed or failed: its row in the evidence table, and the case that decided."""
+
+    row: CheckRow
+    check: str
+    failed: bool
+
+
 class Network:
     """The 2^n sets of causes; set number m holds cause k if bit k of m is 1."""
 
-    def __init__(self, causes: Sequence[Cause]) -> None:
+    def __init__(self, causes: Sequence[Cause], observed: Sequence[Observed]) -> None:
         self.ids = [cause.id for cause in causes]
-        self.prior = [1.0]
+        masses = [1.0]
         for cause in causes:
             absent = 1 - cause.prior
-            self.prior = [x * absent for x in self.prior] + [x * cause.prior for x in self.prior]
+            masses = [x * absent for x in masses] + [x * cause.prior for x in masses]
+        self._likelihoods = [self.likelihood(one.row, failed=one.failed) for one in observed]
+        for likelihood in self._likelihoods:
+            masses = multiplied(masses, likelihood)
+        self.masses = normalised(masses)
+        self.odds = _odds(self.masses)
 
     def likelihood(self, row: CheckRow, *, failed: bool) -> list[float]:
         """Return P(row fails | set), or P(row passes | set), for each set."""
@@ -49,15 +64,41 @@ class Network:
                 terms += [x * (1 - weight) for x in terms]
         return terms
 
-    def odds(self, masses: list[float]) -> list[float]:
-        """Return logit P(cause) for each cause, from the masses of the sets."""
-        odds = []
-        # The last cause is true in the second half of the sets. The halves are then added up.
-        while len(masses) > 1:
-            half = len(masses) // 2
-            odds.append(_log(sum(masses[half:])) - _log(sum(masses[:half])))
-            masses = list(map(operator.add, masses[:half], masses[half:]))
-        return odds[::-1]
+    def odds_without(self, place: int) -> list[float]:
+        """Return the log-odds of each cause if this one of the checks were not observed."""
+        return _odds(list(map(operator.truediv, self.masses, self._likelihoods[place])))
+
+    def likeliest(self) -> tuple[list[int], float]:
+        """Return the likeliest set and its probability.
+
+        Among equals it is the one with the fewest causes, then the first.
+        """
+        bound = max(self.masses) * (1 - 1e-9)
+        equals = (number for number, mass in enumerate(self.masses) if mass >= bound)
+        best = min(equals, key=lambda number: (number.bit_count(), number))
+        return [node for node in range(len(self.ids)) if best >> node & 1], self.masses[best]
+
+
+class Independent:
+    """The causes where each observed check passed: then none depends on another.
+
+    A pass speaks against each cause by itself; only a failure, for which one of several causes is
+    enough, ties them together. So a healthy run needs no enumeration. The interface is Network's.
+    """
+
+    def __init__(self, causes: Sequence[Cause], observed: Sequence[Observed]) -> None:
+        self._changes = [[log1p(-one.row.weight(cause.id)) for cause in causes] for one in observed]
+        priors = [_log(cause.prior) - _log(1 - cause.prior) for cause in causes]
+        self.odds = [sum(terms) for terms in zip(priors, *self._changes, strict=True)]
+
+    def odds_without(self, place: int) -> list[float]:
+        """Return the log-odds of each cause if this one of the checks were not observed."""
+        return list(map(operator.sub, self.odds, self._changes[place]))
+
+    def likeliest(self) -> tuple[list[int], float]:
+        """Return the likeliest set and its probability."""
+        nodes = [node for node, odds in enumerate(self.odds) if odds > 0]
+        return nodes, prod(probability(abs(odds)) for odds in self.odds)
 
 
 def multiplied(masses: list[float], likelihood: list[float]) -> list[float]:
@@ -66,11 +107,6 @@ def multiplied(masses: list[float], likelihood: list[float]) -> list[float]:
     largest = max(product)
     # Scaled up long before floats underflow, so that many checks lose nothing.
     return product if largest > SMALL else [x / largest for x in product]
-
-
-def divided(masses: list[float], likelihood: list[float]) -> list[float]:
-    """Return the masses without that check observed."""
-    return list(map(operator.truediv, masses, likelihood))
 
 
 def normalised(masses: list[float]) -> list[float]:
@@ -84,18 +120,21 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + exp(-log_odds)) if log_odds >= 0 else exp(log_odds) / (1 + exp(log_odds))
 
 
-def likeliest(masses: list[float]) -> int:
-    """Return the likeliest set; among equals the one with the fewest causes, then the first."""
-    bound = max(masses) * (1 - 1e-9)
-    equals = (number for number, mass in enumerate(masses) if mass >= bound)
-    return min(equals, key=lambda number: (number.bit_count(), number))
-
-
 def information(states: list[float], passing: list[float]) -> float:
     """Return the mutual information, in bits, of a state and whether a check passes."""
     failing = [max(x - y, 0.0) for x, y in zip(states, passing, strict=True)]
     outcome = _entropy([sum(passing), sum(failing)])
     return _entropy(states) + outcome - _entropy(passing) - _entropy(failing)
+
+
+def _odds(masses: list[float]) -> list[float]:
+    odds = []
+    # The last cause is true in the second half of the sets. The halves are then added up.
+    while len(masses) > 1:
+        half = len(masses) // 2
+        odds.append(_log(sum(masses[half:])) - _log(sum(masses[:half])))
+        masses = list(map(operator.add, masses[:half], masses[half:]))
+    return odds[::-1]
 
 
 def _log(value: float) -> float:

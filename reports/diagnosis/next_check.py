@@ -22,7 +22,6 @@ RIVAL_FACTOR = 3.0
 def choose_next_check(
     evidence: Evidence,
     network: Network,
-    masses: list[float],
     hypotheses: tuple[Finding, ...],
     results: list[tuple[str, str]],
     certainty: Certainty,
@@ -34,6 +33,7 @@ def choose_next_check(
     if first.probability > RIVAL_FACTOR * second.probability or second.probability >= CERTAIN:
         return None
     one, two = network.ids.index(first.id), network.ids.index(second.id)
+    masses = network.masses
     # Each set belongs to one of the four states of the two hypotheses.
     state_of = [(number >> one & 1) + 2 * (number >> two & 1) for number in range(len(masses))]
     members = [[of == state for of in state_of] for state in range(4)]
