@@ -209,7 +209,7 @@ def test_overdue_jobs_are_counted(probe: DatabaseProbe, aged_upload: Callable[..
     assert f"1 job {overdue}" in str(probe.running_jobs(300.0))
     assert f"1 upload {overdue}" in str(probe.overdue_processing(300.0))
     assert "no job pending longer than 20 min" in str(probe.pending_jobs(1200.0, 1200.0))
-    assert probe.active_jobs(300.0).waiting == 1
+    assert probe.unfinished_jobs(300.0).waiting == 1
     flow = probe.flow(300.0)
     assert flow.waiting == 2
     assert "2 jobs unfinished for longer, the oldest for 30 min" in str(flow)
@@ -260,7 +260,7 @@ def test_zero_time_is_a_missing_start_time(
     assert 540 <= pending.oldest_seconds < 600
     assert 1800 <= running.oldest_seconds < 1860
     assert probe.overdue_processing(300.0).oldest_seconds < 1860
-    assert probe.active_jobs(300.0).upload_ids == (waiting,)
+    assert probe.unfinished_jobs(300.0).upload_ids == (waiting,)
 
 
 def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
@@ -733,7 +733,7 @@ def test_an_unknown_age_never_passes(
         lambda: probe.running_jobs(300.0),
         lambda: probe.passed_over_jobs(300.0),
         lambda: probe.flow(300.0),
-        probe.active_jobs,
+        probe.unfinished_jobs,
     ):
         with pytest.raises(Unreachable, match="is unknown: a time is missing or in the future"):
             call()
@@ -744,6 +744,35 @@ def test_an_unknown_age_never_passes(
         " (4, 'uploading', now() - interval '1 hour')"
     )
     assert [upload.id for upload in probe.stuck_uploads(600.0).shown] == ["4"]
+
+
+def test_a_completion_in_the_future_is_unknown(odd: Owner, services: Lab, probe_of: Make) -> None:
+    """A job that seems to complete in an hour is in another time zone: no flow is told from it."""
+    odd.execute(ODD_TABLES.format(id="int", type="text", payload="jsonb").encode())
+    odd.execute(
+        "INSERT INTO odd.jobs (type, payload, status, created_at, completed_at) VALUES"
+        " ('process_upload', '{}', 'completed', now(), now() + interval '90 min')"
+    )
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    for call in (
+        lambda: probe.flow(300.0),
+        lambda: probe.processing_time(300.0),
+        probe.just_ended_jobs,
+    ):
+        with pytest.raises(Unreachable, match="is unknown: a time is missing or in the future"):
+            call()
+
+
+def test_a_named_upload_is_found_whatever_its_id_is(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """A number as id is found by its text, and so is an id that no number can be."""
+    odd.execute(ODD_TABLES.format(id="bigint", type="text", payload="jsonb").encode())
+    odd.execute("INSERT INTO odd.uploads (id, status, created_at) VALUES (7, 'completed', now())")
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    seven, other = probe.subjects(("7", "seven"), 0.0, 2)
+    assert (seven.status, other.status) == ("completed", None)
+    assert probe.subjects(("7",), 0.0, 1)[0].status == "completed"
 
 
 def test_a_job_passed_over_is_named(

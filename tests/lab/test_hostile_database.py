@@ -135,7 +135,8 @@ def calls(probe: DatabaseProbe) -> list[Callable[[], object]]:
         lambda: probe.passed_over_jobs(300.0),
         lambda: probe.flow(300.0),
         probe.ended_jobs,
-        probe.active_jobs,
+        probe.unfinished_jobs,
+        probe.just_ended_jobs,
         lambda: probe.locks(1.0),
         probe.writes,
     ]
