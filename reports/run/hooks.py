@@ -71,6 +71,15 @@ def pytest_check_redactor(config: pytest.Config) -> Redactor:
 
 
 @pytest.hookspec
+def pytest_check_lanes_work() -> None:
+    """Prepare for later: the components are being looked at, and the checks wait for them.
+
+    It may be called more than once.
+    """
+    raise NotImplementedError
+
+
+@pytest.hookspec
 def pytest_check_report(
     config: pytest.Config, report: Report, nodeids: Sequence[str]
 ) -> str | None:

@@ -98,6 +98,13 @@ def pytest_check_choice(config: pytest.Config) -> None:
     bundle_for(config, None)
 
 
+def pytest_check_lanes_work() -> None:
+    """Import what writes the report."""
+    import reports.render.html.page
+    import reports.render.prometheus
+    import reports.render.terminal  # noqa: F401
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a check with its verification and its role, as the evidence table has them."""
     row = evidence_for(item.config, item.nodeid).row(check_id(item.nodeid))

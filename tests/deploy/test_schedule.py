@@ -199,7 +199,7 @@ def test_an_unhealthy_target_is_looked_at_again(machine: Path, refused: Path, la
         done = call_run(
             machine,
             VEZA_LOOK_AGAIN="1",
-            VEZA_LOOK_UNTIL="60",
+            VEZA_LOOK_UNTIL="150",
             HEARTBEAT_URL=f"http://{receiver.address}/ping",
         )
     assert "API access refused" in done.stdout
