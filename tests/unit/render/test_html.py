@@ -408,6 +408,17 @@ def test_partial_run_is_not_shown_as_the_state_of_the_target() -> None:
     assert "verdict open" in page.values("class")
 
 
+def test_a_named_upload_leaves_the_rest_of_a_healthy_page_as_it_is() -> None:
+    """Its sentence comes before the headline's; the impact of a healthy run has no part of it."""
+    report = REPORTS["healthy"]
+    named = replace(
+        report,
+        headline=f"Upload upload-1 is completed: through every stage. {report.headline}",
+        journeys=(Journey("upload-1", "completed", ()),),
+    )
+    assert impact(named) == impact(report)
+
+
 def test_named_upload_is_answered_first() -> None:
     """The journey of an upload that was asked for stands before the cause."""
     stages = (Stage("received", True, 60.0, "uploads"), Stage("picked up", False, None, "jobs"))
