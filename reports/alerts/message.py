@@ -8,16 +8,15 @@ from urllib.parse import quote
 
 from core.language import mark, tr, trn
 from core.outcome import counted_status
-from core.text import clean, count, cut, listed
+from core.text import clean, count, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.html.path import SIGNS, stations
-from reports.render.terminal_words import clock, plain
+from reports.render.html.path import drawn, stations
+from reports.render.terminal_words import clock
 from reports.render.verdict_words import (
     counted_statuses,
+    evidence_lines,
     failed_components,
-    notable,
-    ruled_out,
     seen_before,
     where_to_look,
 )
@@ -131,23 +130,9 @@ def _why(report: Report) -> Iterator[str]:
     row = stations(report)
     broken = [one.name for one in row if one.kind == "broken"]
     if broken:
-        names = [one.name.upper() if one.kind == "broken" else one.name for one in row]
-        drawn = (f"{SIGNS[one.link]}{name}" for one, name in zip(row[1:], names[1:], strict=True))
-        path = names[0] + "".join(drawn)
-        yield tr("Broken at {stations}: {path}", stations=listed(broken), path=path)
-    accepted = report.diagnosis.accepted
-    groups = [[c.check for c in notable(one.supporting, "failed")] for one in accepted]
-    groups = groups or [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
-    most = EVIDENCE_MAX if len(groups) == 1 else 1
-    shown: dict[str, None] = {}
-    for checks in groups[:CAUSES_MAX]:
-        sentences = (cut(plain(report.evidence(check)), EVIDENCE_LINE_MAX) for check in checks)
-        new = [one for one in dict.fromkeys(sentences) if one and one not in shown]
-        shown |= dict.fromkeys(new[:most])
-    yield from (f"✗ {sentence}" for sentence in shown)
-    out = ruled_out(report)
-    if accepted and out:
-        yield "✓ " + tr("ruled out: {causes}", causes=", ".join(out))
+        yield tr("Broken at {stations}: {path}", stations=listed(broken), path=drawn(row))
+    most = EVIDENCE_MAX if len(report.diagnosis.accepted) < 2 else 1
+    yield from evidence_lines(report, most, EVIDENCE_LINE_MAX, CAUSES_MAX)
 
 
 def _to_do(report: Report, limit: int) -> str:

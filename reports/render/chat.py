@@ -11,23 +11,17 @@ from core.text import capitalized, clean, cut
 from reports.model.headline import journey_sentence
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps
-from reports.render.html.path import stations
+from reports.render.html.path import drawn, stations
 from reports.render.html.text import moment
 from reports.render.html.verdict import verdict_of
 from reports.render.terminal_words import plain
-from reports.render.verdict_words import (
-    counted_statuses,
-    failed_components,
-    notable,
-    ruled_out,
-)
+from reports.render.verdict_words import counted_statuses, evidence_lines, failed_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reports.history.trend import Point
     from reports.model.report import Report
-    from reports.render.html.path import Station
     from reports.render.html.verdict import Verdict
 
 LINE_MAX = 200
@@ -56,12 +50,12 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
         return
     row = stations(report)
     if any(station.kind == "broken" for station in row):
-        yield tr("Path: {path}", path=_path(row))
+        yield tr("Path: {path}", path=drawn(row))
     if verdict.cause:
         yield _line(_titled(verdict.label, verdict.cause))
     if verdict.before:
         yield _line(verdict.before)
-    yield from map(_line, _evidence(report))
+    yield from map(_line, evidence_lines(report, EVIDENCE_MAX, LINE_MAX))
     if verdict.rivals:
         yield _line(tr("Or: {causes}", causes=verdict.rivals))
     yield from _to_do(report, verdict)
@@ -84,30 +78,6 @@ def _times(report: Report, verdict: Verdict) -> str:
         ago = f" ({verdict.since.duration})" if verdict.since.duration else ""
         parts.insert(0, f"{verdict.since.words} {moment(verdict.since.at, day)}{ago}")
     return capitalized(", ".join(filter(None, parts)))
-
-
-def _path(row: Sequence[Station]) -> str:
-    signs = {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ "}
-    text = ""
-    for station in row:
-        name = station.name.upper() if station.kind == "broken" else station.name
-        text += (signs[station.link] if text else "") + name
-    return text
-
-
-def _evidence(report: Report) -> Iterator[str]:
-    shown: dict[str, None] = {}
-    for finding in report.diagnosis.accepted:
-        texts = [plain(report.evidence(c.check)) for c in notable(finding.supporting, "failed")]
-        shown |= dict.fromkeys([text for text in texts if text not in shown][:EVIDENCE_MAX])
-    if not shown:
-        failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
-        texts = list(dict.fromkeys(plain(report.seen(outcome)) for outcome in failed))
-        shown = dict.fromkeys(texts[:EVIDENCE_MAX])
-    yield from (f"✗ {text}" for text in shown)
-    out = ruled_out(report)
-    if report.diagnosis.accepted and out:
-        yield "✓ " + tr("ruled out: {causes}", causes=", ".join(out))
 
 
 def _to_do(report: Report, verdict: Verdict) -> Iterator[str]:

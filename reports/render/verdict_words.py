@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from core.language import month, numeral, tr, trn
 from core.outcome import STATUS_WORDS, component_word
-from core.text import count, listed, uncapitalized
+from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
 from reports.render.incident_times import times_of
 from reports.render.terminal_words import bad_runs, clock, plain, short_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
     from core.outcome import Outcome, Status
@@ -203,6 +203,28 @@ def ruled_out(report: Report) -> list[str]:
         for finding in diagnosis.hypotheses
         if finding.probability < RULED_OUT and finding.against and finding not in diagnosis.accepted
     ]
+
+
+def evidence_lines(
+    report: Report, most: int, limit: int, causes: int | None = None
+) -> Iterator[str]:
+    """Yield what accuses the named causes, else what failed, and the causes that are ruled out.
+
+    Each cause has `most` sentences of at most `limit` characters. `causes` limits their number.
+    """
+    accepted = report.diagnosis.accepted
+    groups = [[c.check for c in notable(one.supporting, "failed")] for one in accepted]
+    if not any(groups):
+        groups = [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
+    shown: dict[str, None] = {}
+    for checks in groups[:causes]:
+        sentences = dict.fromkeys(cut(plain(report.evidence(check)), limit) for check in checks)
+        new = [sentence for sentence in sentences if sentence and sentence not in shown]
+        shown |= dict.fromkeys(new[:most])
+    yield from (f"✗ {sentence}" for sentence in shown)
+    out = ruled_out(report)
+    if accepted and out:
+        yield "✓ " + tr("ruled out: {causes}", causes=", ".join(out))
 
 
 def where_to_look(report: Report) -> list[str]:

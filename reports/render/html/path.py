@@ -106,6 +106,13 @@ def _station(result: Result, kinds: Sequence[StationKind]) -> str:
     return first.key if first else ""
 
 
+def drawn(row: Sequence[Station]) -> str:
+    """Return the path as one line of text, with broken stations in capitals."""
+    names = [one.name.upper() if one.kind == "broken" else one.name for one in row]
+    signs = ["", *(SIGNS[one.link] for one in row[1:])]
+    return "".join(f"{sign}{name}" for sign, name in zip(signs, names, strict=True))
+
+
 def _summary_of(outcomes: Sequence[Outcome]) -> tuple[Kind, str]:
     observed = [outcome for outcome in outcomes if outcome.status in OBSERVED]
     failed = sum(outcome.status == "failed" for outcome in observed)
