@@ -381,7 +381,7 @@ def test_a_hostile_name_server(
         result = run(tmp_path, NAMED.format(password=PASSWORD), prefix=prefix)
     record(record_property, result)
     for check in ("upload_status/api_is_reachable", "queue/broker_is_reachable"):
-        assert result.statuses[check] == "failed"
+        assert result.statuses[check] == "failed" or result.waited > SPARE
     assert not result.passed
 
 
