@@ -158,7 +158,7 @@ def masked(text: str) -> str:
     parts = urls.split(text)
     # In its place first: a short one may occur elsewhere in the text as well.
     if parts.password:
-        text = f"{parts.start}{parts.user}:{MASK}@{parts.rest}"
+        text = f"{parts.start}{parts.user}:{MASK}@{parts.location}"
     for password in sorted(hidden, key=len, reverse=True):
         text = text.replace(password, MASK)
     return text if hidden or parts.start else MASK

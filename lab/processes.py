@@ -23,13 +23,13 @@ NOBODY = 65534
 AS_NOBODY = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until `condition()` is true; raises LabError that names `what` after `seconds`."""
+def wait_until(condition: Callable[[], bool], seconds: float, awaited: str) -> None:
+    """Wait until `condition()` is true; raises LabError that names `awaited` after `seconds`."""
     deadline = time.monotonic() + seconds
     pause = 0.02
     while not condition():
         if time.monotonic() > deadline:
-            raise LabError(f"timed out after {seconds:g} s: {what}")
+            raise LabError(f"timed out after {seconds:g} s: {awaited}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
 

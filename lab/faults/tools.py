@@ -355,9 +355,9 @@ class FaultTools:
 
     # Waiting for a condition; each method raises LabError on a timeout.
 
-    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        """Wait until `condition()` is true; `what` names it in the error."""
-        wait_until(condition, seconds, what)
+    def wait(self, condition: Callable[[], bool], seconds: float, awaited: str) -> None:
+        """Wait until `condition()` is true; `awaited` names it in the error."""
+        wait_until(condition, seconds, awaited)
 
     def wait_for_uploads(
         self, uploads: Sequence[str], status: str, job_status: str | None, seconds: float = 20

@@ -47,7 +47,7 @@ def facts_of(
     for outcome in outcomes:
         statuses.setdefault(base_id(outcome.check), set()).add(outcome.status)
     return Facts(
-        {check: frozenset(found) for check, found in statuses.items()},
+        {check: frozenset(own) for check, own in statuses.items()},
         frozenset(name for name, place in components.items() if place is not None),
         frozenset(hosts),
     )

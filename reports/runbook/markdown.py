@@ -175,13 +175,13 @@ class _Parser:
                 )
             titles.append(title)
         if not titles or (expected and len(titles) != expected):
-            title, found = part.title[:80], len(titles)
+            title = part.title[:80]
             problem = (
                 tr(
                     'expected {expected} numbered hypotheses under "{title}", found {found}',
                     expected=expected,
                     title=title,
-                    found=found,
+                    found=len(titles),
                 )
                 if expected
                 else tr('expected a numbered hypothesis under "{title}", found 0', title=title)
