@@ -55,6 +55,12 @@ def test_no_database_write_is_refused(logs):
     assert refused.none, refused
 
 
+def test_no_database_access_is_refused(logs):
+    """No login, connection or right that the database refused was logged within `log_window`."""
+    refused = logs.database_refusals()
+    assert refused.none, refused
+
+
 def test_no_broker_access_is_refused(logs):
     """No access that the broker refused the application was logged within `log_window`."""
     refused = logs.broker_refusals()

@@ -25,6 +25,12 @@ def test_processing_time_is_normal(processing, limits):
     assert mean.seconds <= limits.processing_max, mean
 
 
+def test_uploads_do_not_all_fail(database, limits):
+    """Not all uploads of several users that ended last have failed."""
+    last = database.last_jobs(limits.processing_max)
+    assert not last.all_failed, last
+
+
 def test_uploads_are_completing(database, limits):
     """Uploads complete while work is waiting."""
     flow = database.flow(limits.processing_max)

@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.probes.background import settle
 from fixtures.probes.consistency import StatusConsistency
-from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.http.api import ApiProbe
@@ -24,6 +24,7 @@ from tests.lab.fix_services import locked
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
+    from fixtures.probes.postgres.job_results import LastJobs
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
 
@@ -276,6 +277,42 @@ def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[.
     assert f"1 job completed, but the upload is unfinished: {unnoticed}" in str(ended)
 
 
+def test_uploads_that_all_fail_are_told_from_bad_files(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """The uploads of several users all fail for another reason than their files; a few may."""
+    odd.execute("CREATE TABLE odd.uploads (LIKE uploads INCLUDING DEFAULTS)")
+    odd.execute("CREATE TABLE odd.jobs (LIKE job_queue INCLUDING DEFAULTS)")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+
+    def add(status: str, minutes: int, number: int = 1) -> None:
+        odd.execute(
+            "WITH added AS (INSERT INTO odd.uploads (id, user_id, filename, size, status, progress)"
+            " SELECT gen_random_uuid(), gen_random_uuid(), 'a', 1, %s, 100"
+            " FROM generate_series(1, %s) RETURNING id)"
+            " INSERT INTO odd.jobs (id, type, payload, status, completed_at)"
+            " SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', id), %s,"
+            " now() - %s * interval '1 minute' FROM added",
+            (status, number, status, minutes),
+        )
+
+    def last_jobs(window: float = 300.0) -> LastJobs:
+        probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+        return probe.last_jobs(window)
+
+    assert not last_jobs().all_failed
+    add("failed", minutes=3, number=7)
+    assert not last_jobs().all_failed
+    add("failed", minutes=2)
+    assert last_jobs().all_failed
+    assert "the last jobs failed, of 8 uploads of 8 users; the newest ended 2 min" in str(
+        last_jobs()
+    )
+    assert not last_jobs(30.0).all_failed
+    add("completed", minutes=4)
+    assert not last_jobs().all_failed
+
+
 def test_unreachable_server_costs_one_timeout(
     services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
 ) -> None:
@@ -316,7 +353,6 @@ def test_silent_server_is_cut_off(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("{password}", "a-wrong-secret"), "the login is refused; check the user and password"),
         (
             ("{port}/veza", "{port}/nowhere"),
             'database "nowhere" does not exist; check the names in database.dsn',
@@ -336,6 +372,14 @@ def test_wrong_dsn_has_a_remedy_and_no_secret(
     assert services.passwords.checks not in str(reach)
     assert "wrong-secret" not in str(reach)
     assert "\n" not in str(reach)
+
+
+def test_refused_login_says_nothing_about_the_database(services: Lab, probe_of: Make) -> None:
+    """A wrong password of the checks is no database that is down, and is not shown."""
+    dsn = services.dsn.replace(services.passwords.checks, "a-wrong-secret")
+    with pytest.raises(AccessRefused, match="the login is refused; check the user and") as refused:
+        probe_of(dsn).reach()
+    assert "wrong-secret" not in str(refused.value)
 
 
 def test_missing_tables_and_columns_are_named(odd: Owner, services: Lab, probe_of: Make) -> None:

@@ -14,7 +14,7 @@ import pika
 import pytest
 
 from fixtures.probes.consistency import JobConsistency
-from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq import amqp
 from fixtures.probes.rabbitmq.amqp import AmqpClient
@@ -243,19 +243,26 @@ def interrupt_while_connecting(client: AmqpClient, signalled: pytest.MonkeyPatch
     [
         (("{password}", "a-wrong-secret"), "refuses the login; check the user and password"),
         (("%2F", "nowhere"), "denies the login access to the virtual host nowhere"),
-        (("amqp://", "http://"), "write queue.url as amqp://"),
     ],
 )
 def test_wrong_url_has_a_remedy_and_no_secret(
     services: Lab, probe_of: Make, change: tuple[str, str], message: str
 ) -> None:
-    """A wrong password, virtual host or URL gives a remedy and shows no password."""
+    """A wrong password or virtual host gives a remedy, and is no broker that is down."""
     old = change[0].format(password=services.passwords.checks)
-    reach = probe_of(services.amqp_url.replace(old, change[1])).reach()
+    with pytest.raises(AccessRefused) as refused:
+        probe_of(services.amqp_url.replace(old, change[1])).reach()
+    assert message in str(refused.value)
+    assert services.passwords.checks not in str(refused.value)
+    assert "wrong-secret" not in str(refused.value)
+
+
+def test_url_of_another_scheme_has_a_remedy(services: Lab, probe_of: Make) -> None:
+    """A URL that is not one of AMQP is refused with the form that it should have."""
+    reach = probe_of(services.amqp_url.replace("amqp://", "http://")).reach()
     assert not reach.ok
-    assert message in str(reach)
+    assert "write queue.url as amqp://" in str(reach)
     assert services.passwords.checks not in str(reach)
-    assert "wrong-secret" not in str(reach)
 
 
 def test_without_management_its_figures_are_skipped(probe_of: Make) -> None:

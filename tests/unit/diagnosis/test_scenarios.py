@@ -452,6 +452,28 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "upload_status/api_is_ready worker_health_is_ok broker_accepts_the_application",
     ),
+    "database-access-refused, to the worker alone": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_access_is_refused"
+            " queue/deliveries_are_acknowledged deliveries_reach_the_worker queue_is_draining"
+        ),
+        "upload_status/worker_health_is_ok",
+    ),
+    "database-access-refused, to API and worker": (
+        "database",
+        (
+            f"{NOT_STARTING} {ERRORS} logs/no_database_access_is_refused"
+            " upload_status/api_answers_without_server_error api_is_ready worker_health_is_ok"
+            " completed_track_is_served queue/queue_is_draining"
+        ),
+        "upload_status/token_is_accepted",
+    ),
+    "row locks that an idle session holds": (
+        "database",
+        (f"{STUCK} database/jobs_start_promptly jobs_finish_in_time no_lock_blocks_uploads"),
+        "upload_status/worker_health_is_ok",
+    ),
     "database-down": (
         "database",
         f"database/database_is_reachable upload_status/api_is_ready worker_health_is_ok {ERRORS}",

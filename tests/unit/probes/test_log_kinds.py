@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -84,6 +85,45 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
 def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: bool) -> None:
     """Each is told by its own words."""
     assert (kinds.is_refused_write(line), kinds.is_broker_refusal(line)) == (write, broker)
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        (zap("x", error='FATAL:  password authentication failed for user "veza"'), True),
+        (zap("x", error='pq: permission denied for table "uploads"'), True),
+        (zap("x", error="failed to connect: too many clients already (SQLSTATE 53300)"), True),
+        (zap("x", error='FATAL:  too many connections for role "veza"'), True),
+        (zap("x", error="FATAL: sorry, remaining connection slots are reserved"), True),
+        (zap("x", error="FATAL:  authentification par mot de passe échouée pour « veza »"), True),
+        (zap("x", error="HikariPool-1 - Connection is not available, request timed out"), True),
+        (zap("x", error="QueuePool limit of size 5 overflow 10 reached"), True),
+        (zap("database: connection pool exhausted"), True),
+        (zap("redis: connection pool timeout", cache="postgres answers"), False),
+        (zap("login refused", "warn", reason="password authentication failed for user bob"), False),
+        (zap("x", error="HTTP 429 too many connections"), False),
+        (zap("connected to postgres, pool timeout 30s", "info"), False),
+        (zap("x", error="open /srv/x: permission denied"), False),
+    ],
+)
+def test_refusals_of_a_login_by_the_database(line: LogLine, counts: bool) -> None:
+    """Words of the database's server or of a pool of its connections count; a user's login not."""
+    assert kinds.is_refusal_by_database(line) is counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'FATAL:  password authentication failed for user "veza"',
+        "FATAL: sorry, too many clients already",
+        "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
+        'ERROR: permission denied for table "uploads"',
+        "HikariPool-1 - Connection is not available, request timed out after 30000ms",
+    ],
+)
+def test_hosts_select_refusals_by_the_database(text: str) -> None:
+    """The host's pattern, in small letters, selects what may count."""
+    assert re.search(kinds.DATABASE.pattern, text.lower())
 
 
 def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
