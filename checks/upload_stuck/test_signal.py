@@ -15,7 +15,7 @@ def test_no_upload_overstays_processing(database, limits):
 
 def test_uploading_gauge_is_low(metrics, limits):
     """The API's metric counts at most `uploading_gauge_max` uploads in `uploading`."""
-    uploading = metrics.uploading()
+    uploading = metrics.uploading(limits.uploading_gauge_max)
     assert uploading.value <= limits.uploading_gauge_max, uploading
 
 

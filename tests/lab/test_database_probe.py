@@ -101,6 +101,8 @@ def test_the_time_of_rest_is_known(services: Lab, odd: Owner, probe_of: Make) ->
     assert 3600 <= seconds < 3600 + 2 * PATIENCE
     add("pending", "3 minutes")
     assert idle() == 0
+    add("uploading", "3 minutes")
+    assert probe_of(services.dsn, uploads_table="odd.uploads").uploading() == 1
 
 
 def test_session_can_only_read(services: Lab, probe_of: Make) -> None:

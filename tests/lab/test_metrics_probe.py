@@ -22,17 +22,23 @@ GAUGE = b'# TYPE veza_file_uploads_total gauge\nveza_file_uploads_total{status="
 
 
 @pytest.fixture
-def probe_of() -> Iterator[Make]:
-    """Make probes of a URL; their clients are closed after the test."""
+def clients() -> Iterator[list[HttpClient]]:
+    """The clients of a test, which are closed after it."""
     clients: list[HttpClient] = []
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def probe_of(clients: list[HttpClient]) -> Make:
+    """Make probes of a URL."""
 
     def make(url: str) -> MetricsProbe:
         clients.append(HttpClient(url, PATIENCE, "the API"))
         return MetricsProbe(clients[-1])
 
-    yield make
-    for client in clients:
-        client.close()
+    return make
 
 
 def test_healthy_metrics_are_read(services: Lab, probe_of: Make) -> None:
@@ -51,6 +57,21 @@ def test_one_scrape_answers_everything(reply_server: ReplyServer, probe_of: Make
     assert probe.uploading().value == 3
     assert probe.served().missing == ()
     assert reply_server.requests == [("GET", "/metrics", None)]
+
+
+@pytest.mark.parametrize(("rows", "is_old"), [(3, True), (100, True), (101, False), (None, False)])
+def test_an_old_metric_is_no_symptom(
+    reply_server: ReplyServer, clients: list[HttpClient], rows: int | None, is_old: bool
+) -> None:
+    """A metric above the limit counts only where the database has as many, or does not say."""
+    reply_server.reply = Reply(body=GAUGE % (b"uploading", b"500"), media_type="text/plain")
+    clients.append(HttpClient(reply_server.url, PATIENCE, "the API"))
+    probe = MetricsProbe(clients[-1], count=lambda: rows)
+    if is_old:
+        with pytest.raises(Unreachable, match=rf"is 500, and the database has {rows} such uploads"):
+            probe.uploading(100)
+    else:
+        assert probe.uploading(100).value == 500
 
 
 def test_absent_series_is_not_zero(reply_server: ReplyServer, probe_of: Make) -> None:
