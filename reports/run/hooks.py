@@ -72,9 +72,9 @@ def pytest_check_redactor(config: pytest.Config) -> Redactor:
 
 @pytest.hookspec
 def pytest_check_lanes_work() -> None:
-    """Prepare for later: the components are being looked at, and the checks wait for them.
+    """Prepare for later, in a thread: the components are being looked at, and the checks wait.
 
-    It may be called more than once.
+    It may be called more than once, and its errors are ignored.
     """
     raise NotImplementedError
 
