@@ -24,16 +24,30 @@ SHIM = """\
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
+from lab import broker
+from lab.errors import LabError
 from lab.faults.tools import FaultTools
+from lab.processes import wait_until
+
+def is_up(lab):
+    try:
+        broker.manage(lab, "GET", "/api/overview")
+    except LabError:
+        return False
+    return True
+
 action, unit = sys.argv[1:3]
 with FaultTools(Path({directory!r})) as tools:
     if action == "restart":
-        broker = unit == "rabbitmq-server"
-        names = ["rabbitmq"] if broker else ["api", *tools.lab.workers]
+        is_broker = unit == "rabbitmq-server"
+        names = ["rabbitmq"] if is_broker else ["api", *tools.lab.workers]
         for name in names:
             tools.stop(name)
         for name in names:
             tools.start(name)
+        if is_broker:
+            # Its unit tells systemd when it is up, and systemctl waits for that.
+            wait_until(lambda: is_up(tools.lab), 120, "the broker")
     elif action != "status":
         sys.exit(f"systemctl {{action}} is not known here")
 """
