@@ -39,13 +39,16 @@ class Network:
 
     def __init__(self, causes: Sequence[Cause], observed: Sequence[Observed]) -> None:
         self.ids = [cause.id for cause in causes]
+        self._observed = observed
+        passes = [one.row for one in observed if not one.failed]
         masses = [1.0]
         for cause in causes:
-            absent = 1 - cause.prior
-            masses = [x * absent for x in masses] + [x * cause.prior for x in masses]
-        self._likelihoods = [self.likelihood(one.row, failed=one.failed) for one in observed]
-        for likelihood in self._likelihoods:
-            masses = multiplied(masses, likelihood)
+            # A pass speaks against each cause by itself, as a smaller prior does.
+            present = cause.prior * prod(1 - row.weight(cause.id) for row in passes)
+            masses = [x * (1 - cause.prior) for x in masses] + [x * present for x in masses]
+        for one in observed:
+            if one.failed:
+                masses = multiplied(masses, self.likelihood(one.row, failed=True))
         self.masses = normalised(masses)
         self.odds = _odds(self.masses)
 
@@ -66,7 +69,9 @@ class Network:
 
     def odds_without(self, place: int) -> list[float]:
         """Return the log-odds of each cause if this one of the checks were not observed."""
-        return _odds(list(map(operator.truediv, self.masses, self._likelihoods[place])))
+        one = self._observed[place]
+        likelihood = self.likelihood(one.row, failed=one.failed)
+        return _odds(list(map(operator.truediv, self.masses, likelihood)))
 
     def likeliest(self) -> tuple[list[int], float]:
         """Return the likeliest set and its probability.
