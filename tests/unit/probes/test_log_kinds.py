@@ -54,6 +54,18 @@ def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
         (zap("upload failed", error="EACCES: open '/srv/u/7'"), True),
         (zap("upload queue lost", "warn", reason="ProbableAccessDeniedError"), False),
         (zap("geoip not loaded", "warn", error="no such file or directory"), False),
+        (zap("upload failed", error="fork/exec /usr/bin/ffmpeg: no such file or directory"), False),
+        (zap("upload failed", error="[Errno 2] No such file or directory: 'ffmpeg'"), False),
+        (zap("upload failed", error="[Errno 2] No such file or directory: '/opt/x/sox'"), False),
+        (zap("upload failed", error="spawn ffmpeg ENOENT"), False),
+        (
+            zap("upload failed", error='Cannot run program "ffmpeg": No such file or directory'),
+            False,
+        ),
+        (zap("upload failed", error="ffmpeg: /srv/tmp/x: No space left on device"), True),
+        (zap("upload failed", error="[Errno 2] No such file or directory: '/srv/u/7.wav'"), True),
+        (zap("ffmpeg failed on upload", error="/srv/7: No such file or directory"), True),
+        (zap("upload failed", error="open /srv/uploads/7/a.flac: no such file or directory"), True),
     ],
 )
 def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -> None:
