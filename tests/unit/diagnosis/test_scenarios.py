@@ -444,6 +444,15 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
+    "broker-permission-revoked, while a job ran": (
+        "queue",
+        (
+            f"{STUCK} {NOT_STARTING} queue/clients_are_connected queue_has_a_consumer"
+            " queue_is_draining logs/no_broker_access_is_refused database/jobs_finish_in_time"
+            " signal/no_upload_overstays_processing"
+        ),
+        "upload_status/worker_health_is_ok broker_accepts_the_application",
+    ),
     "broker-permission-revoked, and no health report": (
         "queue",
         (
