@@ -8,6 +8,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
+from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
@@ -280,6 +283,25 @@ def test_worker_starts_are_counted(log_dir: Path, logs_of: Make) -> None:
     assert starts.counts == (3,), starts
     assert starts.are_at_most(3)
     assert not starts.are_at_most(2)
+
+
+def test_workers_of_one_process_start_at_once(log_dir: Path, shell: Shell) -> None:
+    """A process with several threads logs a start for each; an earlier start is not its own."""
+    name = f"worker-{log_dir.parent.name}"
+    command = [sys.executable, "-c", "input()", name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as own:
+        workers = ProcessProbe([shell], name)
+        source = LogSource((shell,), (f"{log_dir}/*.log",))
+        probe = LogProbe(source, None, 900.0, 2**20, workers=workers)
+        (log_dir / "a.log").write_text(zap(0, "Job Worker started", worker=1))
+        (log_dir / "b.log").write_text(zap(0, "Job Worker started", worker=2))
+        assert workers.uptime().processes, workers.uptime()
+        assert probe.starts().counts == (2,)
+        assert probe.starts().are_at_most(1), probe.starts()
+        (log_dir / "c.log").write_text(zap(300, "Job Worker started", worker=1))
+        again = LogProbe(source, None, 900.0, 2**20, workers=workers).starts()
+        assert not again.are_at_most(1), again
+        own.communicate(b"\n")
 
 
 def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> None:
