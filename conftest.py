@@ -18,8 +18,10 @@ except ModuleNotFoundError as exc:
 
 # Most of what a run creates stays: modules, classes, results. To search it for garbage again and
 # again takes a seventh of the run's processor time, and once more at its end another seventh.
-gc.set_threshold(100_000, 50, 50)
-atexit.register(gc.freeze)
+THRESHOLDS = 100_000, 50, 50
+if gc.get_threshold() != THRESHOLDS:  # A watch reads this file at each look.
+    gc.set_threshold(*THRESHOLDS)
+    atexit.register(gc.freeze)
 
 pytest_plugins = (
     "fixtures.run.options",
