@@ -310,8 +310,10 @@ def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> N
     with pytest.raises(NotOffered, match="no line of an arrival is recognised"):
         logs_of().worker_lines(300)
     assert logs_of().worker_lines(850).keeps_up(850)
-    arrived = zap(400, "upload accepted", id="u1", status="uploading")
-    (log_dir / "b.log").write_text(arrived)
+    (log_dir / "b.log").write_text(zap(200, "upload accepted", id="u2", status="uploading"))
+    with pytest.raises(NotOffered, match="since 3 min ago; the worker may take 5 min to log one"):
+        logs_of().worker_lines(300)
+    (log_dir / "b.log").write_text(zap(400, "upload accepted", id="u1", status="uploading"))
     lines = logs_of().worker_lines(300)
     assert not lines.keeps_up(300)
     assert "; 1 upload arrived since 7 min ago" in str(lines)
