@@ -30,7 +30,7 @@ from reports.diagnosis.result import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.diagnosis.evidence import CheckRow, Evidence
+    from reports.diagnosis.evidence import Cause, CheckRow, Evidence
     from reports.diagnosis.result import Certainty
 
 OWN_FACTOR = 2.0
@@ -98,7 +98,7 @@ def diagnose(
     is_tied = any(one.failed for one in observed)
     network = Network(causes, observed) if is_tied else Independent(causes, observed)
     odds = network.odds
-    contributions = _contributions(network, observed) if explain else None
+    contributions = _contributions(causes, network, observed) if explain else None
     findings = _findings(evidence, observed, odds, results, contributions)
     ranked = sorted(range(len(causes)), key=lambda node: (-round(odds[node], PLACES), node))
     nodes, set_probability = network.likeliest()
@@ -154,16 +154,22 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]]) -> list[Observe
 
 
 def _contributions(
-    network: Network | Independent, observed: list[Observed]
+    causes: tuple[Cause, ...], network: Network | Independent, observed: list[Observed]
 ) -> list[list[Contribution]]:
-    """Return for each cause what the observed checks contribute to it."""
-    contributions: list[list[Contribution]] = [[] for _ in network.odds]
+    """Return for each cause what the observed checks contribute to it.
+
+    A failure that a cause does not explain speaks for it only by way of other causes: it is true,
+    and no evidence that a person would accept.
+    """
+    contributions: list[list[Contribution]] = [[] for _ in causes]
     for place, one in enumerate(observed):
         status = "failed" if one.failed else "passed"
         odds_without = network.odds_without(place)
-        for node, (after, before) in enumerate(zip(network.odds, odds_without, strict=True)):
-            if abs(after - before) >= NEGLIGIBLE:
-                contributions[node].append(Contribution(one.check, status, after - before))
+        for node, cause in enumerate(causes):
+            change = network.odds[node] - odds_without[node]
+            is_indirect = one.failed and change > 0 and not one.row.weight(cause.id)
+            if abs(change) >= NEGLIGIBLE and not is_indirect:
+                contributions[node].append(Contribution(one.check, status, change))
     return contributions
 
 

@@ -510,3 +510,20 @@ def test_a_check_that_would_be_moot_is_not_proposed() -> None:
     proposed = run(evidence, m_both="failed", m_stuck="failed").next_check
     assert proposed
     assert proposed.check == "m/files"
+
+
+def test_a_failure_that_a_cause_does_not_explain_does_not_stand_for_it() -> None:
+    """C explains B away, which makes A likelier; no person would call that evidence."""
+    evidence = model(
+        {"a": 0.1, "b": 0.1, "c": 0.1},
+        {
+            "m/first": ({"a": 0.5, "b": 0.5}, 0.01),
+            "m/second": ({"b": 0.5, "c": 0.5}, 0.01),
+            "m/third": ({"c": 0.9}, 0.01),
+        },
+    )
+    before = probabilities(run(evidence, m_first="failed", m_second="failed"))["a"]
+    diagnosis = run(evidence, m_first="failed", m_second="failed", m_third="failed")
+    assert probabilities(diagnosis)["a"] > before
+    (finding,) = (finding for finding in diagnosis.hypotheses if finding.id == "a")
+    assert [one.check for one in finding.supporting] == ["m/first"]
