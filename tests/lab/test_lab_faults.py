@@ -13,17 +13,12 @@ from lab import broker, faults
 from lab.errors import LabError
 from lab.faults.tools import FaultTools
 from lab.processes import process_state
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lab.state import Lab
-
-
-def await_figure(tools: FaultTools, name: str, is_fine: Callable[[int], bool]) -> None:
-    """Wait for a figure of the queue: RabbitMQ counts every few seconds."""
-    eventually(lambda: is_fine(tools.queue_figures()[name]), f"{name} of the queue")
 
 
 @pytest.fixture
@@ -83,7 +78,7 @@ def test_deleted_queue_is_declared_again(tools: FaultTools) -> None:
     assert stuck_uploads(tools) >= 5
     assert tools.http_status("/readyz") == 503
     faults.heal(tools.directory)
-    await_figure(tools, "consumers", lambda number: number == 1)
+    tools.wait_for_queue(PATIENCE, consumers=(1, 1))
     assert_healthy(tools)
 
 
@@ -140,7 +135,7 @@ def test_another_consumer_keeps_a_share(tools: FaultTools) -> None:
     inject(tools, "partial-consumer")
     stuck = stuck_uploads(tools)
     assert stuck >= 5
-    await_figure(tools, "messages_unacknowledged", lambda number: number >= stuck)
+    tools.wait_for_queue(PATIENCE, messages_unacknowledged=(stuck, 1000))
     uploads = tools.recorded_uploads()
     assert len(tools.uploads_with(uploads, "completed", "completed")) >= 5
     faults.heal(tools.directory)
@@ -153,7 +148,7 @@ def test_expired_messages_are_dead_letters(tools: FaultTools) -> None:
     assert stuck_uploads(tools) >= 5
     dead_letters = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.dead_letter)
     assert broker.manage(tools.lab, "GET", dead_letters)["messages"] >= 5
-    await_figure(tools, "messages_ready", lambda number: number <= 1)
+    tools.wait_for_queue(PATIENCE, messages_ready=(0, 1))
     faults.heal(tools.directory)
     assert broker.manage(tools.lab, "GET", broker.path_of(tools.lab, "policies")) == []
     assert_healthy(tools)
@@ -164,7 +159,7 @@ def test_purged_messages_leave_jobs_pending(tools: FaultTools) -> None:
     inject(tools, "messages-purged")
     assert stuck_uploads(tools) == 8
     assert len(tools.uploads_with(tools.recorded_uploads(), "uploading", "pending")) == 8
-    await_figure(tools, "messages_ready", lambda number: number <= 1)
+    tools.wait_for_queue(PATIENCE, messages_ready=(0, 1))
     assert tools.worker_state() == "ok"
     faults.heal(tools.directory)
     assert_healthy(tools)
