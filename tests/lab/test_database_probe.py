@@ -757,6 +757,12 @@ def test_columns_that_hold_no_times_are_named(odd: Owner, services: Lab, probe_o
     assert "no time in column odd.uploads.created_at (give database.uploads_table" in str(schema)
 
 
+def assert_age_is_unknown(call: Callable[[], object]) -> None:
+    """Assert that the call says that a time is missing or in the future."""
+    with pytest.raises(Unreachable, match="is unknown: a time is missing or in the future"):
+        call()
+
+
 @pytest.mark.parametrize("created", ["NULL", "'infinity'", "now() + interval '90 min'"])
 def test_an_unknown_age_never_passes(
     odd: Owner, services: Lab, probe_of: Make, created: str
@@ -781,8 +787,7 @@ def test_an_unknown_age_never_passes(
         lambda: probe.flow(300.0),
         probe.unfinished_jobs,
     ):
-        with pytest.raises(Unreachable, match="is unknown: a time is missing or in the future"):
-            call()
+        assert_age_is_unknown(call)
     odd.execute("UPDATE odd.uploads SET status = 'completed'")
     assert probe.stuck_uploads(600.0).total == 0
     odd.execute(
@@ -805,8 +810,7 @@ def test_a_completion_in_the_future_is_unknown(odd: Owner, services: Lab, probe_
         lambda: probe.processing_time(300.0),
         probe.just_ended_jobs,
     ):
-        with pytest.raises(Unreachable, match="is unknown: a time is missing or in the future"):
-            call()
+        assert_age_is_unknown(call)
 
 
 def test_a_named_upload_is_found_whatever_its_id_is(
