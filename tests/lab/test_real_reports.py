@@ -124,11 +124,12 @@ def test_the_recovery_of_a_real_incident_is_seen(reports: dict[str, Path], tmp_p
     for name in ("healthy", "incident", "after"):
         runs = history.record(path, load_report(reports[name]))[0]
     metrics = load_report(reports["after"]).watch
-    recoveries = zip(metrics, recovery(runs, metrics), strict=True)
-    recovers = {metric.figure: recovery.recovers for metric, recovery in recoveries}
-    assert recovers["uploads_uploading"]
-    assert recovers["uploads_completed"]
-    assert recovers["backlog"]
+    recoveries = recovery(runs, metrics)
+    recovers = {
+        metric.figure: one.recovers for metric, one in zip(metrics, recoveries, strict=True)
+    }
+    for figure in ("uploads_uploading", "uploads_completed", "backlog"):
+        assert recovers[figure], (figure, recoveries, [run.outcomes for run in runs])
 
 
 def test_a_confirmed_cause_is_told_by_the_next_incident(
