@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -35,10 +35,16 @@ def probe_of() -> Iterator[Make]:
     clients: list[HttpClient] = []
 
     def make(
-        url: str, token: str = SECRET, timeout: float = PATIENCE, known: str | None = None
+        url: str,
+        token: str = SECRET,
+        timeout: float = PATIENCE,
+        known: str | None = None,
+        worker_health_path: str | Literal[False] = "/health/worker",
     ) -> ApiProbe:
         clients.append(HttpClient(url, timeout, "the API"))
-        return ApiProbe(clients[-1], token, known_upload=lambda: known)
+        return ApiProbe(
+            clients[-1], token, worker_health_path=worker_health_path, known_upload=lambda: known
+        )
 
     yield make
     for client in clients:
@@ -261,6 +267,27 @@ def test_missing_worker_health_is_not_offered(probe_of: Make, reply_server: Repl
     reply_server.replies["/health/worker"] = Reply(404)
     with pytest.raises(NotOffered, match="preventive action is to add it"):
         probe_of(reply_server.url).worker_health()
+
+
+def test_a_login_before_the_routes_does_not_hide_the_way_out(
+    probe_of: Make, reply_server: ReplyServer
+) -> None:
+    """An API that asks for a login on every route has no worker's health where the target says so.
+
+    Nothing is requested then.
+    """
+    for route in ("/readyz", "/health/worker"):
+        reply_server.replies[route] = Reply(401)
+    probe = probe_of(reply_server.url)
+    with pytest.raises(Unreachable, match=r"set api\.worker_health_path to false where"):
+        probe.worker_health()
+    with pytest.raises(Unreachable, match=r"allow GET on it without a login$"):
+        probe.readiness()
+    reply_server.replies["/readyz"] = Reply(200, b'{"queue": "access refused"}')
+    without = probe_of(reply_server.url, worker_health_path=False)
+    with pytest.raises(NotOffered, match=r"by api\.worker_health_path"):
+        without.worker_health()
+    assert without.broker_access().refusals == ("/readyz: queue: access refused",)
 
 
 def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServer) -> None:
