@@ -67,8 +67,8 @@ def test_stuck_uploads_have_an_alert(alert_rules):
     assert rules.about_waiting, rules
 
 
-def test_completed_track_is_served(api, database):
+def test_completed_track_is_served(tracks, database):
     """The API serves the track of the newest completed upload."""
     newest = database.newest_completed()
-    track = api.track(newest.id, newest.track_id)
+    track = tracks.track(newest.id, newest.track_id)
     assert track.served, track

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.api import ApiProbe
-from fixtures.probes.http.client import ANSWER_MAX, HttpClient
+from fixtures.probes.http.client import HttpClient
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
 from tests.waiting import PATIENCE
@@ -122,7 +122,7 @@ def test_refused_connection_is_tried_once(
     assert "Connection refused" in str(probe.reach())
     # A server answers now, and is not asked any more.
     with socket.create_server(("127.0.0.1", way.port)):
-        for call in (probe.token, probe.readiness, probe.worker_health, lambda: probe.track("x")):
+        for call in (probe.token, probe.readiness, probe.worker_health, probe.require_token):
             with pytest.raises(Unreachable, match="Connection refused"):
                 call()
 
@@ -203,7 +203,7 @@ def test_a_server_error_is_an_answer(
     for health in (probe.readiness(), probe.worker_health()):
         assert (health.ok, health.http_status) == (False, reply.status)
     assert probe.statuses((Subject("u1"),), 600.0).uploads[0].status == "completed"
-    assert not probe.track("u1", "t").served
+    probe.require_token()
 
 
 def test_an_id_of_another_form_is_no_server_error(
@@ -354,46 +354,6 @@ def test_token_that_cannot_be_sent_stays_secret(
     message = str(probe_of(reply_server.url, token).reach())
     assert "cannot be sent in HTTP" in message
     assert "secret" not in message
-
-
-@pytest.mark.parametrize("kind", ["audio/wav", "application/octet-stream"])
-def test_track_may_be_the_audio_itself(
-    probe_of: Make, reply_server: ReplyServer, kind: str
-) -> None:
-    """A track is served as the audio file too, however large, but not as an empty one."""
-    probe = probe_of(reply_server.url)
-    audio = b"RIFF" + bytes(2 * ANSWER_MAX)
-    reply_server.replies["/api/v1/tracks/t"] = Reply(body=audio, media_type=kind)
-    assert probe.track("x", "t").served
-    reply_server.replies["/api/v1/tracks/t"] = Reply(body=b"", media_type=kind)
-    assert not probe.track("x", "t").served
-
-
-def test_track_is_served_with_200_and_json(probe_of: Make, reply_server: ReplyServer) -> None:
-    """A track counts as served with HTTP 200 and JSON, not with another status or body."""
-    probe = probe_of(reply_server.url)
-    assert probe.track("x", "t").served
-    reply_server.reply = Reply(500)
-    assert not probe.track("x", "t").served
-    reply_server.reply = Reply(404)
-    assert not probe.track("x", "t").served
-    reply_server.reply = Reply(body=b"not json")
-    assert not probe.track("x", "t").served
-
-
-def test_track_id_comes_from_the_status_answer(probe_of: Make, reply_server: ReplyServer) -> None:
-    """Where no column has it, the status answer's track_id is requested."""
-    reply_server.reply = Reply(body=b'{"data": {"status": "completed", "track_id": 17}}')
-    track = probe_of(reply_server.url).track("x")
-    assert (track.id, track.served) == ("17", True)
-    assert reply_server.requests[-1][1] == "/api/v1/tracks/17"
-
-
-def test_unknown_track_id_proves_nothing(probe_of: Make, reply_server: ReplyServer) -> None:
-    """A 404 for a track by its upload's id is skipped, with the reason, and is no failure."""
-    reply_server.reply = Reply(404, b'{"error": "not found"}')
-    with pytest.raises(NotOffered, match="proves nothing: neither the uploads table nor the"):
-        probe_of(reply_server.url).track("x")
 
 
 REFUSED = (

@@ -881,7 +881,7 @@ def test_another_time_zone_is_seen_in_the_times_of_the_api(
         dsn = f"{services.dsn}?options=-c%20TimeZone%3D{zone}"
         probe = probe_of(dsn, uploads_table="odd.uploads")
         subjects = probe.subjects((stuck,), 600.0, 1)
-        consistency = StatusConsistency(api, probe)
+        consistency = StatusConsistency(api, probe, probe.recently_finished)
         if not hours:
             same = consistency.same_status(subjects, 600.0)
             assert same.compared >= 1

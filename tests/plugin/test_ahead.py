@@ -116,6 +116,58 @@ def test_queue_exists(following):
 )
 
 
+CLOSING = (
+    CHECKS.partition("@pytest.fixture")[0]
+    + """
+ASKED, CLOSED = threading.Event(), threading.Event()
+
+class Broker:
+    def depth(self):
+        return Seen(1)
+    def exists(self):
+        assert ASKED.wait(60), "the check of the broker was not called again"
+        return Seen(2)
+    def close(self):
+        CALLS.append("closed")
+        CLOSED.set()
+
+class Api:
+    def wait(self):
+        ASKED.set()
+        assert CLOSED.wait(60), "the broker's client was not closed"
+        return Seen(len(CALLS))
+
+@pytest.fixture(scope="session")
+def _queue(lanes):
+    broker = Broker()
+    return lanes.own(broker, "queue", broker.close)
+
+@pytest.fixture(scope="session")
+def queue(_queue, recorder):
+    return Recorded("queue", _queue, recorder)
+
+@pytest.fixture(scope="session")
+def api(recorder):
+    return Recorded("api", Api(), recorder)
+
+def test_broker_is_reachable(api):
+    \"\"\"This check waits until the broker's client is closed.\"\"\"
+    assert api.wait().number == 1
+
+def test_queue_exists(queue):
+    \"\"\"Both answers of the broker come before that.\"\"\"
+    assert queue.depth().number == 1
+    assert queue.exists().number == 2
+"""
+)
+
+
+def test_the_broker_is_closed_while_others_work(run_checks: Callable[..., Run]) -> None:
+    """What takes round trips to close is closed once all has been asked of it, and only once."""
+    run = run_checks(CLOSING, *PLUGINS)
+    assert run.statuses == {"queue/broker_is_reachable": "passed", "queue/queue_exists": "passed"}
+
+
 def test_a_second_observation_does_not_wait_for_its_turn(run_checks: Callable[..., Run]) -> None:
     """It begins when the first is there, while another check is still being waited for."""
     run = run_checks(SECOND, *PLUGINS)
