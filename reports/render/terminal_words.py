@@ -27,6 +27,7 @@ _LONG_ID = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{20,}\b",
     re.IGNORECASE,
 )
+_RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f-]{21}", re.IGNORECASE)
 _ADDRESS = re.compile(
     r" (?:at|à|sur) (?:(?:the|le) broker (?:(?:at|à|sur) )?)?(?:[a-z][a-z0-9+]*://[^\s,;]*[^\s,;:.]|(?:[\w.-]+|\[[0-9a-f:]+\]):\d+\b)"
 )
@@ -41,8 +42,16 @@ def plain(text: str) -> str:
 
 
 def short_ids(text: str) -> str:
-    """Return a text with the first characters of each long id."""
-    return _LONG_ID.sub(lambda match: match[0][:ID_MAX], text)
+    """Return a text with the first characters of each random UUID, the last ones of other ids.
+
+    A ULID and a UUID of version 7 begin with the time, and others with a prefix such as "upl_":
+    the first characters of all uploads of an hour are the same.
+    """
+    return _LONG_ID.sub(lambda match: _short(match[0]), text)
+
+
+def _short(name: str) -> str:
+    return name[:ID_MAX] if _RANDOM_UUID.fullmatch(name) else f"…{name[1 - ID_MAX :]}"
 
 
 def has_unicode(encoding: str | None, environ: Mapping[str, str] = os.environ) -> bool:

@@ -187,7 +187,7 @@ def test_the_whole_id_stands_in_the_command_alone() -> None:
         made.DEAD_WORKER, stuck=[Affected(LONG_ID, user_id="ada", age_seconds=2820.0)]
     )
     text = render(report, 80, FOOTER)
-    assert "1 upload of 1 user stuck, oldest 47 min (a1b2c3d4)" in text
+    assert "1 upload of 1 user stuck, oldest 47 min (…1b2c3d4)" in text
     assert text.count(LONG_ID) == 1
 
 
@@ -204,6 +204,10 @@ def test_the_whole_id_stands_in_the_command_alone() -> None:
             "bcb9269b-800b-4717-9841-05a4b1aed44c is missing `completed`",
             "bcb9269b is missing completed",
         ),
+        # Ids that begin with the time differ in their last characters.
+        ("0193a2f4-7c1e-7d55-8a90-3f6b1c2d4e5f is late", "…c2d4e5f is late"),
+        ("01JDM3Q8ZV5T2N7R9W4X6Y8B1C is late", "…X6Y8B1C is late"),
+        ("upl_01m8cxbdsygcg3w2f8a0eyfw7z is late", "…0eyfw7z is late"),
         ("at 100 %, 47 min old", "at 100 %, 47 min old"),
         ("nothing looks at storage\nat all", "nothing looks at storage at all"),
     ],
