@@ -467,6 +467,50 @@ def test_only_the_newest_files_are_read(
     assert logs_of().errors().counts == (1,)
 
 
+class MadeUploads:
+    """Uploads of a database with their statuses; `asked` has the ids of each question."""
+
+    def __init__(self, statuses: dict[str, str] | None) -> None:
+        self.statuses = statuses
+        self.asked: list[tuple[str, ...]] = []
+
+    def arrivals(self, seconds: float) -> tuple[float, ...]:
+        return (seconds / 2,)
+
+    def subjects(self, ids: tuple[str, ...] | None, after: float, cap: int) -> tuple[Subject, ...]:
+        self.asked.append(ids or ())
+        if self.statuses is None:
+            raise Unreachable("refused")
+        return tuple(Subject(one, self.statuses.get(one)) for one in ids or ())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "left"),
+    [
+        ({"upl_7a": "completed", "0193a2f4-7c1e": "completed"}, 1),
+        ({"upl_7a": "completed", "0193a2f4-7c1e": "failed"}, 2),
+        ({}, 4),
+        (None, 4),
+    ],
+)
+def test_an_error_of_an_upload_that_completed_is_over(
+    shell: Shell, log_dir: Path, statuses: dict[str, str] | None, left: int
+) -> None:
+    """A later attempt went well. What names no upload counts, as does all without a database."""
+    (log_dir / "a.log").write_text(
+        zap(40, "processing failed", "error", upload_id="upl_7a", attempt=1)
+        + zap(30, "processing failed", "error", upload_id="upl_7a", attempt=2)
+        + zap(20, "processing of upload 0193a2f4-7c1e failed", "error")
+        + zap(10, "job failed", "error", id=7)
+    )
+    database = MadeUploads(statuses)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
+    assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
+    assert database.asked == [("0193a2f4-7c1e", "upl_7a")]
+    assert ("have completed" in str(errors)) == (left < 4)
+
+
 def test_a_log_without_its_tool_is_unreachable(
     log_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

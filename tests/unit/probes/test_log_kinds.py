@@ -42,6 +42,24 @@ def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (zap("failed", upload_id="upl_01m8cxbd"), "upl_01m8cxbd"),
+        (zap("failed", upload=42), "42"),
+        (parse_line("ts=1795729184.9 lvl=error upload=7 msg=failed", NOW), "7"),
+        (parse_line("upload 7f9c2b1e-0d4a: processing failed", NOW), "7f9c2b1e-0d4a"),
+        (zap("upload failed 12345678 times"), ""),
+        (zap("upload 3 times failed"), ""),
+        (zap("upload processing failed"), ""),
+        (zap("failed", upload_id="../../etc 7"), ""),
+    ],
+)
+def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
+    """A field names it, or an id of some length behind the word; any other number need not."""
+    assert kinds.upload_of(line) == name
+
+
+@pytest.mark.parametrize(
     ("line", "counts"),
     [
         (zap("échec", error="Permission denied: /srv/u/7", caller="jobs/upload.go:1"), True),
