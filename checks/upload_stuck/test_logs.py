@@ -50,7 +50,7 @@ def test_no_storage_errors_are_logged(logs):
 
 
 def test_no_database_write_is_refused(logs):
-    """No write that a read-only database refused was logged within `log_window`."""
+    """No write that the database refused, read-only or full, was logged within `log_window`."""
     refused = logs.refused_writes()
     assert refused.none, refused
 

@@ -114,6 +114,15 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
         (zap("x", error="HTTP 403 forbidden"), False, False),
         (zap("x", error="access denied"), False, False),
         (zap("read-only file system"), False, False),
+        (
+            zap("x", error='pq: could not extend file "base/5/16": No space left on device'),
+            True,
+            False,
+        ),
+        (zap("x", error='could not write to file "pg_wal/xlogtemp.7": no space'), True, False),
+        (zap("x", error="ERROR: disk is full (SQLSTATE 53100)"), True, False),
+        (zap("x", error="n'a pas pu étendre le fichier « base/5/16 »"), True, False),
+        (zap("upload failed", error="could not write file /srv/u/7: no space left"), False, False),
     ],
 )
 def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: bool) -> None:
@@ -165,6 +174,17 @@ def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
     expired = {"error": "context deadline exceeded"}
     assert kinds.is_expired_job(zap("wartet", caller="jobs/upload_processor.go:1", **expired))
     assert not kinds.is_expired_job(zap("wartet", caller="jobs/worker.go:70", **expired))
+
+
+def test_a_statement_that_the_database_ended_is_no_job_out_of_time() -> None:
+    """The limit was the statement's: the job may be quick, and is tried again."""
+    text = "pq: canceling statement due to {} timeout"
+    for limit in ("statement", "lock"):
+        line = zap("job put back", caller="jobs/upload_processor.go:1", error=text.format(limit))
+        assert kinds.is_timeout(line)
+        assert not kinds.is_expired_job(line)
+    both = zap("job failed: context deadline exceeded", error=text.format("statement"))
+    assert kinds.is_expired_job(both)
 
 
 def test_a_worker_that_starts_a_job_does_not_start() -> None:
