@@ -186,6 +186,19 @@ def test_partial_uploads_have_no_job_and_no_whole_file(
     assert [subject.id for subject in without_storage] == [whole, partial]
 
 
+def test_several_partial_uploads_know_whether_others_arrived(
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """Of three that stopped, a later upload that is complete tells users from a broken API."""
+    ids = [aged_upload(minutes=minutes) for minutes in (52, 51, 50)]
+    owner.execute("UPDATE uploads SET progress = 10 WHERE id::text = ANY(%s)", (ids,))
+    assert [one.others_arrived for one in probe.subjects(tuple(ids), 600.0, 3)] == [True] * 3
+    assert [one.others_arrived for one in probe.subjects(tuple(ids[:2]), 600.0, 3)] == [None] * 2
+    # Nothing is younger than a second but what the load generator may just have sent.
+    assert probe.has_arrived_since(3600.0)
+    assert not probe.has_arrived_since(-60.0)
+
+
 def test_errors_of_time_limits_are_told_from_others(
     probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:

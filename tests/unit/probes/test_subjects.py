@@ -68,3 +68,13 @@ def test_transfers_are_unknown_without_the_jobs() -> None:
     assert "1 of 1 sampled stuck upload stopped part-way, without a job or an error: u1" in str(
         TransferProbe(None).transfers((Subject("u1", "uploading", 40, has_job=False),))
     )
+
+
+def test_no_user_is_blamed_where_no_upload_arrives() -> None:
+    """Several stopped part-way and none since arrived whole: the API may have stopped them."""
+    partial = Subject("u1", "uploading", 40, has_job=False, others_arrived=True)
+    assert TransferProbe(None).transfers((partial,)).partial
+    alone = Subject("u1", "uploading", 40, has_job=False, others_arrived=False)
+    with pytest.raises(Unreachable, match="whether its user gave up is unknown"):
+        TransferProbe(None).transfers((alone,))
+    assert TransferProbe(None).partial((alone,)), "neither its file nor its job is expected"
