@@ -300,7 +300,7 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     odd.execute("CREATE TABLE odd.jobs (LIKE job_queue INCLUDING DEFAULTS)")
     odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
 
-    def add(status: str, minutes: int, number: int = 1) -> None:
+    def add(status: str, minutes: int, number: int = 1, job: str | None = None) -> None:
         odd.execute(
             "WITH added AS (INSERT INTO odd.uploads (id, user_id, filename, size, status, progress)"
             " SELECT gen_random_uuid(), gen_random_uuid(), 'a', 1, %s, 100"
@@ -308,7 +308,7 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
             " INSERT INTO odd.jobs (id, type, payload, status, completed_at)"
             " SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', id), %s,"
             " now() - %s * interval '1 minute' FROM added",
-            (status, number, status, minutes),
+            (status, number, job or status, minutes),
         )
 
     def last_jobs(window: float = 300.0) -> LastJobs:
@@ -320,10 +320,11 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert not last_jobs().all_failed
     add("failed", minutes=2)
     assert last_jobs().all_failed
-    assert "the last jobs failed, of 8 uploads of 8 users; the newest ended 2 min" in str(
-        last_jobs()
-    )
+    assert "completed none of 8 uploads of 8 users; the newest ended 2 min" in str(last_jobs())
     assert not last_jobs(30.0).all_failed
+    # A job that completes may have sent its upload into quarantine.
+    add("quarantined", minutes=2, job="completed")
+    assert last_jobs().all_failed
     add("completed", minutes=4)
     assert not last_jobs().all_failed
 
