@@ -422,6 +422,24 @@ def test_tables_without_rights_are_named(odd: Owner, services: Lab, probe_of: Ma
     assert (schema.missing, schema.unreadable) == ((), ("table odd.uploads",))
 
 
+def test_rows_that_a_policy_hides_are_no_empty_table(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """Row level security without a policy for the checks' user is a defect; with one it is not."""
+    odd.execute("CREATE TABLE odd.uploads (LIKE uploads)")
+    odd.execute("ALTER TABLE odd.uploads ENABLE ROW LEVEL SECURITY")
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    assert probe.schema().hidden == ("table odd.uploads",)
+    assert "row level security hides every row of table odd.uploads" in str(probe.schema())
+    with pytest.raises(Unreachable, match=r"table odd\.uploads cannot be read"):
+        probe.stuck_uploads(600.0)
+    odd.execute("CREATE POLICY monitor ON odd.uploads FOR SELECT TO veza_checks USING (true)")
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    assert not probe.schema().defects
+    assert probe.stuck_uploads(600.0).total == 0
+
+
 def test_text_payloads_and_zoneless_times_are_read(
     odd: Owner, services: Lab, probe_of: Make
 ) -> None:
