@@ -57,6 +57,13 @@ def test_track_is_served_with_200_and_json(tracks_of: Make, reply_server: ReplyS
     assert not tracks.track("x", "t").served
     reply_server.reply = Reply(body=b"not json")
     assert not tracks.track("x", "t").served
+    for body in (b'{"success": false, "error": {"code": "INTERNAL"}}', b'{"error": "no upstream"}'):
+        reply_server.reply = Reply(body=body)
+        track = tracks.track("x", "t")
+        assert not track.served
+        assert "answers HTTP 200 with an error in its body" in str(track)
+    reply_server.reply = Reply(body=b'{"success": true, "data": {"id": "t"}, "error": null}')
+    assert tracks.track("x", "t").served
 
 
 def test_track_id_comes_from_the_status_answer(tracks_of: Make, reply_server: ReplyServer) -> None:
