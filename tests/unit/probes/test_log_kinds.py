@@ -180,13 +180,16 @@ def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
     assert not kinds.is_expired_job(zap("wartet", caller="jobs/worker.go:70", **expired))
 
 
-def test_a_statement_that_the_database_ended_is_no_job_out_of_time() -> None:
-    """The limit was the statement's: the job may be quick, and is tried again."""
+def test_a_statement_or_a_connection_is_no_job_out_of_time() -> None:
+    """The limit was the statement's or the connection's: the job may be quick."""
     text = "pq: canceling statement due to {} timeout"
     for limit in ("statement", "lock"):
         line = zap("job put back", caller="jobs/upload_processor.go:1", error=text.format(limit))
         assert kinds.is_timeout(line)
         assert not kinds.is_expired_job(line)
+    lost = "broker unavailable, new jobs stay in job_queue"
+    for limit in ("AMQPHeartbeatTimeout", "dial tcp: i/o timeout", "connection timed out"):
+        assert not kinds.is_expired_job(zap(lost, "warn", reason=limit))
     both = zap("job failed: context deadline exceeded", error=text.format("statement"))
     assert kinds.is_expired_job(both)
 
