@@ -63,14 +63,14 @@ FROM pg_class WHERE oid IN (:'uploads_table'::regclass, :'jobs_table'::regclass)
 SELECT format('REVOKE ALL ON %s, %s FROM %I',
               :'uploads_table'::regclass, :'jobs_table'::regclass, :'role') \gexec
 
--- Grant column by column, if the column exists: user_id, size and track_id are optional.
+-- Grant column by column, if the column exists: user_id, size, track_id and deleted_at are optional.
 SELECT format('GRANT SELECT (%s) ON %s TO %I',
               string_agg(quote_ident(attname), ', ' ORDER BY attnum), attrelid::regclass, :'role')
 FROM pg_attribute
 WHERE attnum > 0 AND NOT attisdropped
   AND (attrelid = :'uploads_table'::regclass AND attname IN
            ('id', 'status', 'progress', 'created_at', 'updated_at', 'error_message',
-            'user_id', 'size', 'track_id')
+            'user_id', 'size', 'track_id', 'deleted_at')
        OR attrelid = :'jobs_table'::regclass AND attname IN
            ('id', 'type', 'payload', 'status', 'created_at', 'started_at', 'completed_at'))
 GROUP BY attrelid \gexec

@@ -440,6 +440,24 @@ def test_rows_that_a_policy_hides_are_no_empty_table(
     assert probe.stuck_uploads(600.0).total == 0
 
 
+def test_deleted_uploads_are_left_out(odd: Owner, services: Lab, probe_of: Make) -> None:
+    """A row that is kept with `deleted_at` is no upload; without the right to the column it is."""
+    odd.execute("CREATE TABLE odd.uploads (LIKE uploads INCLUDING DEFAULTS, deleted_at timestamp)")
+    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
+    odd.execute(
+        "INSERT INTO odd.uploads (id, user_id, filename, status, progress, created_at, deleted_at)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), 'a', 'uploading', 100,"
+        " now() - interval '1 hour', deleted FROM (VALUES (now()), (NULL)) AS rows(deleted)"
+    )
+    assert probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0).total == 1
+    odd.execute("REVOKE SELECT ON odd.uploads FROM veza_checks")
+    odd.execute(
+        "GRANT SELECT (id, status, progress, created_at, updated_at, error_message)"
+        " ON odd.uploads TO veza_checks"
+    )
+    assert probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0).total == 2
+
+
 def test_text_payloads_and_zoneless_times_are_read(
     odd: Owner, services: Lab, probe_of: Make
 ) -> None:
