@@ -78,3 +78,14 @@ def test_no_user_is_blamed_where_no_upload_arrives() -> None:
     with pytest.raises(Unreachable, match="whether its user gave up is unknown"):
         TransferProbe(None).transfers((alone,))
     assert TransferProbe(None).partial((alone,)), "neither its file nor its job is expected"
+
+
+def test_a_transfer_that_goes_on_has_not_stopped() -> None:
+    """A large file over a slow line changes its row again and again; nobody gave up."""
+    slow = Subject("u1", "uploading", 40, 2000.0, 30.0, has_job=False)
+    stopped = Subject("u2", "uploading", 40, 2000.0, 1900.0, has_job=False)
+    transfers = TransferProbe(None).transfers((slow,))
+    assert not transfers.partial
+    assert "stopped part-way; changed in the last 10 min: u1 (at 40 %)" in str(transfers)
+    assert TransferProbe(None).transfers((slow, stopped)).partial == ("u2 (at 40 %)",)
+    assert TransferProbe(None).partial((slow,)) == (slow,), "no job is expected of it"
