@@ -403,6 +403,22 @@ def test_jobs_without_messages_are_named(
     database.close()
 
 
+def test_missing_messages_name_who_may_have_taken_them(
+    services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+) -> None:
+    """A consumer that acknowledges and does nothing is named beside the jobs without a message."""
+    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
+    aged_upload(job="pending")
+    channel.basic_consume(NAME, lambda *_: None)
+    probe = probe_of()
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    jobs = JobConsistency(database, probe).jobs_in_queue()
+    assert jobs.messages_lost
+    assert "0 ready and 0 unacknowledged in queue" in str(jobs)
+    assert "; its consumers: veza from 127.0.0.1" in str(jobs)
+    database.close()
+
+
 def test_automatic_acknowledgements_leave_jobs_unknown(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
