@@ -214,13 +214,13 @@ def _described(
         lines += [f"    {row}" for row in one.command.text.splitlines()]
         if one.rule and not one.refusal:
             known = PLACES.get(one.place)
-            said = tr(
+            promise = tr(
                 "{effect} on {place}, verified by {checks}",
                 effect=one.rule.effect,
                 place=tr(known) if known else display_name(one.place),
                 checks=listed(one.rule.verify),
             )
-            lines.append(f"  → {said}")
+            lines.append(f"  → {promise}")
         elif refusal != one.refusal:
             lines.append(f"  → {one.refusal}")
     lines += [f"  → {tr('left out: {reason}', reason=reason)}" for reason in step.left_out]

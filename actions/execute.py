@@ -55,8 +55,8 @@ def cause_of(report: Report) -> Finding:
 def steps_of(report: Report) -> tuple[Step, ...]:
     """Return the runbook's steps for the likeliest cause, numbered from 1."""
     cause = cause_of(report)
-    found = (remedy.steps for remedy in report.remedies if remedy.hypothesis == cause.id)
-    return next(found, ())
+    steps = (remedy.steps for remedy in report.remedies if remedy.hypothesis == cause.id)
+    return next(steps, ())
 
 
 def check_age(report: Report, now: datetime) -> None:

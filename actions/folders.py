@@ -22,40 +22,40 @@ def own_folder() -> Iterator[tuple[Path, int]]:
 
     The system closes the descriptor when the process and every child that inherits it have ended.
     """
-    held = None
+    lock = None
     # Between its making and this another call may take it for abandoned.
-    while held is None:
+    while lock is None:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        held = _hold(folder)
+        lock = _lock(folder)
     try:
-        yield folder, held
+        yield folder, lock
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+        os.close(lock)
 
 
 def remove_abandoned() -> None:
     """Remove this user's folders that nobody uses any longer."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        held = _hold(folder)
-        if held is not None:
+        lock = _lock(folder)
+        if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
-            os.close(held)
+            os.close(lock)
 
 
-def _hold(folder: Path) -> int | None:
+def _lock(folder: Path) -> int | None:
     """Return a descriptor that locks a folder of this user; None where it is gone or in use."""
     try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return None
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        found = os.fstat(held)
-        is_ours = found.st_uid == os.geteuid() and os.path.samestat(found, folder.lstat())
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = os.fstat(lock)
+        is_ours = status.st_uid == os.geteuid() and os.path.samestat(status, folder.lstat())
     except OSError:
         is_ours = False
     if is_ours:
-        return held
-    os.close(held)
+        return lock
+    os.close(lock)
     return None

@@ -120,7 +120,7 @@ class Journal:
                     reason=exc.strerror or exc,
                 )
             ) from exc
-        found = []
+        events = []
         for line in lines:
             try:
                 event = json.loads(line)
@@ -128,8 +128,8 @@ class Journal:
                 continue
             names = ("at", "event", "action")
             if isinstance(event, dict) and all(isinstance(event.get(k), str) for k in names):
-                found.append(event)
-        return found
+                events.append(event)
+        return events
 
     def _shorten(self) -> None:
         if self.path.exists() and self.path.stat().st_size > BYTES_MAX:

@@ -129,14 +129,14 @@ class Recovery:
     seconds: float
 
     def __str__(self) -> str:
-        held = [
+        passing = [
             tr("{check} after {duration}", check=check, duration=format_duration(at))
             for check, at in sorted(self.since.items(), key=lambda item: item[1])
         ]
         if not self.failing:
-            return tr("verified: {checks}", checks=", ".join(held))
+            return tr("verified: {checks}", checks=", ".join(passing))
         failing = [f"{check} {seen}" for check, seen in self.failing.items()]
-        parts = [tr("holds: {checks}", checks=", ".join(held))] if held else []
+        parts = [tr("holds: {checks}", checks=", ".join(passing))] if passing else []
         return tr("; ").join(
             [
                 tr("not verified within {duration}", duration=format_duration(self.seconds)),

@@ -97,13 +97,13 @@ def _place_of(rule: RunRule, target: Target, host: str) -> tuple[str, str]:
     if len(chosen) > 1:
         names = listed([display_name(spec) for spec in chosen], "or")
         return rule.on, tr("it can run on {hosts}: choose one with --host", hosts=names)
-    found = [spec for spec in rights.hosts if _machine(spec) == _machine(chosen[0])]
-    if not found:
+    allowed = [spec for spec in rights.hosts if _machine(spec) == _machine(chosen[0])]
+    if not allowed:
         return chosen[0], tr(
             "the target's [actions] has no host for {host}",
             host=display_name(chosen[0]),
         )
-    return found[0], ""
+    return allowed[0], ""
 
 
 def _machine(spec: str) -> tuple[str, str, str]:

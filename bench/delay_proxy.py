@@ -35,9 +35,11 @@ class DelayProxies:
         self._round_trip = round_trip
         self.traffic = {port: Traffic() for port in ports}
         self.port_of: dict[int, int] = {}
-        self._loop = asyncio.new_event_loop()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="delay proxies", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._listen()), name="delay proxies", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -46,7 +48,7 @@ class DelayProxies:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
 
     def counted(self) -> Traffic:
@@ -58,18 +60,16 @@ class DelayProxies:
             self.traffic[port] = Traffic()
         return total
 
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._listen())
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-
     async def _listen(self) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         for port in self.traffic:
             server = await asyncio.start_server(partial(self._serve, port), "127.0.0.1")
             self.port_of[port] = server.sockets[0].getsockname()[1]
         self._listening.set()
+        await self._ended.wait()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=STARTED)
 
     async def _serve(
         self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -87,12 +87,14 @@ class DelayProxies:
             waits = False
 
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+        self._writers |= {writer, server_writer}
         handshake = self._round_trip
         await asyncio.gather(
             self._deliver(reader, server_writer, handshake, sent),
             self._deliver(server_reader, writer, 0.0, answered),
             return_exceptions=True,
         )
+        self._writers -= {writer, server_writer}
 
     async def _deliver(self, reader, writer, delay, notice) -> None:  # type: ignore[no-untyped-def]
         """Pass on what arrives, late, the first piece later by `delay`.
