@@ -338,6 +338,7 @@ def test_a_check_keeps_its_history(results: Callable[..., Results]) -> None:
     assert one["queue/queue_exists"]["fullName"] == name
 
 
+@pytest.mark.patient
 def test_targets_and_cases_have_histories_of_their_own(
     results: Callable[..., Results], pytester: pytest.Pytester
 ) -> None:

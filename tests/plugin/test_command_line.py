@@ -69,6 +69,7 @@ def test_a_mistake_gets_one_sentence(
     assert run.report is None
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -117,7 +118,15 @@ def test_check_config_describes_a_run(
     assert not out.exists()
 
 
-@pytest.mark.parametrize("processes", [(), ("-n2",), ("-n2", "--dist=loadfile"), ("--tx=popen",)])
+@pytest.mark.parametrize(
+    "processes",
+    [
+        (),
+        pytest.param(("-n2",), marks=pytest.mark.patient),
+        pytest.param(("-n2", "--dist=loadfile"), marks=pytest.mark.patient),
+        pytest.param(("--tx=popen",), marks=pytest.mark.patient),
+    ],
+)
 def test_a_dead_target_is_an_incident(
     file: Path, tmp_path: Path, processes: tuple[str, ...]
 ) -> None:

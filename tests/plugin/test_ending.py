@@ -96,6 +96,7 @@ def test_a_call_that_no_signal_interrupts_costs_no_verdict(tmp_path: Path) -> No
     assert "token_is_accepted" in (tmp_path / "junit.xml").read_text()
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_with_a_verdict(
     silent: tuple[socket.socket, Path], tmp_path: Path, number: int
@@ -119,6 +120,7 @@ def test_a_signal_ends_with_a_verdict(
     assert "Traceback" not in text
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize(
     ("mode", "status", "sentence"),
     [("skip", 5, "skipped: another run"), ("fail", 4, "another run"), ("wait", 4, "more time")],
@@ -156,6 +158,7 @@ def pytest_runtest_makereport(item, call):
 """
 
 
+@pytest.mark.patient
 def test_a_deadline_that_passes_in_pytest_itself_ends_no_run(tmp_path: Path) -> None:
     """A check's signal comes within the check: never while its report is being made."""
     (tmp_path / "slow_report.py").write_text(SLOW_REPORT)

@@ -29,6 +29,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("named", ["here,gone", "all"])
 def test_each_target_has_its_own_verdict(file: Path, tmp_path: Path, named: str) -> None:
     """Each target has a line and a report; the worst exit status is the call's."""
@@ -63,6 +64,7 @@ def test_check_config_refuses_several_targets(file: Path, tmp_path: Path) -> Non
     assert "--check-config describes one target" in run.errors
 
 
+@pytest.mark.patient
 def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
     """SIGTERM ends the run in progress with its verdict, and no other run is started."""
     file, out = tmp_path / "targets.toml", tmp_path / "out"

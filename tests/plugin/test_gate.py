@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from tests.suite import Run
 
@@ -59,6 +59,7 @@ def test_a_failure_keeps_it_closed(run_checks: Callable[..., Run]) -> None:
     assert run_checks(GATE.format(consumer=FAILS, backlog="pass"), "-m", "gate").status == 1
 
 
+@pytest.mark.patient
 def test_a_known_failure_does_not_block(
     run_checks: Callable[..., Run], pytester: pytest.Pytester
 ) -> None:

@@ -86,6 +86,7 @@ def test_no_traceback_and_no_secret(run_checks: Callable[..., Run]) -> None:
     assert "Refused(" not in run.text
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("secret", ["queue", "passed"])
 def test_a_common_word_as_a_password_hides_no_check(
     run_checks: Callable[..., Run], pytester: pytest.Pytester, secret: str
@@ -178,6 +179,7 @@ def test_an_unwritable_folder_costs_no_verdict(
     assert run.status == 1
 
 
+@pytest.mark.patient
 def test_a_healthy_run_without_a_report_is_no_success(
     run_checks: Callable[..., Run], pytester: pytest.Pytester
 ) -> None:

@@ -81,11 +81,11 @@ def nagios(report: Path) -> tuple[int, str]:
     "options",
     [
         ("-k", "disk_space"),
-        ("-m", "verification_4"),
-        (NODE,),
-        ("--deselect", NODE),
-        ("--ignore=checks/upload_stuck/test_queue.py",),
-        ("--upload-id", UPLOAD),
+        pytest.param(("-m", "verification_4"), marks=pytest.mark.patient),
+        pytest.param((NODE,), marks=pytest.mark.patient),
+        pytest.param(("--deselect", NODE), marks=pytest.mark.patient),
+        pytest.param(("--ignore=checks/upload_stuck/test_queue.py",), marks=pytest.mark.patient),
+        pytest.param(("--upload-id", UPLOAD), marks=pytest.mark.patient),
         ("-x",),
     ],
     ids=" ".join,
@@ -103,6 +103,7 @@ def test_a_narrowed_run_replaces_nothing(folder: Path, options: tuple[str, ...])
     assert files == ["report.html", "report.json"]
 
 
+@pytest.mark.patient
 def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
     """The line of the whole run's report stays, and that of the partial one is UNKNOWN."""
     line = nagios(folder / "out/here/upload_stuck/report.json")
@@ -114,6 +115,7 @@ def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
     assert re.match(r"UNKNOWN: Partial run: 1 of \d+ checks, passed\.", text)
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("options", [("checks",), ("-n2",), ("-k", "not canary")], ids=" ".join)
 def test_a_run_of_every_check_is_whole(folder: Path, options: tuple[str, ...]) -> None:
     """It does not matter how a run comes to have every check of the runbook."""
@@ -125,6 +127,7 @@ def test_a_run_of_every_check_is_whole(folder: Path, options: tuple[str, ...]) -
     assert not (folder / out / "here/partial").exists()
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_replaces_nothing(tmp_path: Path, number: int) -> None:
     """A run that a person or the system ended is not the state of the target."""
@@ -162,6 +165,7 @@ def test_a_run_whose_budget_is_used_up_is_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "out/here/upload_stuck/partial").exists()
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("command", ["notify", "push"])
 def test_a_partial_run_tells_nobody(folder: Path, command: str) -> None:
     """No message, heartbeat or pushed metric comes from it: one sentence says why."""

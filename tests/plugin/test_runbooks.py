@@ -103,6 +103,7 @@ def folders(pytester: pytest.Pytester) -> list[str]:
     return sorted(path.parent.name for path in pytester.path.glob("out/made-up/*/report.json"))
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize(
     ("args", "ini", "chosen"),
     [
@@ -122,6 +123,7 @@ def test_a_run_has_one_runbook(
     assert folders(pytester) == [chosen]
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize(
     ("args", "ini", "problem"),
     [
@@ -143,6 +145,7 @@ def test_a_choice_that_cannot_be_is_one_sentence(
     assert "Traceback" not in output
 
 
+@pytest.mark.patient
 def test_the_environment_names_the_runbook(
     call: Call, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +156,7 @@ def test_the_environment_names_the_runbook(
     assert folders(pytester) == ["alpha", "beta"]
 
 
+@pytest.mark.patient
 def test_the_files_of_an_earlier_version_move_to_their_runbook(
     call: Call, pytester: pytest.Pytester
 ) -> None:
@@ -173,6 +177,7 @@ def test_the_files_of_an_earlier_version_move_to_their_runbook(
     assert "The files of" not in call(ini="beta").stdout.str()
 
 
+@pytest.mark.patient
 def test_files_that_are_there_already_are_not_replaced(
     call: Call, pytester: pytest.Pytester
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,6 +42,7 @@ def test_backlog_is_bounded():
 PLUGIN = ("-p", "fixtures.run.second_look")
 
 
+@pytest.mark.patient
 def test_a_failure_that_does_not_last_says_nothing(run_checks: Callable[..., Run]) -> None:
     """A check that failed and then passed, or was skipped, is unreachable, with both readings."""
     run = run_checks(CHECKS, *PLUGIN, "-n0")
@@ -69,6 +72,7 @@ def test_dead_letters_are_empty():
 )
 
 
+@pytest.mark.patient
 def test_an_interrupted_run_keeps_its_first_readings(run_checks: Callable[..., Run]) -> None:
     """A failure is reported also where the run ends before the second look."""
     run = run_checks(INTERRUPTED, *PLUGIN, "-n0")
@@ -95,6 +99,7 @@ def test_queue_has_a_consumer(readings=[]):
 '''
 
 
+@pytest.mark.patient
 def test_an_interrupt_of_a_second_look_keeps_the_first(run_checks: Callable[..., Run]) -> None:
     """The check that was being looked at again is failed, as it was first read, and not lost."""
     run = run_checks(HALTED, *PLUGIN, "-n0")
@@ -129,6 +134,7 @@ def test_backlog_is_bounded():
 '''
 
 
+@pytest.mark.patient
 def test_rechecks_end_when_two_readings_in_a_row_agree(run_checks: Callable[..., Run]) -> None:
     """Two passes outweigh the failure before them; what never agrees says nothing."""
     run = run_checks(COURSES, *PLUGIN, "-n0", "--recheck=2")
@@ -166,6 +172,7 @@ def test_queue_has_a_consumer(readings=[]):
 '''
 
 
+@pytest.mark.patient
 def test_an_interrupted_recheck_keeps_what_was_read(
     run_checks: Callable[..., Run],
 ) -> None:

@@ -94,6 +94,7 @@ def test_it_ends_by_itself_and_a_lost_look_is_no_recovery(project: Path) -> None
     assert (project / "course").read_text() == "never"
 
 
+@pytest.mark.patient
 def test_one_process_makes_the_looks(project: Path) -> None:
     """Each look imports the checks anew; a process that was killed costs the look it was making."""
     status, text = ended(watch(project, "bad good killed good good", "--every=1s"))
@@ -105,6 +106,7 @@ def test_one_process_makes_the_looks(project: Path) -> None:
             os.kill(int(process), 0)
 
 
+@pytest.mark.patient
 def test_a_process_that_ends_between_looks_costs_none(project: Path) -> None:
     """The next look is made by another one."""
     process = watch(project, "good bad good good", "--every=4s")
@@ -117,6 +119,7 @@ def test_a_process_that_ends_between_looks_costs_none(project: Path) -> None:
     assert "lost" not in text
 
 
+@pytest.mark.patient
 def test_its_time_is_limited(project: Path) -> None:
     """It ends with the status of the last look, and says what it waited for."""
     status, text = ended(watch(project, "bad bad bad", "--every=1h", "--for=1min"))
@@ -131,6 +134,7 @@ def test_a_healthy_look_is_no_recovery_when_the_time_is_over(project: Path) -> N
     assert status == 1, text
 
 
+@pytest.mark.patient
 def test_ctrl_c_ends_it_with_the_last_verdict(project: Path) -> None:
     """The look in progress is ended too; the status is that of the last whole look."""
     process = watch(project, "bad hangs", "--every=1s")
@@ -155,6 +159,7 @@ def test_a_refused_first_look_ends_it(project: Path) -> None:
     assert "Traceback" not in text
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -152,6 +152,7 @@ def test_a_second_call_for_a_report_sends_nothing(
     ]
 
 
+@pytest.mark.patient
 def test_calls_at_the_same_time_send_one_message(path: Path, receiver: Receiver) -> None:
     """Four processes for one report send one message and one heartbeat together."""
     save(path, bad(0))

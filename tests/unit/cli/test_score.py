@@ -146,6 +146,7 @@ def test_without_a_confirmed_incident_there_is_no_score(tmp_path: Path, capsys: 
 NAMES = st.lists(st.sampled_from([*CAUSES, OTHER]), min_size=1, max_size=3, unique=True)
 
 
+@pytest.mark.patient
 @settings(max_examples=30)
 @given(st.lists(NAMES, min_size=1, max_size=8))
 def test_priors_keep_their_sum_and_follow_the_counts(incidents: list[list[str]]) -> None:

@@ -632,6 +632,7 @@ def test_a_single_fault_is_ranked_first_and_alone(evidence: Evidence, name: str)
     assert diagnosis.certainty in ("certain", "likely"), ranking
 
 
+@pytest.mark.patient
 def test_the_true_cause_has_nine_tenths_on_average(evidence: Evidence) -> None:
     """Over all single faults, its mean probability is at least 0.9."""
     probabilities = []

@@ -80,6 +80,7 @@ def test_any_figure_is_a_count_unknown_or_unreachable(data: dict[str, object]) -
     assert all(re.fullmatch(r"max-length \d{1,16}", one) for one in dropped_by(data, {}))
 
 
+@pytest.mark.patient
 @given(
     st.fixed_dictionaries(
         {},

@@ -222,6 +222,7 @@ def test_two_hundred_rows_stay_below_a_megabyte() -> None:
     assert len(to_json(overview(*rows)).encode()) < 500_000
 
 
+@pytest.mark.patient
 def test_page_is_bounded_whatever_the_rows_say() -> None:
     """Thousands of rows with long texts are cut, and the page says how many are left out."""
     long = "äöü " * 200

@@ -153,6 +153,7 @@ def words(commands: Sequence[str]) -> list[list[str]]:
     return [one.split("\0") for one in done.stdout.decode("utf-8", "replace").split("\1")]
 
 
+@pytest.mark.patient
 @given(value=VALUES)
 @settings(deadline=None, max_examples=150)
 def test_a_value_changes_no_structure_of_a_shell_command(value: str) -> None:
