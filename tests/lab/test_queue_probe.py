@@ -419,6 +419,53 @@ def test_missing_messages_name_who_may_have_taken_them(
     database.close()
 
 
+@pytest.mark.parametrize(
+    ("settings", "leads_back"),
+    [
+        ({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": NAME}, True),
+        ({"x-dead-letter-exchange": "retries", "x-dead-letter-routing-key": "again"}, True),
+        ({"x-dead-letter-exchange": "retries"}, True),
+        ({"x-dead-letter-exchange": "retries", "x-dead-letter-routing-key": "other"}, False),
+        ({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "other"}, False),
+        ({}, False),
+    ],
+)
+def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
+    services: Lab,
+    probe_of: Make,
+    channel: Any,
+    aged_upload: Callable[..., str],
+    settings: dict[str, str],
+    leads_back: bool,
+) -> None:
+    """A queue for delays gives its messages back as dead letters; until then the job is pending."""
+    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
+    aged_upload(job="pending")
+    channel.exchange_declare("retries", "direct")
+    channel.queue_bind(NAME, "retries", "again")
+    channel.queue_declare("delay", arguments={"x-message-ttl": 600_000, **settings})
+    try:
+        channel.basic_publish("", "delay", b"1")
+        probe = probe_of()
+        api = probe._management
+        assert api is not None
+        waiting = 1 if leads_back else 0
+        eventually(
+            lambda: (
+                any(one.get("messages") == 1 for one in api._list("queues"))
+                and api.delayed(NAME) == waiting
+            ),
+            "figures of the queue for delays",
+        )
+        jobs = JobConsistency(database, probe).jobs_in_queue()
+        assert (jobs.messages_lost, jobs.delayed) == (not leads_back, waiting)
+        assert ("1 in a queue that leads back to it" in str(jobs)) == leads_back
+    finally:
+        channel.queue_delete("delay")
+        channel.exchange_delete("retries")
+        database.close()
+
+
 def test_automatic_acknowledgements_leave_jobs_unknown(
     services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
