@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.runbook.placeholders import fill_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import psycopg
+
+RUNBOOKS = Path(__file__).parents[2] / "runbooks" / "upload_stuck"
 
 VALUES = st.text(st.sampled_from("a1 '\"\\-/*;$()`|&<>\n.%é#!"), min_size=1, max_size=25)
 SHELL = 'printf "%s\\n" <queue_name> "x<queue_name>y" \'x<queue_name>y\' z # <queue_name>'
@@ -47,3 +55,50 @@ def test_a_shell_reads_a_filled_value_as_part_of_one_word(value: str) -> None:
         return
     output = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True).stdout
     assert output == f"{value}\nx{value}y\nx{value}y\nz\n"
+
+
+@pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("payload", '{"upload_id": "UPLOAD"}'),
+        ("job_id", "JOB"),
+        ("upload_id", "UPLOAD"),
+        ('{"v": 2, "job": "{job_id}"}', '{"v": 2, "job": "JOB"}'),
+        ("it's {upload_id}, {job_id}", "it's UPLOAD, JOB"),
+    ],
+)
+def test_a_message_is_published_in_the_targets_form(
+    owner: psycopg.Connection[tuple[Any, ...]],
+    aged_upload: Callable[..., str],
+    document: str,
+    form: str,
+    message: str,
+) -> None:
+    """Each query of the runbook that writes messages writes them as the worker reads them."""
+    upload = aged_upload(job="pending")
+    job = owner.execute(
+        "SELECT id::text FROM job_queue WHERE payload ->> 'upload_id' = %s", (upload,)
+    ).fetchone()
+    assert job is not None
+    message = message.replace("UPLOAD", upload).replace("JOB", job[0])
+    text = (RUNBOOKS / document).read_text()
+    queries = re.findall(
+        r"(SELECT json_build_object\(\s+'routing_key'.*?)\n\s+\\g", text, re.DOTALL
+    )
+    assert len(queries) == 3
+    values = {
+        "queue_name": "q",
+        "message": form,
+        "jobs_table": "job_queue",
+        "job_type": "process_upload",
+        "upload_id": upload,
+        "upload_ids": upload,
+        "unreadable_upload_ids": upload,
+    }
+    for query in queries:
+        text, missing = fill_command(query, "sql", values)
+        assert not missing
+        bodies = [row[0] for row in owner.execute(text.encode()).fetchall()]
+        payloads = [(json.loads(one) if isinstance(one, str) else one)["payload"] for one in bodies]
+        assert payloads == [message]

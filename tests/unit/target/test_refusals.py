@@ -69,6 +69,10 @@ EDITS = {
     "a form field with a space": ('file_field = "file"', 'file_field = "the file"'),
     "a table of the database with a space": ('"uploads"', '"the uploads"'),
     "a text that is too long": ('job_type = "process_upload"', f'job_type = "{"x" * 201}"'),
+    "a message without an id": (
+        'name = "process_upload"',
+        'name = "process_upload"\nmessage = \'{"job": 7}\'',
+    ),
     "an empty text": ('name = "process_upload"', 'name = ""'),
     "a path that is not absolute": ('"/var/veza/uploads"', '"var/veza/uploads"'),
     "a service user with a space": ('service_user = "veza"', 'service_user = "the veza"'),
