@@ -139,6 +139,10 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
     [
         (zap("x", error='FATAL:  password authentication failed for user "veza"'), True),
         (zap("x", error='pq: permission denied for table "uploads"'), True),
+        (zap("x", error="InsufficientPrivilege: permission denied for table uploads"), True),
+        (zap("x", error="sorry, too many clients already"), True),
+        (zap("x", error="too many connections for role veza"), True),
+        (zap("x", error="permission denied for relations manager"), False),
         (zap("x", error="failed to connect: too many clients already (SQLSTATE 53300)"), True),
         (zap("x", error='FATAL:  too many connections for role "veza"'), True),
         (zap("x", error="FATAL: sorry, remaining connection slots are reserved"), True),
