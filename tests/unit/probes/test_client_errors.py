@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import httpx
 import psycopg
 import pytest
@@ -67,3 +69,13 @@ def test_every_database_error_is_translated(error: type[Exception]) -> None:
     """Each error of the database client has a base that the probe catches."""
     assert issubclass(error, psycopg.Error)
     assert session.refusal("database x", error("made"), 1.0).startswith("database x ")
+
+
+def test_a_variable_that_vanishes_meanwhile_is_no_error() -> None:
+    """Pytest removes its own variable in another thread while a client looks for a proxy."""
+    vanished = ["VEZA_NOT_SET", "VEZA_NOT_SET"]
+
+    def read() -> str:
+        return os.environ[vanished.pop()] if vanished else "read"
+
+    assert http.undisturbed(read) == "read"
