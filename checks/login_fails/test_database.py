@@ -8,8 +8,8 @@ def test_database_is_reachable(accounts):
 
 
 def test_no_lock_blocks_logins(accounts, limits):
-    """The tables of accounts are readable, and no session waits longer than `lock_wait_max` for a
-    lock on them.
+    """The tables of accounts are readable, and no session waits for a lock on them longer than
+    `lock_wait_max`, or behind a transaction that is idle for that long.
     """
     locks = accounts.locks(limits.lock_wait_max)
     assert not locks.are_blocking, locks

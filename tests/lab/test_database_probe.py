@@ -585,11 +585,12 @@ def test_row_waits_are_seen(
         holder.execute(statement, (upload,))
         with psycopg.connect(services.owner_dsn, autocommit=True) as waiter:
             waiter.pgconn.send_query_params(statement.replace(b"%s", b"$1"), [upload.encode()])
-            eventually(lambda: probe.locks(0.05).are_blocking, "the wait to be over its limit")
+            eventually(lambda: bool(probe.locks(0.05).overdue), "the wait to be over its limit")
             locks = probe.locks(0.05)
             assert locks.overdue
             assert locks.overdue[0].blocked_by == (holder.info.backend_pid,)
             assert "(holder) locks uploads" in str(locks)
+            assert 0 < (locks.holders[0].idle_seconds or 0) <= (locks.holders[0].seconds or 0)
             assert not locks.unreadable
             holder.rollback()
             waiter.pgconn.get_result()
