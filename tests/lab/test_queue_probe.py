@@ -69,6 +69,14 @@ def channel(services: Lab) -> Iterator[Any]:
     connection.close()
 
 
+@pytest.fixture
+def database(services: Lab) -> Iterator[DatabaseProbe]:
+    """The lab's database."""
+    probe = DatabaseProbe(services.dsn, timeout=PATIENCE)
+    yield probe
+    probe.close()
+
+
 def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:
     """Return whether management's figures have so many unacknowledged messages and a named user."""
     figures = probe.figures(300.0)
@@ -386,10 +394,9 @@ def test_alarms_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
 
 
 def test_jobs_without_messages_are_named(
-    services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Pending jobs without a message are named; those with a ready message pass."""
-    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     upload = aged_upload(job="pending")
     channel.basic_publish("", NAME, b"1")
     probe = probe_of()
@@ -400,14 +407,12 @@ def test_jobs_without_messages_are_named(
     assert jobs.messages_lost
     assert consistency.jobs_in_queue() is jobs, "the tables are read once"
     assert f"1 job pending ({upload}), 0 ready" in str(jobs)
-    database.close()
 
 
 def test_missing_messages_name_who_may_have_taken_them(
-    services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """A consumer that acknowledges and does nothing is named beside the jobs without a message."""
-    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
     probe = probe_of()
@@ -416,7 +421,6 @@ def test_missing_messages_name_who_may_have_taken_them(
     assert jobs.messages_lost
     assert "0 ready and 0 unacknowledged in queue" in str(jobs)
     assert "; its consumers: veza from 127.0.0.1" in str(jobs)
-    database.close()
 
 
 @pytest.mark.parametrize(
@@ -431,7 +435,7 @@ def test_missing_messages_name_who_may_have_taken_them(
     ],
 )
 def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
-    services: Lab,
+    database: DatabaseProbe,
     probe_of: Make,
     channel: Any,
     aged_upload: Callable[..., str],
@@ -439,7 +443,6 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
     leads_back: bool,
 ) -> None:
     """A queue for delays gives its messages back as dead letters; until then the job is pending."""
-    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     channel.exchange_declare("retries", "direct")
     channel.queue_bind(NAME, "retries", "again")
@@ -463,14 +466,12 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
     finally:
         channel.queue_delete("delay")
         channel.exchange_delete("retries")
-        database.close()
 
 
 def test_automatic_acknowledgements_leave_jobs_unknown(
-    services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """A consumer that acknowledges automatically may have a job's message; none is lost yet."""
-    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     channel.basic_publish("", NAME, b"1")
@@ -484,7 +485,6 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
         consistency.jobs_in_queue()
     channel.basic_cancel(consumer)
     assert consistency.jobs_in_queue().messages_lost
-    database.close()
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
     ids=["no channel", "empty channel", "no connection"],
 )
 def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
-    services: Lab,
+    database: DatabaseProbe,
     reply_server: ReplyServer,
     probe_of: Make,
     channel: Any,
@@ -501,7 +501,6 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
     details: dict[str, Any],
 ) -> None:
     """Management lists a consumer before it knows its connection; every sentence says so."""
-    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     consumer = {"consumer_tag": "ctag1", "prefetch_count": 0, "ack_required": False, **details}
@@ -512,14 +511,12 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
         JobConsistency(database, probe).jobs_in_queue()
     assert f"4 unacknowledged (limit 3), held by {unknown}" in str(probe.deliveries(3, 300.0))
     assert asdict(probe.figures(300.0))["consumers"][0]["connection"] is None
-    database.close()
 
 
 def test_unprocessed_deliveries_name_their_consumer(
-    services: Lab, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Messages held while jobs wait and none runs are unprocessed, and name their consumer."""
-    database = DatabaseProbe(services.dsn, timeout=PATIENCE)
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
@@ -530,15 +527,6 @@ def test_unprocessed_deliveries_name_their_consumer(
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost
     assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
-    database.close()
-
-
-@pytest.fixture
-def database(services: Lab) -> Iterator[DatabaseProbe]:
-    """The lab's database."""
-    probe = DatabaseProbe(services.dsn, timeout=PATIENCE)
-    yield probe
-    probe.close()
 
 
 @contextmanager

@@ -139,6 +139,13 @@ def test_a_consumer_keeps_messages_that_no_job_explains(
     assert str(deliveries).isprintable()
 
 
+def test_the_only_consumer_has_the_messages() -> None:
+    """Management counts a channel's messages later than the queue's: its consumer is named."""
+    deliveries = held((replace(EXPORT, unacknowledged=0),), unacknowledged=1, pending=1)
+    assert "1 unacknowledged, held by app from 3 (export)" in str(deliveries)
+    assert deliveries.placeholders() == {"broker_connection": deliveries.consumers[0].connection}
+
+
 def test_history_is_read_newest_first() -> None:
     """Samples in any order become seconds before the newest."""
     details = {
