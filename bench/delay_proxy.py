@@ -69,7 +69,8 @@ class DelayProxies:
         await self._ended.wait()
         for writer in self._writers:
             writer.transport.abort()
-        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=STARTED)
+        if serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(serving, timeout=STARTED)
 
     async def _serve(
         self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
