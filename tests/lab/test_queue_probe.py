@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import re
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -15,78 +14,29 @@ import pytest
 
 from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
-from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq import amqp
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import READING_INTERVAL, QueueProbe
+from tests.lab.fix_queue import NAME, Make, consumers_are_known
 from tests.lab.fix_services import Reply
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from fixtures.probes.consistency import HeldDeliveries
+    from fixtures.probes.postgres.database import DatabaseProbe
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
     from tests.lab.fix_services import ReplyServer
 
-NAME = "probed"
 RABBITMQ = Reply(body=b'{"rabbitmq_version": "3.10.8", "management_version": "3.10.8"}')
-Make = Callable[..., QueueProbe]
 
 
-@pytest.fixture
-def probe_of(services: Lab) -> Iterator[Make]:
-    """Make queue probes; each is closed after the test."""
-    if not services.broker:
-        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
-    probes: list[QueueProbe] = []
-
-    def make(url: str = "", management: str | None = "", **settings: Any) -> QueueProbe:
-        client = AmqpClient(url or services.amqp_url, settings.pop("timeout", PATIENCE))
-        timeout = settings.pop("management_timeout", PATIENCE)
-        api = None
-        if management is not None:
-            api = ManagementApi(management or services.management_url, "/", timeout, ("", ""))
-        probes.append(QueueProbe(client, settings.pop("name", NAME), api, **settings))
-        return probes[-1]
-
-    yield make
-    for probe in probes:
-        probe.close()
-
-
-@pytest.fixture
-def channel(services: Lab) -> Iterator[Any]:
-    """A channel of the application, with an empty queue that is deleted after the test."""
-    if not services.broker:
-        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
-    connection = pika.BlockingConnection(pika.URLParameters(services.app_amqp_url))
-    opened = connection.channel()
-    opened.confirm_delivery()
-    opened.queue_declare(NAME)
-    yield opened
-    opened.queue_delete(NAME)
-    connection.close()
-
-
-@pytest.fixture
-def database(services: Lab) -> Iterator[DatabaseProbe]:
-    """The lab's database."""
-    probe = DatabaseProbe(services.dsn, timeout=PATIENCE)
-    yield probe
-    probe.close()
-
-
-def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:
-    """Return whether management's figures have so many unacknowledged messages and a named user."""
-    figures = probe.figures(300.0)
-    users = [consumer.user for consumer in figures.consumers]
-    return figures.unacknowledged == unacknowledged and bool(users) and None not in users
-
-
-def test_healthy_broker_passes(probe_of: Make, services: Lab) -> None:
+def test_healthy_broker_passes(queue_probe_of: Make, services: Lab) -> None:
     """A healthy lab has a reachable broker, a consumer, and no unacknowledged messages."""
-    probe = probe_of(name="process_upload", dead_letter="process_upload.dead")
+    probe = queue_probe_of(name="process_upload", dead_letter="process_upload.dead")
     assert probe.reach().ok, probe.reach()
     assert probe.exists().ok
     assert probe.depth().consumers == 1
@@ -97,57 +47,57 @@ def test_healthy_broker_passes(probe_of: Make, services: Lab) -> None:
     assert {consumer.user for consumer in probe.figures(300.0).consumers} == {"veza"}
 
 
-def test_messages_are_counted_not_taken(probe_of: Make, channel: Any) -> None:
+def test_messages_are_counted_not_taken(queue_probe_of: Make, channel: Any) -> None:
     """The depth counts ready messages and takes none."""
     for number in range(3):
         channel.basic_publish("", NAME, str(number).encode())
-    probe = probe_of()
+    probe = queue_probe_of()
     assert (probe.depth().ready, probe.depth().consumers) == (3, 0)
     assert "queue probed at the broker at amqp://127.0.0.1" in str(probe.depth())
     assert channel.queue_declare(NAME, passive=True).method.message_count == 3
 
 
-def test_backlog_without_a_consumer_does_not_drain(probe_of: Make, channel: Any) -> None:
+def test_backlog_without_a_consumer_does_not_drain(queue_probe_of: Make, channel: Any) -> None:
     """A queue with a backlog and no consumer does not drain."""
     channel.basic_publish("", NAME, b"1")
-    draining = probe_of().draining(300.0)
+    draining = queue_probe_of().draining(300.0)
     assert not draining.drains, draining
     assert draining.seconds >= READING_INTERVAL
     assert re.search(r": 1 ready, 1 after \d+(\.\d)? s,", str(draining)), draining
 
 
-def test_falling_backlog_drains(probe_of: Make, channel: Any) -> None:
+def test_falling_backlog_drains(queue_probe_of: Make, channel: Any) -> None:
     """A queue drains when the second reading is smaller, and without a backlog."""
-    probe = probe_of()
+    probe = queue_probe_of()
     channel.basic_publish("", NAME, b"1")
     channel.basic_publish("", NAME, b"2")
     assert probe.depth().ready == 2
     channel.basic_get(NAME, auto_ack=True)
     assert probe.draining(300.0).drains
     channel.queue_purge(NAME)
-    assert probe_of().draining(300.0).drains
+    assert queue_probe_of().draining(300.0).drains
 
 
-def test_slow_consumer_is_not_blamed(probe_of: Make, channel: Any) -> None:
+def test_slow_consumer_is_not_blamed(queue_probe_of: Make, channel: Any) -> None:
     """A constant backlog proves nothing while a consumer may be busy with a job."""
     channel.basic_qos(prefetch_count=1)
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
     channel.basic_publish("", NAME, b"2")
-    probe = probe_of(management=None)
+    probe = queue_probe_of(management=None)
     eventually(lambda: probe.depth().ready == 1, "the first delivery")
     with pytest.raises(NotOffered, match="busy with a job for 5 min, so this proves nothing yet"):
         probe.draining(300.0)
 
 
 def test_unacknowledged_messages_are_counted_and_their_consumer_named(
-    probe_of: Make, channel: Any
+    queue_probe_of: Make, channel: Any
 ) -> None:
     """Unacknowledged messages fail by their number or by time, and name their consumer."""
     channel.basic_consume(NAME, lambda *_: None)
     for number in range(4):
         channel.basic_publish("", NAME, str(number).encode())
-    probe = probe_of()
+    probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 4), "figures of four deliveries")
     deliveries = probe.deliveries(3, 300.0)
     assert deliveries.too_many
@@ -158,12 +108,12 @@ def test_unacknowledged_messages_are_counted_and_their_consumer_named(
     assert "none acknowledged in the last" in str(probe.deliveries(50, 3.0))
 
 
-def test_acknowledgements_reset_the_time(probe_of: Make, channel: Any) -> None:
+def test_acknowledgements_reset_the_time(queue_probe_of: Make, channel: Any) -> None:
     """Unacknowledged messages are not stalled while others are acknowledged."""
     for number in range(6):
         channel.basic_publish("", NAME, str(number).encode())
     tags = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
-    probe = probe_of()
+    probe = queue_probe_of()
     eventually(lambda: probe.figures(3.0).unacknowledged == 6, "figures of six deliveries")
     eventually(lambda: probe.deliveries(50, 3.0).too_long, "stalled deliveries")
     channel.basic_ack(tags[0])
@@ -171,9 +121,9 @@ def test_acknowledgements_reset_the_time(probe_of: Make, channel: Any) -> None:
     assert probe.figures(3.0).acknowledged == 1
 
 
-def test_missing_queue_fails_its_own_check(probe_of: Make) -> None:
+def test_missing_queue_fails_its_own_check(queue_probe_of: Make) -> None:
     """A missing queue fails exists(); its figures are unreachable; alarms still work."""
-    probe = probe_of(name="no-such-queue")
+    probe = queue_probe_of(name="no-such-queue")
     assert not probe.exists().ok
     with pytest.raises(Unreachable, match="has no queue no-such-queue"):
         probe.depth()
@@ -183,14 +133,14 @@ def test_missing_queue_fails_its_own_check(probe_of: Make) -> None:
 
 
 def test_unreachable_broker_costs_one_timeout(
-    services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
+    services: Lab, proxy: Callable[[str, int], Proxy], queue_probe_of: Make
 ) -> None:
     """A refusing or silent broker fails reach in time; later calls repeat the error at once."""
     for fault, message in (("stop", "Connection refused"), ("go_deaf", "did not answer within")):
         way = proxy("127.0.0.1", services.ports.amqp)
         getattr(way, fault)()
         url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
-        probe = probe_of(url, timeout=0.5)
+        probe = queue_probe_of(url, timeout=0.5)
         assert not probe.reach().ok
         assert message in str(probe.reach())
         assert services.passwords.checks not in str(probe.reach())
@@ -201,14 +151,14 @@ def test_unreachable_broker_costs_one_timeout(
 
 
 def test_lost_broker_is_bounded(
-    services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
+    services: Lab, proxy: Callable[[str, int], Proxy], queue_probe_of: Make
 ) -> None:
     """A broker that stops answering or disconnects during a session ends the call in time."""
     for fault, message in (("go_deaf", "did not answer within"), ("cut", "failed on queue")):
         way = proxy("127.0.0.1", services.ports.amqp)
         url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
         # Long enough for the healthy answer; the silent broker costs all of it.
-        probe = probe_of(url, timeout=3.0, name="process_upload")
+        probe = queue_probe_of(url, timeout=3.0, name="process_upload")
         assert probe.depth().consumers == 1
         getattr(way, fault)()
         with pytest.raises(Unreachable, match=message):
@@ -255,28 +205,28 @@ def interrupt_while_connecting(client: AmqpClient, signalled: pytest.MonkeyPatch
     ],
 )
 def test_wrong_url_has_a_remedy_and_no_secret(
-    services: Lab, probe_of: Make, change: tuple[str, str], message: str
+    services: Lab, queue_probe_of: Make, change: tuple[str, str], message: str
 ) -> None:
     """A wrong password or virtual host gives a remedy, and is no broker that is down."""
     old = change[0].format(password=services.passwords.checks)
     with pytest.raises(AccessRefused) as refused:
-        probe_of(services.amqp_url.replace(old, change[1])).reach()
+        queue_probe_of(services.amqp_url.replace(old, change[1])).reach()
     assert message in str(refused.value)
     assert services.passwords.checks not in str(refused.value)
     assert "wrong-secret" not in str(refused.value)
 
 
-def test_url_of_another_scheme_has_a_remedy(services: Lab, probe_of: Make) -> None:
+def test_url_of_another_scheme_has_a_remedy(services: Lab, queue_probe_of: Make) -> None:
     """A URL that is not one of AMQP is refused with the form that it should have."""
-    reach = probe_of(services.amqp_url.replace("amqp://", "http://")).reach()
+    reach = queue_probe_of(services.amqp_url.replace("amqp://", "http://")).reach()
     assert not reach.ok
     assert "write queue.url as amqp://" in str(reach)
     assert services.passwords.checks not in str(reach)
 
 
-def test_without_management_its_figures_are_skipped(probe_of: Make) -> None:
+def test_without_management_its_figures_are_skipped(queue_probe_of: Make) -> None:
     """Without management, alarms and deliveries are skipped, never taken for zero."""
-    probe = probe_of(management=None)
+    probe = queue_probe_of(management=None)
     for call in (probe.alarms, lambda: probe.deliveries(50, 300.0)):
         with pytest.raises(NotOffered, match=r"set queue\.management_url"):
             call()
@@ -284,10 +234,10 @@ def test_without_management_its_figures_are_skipped(probe_of: Make) -> None:
         probe.dead_letters()
 
 
-def test_wrong_management_password_has_a_remedy(services: Lab, probe_of: Make) -> None:
+def test_wrong_management_password_has_a_remedy(services: Lab, queue_probe_of: Make) -> None:
     """Management that refuses the login is unreachable, and AMQP still works."""
     wrong = services.management_url.replace(services.passwords.checks, "a-wrong-secret")
-    probe = probe_of(management=wrong, name="process_upload")
+    probe = queue_probe_of(management=wrong, name="process_upload")
     with pytest.raises(Unreachable, match=r"refuses the login on .*the tag monitoring") as refused:
         probe.alarms()
     assert "wrong-secret" not in str(refused.value)
@@ -319,10 +269,10 @@ HUGE = b'{"name": "probed", "messages_unacknowledged": ' + b"9" * 400 + b"}"
     ],
 )
 def test_absent_figures_are_not_zero(
-    reply_server: ReplyServer, probe_of: Make, body: bytes
+    reply_server: ReplyServer, queue_probe_of: Make, body: bytes
 ) -> None:
     """Missing and malformed figures of management are never taken for zero."""
-    probe = probe_of(management=answer(reply_server, Reply(body=body)))
+    probe = queue_probe_of(management=answer(reply_server, Reply(body=body)))
     with pytest.raises((NotOffered, Unreachable)):
         probe.deliveries(50, 300.0)
 
@@ -332,11 +282,11 @@ OTHERS = [b"{}", b"[]", b'{"status": "ok"}', b'{"rabbitmq_version": 3}', b"<html
 
 @pytest.mark.parametrize("body", OTHERS)
 def test_another_server_has_no_alarms_to_report(
-    reply_server: ReplyServer, probe_of: Make, body: bytes
+    reply_server: ReplyServer, queue_probe_of: Make, body: bytes
 ) -> None:
     """A server that is not RabbitMQ is unreachable, whatever JSON it answers."""
     reply_server.reply = Reply(body=body)
-    probe = probe_of(management=reply_server.url)
+    probe = queue_probe_of(management=reply_server.url)
     for ask in (probe.alarms, probe.clients, lambda: probe.figures(300.0)):
         with pytest.raises(Unreachable, match=r"without a version of RabbitMQ; check queue\.man"):
             ask()
@@ -347,20 +297,20 @@ def test_another_server_has_no_alarms_to_report(
     [(200, b"{}"), (200, b'{"status": "failed"}'), (503, b'{"status": "ok"}'), (503, b"{}")],
 )
 def test_an_answer_about_alarms_is_rabbitmqs(
-    reply_server: ReplyServer, probe_of: Make, status: int, body: bytes
+    reply_server: ReplyServer, queue_probe_of: Make, status: int, body: bytes
 ) -> None:
     """An answer whose status does not say what its text says is no answer about alarms."""
-    probe = probe_of(management=answer(reply_server, Reply(status, body)))
+    probe = queue_probe_of(management=answer(reply_server, Reply(status, body)))
     with pytest.raises(Unreachable, match="not its JSON"):
         probe.alarms()
 
 
 def test_clients_are_counted_without_these_checks(
-    services: Lab, probe_of: Make, channel: Any
+    services: Lab, queue_probe_of: Make, channel: Any
 ) -> None:
     """The application's connections are counted with their users, these checks' are not."""
     assert channel.is_open
-    probe = probe_of()
+    probe = queue_probe_of()
     assert probe.depth().ready == 0
     eventually(lambda: probe.clients().users == ("veza",), "management to know the application")
     assert "of veza" in str(probe.clients())
@@ -373,36 +323,36 @@ def test_clients_are_counted_without_these_checks(
 
 
 def test_silent_management_costs_one_time_out(
-    services: Lab, proxy: Callable[[str, int], Proxy], probe_of: Make
+    services: Lab, proxy: Callable[[str, int], Proxy], queue_probe_of: Make
 ) -> None:
     """Silent management is waited for once, whatever is requested next."""
     way = proxy("127.0.0.1", services.ports.management)
     way.go_deaf()
-    probe = probe_of(management=f"http://u:p@127.0.0.1:{way.port}", management_timeout=0.5)
+    probe = queue_probe_of(management=f"http://u:p@127.0.0.1:{way.port}", management_timeout=0.5)
     for call in (probe.alarms, lambda: probe.deliveries(50, 300.0), lambda: probe.figures(300.0)):
         with pytest.raises(Unreachable, match=r"did not answer within 0\.5 s"):
             call()
     assert way.accepted == 1
 
 
-def test_alarms_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
+def test_alarms_are_named(reply_server: ReplyServer, queue_probe_of: Make) -> None:
     """An alarm is named with its resource and node."""
     alarm = b'{"status": "failed", "alarms": [{"resource": "memory", "node": "rabbit@a"}]}'
-    alarms = probe_of(management=answer(reply_server, Reply(503, alarm))).alarms()
+    alarms = queue_probe_of(management=answer(reply_server, Reply(503, alarm))).alarms()
     assert alarms.block_publishers
     assert "alarm: memory on rabbit@a" in str(alarms)
 
 
 def test_jobs_without_messages_are_named(
-    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Pending jobs without a message are named; those with a ready message pass."""
     upload = aged_upload(job="pending")
     channel.basic_publish("", NAME, b"1")
-    probe = probe_of()
-    assert not JobConsistency(database, probe).jobs_in_queue().messages_lost
+    probe = queue_probe_of()
+    assert not JobConsistency(lab_database, probe).jobs_in_queue().messages_lost
     channel.queue_purge(NAME)
-    consistency = JobConsistency(database, probe)
+    consistency = JobConsistency(lab_database, probe)
     jobs = consistency.jobs_in_queue()
     assert jobs.messages_lost
     assert consistency.jobs_in_queue() is jobs, "the tables are read once"
@@ -410,14 +360,14 @@ def test_jobs_without_messages_are_named(
 
 
 def test_missing_messages_name_who_may_have_taken_them(
-    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """A consumer that acknowledges and does nothing is named beside the jobs without a message."""
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
-    probe = probe_of()
+    probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
-    jobs = JobConsistency(database, probe).jobs_in_queue()
+    jobs = JobConsistency(lab_database, probe).jobs_in_queue()
     assert jobs.messages_lost
     assert "0 ready and 0 unacknowledged in queue" in str(jobs)
     assert "; its consumers: veza from 127.0.0.1" in str(jobs)
@@ -435,8 +385,8 @@ def test_missing_messages_name_who_may_have_taken_them(
     ],
 )
 def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
-    database: DatabaseProbe,
-    probe_of: Make,
+    lab_database: DatabaseProbe,
+    queue_probe_of: Make,
     channel: Any,
     aged_upload: Callable[..., str],
     settings: dict[str, str],
@@ -449,7 +399,7 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
     channel.queue_declare("delay", arguments={"x-message-ttl": 600_000, **settings})
     try:
         channel.basic_publish("", "delay", b"1")
-        probe = probe_of()
+        probe = queue_probe_of()
         api = probe._management
         assert api is not None
         waiting = 1 if leads_back else 0
@@ -460,7 +410,7 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
             ),
             "figures of the queue for delays",
         )
-        jobs = JobConsistency(database, probe).jobs_in_queue()
+        jobs = JobConsistency(lab_database, probe).jobs_in_queue()
         assert (jobs.messages_lost, jobs.delayed) == (not leads_back, waiting)
         assert ("1 in a queue that leads back to it" in str(jobs)) == leads_back
     finally:
@@ -469,14 +419,14 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
 
 
 def test_automatic_acknowledgements_leave_jobs_unknown(
-    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """A consumer that acknowledges automatically may have a job's message; none is lost yet."""
     aged_upload(job="pending")
     consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     channel.basic_publish("", NAME, b"1")
-    probe = probe_of()
-    consistency = JobConsistency(database, probe)
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
     eventually(
         lambda: consumers_are_known(probe, 0) and probe.depth().ready == 0,
         "figures of the consumer",
@@ -493,9 +443,9 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
     ids=["no channel", "empty channel", "no connection"],
 )
 def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
-    database: DatabaseProbe,
+    lab_database: DatabaseProbe,
     reply_server: ReplyServer,
-    probe_of: Make,
+    queue_probe_of: Make,
     channel: Any,
     aged_upload: Callable[..., str],
     details: dict[str, Any],
@@ -505,23 +455,25 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
     channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
     consumer = {"consumer_tag": "ctag1", "prefetch_count": 0, "ack_required": False, **details}
     figures = {"name": NAME, "messages_unacknowledged": 4, "consumer_details": [consumer]}
-    probe = probe_of(management=answer(reply_server, Reply(body=json.dumps(figures).encode())))
+    probe = queue_probe_of(
+        management=answer(reply_server, Reply(body=json.dumps(figures).encode()))
+    )
     unknown = "a consumer whose connection is not known yet"
     with pytest.raises(NotOffered, match=f"and what {unknown} has taken is not counted: it ackn"):
-        JobConsistency(database, probe).jobs_in_queue()
+        JobConsistency(lab_database, probe).jobs_in_queue()
     assert f"4 unacknowledged (limit 3), held by {unknown}" in str(probe.deliveries(3, 300.0))
     assert asdict(probe.figures(300.0))["consumers"][0]["connection"] is None
 
 
 def test_unprocessed_deliveries_name_their_consumer(
-    database: DatabaseProbe, probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
     """Messages held while jobs wait and none runs are unprocessed, and name their consumer."""
     aged_upload(job="pending")
     channel.basic_consume(NAME, lambda *_: None)
     channel.basic_publish("", NAME, b"1")
-    probe = probe_of()
-    consistency = JobConsistency(database, probe)
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
     eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
     deliveries = consistency.held_deliveries(300.0)
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
@@ -543,15 +495,15 @@ def client_named(services: Lab, name: str) -> Iterator[Any]:
 
 def test_a_consumer_that_keeps_its_share_is_named(
     services: Lab,
-    probe_of: Make,
+    queue_probe_of: Make,
     channel: Any,
-    database: DatabaseProbe,
+    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """Beside a worker that acknowledges, a client that acknowledges nothing keeps messages."""
     aged_upload(job="pending")
-    probe = probe_of()
-    consistency = JobConsistency(database, probe)
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
     with client_named(services, "export-7") as thief:
         channel.basic_consume(NAME, lambda one, method, *_: one.basic_ack(method.delivery_tag))
         thief.basic_consume(NAME, lambda *_: None)
@@ -575,9 +527,9 @@ def test_a_consumer_that_keeps_its_share_is_named(
 
 def test_messages_that_a_limit_drops_leave_their_jobs(
     services: Lab,
-    probe_of: Make,
+    queue_probe_of: Make,
     channel: Any,
-    database: DatabaseProbe,
+    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """A queue with a time limit and dead letters explains pending jobs without a message."""
@@ -589,17 +541,17 @@ def test_messages_that_a_limit_drops_leave_their_jobs(
     channel.queue_declare(limited, arguments=arguments)
     try:
         aged_upload(job="pending")
-        plain = probe_of(dead_letter=dead)
+        plain = queue_probe_of(dead_letter=dead)
         eventually(lambda: plain.figures(300.0).unacknowledged == 0, "figures of the queue")
         with pytest.raises(NotOffered, match="so a consumer rejected them or their publisher"):
-            JobConsistency(database, plain).dropped_messages(0)
-        probe = probe_of(name=limited, dead_letter=dead)
+            JobConsistency(lab_database, plain).dropped_messages(0)
+        probe = queue_probe_of(name=limited, dead_letter=dead)
         eventually(lambda: probe.figures(300.0).unacknowledged == 0, "figures of the queue")
-        dropped = JobConsistency(database, probe).dropped_messages(0)
+        dropped = JobConsistency(lab_database, probe).dropped_messages(0)
         assert dropped.with_a_job
         assert "1 dead letter; 1 of 1 pending job without a message" in str(dropped)
         assert "message-ttl 50 ms, max-length 7 messages" in str(dropped)
-        assert not JobConsistency(database, probe).dropped_messages(1).with_a_job
+        assert not JobConsistency(lab_database, probe).dropped_messages(1).with_a_job
     finally:
         channel.queue_delete(limited)
         channel.queue_delete(dead)

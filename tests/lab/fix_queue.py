@@ -1,0 +1,71 @@
+"""Fixtures for the queue probe: probes, a queue of their own, and the lab's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+
+from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.rabbitmq.amqp import AmqpClient
+from fixtures.probes.rabbitmq.management import ManagementApi
+from fixtures.probes.rabbitmq.queue import QueueProbe
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from lab.state import Lab
+
+NAME = "probed"
+Make = Callable[..., QueueProbe]
+
+
+@pytest.fixture
+def queue_probe_of(services: Lab) -> Iterator[Make]:
+    """Make queue probes; each is closed after the test."""
+    if not services.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    probes: list[QueueProbe] = []
+
+    def make(url: str = "", management: str | None = "", **settings: Any) -> QueueProbe:
+        client = AmqpClient(url or services.amqp_url, settings.pop("timeout", PATIENCE))
+        timeout = settings.pop("management_timeout", PATIENCE)
+        api = None
+        if management is not None:
+            api = ManagementApi(management or services.management_url, "/", timeout, ("", ""))
+        probes.append(QueueProbe(client, settings.pop("name", NAME), api, **settings))
+        return probes[-1]
+
+    yield make
+    for probe in probes:
+        probe.close()
+
+
+@pytest.fixture
+def channel(services: Lab) -> Iterator[Any]:
+    """A channel of the application, with an empty queue that is deleted after the test."""
+    if not services.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    connection = pika.BlockingConnection(pika.URLParameters(services.app_amqp_url))
+    opened = connection.channel()
+    opened.confirm_delivery()
+    opened.queue_declare(NAME)
+    yield opened
+    opened.queue_delete(NAME)
+    connection.close()
+
+
+@pytest.fixture
+def lab_database(services: Lab) -> Iterator[DatabaseProbe]:
+    """The lab's database."""
+    probe = DatabaseProbe(services.dsn, timeout=PATIENCE)
+    yield probe
+    probe.close()
+
+
+def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:
+    """Return whether management's figures have so many unacknowledged messages and a named user."""
+    figures = probe.figures(300.0)
+    users = [consumer.user for consumer in figures.consumers]
+    return figures.unacknowledged == unacknowledged and bool(users) and None not in users
