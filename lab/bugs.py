@@ -30,6 +30,10 @@ class Bugs:
     """Invalid audio: the job is marked as completed and the upload is not updated."""
     forgets_errors: bool = False
     """Invalid audio: the job is marked as failed without an error, the upload is not updated."""
+    abandons_jobs: bool = False
+    """Invalid audio: the error is caught and forgotten. The job stays as it was."""
+    ignores_messages: bool = False
+    """The worker acknowledges each message and does nothing."""
     loses_updates: bool = False
     """Unusual names: the last status update has an id that does not exist."""
     hangs: bool = False

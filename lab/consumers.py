@@ -131,6 +131,8 @@ class BrokerConsumer:
             # A message of other work in the same queue. It takes a while, as the call of a service.
             self._stop.wait(OTHER_WORK_SECONDS)
             return Verdict.DONE
+        if read_bugs(self._lab.directory).ignores_messages:
+            return Verdict.DONE
         return self._processor.process(job)
 
 

@@ -151,6 +151,8 @@ class Processor:
 
     def _reject(self, job: str, upload: str, message: str, bugs: Bugs) -> Verdict:
         """Record that a file is not audio; without a bug, its user sees the message."""
+        if bugs.abandons_jobs:
+            return Verdict.DONE
         with self._pool.connection() as session:
             if bugs.swallows_errors:
                 database.complete_job(session, job)

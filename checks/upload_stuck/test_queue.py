@@ -59,6 +59,18 @@ def test_no_consumer_keeps_messages(jobs_and_queue, limits):
     assert not deliveries.keepers, deliveries
 
 
+def test_overdue_jobs_have_a_message(jobs_and_queue, limits):
+    """Each job that is `processing` longer than `processing_max` still has its message."""
+    messages = jobs_and_queue.overdue_messages(limits.processing_max)
+    assert not messages.without, messages
+
+
+def test_acknowledged_messages_start_jobs(jobs_and_queue):
+    """No consumer acknowledges a message while its job stays pending."""
+    messages = jobs_and_queue.ignored_messages()
+    assert not messages.ignored, messages
+
+
 def test_dead_letters_are_empty(queue, limits):
     """The dead-letter queue holds at most `dead_letters_max` messages."""
     dead_letters = queue.dead_letters()

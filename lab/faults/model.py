@@ -34,6 +34,7 @@ class Need(StrEnum):
 
     FILE_SYSTEM = "a file system of its own (root)"
     BROKER = "RabbitMQ"
+    MANAGEMENT = "RabbitMQ's management API"
     TWO_WORKERS = "two workers"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.faults.model import Family, Kind
+from lab.faults.model import Family, Kind, Need
 from lab.faults.tools import NOT_AUDIO
 
 if TYPE_CHECKING:
@@ -23,6 +23,41 @@ def swallowed(tools: FaultTools) -> None:
 def not_recorded(tools: FaultTools) -> None:
     tools.turn_on(forgets_errors=True)
     tools.make_old_uploads("uploading", "failed", content=NOT_AUDIO)
+
+
+# Without the management API an abandoned job looks like one that hangs, and a message that was
+# ignored like one that was lost.
+@FAMILY.fault(
+    "job-abandoned",
+    "the worker forgets a failed job: it stays in processing, its message is acknowledged",
+    Need.MANAGEMENT,
+)
+def abandoned(tools: FaultTools) -> None:
+    tools.turn_on(abandons_jobs=True)
+    uploads = tools.upload(content=NOT_AUDIO)
+    tools.wait_for_uploads(uploads, "uploading", "processing")
+    tools.backdate_between(uploads, 20, 35)
+    tools.wait_for_uploads(tools.upload(1), "completed", "completed")
+
+
+@FAMILY.fault(
+    "message-ignored",
+    "the worker acknowledges messages and does not start their jobs",
+    Need.MANAGEMENT,
+)
+def ignored(tools: FaultTools) -> None:
+    tools.turn_on(ignores_messages=True)
+    tools.backdate_history()
+    uploads = tools.upload()
+    tools.wait_for_queue(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
+    tools.wait_for_uploads(uploads, "uploading", "pending")
+    tools.backdate(uploads)
+    # Those of other users go the same way.
+    statement = (
+        "SELECT count(*) FROM job_queue WHERE status = 'pending'"
+        " AND created_at BETWEEN now() - interval '5 min' AND now() - interval '15 s'"
+    )
+    tools.wait(lambda: tools.query(statement)[0][0], 60, "a job that is pending for 15 s")
 
 
 @FAMILY.fault("job-never-created", "uploads were received and got no job")

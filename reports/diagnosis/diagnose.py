@@ -130,8 +130,8 @@ def diagnose(
 def _observe(evidence: Evidence, results: list[tuple[str, str]]) -> list[Observed]:
     """Return the observed rows, in the order of the evidence table.
 
-    Moot passes are left out, and so are rows that no cause explains: they weigh the same on all
-    sets.
+    Left out are moot passes, failures that follow from another one, and rows that no cause
+    explains: they weigh the same on all sets.
     """
     cases: dict[str, dict[str, list[str]]] = {}
     for check, status in results:
@@ -145,7 +145,7 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]]) -> list[Observe
         if not by_status or not row.explained_by:
             continue
         failed = row.id in failing
-        if not failed and row.is_moot(passed, failing):
+        if row.is_implied(failing) if failed else row.is_moot(passed, failing):
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id
@@ -292,8 +292,11 @@ def _unexplained(
     evidence: Evidence, failures: list[str], inside: tuple[str, ...], outside: tuple[str, ...]
 ) -> tuple[Unexplained, ...]:
     unexplained = []
+    failing = {base_id(check) for check in failures}
     for check in failures:
         row = evidence.row(check)
+        if row and row.is_implied(failing):
+            continue
         explainers = dict(row.explained_by) if row else {}
         if not any(cause in explainers for cause in inside):
             names = tuple(cause for cause in outside if cause in explainers)

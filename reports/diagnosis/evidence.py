@@ -66,7 +66,7 @@ class CheckRow:
     `explained_by` has (cause id, weight) in the order of the causes; a weight is the probability
     that this cause alone makes the check fail. `leak` is the probability that it fails without any
     cause. A pass is no evidence if the check `moot_when` passed, or the check `moot_if_failed`
-    failed.
+    failed. A failure is none if a check of `follows_from` failed, which says the same more exactly.
     """
 
     id: str
@@ -77,6 +77,7 @@ class CheckRow:
     leak: float
     moot_when: str | None = None
     moot_if_failed: str | None = None
+    follows_from: tuple[str, ...] = ()
     gate: bool = False
 
     def is_moot(self, passed: Container[str], failed: Container[str]) -> bool:
@@ -84,6 +85,10 @@ class CheckRow:
         return (self.moot_when in passed and self.moot_when not in failed) or (
             self.moot_if_failed in failed
         )
+
+    def is_implied(self, failed: Container[str]) -> bool:
+        """Return whether a failure is no evidence, because it follows from another one."""
+        return any(check in failed for check in self.follows_from)
 
     def weight(self, cause: str) -> float:
         """Return the weight of a cause for this check; 0.0 if it does not explain it."""
@@ -136,9 +141,9 @@ def matrix(evidence: Evidence) -> str:
         weights = dict(row.explained_by)
         cells = [f"{weights[c.id]:g}" if c.id in weights else "" for c in evidence.causes]
         name = f"**{row.id}**" if row.role == "symptom" else row.id
-        lines.append(
-            [name + (" †" if row.moot_when or row.moot_if_failed else ""), *cells, f"{row.leak:g}"]
-        )
+        signs = [" †"] if row.moot_when or row.moot_if_failed else []
+        signs += [" ‡"] if row.follows_from else []
+        lines.append([name + "".join(signs), *cells, f"{row.leak:g}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -169,6 +174,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             leak=row.leak,
             moot_when=row.moot_when,
             moot_if_failed=row.moot_if_failed,
+            follows_from=tuple(row.follows_from),
             gate=row.gate,
         )
         for key, row in file.checks.items()
@@ -228,6 +234,7 @@ class _Check(_Table):
     leak: Probability
     moot_when: str | None = None
     moot_if_failed: str | None = None
+    follows_from: Annotated[list[str], Field(max_length=5)] = []
     gate: bool = False
 
 
@@ -288,8 +295,9 @@ def _check_references(
             name = printable(cause, 80)
             problem = tr("is not a cause of this file") + nearest(cause, causes)
             raise EvidenceError(f'{path}: [checks."{key}"] explained_by.{name}: {problem}')
-    for name in ("moot_when", "moot_if_failed"):
-        other = getattr(row, name)
+    others = [("follows_from", other) for other in row.follows_from]
+    others += [(name, getattr(row, name)) for name in ("moot_when", "moot_if_failed")]
+    for name, other in others:
         if other is not None and (other not in checks or other == key):
             problem = tr("must name another check")
             raise EvidenceError(f'{path}: [checks."{key}"] {name}: {problem}')

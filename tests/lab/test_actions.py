@@ -40,6 +40,7 @@ REPAIRS: dict[str, tuple[str, ...]] = {
     "status-update-lost": (GIVE_UP,),
     "error-swallowed": (GIVE_UP,),
     "error-not-recorded": (GIVE_UP,),
+    "job-abandoned": ("Create the abandoned jobs anew", GIVE_UP),
     "file-missing": (LOST,),
     "file-empty": (LOST,),
     "file-unreadable": (
@@ -60,6 +61,7 @@ REPAIRS: dict[str, tuple[str, ...]] = {
 NOT_BY_THE_RUNBOOK = {
     "worker-crash-loop": "the program ends by itself: another version of it is needed",
     "worker-not-consuming": "the lab's bug outlives a restart: another version is needed",
+    "message-ignored": "the lab's bug outlives a restart: another version is needed",
     "broker-memory-alarm": "somebody set the limit: the value that it had is not known",
     "broker-disk-alarm": "somebody set the limit: the value that it had is not known",
     "queue-deleted": "no service of the lab declares its queue: its arguments are not known",

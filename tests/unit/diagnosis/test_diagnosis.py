@@ -421,6 +421,28 @@ def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
         assert posterior["h"] < probabilities(run(evidence, m_logging=status))["h"]
 
 
+def test_a_failure_that_follows_from_another_is_no_evidence() -> None:
+    """What a more exact check has explained accuses no other cause, and is not unexplained."""
+    evidence = model(
+        {"a": 0.1, "b": 0.1},
+        {"m/exact": ({"a": 0.5}, 0.01), "m/late": ({"b": 0.5}, 0.01)},
+    )
+    both = run(evidence, m_exact="failed", m_late="failed")
+    assert both.most_likely_set == ("a", "b")
+    row = replace(evidence.checks[1], follows_from=("m/exact",))
+    evidence = replace(evidence, checks=(evidence.checks[0], row))
+    alone = run(evidence, m_exact="failed")
+    both = run(evidence, m_exact="failed", m_late="failed")
+    assert probabilities(both) == probabilities(alone)
+    assert (both.most_likely_set, both.unexplained) == (("a",), ())
+    for status in ("passed", "unreachable", "skipped"):
+        late = run(evidence, m_exact=status, m_late="failed")
+        assert probabilities(late)["b"] > probabilities(run(evidence, m_exact=status))["b"]
+    # A pass counts as ever.
+    passed = run(evidence, m_exact="failed", m_late="passed")
+    assert probabilities(passed)["b"] < probabilities(alone)["b"]
+
+
 def test_nothing_observed_leaves_the_priors() -> None:
     """A run without observations accuses no cause and lists every check as not observed."""
     diagnosis = diagnose(SHIPPED, [Result(row.id, "unreachable") for row in SHIPPED.checks])

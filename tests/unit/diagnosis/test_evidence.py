@@ -72,10 +72,14 @@ def test_the_signal_does_not_decide_between_hypotheses(evidence: Evidence) -> No
     assert max(weights) / min(weights) < 3
 
 
-def test_only_checks_of_stuck_uploads_can_be_moot(evidence: Evidence) -> None:
-    """The check that finds the stuck uploads decides it, and is never moot itself."""
+def test_what_decides_on_a_moot_pass_is_never_moot_itself(evidence: Evidence) -> None:
+    """The checks of stuck uploads, of jobs that run too long and of missing messages decide."""
     gates = {row.moot_when for row in evidence.checks if row.moot_when}
-    assert gates == {"signal/no_upload_is_stuck"}
+    assert gates == {
+        "signal/no_upload_is_stuck",
+        "database/jobs_finish_in_time",
+        "database/pending_jobs_are_in_the_queue",
+    }
     assert all(evidence.row(gate).moot_when is None for gate in gates)  # type: ignore[union-attr]
 
 
@@ -157,6 +161,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("checks", "a/b", "moot_when"), "a/z", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_when"), "a/b", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_if_failed"), "a/z", r"moot_if_failed: must name another check"),
+    (("checks", "a/b", "follows_from"), ["a/b"], r"follows_from: must name another check"),
     (("checks", "a/b", "moot_when"), ["a/c"], r"moot_when: must be text"),
     (("checks", "a/b", "explained_by"), [], r"explained_by: must be a table"),
     (

@@ -89,11 +89,13 @@ NO_BROKER = """
     queue/broker_has_no_alarm clients_are_connected queue_exists queue_has_a_consumer
     backlog_is_bounded deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
     deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
+    overdue_jobs_have_a_message acknowledged_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
 NO_QUEUE = """
     queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
     deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
+    overdue_jobs_have_a_message acknowledged_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
 NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
@@ -300,6 +302,31 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     ),
     "error-swallowed": (F, f"{STUCK} database/finished_jobs_updated_their_upload", ""),
     "error-not-recorded": (F, f"{STUCK} database/failed_jobs_recorded_an_error", ""),
+    "job-abandoned": (
+        F,
+        (
+            f"{STUCK} signal/no_upload_overstays_processing database/jobs_finish_in_time"
+            " queue/overdue_jobs_have_a_message"
+        ),
+        "",
+    ),
+    "message-ignored, and the worker logs nothing": (
+        F,
+        (
+            f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
+            " logs/worker_activity_is_logged worker/worker_is_logging"
+            " database/pending_jobs_are_in_the_queue queue/acknowledged_messages_start_jobs"
+        ),
+        "",
+    ),
+    "message-ignored, of some uploads": (
+        F,
+        (
+            f"{STUCK} database/jobs_start_promptly no_job_was_passed_over"
+            " pending_jobs_are_in_the_queue queue/acknowledged_messages_start_jobs"
+        ),
+        "",
+    ),
     "job-never-created": (
         F,
         f"{STUCK} database/stuck_uploads_have_a_job no_upload_was_passed_over",
@@ -577,6 +604,8 @@ PAIRS = (
     ("file-empty", "error-swallowed"),
     ("deadline-exceeded", "error-not-recorded"),
     ("job-never-created", "worker-killed"),
+    ("job-abandoned", "file-missing"),
+    ("message-ignored, of some uploads", "file-unreadable"),
 )
 
 

@@ -1,0 +1,175 @@
+"""What consumers did with messages: compared with the jobs, by the lab's RabbitMQ and database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+
+from fixtures.probes.consistency import JobConsistency
+from fixtures.probes.errors import NotOffered
+from tests.lab.fix_queue import NAME, Make, consumers_are_known
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fixtures.probes.postgres.database import DatabaseProbe
+    from lab.state import Lab
+
+LONGEST = 300.0
+
+
+def acknowledge(channel: Any, method: Any, *_: object) -> None:
+    """Acknowledge a message and do nothing."""
+    channel.basic_ack(method.delivery_tag)
+
+
+def test_no_overdue_job_needs_no_message(
+    queue_probe_of: Make, channel: Any, lab_database: DatabaseProbe
+) -> None:
+    """Where no job runs too long the broker is not asked."""
+    messages = JobConsistency(lab_database, queue_probe_of(management=None)).overdue_messages(
+        LONGEST
+    )
+    assert messages.without == 0
+    assert "no job processing longer than 5 min" in str(messages)
+
+
+def test_an_overdue_job_without_a_message_is_abandoned(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """A job in processing whose message no consumer holds is nobody's; one that is held is not."""
+    upload = aged_upload("processing", job="processing", started=30.0)
+    channel.basic_consume(NAME, lambda *_: None)
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    messages = consistency.overdue_messages(LONGEST)
+    assert messages.without == 1
+    assert upload in str(messages)
+    assert str(messages).endswith("0 unacknowledged, 0 wait again, so 1 job is without a message")
+    channel.basic_publish("", NAME, b"1")
+    eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
+    assert consistency.overdue_messages(LONGEST).without == 0
+
+
+def test_a_message_that_came_back_is_its_jobs(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """The message of a worker that died waits again, or is a dead letter: the job is not lost."""
+    dead = f"{NAME}.dead"
+    channel.queue_declare(dead)
+    try:
+        aged_upload("processing", job="processing", started=30.0)
+        # It has one that it does not answer, and so takes no other.
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(NAME, lambda *_: None)
+        probe = queue_probe_of(dead_letter=dead)
+        consistency = JobConsistency(lab_database, probe)
+        eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+        channel.basic_publish("", dead, b"1")
+        assert consistency.overdue_messages(LONGEST).returned == 1
+        assert consistency.overdue_messages(LONGEST).without == 0
+    finally:
+        channel.queue_delete(dead)
+
+
+def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Such a consumer never holds a message; without a consumer nothing is known either."""
+    aged_upload("processing", job="processing", started=30.0)
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
+    eventually(lambda: probe.figures(LONGEST).unacknowledged == 0, "figures of the queue")
+    with pytest.raises(NotOffered, match="nothing is known of its consumers"):
+        consistency.overdue_messages(LONGEST)
+    channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
+        consistency.overdue_messages(LONGEST)
+
+
+def test_acknowledged_messages_of_pending_jobs_are_ignored(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """A consumer that acknowledges while jobs stay pending ignores them, unless jobs end."""
+    aged_upload(minutes=2.0, job="pending")
+    channel.basic_consume(NAME, acknowledge)
+    probe = queue_probe_of()
+
+    def acknowledged() -> int | None:
+        channel.basic_publish("", NAME, b"1")
+        channel.connection.process_data_events(0.01)
+        return probe.figures(120.0).acknowledged_in_window
+
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    eventually(lambda: (acknowledged() or 0) > 3, "figures of acknowledgements")
+    messages = JobConsistency(lab_database, probe).ignored_messages()
+    assert messages.ignored == 1
+    sentence = str(messages)
+    assert ": 1 pending job has no message; since the newest was created, 2 min ago, " in sentence
+    assert f"{messages.acknowledged} messages were acknowledged and " in sentence
+    assert "; its consumers: veza from 127.0.0.1" in sentence
+    for _ in range(messages.acknowledged + 20):
+        aged_upload("completed", minutes=2.0, job="completed")
+    assert JobConsistency(lab_database, probe).ignored_messages().ignored == 0
+
+
+def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
+    queue_probe_of: Make,
+    services: Lab,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Without acknowledgements, or with consumers of two programs, nobody is accused."""
+    aged_upload(minutes=2.0, job="pending")
+    channel.basic_consume(NAME, acknowledge)
+    probe = queue_probe_of()
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    unknown = "1 job pending .*; what became of the missing messages is not known"
+    with pytest.raises(NotOffered, match=unknown):
+        JobConsistency(lab_database, probe).ignored_messages()
+    parameters = pika.URLParameters(services.app_amqp_url)
+    parameters.client_properties = {"connection_name": "export"}
+    with pika.BlockingConnection(parameters) as other:
+        other.channel().basic_consume(NAME, acknowledge)
+
+        def are_two() -> bool:
+            for number in range(2):
+                channel.basic_publish("", NAME, str(number).encode())
+            channel.connection.process_data_events(0.01)
+            other.process_data_events(0.01)
+            figures = probe.figures(120.0)
+            return len(figures.consumers) == 2 and (figures.acknowledged_in_window or 0) > 3
+
+        eventually(are_two, "figures of both consumers")
+        eventually(lambda: probe.depth().ready == 0, "an empty queue")
+        with pytest.raises(NotOffered, match=r" \(export\).*; what became of"):
+            JobConsistency(lab_database, probe).ignored_messages()
+
+
+def test_each_pending_job_with_its_message_is_well(
+    queue_probe_of: Make, channel: Any, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """Nothing is missing, so nothing was ignored."""
+    aged_upload(minutes=2.0, job="pending")
+    channel.basic_publish("", NAME, b"1")
+    messages = JobConsistency(lab_database, queue_probe_of()).ignored_messages()
+    assert messages.ignored == 0
+    assert str(messages).endswith("each pending job has its message")
