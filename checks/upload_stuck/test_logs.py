@@ -56,7 +56,9 @@ def test_no_database_write_is_refused(logs):
 
 
 def test_no_database_access_is_refused(logs):
-    """No login, connection or right that the database refused was logged within `log_window`."""
+    """No login, connection, right or statement that the database refused was logged within
+    `log_window`.
+    """
     refused = logs.database_refusals()
     assert refused.none, refused
 

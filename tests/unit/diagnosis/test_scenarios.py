@@ -98,6 +98,10 @@ NO_QUEUE = """
     overdue_jobs_have_a_message acknowledged_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
+NO_CANARY = """
+    canary/upload_is_accepted upload_leaves_uploading upload_completes track_is_served
+    canary_is_removed
+"""
 NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
 ERRORS = "logs/no_recent_processing_errors"
 FILE_ERRORS = f"{ERRORS} no_storage_errors_are_logged"
@@ -505,6 +509,31 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "upload_status/token_is_accepted",
     ),
+    "database-access-refused, one right on the uploads": (
+        "database",
+        (
+            f"{STUCK} {ERRORS} logs/no_database_access_is_refused"
+            " database/finished_jobs_updated_their_upload"
+        ),
+        NO_CANARY,
+    ),
+    "database-access-refused, one right on the jobs": (
+        "database",
+        (
+            f"{STUCK} {ERRORS} logs/no_database_access_is_refused"
+            " database/stuck_uploads_have_a_job no_upload_was_passed_over"
+            " upload_status/api_answers_without_server_error"
+        ),
+        NO_CANARY,
+    ),
+    "database-access-refused, statements that do not fit": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_access_is_refused"
+            " queue/deliveries_reach_the_worker queue_is_draining"
+        ),
+        NO_CANARY,
+    ),
     "row locks that an idle session holds": (
         "database",
         (f"{STUCK} database/jobs_start_promptly jobs_finish_in_time no_lock_blocks_uploads"),
@@ -527,6 +556,14 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         "database",
         f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_write_is_refused",
         "database/database_accepts_writes",
+    ),
+    "database refuses some writes, full now and then": (
+        "database",
+        (
+            f"{STUCK} {ERRORS} logs/no_database_write_is_refused"
+            " database/stuck_uploads_have_a_job no_upload_was_passed_over"
+        ),
+        NO_CANARY,
     ),
     "database refuses writes": (
         "database",

@@ -155,6 +155,17 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
         (zap("x", error="HTTP 429 too many connections"), False),
         (zap("connected to postgres, pool timeout 30s", "info"), False),
         (zap("x", error="open /srv/x: permission denied"), False),
+        (zap("x", error='new row for relation "u" violates check constraint "u_status"'), True),
+        (zap("x", error='ERROR: column "checksum" of relation "u" does not exist'), True),
+        (zap("x", error="pq: column u.checksum does not exist"), True),
+        (zap("x", error='relation "job_queue" does not exist'), True),
+        (zap("x", error="statement failed (SQLSTATE 42P01)"), True),
+        (zap("x", error="la colonne « somme » de la relation « u » n'existe pas"), True),
+        (zap("x", error="une valeur NULL viole la contrainte NOT NULL de la colonne"), True),
+        (zap("newsletter job failed", error='relation "mails" does not exist'), False),
+        (zap("x", error="duplicate key value violates unique constraint"), False),
+        (zap("x", error="the column header does not exist"), False),
+        (zap("x", error="the file does not exist"), False),
     ],
 )
 def test_refusals_of_a_login_by_the_database(line: LogLine, counts: bool) -> None:
@@ -170,6 +181,9 @@ def test_refusals_of_a_login_by_the_database(line: LogLine, counts: bool) -> Non
         "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
         'ERROR: permission denied for table "uploads"',
         "HikariPool-1 - Connection is not available, request timed out after 30000ms",
+        'ERROR: new row for relation "u" violates check constraint "u_status_check"',
+        "ERROR: column u.checksum does not exist (SQLSTATE 42703)",
+        "la colonne « somme » n'existe pas",
     ],
 )
 def test_hosts_select_refusals_by_the_database(text: str) -> None:
