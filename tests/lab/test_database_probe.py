@@ -186,6 +186,30 @@ def test_partial_uploads_have_no_job_and_no_whole_file(
     assert [subject.id for subject in without_storage] == [whole, partial]
 
 
+def test_an_upload_that_still_arrives_is_not_stuck(
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """It is part-way, has no job, and changed lately; with a job or an old change it is stuck."""
+    arriving, stopped, working = (
+        aged_upload(minutes=49),
+        aged_upload(minutes=48),
+        aged_upload(minutes=47, job="pending"),
+    )
+    owner.execute("UPDATE uploads SET progress = 40 WHERE id::text = %s", (stopped,))
+    owner.execute(
+        "UPDATE uploads SET progress = 40, updated_at = now() WHERE id::text = ANY(%s)",
+        ([arriving, working],),
+    )
+    stuck = probe.stuck_uploads(600.0)
+    assert [upload.id for upload in stuck.shown] == [stopped, working]
+    assert (stuck.total, stuck.users) == (2, 2)
+    assert str(stuck).endswith(f"; 1 that is as old still arrives: {arriving}")
+    sampled = probe.subjects(None, 600.0, 20)
+    assert [subject.id for subject in sampled] == [stopped, working]
+    (named,) = probe.subjects((arriving,), 600.0, 20)
+    assert named.is_arriving
+
+
 def test_several_partial_uploads_know_whether_others_arrived(
     owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
