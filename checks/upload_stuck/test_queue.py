@@ -65,8 +65,8 @@ def test_overdue_jobs_have_a_message(jobs_and_queue, limits):
     assert not messages.without, messages
 
 
-def test_acknowledged_messages_start_jobs(jobs_and_queue):
-    """No consumer acknowledges a message while its job stays pending."""
+def test_taken_messages_start_jobs(jobs_and_queue):
+    """No consumer takes and answers a message while its job stays pending."""
     messages = jobs_and_queue.ignored_messages()
     assert not messages.ignored, messages
 

@@ -26,6 +26,11 @@ def acknowledge(channel: Any, method: Any, *_: object) -> None:
     channel.basic_ack(method.delivery_tag)
 
 
+def reject(channel: Any, method: Any, *_: object) -> None:
+    """Reject a message for good: without a dead-letter queue the broker drops it."""
+    channel.basic_reject(method.delivery_tag, requeue=False)
+
+
 def test_no_overdue_job_needs_no_message(
     queue_probe_of: Make, channel: Any, lab_database: DatabaseProbe
 ) -> None:
@@ -101,31 +106,33 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
         consistency.overdue_messages(LONGEST)
 
 
-def test_acknowledged_messages_of_pending_jobs_are_ignored(
+@pytest.mark.parametrize("answer", [acknowledge, reject])
+def test_messages_of_pending_jobs_that_were_answered_are_ignored(
+    answer: Callable[..., None],
     queue_probe_of: Make,
     channel: Any,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
-    """A consumer that acknowledges while jobs stay pending ignores them, unless jobs end."""
+    """A consumer that answers messages while jobs stay pending ignores them, unless jobs end."""
     aged_upload(minutes=2.0, job="pending")
-    channel.basic_consume(NAME, acknowledge)
+    channel.basic_consume(NAME, answer)
     probe = queue_probe_of()
 
-    def acknowledged() -> int | None:
+    def delivered() -> int | None:
         channel.basic_publish("", NAME, b"1")
         channel.connection.process_data_events(0.01)
-        return probe.figures(120.0).acknowledged_in_window
+        return probe.figures(120.0).delivered
 
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
-    eventually(lambda: (acknowledged() or 0) > 3, "figures of acknowledgements")
+    eventually(lambda: (delivered() or 0) > 3, "figures of deliveries")
     messages = JobConsistency(lab_database, probe).ignored_messages()
     assert messages.ignored == 1
     sentence = str(messages)
     assert ": 1 pending job has no message; since the newest was created, 2 min ago, " in sentence
-    assert f"{messages.acknowledged} messages were acknowledged and " in sentence
+    assert f"consumers took {messages.taken} messages and " in sentence
     assert "; its consumers: veza from 127.0.0.1" in sentence
-    for _ in range(messages.acknowledged + 20):
+    for _ in range(messages.taken + 20):
         aged_upload("completed", minutes=2.0, job="completed")
     assert JobConsistency(lab_database, probe).ignored_messages().ignored == 0
 
@@ -137,7 +144,7 @@ def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
-    """Without acknowledgements, or with consumers of two programs, nobody is accused."""
+    """Without deliveries, or with consumers of two programs, nobody is accused."""
     aged_upload(minutes=2.0, job="pending")
     channel.basic_consume(NAME, acknowledge)
     probe = queue_probe_of()
@@ -156,7 +163,7 @@ def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
             channel.connection.process_data_events(0.01)
             other.process_data_events(0.01)
             figures = probe.figures(120.0)
-            return len(figures.consumers) == 2 and (figures.acknowledged_in_window or 0) > 3
+            return len(figures.consumers) == 2 and (figures.delivered or 0) > 3
 
         eventually(are_two, "figures of both consumers")
         eventually(lambda: probe.depth().ready == 0, "an empty queue")

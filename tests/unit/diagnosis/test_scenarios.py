@@ -89,13 +89,13 @@ NO_BROKER = """
     queue/broker_has_no_alarm clients_are_connected queue_exists queue_has_a_consumer
     backlog_is_bounded deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
     deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
-    overdue_jobs_have_a_message acknowledged_messages_start_jobs
+    overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
 NO_QUEUE = """
     queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
     deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
-    overdue_jobs_have_a_message acknowledged_messages_start_jobs
+    overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
 NO_CANARY = """
@@ -319,7 +319,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         (
             f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
             " logs/worker_activity_is_logged worker/worker_is_logging"
-            " database/pending_jobs_are_in_the_queue queue/acknowledged_messages_start_jobs"
+            " database/pending_jobs_are_in_the_queue queue/taken_messages_start_jobs"
         ),
         "",
     ),
@@ -327,7 +327,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         F,
         (
             f"{STUCK} database/jobs_start_promptly no_job_was_passed_over"
-            " pending_jobs_are_in_the_queue queue/acknowledged_messages_start_jobs"
+            " pending_jobs_are_in_the_queue queue/taken_messages_start_jobs"
         ),
         "",
     ),
