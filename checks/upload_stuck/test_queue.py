@@ -46,9 +46,17 @@ def test_deliveries_are_acknowledged(queue, limits):
 
 
 def test_deliveries_reach_the_worker(jobs_and_queue, limits):
-    """No message is held unprocessed while jobs wait longer than `job_pending_max`."""
+    """No consumer that may be no worker holds messages while jobs wait longer than
+    `job_pending_max` and none runs.
+    """
     deliveries = jobs_and_queue.held_deliveries(limits.job_pending_max)
-    assert not deliveries.unprocessed, deliveries
+    assert not deliveries.astray, deliveries
+
+
+def test_worker_starts_what_it_holds(jobs_and_queue, limits):
+    """No worker holds messages while jobs wait longer than `job_pending_max` and none runs."""
+    deliveries = jobs_and_queue.held_deliveries(limits.job_pending_max)
+    assert not deliveries.idle_workers, deliveries
 
 
 def test_no_consumer_keeps_messages(jobs_and_queue, limits):

@@ -88,13 +88,15 @@ NO_HOST = """
 NO_BROKER = """
     queue/broker_has_no_alarm clients_are_connected queue_exists queue_has_a_consumer
     backlog_is_bounded deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
-    deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
+    deliveries_reach_the_worker worker_starts_what_it_holds no_consumer_keeps_messages
+    messages_do_not_expire
     overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
 NO_QUEUE = """
     queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
-    deliveries_reach_the_worker no_consumer_keeps_messages messages_do_not_expire
+    deliveries_reach_the_worker worker_starts_what_it_holds no_consumer_keeps_messages
+    messages_do_not_expire
     overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
 """
@@ -151,7 +153,7 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         (
             f"{STUCK} {NOT_STARTING} upload_status/worker_health_is_ok"
             " worker/process_is_responsive worker_is_logging queue/queue_is_draining"
-            " deliveries_are_acknowledged deliveries_reach_the_worker"
+            " deliveries_are_acknowledged worker_starts_what_it_holds"
         ),
         "",
     ),
@@ -496,7 +498,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         "database",
         (
             f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_access_is_refused"
-            " queue/deliveries_are_acknowledged deliveries_reach_the_worker queue_is_draining"
+            " queue/deliveries_are_acknowledged worker_starts_what_it_holds queue_is_draining"
         ),
         "upload_status/worker_health_is_ok",
     ),
@@ -531,6 +533,14 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         (
             f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_access_is_refused"
             " queue/deliveries_reach_the_worker queue_is_draining"
+        ),
+        NO_CANARY,
+    ),
+    "database-access-refused, statements that take too long": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} logs/no_timeouts_are_logged no_database_access_is_refused"
+            " queue/worker_starts_what_it_holds"
         ),
         NO_CANARY,
     ),
@@ -603,7 +613,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         "database",
         (
             f"{STUCK} {NOT_STARTING} database/no_lock_blocks_uploads queue/queue_is_draining"
-            " deliveries_are_acknowledged deliveries_reach_the_worker worker/worker_is_logging"
+            " deliveries_are_acknowledged worker_starts_what_it_holds worker/worker_is_logging"
         ),
         "",
     ),

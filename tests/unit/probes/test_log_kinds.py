@@ -162,6 +162,9 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
         (zap("x", error="statement failed (SQLSTATE 42P01)"), True),
         (zap("x", error="la colonne « somme » de la relation « u » n'existe pas"), True),
         (zap("x", error="une valeur NULL viole la contrainte NOT NULL de la colonne"), True),
+        (zap("x", error="pq: canceling statement due to statement timeout"), True),
+        (zap("x", error="délai écoulé pour l'exécution de l'instruction"), True),
+        (zap("digest job failed", error="canceling statement due to statement timeout"), False),
         (zap("newsletter job failed", error='relation "mails" does not exist'), False),
         (zap("x", error="duplicate key value violates unique constraint"), False),
         (zap("x", error="the column header does not exist"), False),
@@ -184,6 +187,7 @@ def test_refusals_of_a_login_by_the_database(line: LogLine, counts: bool) -> Non
         'ERROR: new row for relation "u" violates check constraint "u_status_check"',
         "ERROR: column u.checksum does not exist (SQLSTATE 42703)",
         "la colonne « somme » n'existe pas",
+        "ERROR: canceling statement due to statement timeout",
     ],
 )
 def test_hosts_select_refusals_by_the_database(text: str) -> None:

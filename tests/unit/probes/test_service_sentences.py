@@ -247,3 +247,30 @@ def test_client_errors_are_one_printable_line() -> None:
     """A client's error text is cut to its first line, without control characters."""
     assert first_line("\n  no \x1b[31mroute\nHINT: secret") == "no ?[31mroute"
     assert len(first_line("x" * 1000)) == 200
+
+
+NONE_RUNS = {"unacknowledged": 4, "pending": 3}
+
+
+@pytest.mark.parametrize(
+    ("consumers", "counts", "astray", "idle"),
+    [
+        # A worker has acknowledged before; another program, or one that just began, has not.
+        ((WORKER,), NONE_RUNS, False, True),
+        ((FRESH_WORKER,), NONE_RUNS, True, False),
+        ((WORKER, EXPORT), NONE_RUNS, True, True),
+        ((replace(WORKER, unacknowledged=0), EXPORT), NONE_RUNS, True, False),
+        ((replace(WORKER, acknowledged=None),), NONE_RUNS, True, False),
+        ((), NONE_RUNS, True, False),
+        # Jobs run, or none waits.
+        ((WORKER, EXPORT), NONE_RUNS | {"running": 1}, False, False),
+        ((WORKER, EXPORT), {"unacknowledged": 4}, False, False),
+    ],
+)
+def test_a_worker_that_starts_nothing_is_told_from_another_consumer(
+    consumers: tuple[Consumer, ...], counts: dict[str, int], astray: bool, idle: bool
+) -> None:
+    """Both hold messages while jobs wait and none runs; only a worker has answered others."""
+    deliveries = held(consumers, **counts)
+    assert deliveries.astray is astray
+    assert bool(deliveries.idle_workers) is idle
