@@ -126,7 +126,8 @@ def test_messages_of_pending_jobs_that_were_answered_are_ignored(
 
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
     eventually(lambda: (delivered() or 0) > 3, "figures of deliveries")
-    messages = JobConsistency(lab_database, probe).ignored_messages()
+    consistency = JobConsistency(lab_database, probe)
+    messages = consistency.ignored_messages()
     assert messages.ignored == 1
     sentence = str(messages)
     assert ": 1 pending job has no message; since the newest was created, 2 min ago, " in sentence
@@ -134,7 +135,7 @@ def test_messages_of_pending_jobs_that_were_answered_are_ignored(
     assert "; its consumers: veza from 127.0.0.1" in sentence
     for _ in range(messages.taken + 20):
         aged_upload("completed", minutes=2.0, job="completed")
-    assert JobConsistency(lab_database, probe).ignored_messages().ignored == 0
+    assert consistency.ignored_messages().ignored == 0
 
 
 def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
