@@ -127,7 +127,7 @@ def cause_sentence(diagnosis: Diagnosis) -> str:
     if diagnosis.certainty == "unclear":
         named = [_with_probability(finding) for finding in suspects(diagnosis)]
         if not named:
-            return tr("No hypothesis of the runbook explains it.")
+            return tr("No hypothesis of the runbook is likely.")
         unclear = tr("The cause is not clear: {causes}.", causes=listed(named, "or"))
         return unclear + _unseen(diagnosis)
     named = [_with_probability(finding) for finding in diagnosis.accepted if not finding.outside]

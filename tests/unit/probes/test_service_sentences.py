@@ -97,7 +97,9 @@ def test_any_consumer_is_a_printable_sentence(details: dict[str, object]) -> Non
 
 def held(consumers: tuple[Consumer, ...], **counts: int) -> HeldDeliveries:
     zero = dict.fromkeys(("unacknowledged", "pending", "missing", "running", "just_ended"), 0)
-    return HeldDeliveries("the broker", 300.0, consumers=consumers, **(zero | counts))
+    stalled = bool(counts.pop("stalled", 0))
+    numbers = zero | counts
+    return HeldDeliveries("the broker", 300.0, consumers=consumers, stalled=stalled, **numbers)
 
 
 WORKER = Consumer("1", "app", "a", 4, True, "1 (1)", "worker-1", 2, 90)
@@ -271,6 +273,9 @@ def test_a_worker_that_starts_nothing_is_told_from_another_consumer(
     consumers: tuple[Consumer, ...], counts: dict[str, int], astray: bool, idle: bool
 ) -> None:
     """Both hold messages while jobs wait and none runs; only a worker has answered others."""
-    deliveries = held(consumers, **counts)
+    deliveries = held(consumers, stalled=1, **counts)
     assert deliveries.astray is astray
     assert bool(deliveries.idle_workers) is idle
+    # One that acknowledges meanwhile does other work: the messages of uploads wait behind it.
+    assert not held(consumers, **counts).idle_workers
+    assert held(consumers, **counts).astray is deliveries.unprocessed
