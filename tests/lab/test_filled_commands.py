@@ -86,7 +86,7 @@ def test_a_message_is_published_in_the_targets_form(
     queries = re.findall(
         r"(SELECT json_build_object\(\s+'routing_key'.*?)\n\s+\\g", text, re.DOTALL
     )
-    assert len(queries) == 3
+    assert len(queries) == 4
     values = {
         "queue_name": "q",
         "message": form,
@@ -95,6 +95,7 @@ def test_a_message_is_published_in_the_targets_form(
         "upload_id": upload,
         "upload_ids": upload,
         "unreadable_upload_ids": upload,
+        "overdue_upload_ids": upload,
     }
     for query in queries:
         text, missing = fill_command(query, "sql", values)
