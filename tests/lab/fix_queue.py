@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -69,3 +70,15 @@ def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:
     figures = probe.figures(300.0)
     users = [consumer.user for consumer in figures.consumers]
     return figures.unacknowledged == unacknowledged and bool(users) and None not in users
+
+
+@contextmanager
+def client_named(services: Lab, name: str) -> Iterator[Any]:
+    """Open a channel of a client that gives itself this name."""
+    parameters = pika.URLParameters(services.app_amqp_url)
+    parameters.client_properties = {"connection_name": name}
+    connection = pika.BlockingConnection(parameters)
+    try:
+        yield connection.channel()
+    finally:
+        connection.close()

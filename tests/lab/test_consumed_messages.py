@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pika
 import pytest
 
 from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import NotOffered
-from tests.lab.fix_queue import NAME, Make, consumers_are_known
+from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -63,19 +62,17 @@ def test_an_overdue_job_without_a_message_is_abandoned(
     assert consistency.overdue_messages(LONGEST).without == 0
 
 
-def test_a_message_that_came_back_is_its_jobs(
+def test_a_dead_letter_may_be_the_jobs_message(
     queue_probe_of: Make,
     channel: Any,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
-    """The message of a worker that died waits again, or is a dead letter: the job is not lost."""
+    """A message that its worker rejected became a dead letter: the job is not abandoned."""
     dead = f"{NAME}.dead"
     channel.queue_declare(dead)
     try:
         aged_upload("processing", job="processing", started=30.0)
-        # It has one that it does not answer, and so takes no other.
-        channel.basic_qos(prefetch_count=1)
         channel.basic_consume(NAME, lambda *_: None)
         probe = queue_probe_of(dead_letter=dead)
         consistency = JobConsistency(lab_database, probe)
@@ -162,16 +159,14 @@ def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
     unknown = "1 job pending .*; what became of the missing messages is not known"
     with pytest.raises(NotOffered, match=unknown):
         JobConsistency(lab_database, probe).ignored_messages()
-    parameters = pika.URLParameters(services.app_amqp_url)
-    parameters.client_properties = {"connection_name": "export"}
-    with pika.BlockingConnection(parameters) as other:
-        other.channel().basic_consume(NAME, acknowledge)
+    with client_named(services, "export") as other:
+        other.basic_consume(NAME, acknowledge)
 
         def are_two() -> bool:
             for number in range(2):
                 channel.basic_publish("", NAME, str(number).encode())
             channel.connection.process_data_events(0.01)
-            other.process_data_events(0.01)
+            other.connection.process_data_events(0.01)
             figures = probe.figures(120.0)
             return len(figures.consumers) == 2 and (figures.delivered or 0) > 3
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import pika
 import pytest
 
 from fixtures.probes.consistency import JobConsistency
@@ -18,12 +17,12 @@ from fixtures.probes.rabbitmq import amqp
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import READING_INTERVAL, QueueProbe
-from tests.lab.fix_queue import NAME, Make, consumers_are_known
+from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.lab.fix_services import Reply
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from fixtures.probes.consistency import HeldDeliveries
     from fixtures.probes.postgres.database import DatabaseProbe
@@ -479,18 +478,6 @@ def test_unprocessed_deliveries_name_their_consumer(
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost
     assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
-
-
-@contextmanager
-def client_named(services: Lab, name: str) -> Iterator[Any]:
-    """Open a channel of a client that gives itself this name."""
-    parameters = pika.URLParameters(services.app_amqp_url)
-    parameters.client_properties = {"connection_name": name}
-    connection = pika.BlockingConnection(parameters)
-    try:
-        yield connection.channel()
-    finally:
-        connection.close()
 
 
 def test_a_consumer_that_keeps_its_share_is_named(
