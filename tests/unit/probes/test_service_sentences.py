@@ -107,6 +107,7 @@ FRESH_WORKER = Consumer("2", "app", "b", 4, True, "2 (1)", "worker-2", 4, 0)
 EXPORT = Consumer("3", "app", "c", 0, True, "3 (1)", "export", 5, 0)
 TAKER = Consumer("4", "app", "d", 0, False, "4 (1)", "export", 0, 0)
 ALIKE = replace(EXPORT, client="worker-9")
+UNNAMED = replace(EXPORT, prefetch=4, client=None)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,9 @@ ALIKE = replace(EXPORT, client="worker-9")
         # Another program acknowledges nothing.
         ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 3, "running": 2}, True),
         ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 0, "running": 2}, False),
+        # Its program is not known yet, and it may be a worker.
+        ((WORKER, replace(EXPORT, prefetch=4)), {"unacknowledged": 7, "pending": 3}, True),
+        ((WORKER, UNNAMED), {"unacknowledged": 7, "pending": 3}, False),
         # A running job may be its own: the worker holds less than runs.
         ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 3, "running": 5}, False),
         # The same program without a limit, and more messages than jobs.
