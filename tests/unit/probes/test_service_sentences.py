@@ -122,6 +122,7 @@ UNNAMED = replace(EXPORT, prefetch=4, client=None)
         # Its program is not known yet, and it may be a worker.
         ((WORKER, replace(EXPORT, prefetch=4)), {"unacknowledged": 7, "pending": 3}, True),
         ((WORKER, UNNAMED), {"unacknowledged": 7, "pending": 3}, False),
+        ((replace(WORKER, client=None), replace(EXPORT, prefetch=4)), {"pending": 3}, False),
         # A running job may be its own: the worker holds less than runs.
         ((WORKER, EXPORT), {"unacknowledged": 7, "pending": 3, "running": 5}, False),
         # The same program without a limit, and more messages than jobs.
