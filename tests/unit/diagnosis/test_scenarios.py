@@ -692,6 +692,7 @@ def run(evidence: Evidence, failing: str, blind: str = "", causes: Set[str] = NO
             for row in evidence.checks
             if sent or not row.id.startswith("canary/")
         ],
+        explain=False,
     )
 
 
