@@ -85,7 +85,7 @@ def test_the_robustness_of_one_report_is_explained() -> None:
     text = explain_robustness(EVIDENCE, KILLED)
     assert text.startswith("Named: Job worker down.\n\nWith one component hidden:\n")
     assert "  storage    the same\n" in text
-    assert "  database/database_is_reachable: Database down\n" in text
+    assert "  database/database_is_reachable: Database unavailable\n" in text
 
 
 def test_the_components_of_the_explanation_have_the_words_of_the_language() -> None:

@@ -101,4 +101,8 @@ def test_missing_workers_are_counted() -> None:
     one = (Process("h", 2, 1, "S", 3.0, "job-worker"),)
     assert WorkerCount(1, one).is_reached
     assert not WorkerCount(2, one).is_reached
-    assert str(WorkerCount(2, one)) == ("1 worker process runs of 2 expected: job-worker (pid 2)")
+    assert str(WorkerCount(2, one)) == (
+        "1 worker process runs of 2 expected: job-worker (pid 2);"
+        " start what is missing, or correct [worker] count"
+    )
+    assert str(WorkerCount(1, one)) == "1 worker process runs of 1 expected: job-worker (pid 2)"
