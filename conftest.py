@@ -4,6 +4,8 @@ import atexit
 import gc
 import sys
 
+import pytest
+
 try:
     # Every run needs them; a person may have forgotten to activate the environment that has them.
     import filelock  # noqa: F401
@@ -23,7 +25,7 @@ if gc.get_threshold() != THRESHOLDS:  # A watch reads this file at each look.
     gc.set_threshold(*THRESHOLDS)
     atexit.register(gc.freeze)
 
-pytest_plugins = (
+PLUGINS = (
     "fixtures.run.options",
     "fixtures.run.several_targets",
     "fixtures.run.budget",
@@ -50,3 +52,9 @@ pytest_plugins = (
     "reports.run.allure",
     "reports.run.junit",
 )
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the plugins; `pytest_plugins` would search all that is installed for each name."""
+    for name in PLUGINS:
+        pluginmanager.import_plugin(name)
