@@ -20,7 +20,7 @@ except ModuleNotFoundError as exc:
 
 # Most of what a run creates stays: modules, classes, results. To search it for garbage again and
 # again takes a seventh of the run's processor time, and once more at its end another seventh.
-THRESHOLDS = 100_000, 50, 50
+THRESHOLDS = 300_000, 50, 50
 if gc.get_threshold() != THRESHOLDS:  # A watch reads this file at each look.
     gc.set_threshold(*THRESHOLDS)
     atexit.register(gc.freeze)
