@@ -46,11 +46,7 @@ def outcome_of(
         observations=tuple(observations),
         seconds=round(seconds, 4),
     )
-    return redacted(outcome, redact)
-
-
-def redacted(outcome: Outcome, redact: Redactor) -> Outcome:
-    """Return an outcome without secrets; its check and status are ours and stay as they are."""
+    # Its check and status are ours and stay as they are.
     return replace(redact.within(outcome), check=outcome.check, status=outcome.status)
 
 

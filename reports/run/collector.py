@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from core.secrets import Redactor
+
 PROBLEMS_MAX = 50
 """Problems that are kept."""
 
@@ -54,15 +56,18 @@ class Collector:
         if len(self._problems) < PROBLEMS_MAX and sentence not in self._problems:
             self._problems.append(sentence)
 
-    def outcomes(self, reason: str) -> tuple[Outcome, ...]:
-        """Return one outcome for each check; `reason` says why the others did not run."""
+    def outcomes(self, reason: str, redact: Redactor) -> tuple[Outcome, ...]:
+        """Return one outcome for each check; `reason` says why the others did not run.
+
+        Those that were added are redacted already.
+        """
         return tuple(
             self._outcomes.get(check)
             or Outcome(
                 check,
                 "missing",
-                expected=sentence_at(self._root, nodeid),
-                seen=self._hangs.get(check, reason),
+                expected=redact.text(sentence_at(self._root, nodeid)),
+                seen=redact.text(self._hangs.get(check, reason)),
             )
             for check, nodeid in self._selected.items()
         )

@@ -19,7 +19,6 @@ from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report_json import PARTIAL, to_json
 from reports.run.artifacts import write_artifacts, write_partial
-from reports.run.call_outcome import redacted
 from reports.run.collector import Collector
 from reports.run.former_folder import move_old_files
 from reports.run.gate import is_gate, verdict
@@ -195,7 +194,7 @@ class Controller:
         own_document = document_of(self._config)
         target = replace(target, runbook_document=bundle.document.path if own_document else None)
         folder = self._folder_of(target.name, bundle.name)
-        outcomes = [redacted(outcome, redact) for outcome in self._collector.outcomes(reason)]
+        outcomes = self._collector.outcomes(reason, redact)
         narrowed = self._selection.is_narrowed(outcomes, bundle.evidence)
         return build_report(
             outcomes,
