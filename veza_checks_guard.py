@@ -10,7 +10,8 @@ One sentence for two mistakes that pytest reports in a puzzling way:
   rootdir by it, and then knows none of this project's options.
 - `--target` without a value: pytest prints argparse's usage, which does not say what a value is.
 
-This module is installed as a plugin, so it runs before both.
+This module is installed as a plugin, so it runs before both. It also loads allure-pytest, which
+takes its time, for a run that names one of its options; pyproject.toml leaves it out of any other.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ EXAMPLES = {
 }
 """Each option of this project that takes a value, with an example."""
 
+ALLURE = ("--allure", "--clean-alluredir", "--inversion", "--help", "-h")
+"""How the options begin that need allure-pytest."""
+
 PATH_MAX = 255
 """Characters from which a value is not looked up: the system refuses so long a file name."""
 
@@ -63,11 +67,18 @@ def taken_for_paths(args: Sequence[str]) -> list[str]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
     """Take the values of our options for what they are, and refuse those that cannot be used.
 
     Refused are an option of ours without a value, and a value that changed pytest's rootdir.
     """
+    if early_config.rootpath == PROJECT and any(arg.startswith(ALLURE) for arg in args):
+        early_config.pluginmanager.consider_pluginarg("allure_pytest")
+        # The values of its options are no paths.
+        paths = parser.parse_known_args(args).file_or_dir
+        early_config.known_args_namespace.file_or_dir = paths
     option = without_value(args)
     if option and early_config.rootpath == PROJECT:
         raise pytest.UsageError(f"{option} needs a value, for example: {EXAMPLES[option]}")

@@ -164,8 +164,8 @@ def test_help_lists_every_option(tmp_path: Path) -> None:
     assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)
 
 
-def test_a_run_does_not_load_the_tests(file: Path, tmp_path: Path) -> None:
-    """The name of a target is no path: what only the tests need may be missing, and takes time."""
+def test_a_run_does_not_load_what_it_has_no_use_for(file: Path, tmp_path: Path) -> None:
+    """It takes time, and what only the tests need may be missing: a target's name is no path."""
     options = (f"--targets-file={file}", "--target", "staging", "--check-config")
     imports = {"PYTHONPROFILEIMPORTTIME": "1"}
     run = run_suite(*options, out=tmp_path / "out", environ=imports)
@@ -174,6 +174,8 @@ def test_a_run_does_not_load_the_tests(file: Path, tmp_path: Path) -> None:
     assert "fixtures.target.load" in loaded
     # What tests/conftest.py brings along; the name of a module that pytest loads is not printed.
     assert not {"lab", "syrupy"} & set(loaded)
+    # Plugins for the options of others.
+    assert not {"allure_commons", "testinfra"} & set(loaded)
 
 
 def test_a_forgotten_environment_is_one_sentence() -> None:
