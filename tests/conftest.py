@@ -33,14 +33,19 @@ SHARING = (
 )
 """Files whose tests share runs or services that take long to make."""
 
+SHARING_BY_CASE = "lab/test_lab_variants.py"
+"""The file whose tests share a lab for each case in brackets, which takes long to start."""
+
 
 class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
     """Send tests to the processes one by one, but those that share something to the same."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
+        file, _, test = nodeid.partition("::")
         if "browser/" in file:
             return "browser"
+        if file.endswith(SHARING_BY_CASE):
+            return file + test.partition("[")[2]
         return file if file.endswith(SHARING) else nodeid
 
 

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from reports.diagnosis.evidence import load_evidence
 from tests.plugin.conftest import CONFTEST, PYPROJECT
@@ -170,8 +171,12 @@ def visit(browser: Browser) -> Iterator[Callable[[str], Page]]:
 
 
 def see(page: Page, text: str) -> None:
-    """Wait until the page shows a text."""
-    page.get_by_text(text).first.wait_for(state="visible")
+    """Wait until the page shows a text; a failure says what it shows."""
+    try:
+        page.get_by_text(text).first.wait_for(state="visible")
+    except PageTimeoutError as exc:
+        shown = page.inner_text("body")[:2000]
+        raise AssertionError(f"{text!r} is not on the page: {shown}") from exc
 
 
 def test_the_page_names_the_verdict(incident: str, visit: Callable[[str], Page]) -> None:
