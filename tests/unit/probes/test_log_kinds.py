@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,10 @@ from core.language import ENGLISH, PSEUDO, set_language
 from fixtures import login
 from fixtures.probes.logs import kinds
 from fixtures.probes.logs.lines import LogLine, parse_line
-from fixtures.probes.logs.results import kind_word
+from fixtures.probes.logs.results import kind_word, quoted
+
+if TYPE_CHECKING:
+    from fixtures.probes.logs.scan import LineKind
 
 NOW = 1_765_792_800.0
 
@@ -232,3 +236,47 @@ def test_each_kind_of_lines_has_a_word_in_the_readers_language(kind: str) -> Non
         assert kind_word(kind) != kind
     finally:
         set_language(ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "start"),
+    [
+        (
+            zap(
+                "request failed",
+                error='connection to server at "db-1.internal", port 5432 '
+                'failed: FATAL: password authentication failed for user "veza"',
+            ),
+            kinds.DATABASE,
+            '"… FATAL: password authentication failed for user "veza"" in {',
+        ),
+        (
+            parse_line(
+                "<131>1 2026-11-27T13:07:16.560728+05:30 app1 veza-worker 8937 - - job 9 of "
+                "upload 284 failed err=[Errno 2] No such file or directory: '/srv/284.flac'",
+                NOW,
+            ),
+            kinds.STORAGE,
+            "\"[Errno 2] No such file or directory: '/srv/284.flac'\" in <131>1 ",
+        ),
+        (
+            zap(
+                "x",
+                error="dial mq-1.internal.example.net as veza, password = 4Kxp login was refused",
+            ),
+            kinds.BROKER,
+            '"… *** login was refused" in {',
+        ),
+        (
+            zap("x", error="no space left on device"),
+            kinds.STORAGE,
+            '"no space left on device" in {',
+        ),
+        (parse_line("mkdir: permission denied", NOW), kinds.STORAGE, "mkdir: permission denied"),
+    ],
+)
+def test_a_quoted_line_begins_with_what_it_was_selected_for(
+    line: LogLine, kind: LineKind, start: str
+) -> None:
+    """A sentence may be cut at its end: the words that say what happened come first."""
+    assert quoted(line, kind.pattern).startswith(start)

@@ -105,6 +105,14 @@ def test_every_form_has_its_time_level_and_error(text: str) -> None:
     assert (line.age(NOW), line.level, line.error) == (60.0, "error", "boom")
 
 
+@pytest.mark.parametrize("tail", ["", " upload=284", ", upload=284"])
+def test_an_error_without_quotation_marks_may_have_spaces(tail: str) -> None:
+    """It ends where the next field begins, or with the line."""
+    line = parse_line(f"job failed err=[Errno 2] No such file: '/srv/284.flac'{tail}", NOW)
+    assert line.error == "[Errno 2] No such file: '/srv/284.flac'"
+    assert dict(line.fields).get("upload") == ("284" if tail else None)
+
+
 def test_a_date_within_the_message_is_not_the_lines_time() -> None:
     """Only the line's own time counts: an error about an old upload may be new."""
     assert parse_line("upload error for 2024-01-01 00:00:00", NOW).when is None
