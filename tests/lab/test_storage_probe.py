@@ -50,6 +50,15 @@ def test_missing_directory_is_one_message(shell: Shell, tmp_path: Path) -> None:
         storage.files((Subject("a"),))
 
 
+def test_a_link_to_nothing_is_named(shell: Shell, tmp_path: Path) -> None:
+    """A link is there, and what it leads to is missing: a new directory would not fit."""
+    (tmp_path / "up").symlink_to("gone")
+    directory = StorageProbe([shell], str(tmp_path / "up"), "root").directory()
+    assert not directory.exists
+    expected = f"{tmp_path}/up is a link to gone, which does not exist on {shell.name}"
+    assert str(directory) == expected
+
+
 def test_file_in_place_of_the_directory(shell: Shell, tmp_path: Path) -> None:
     """A file in the directory's place is named as such."""
     (tmp_path / "up").write_text("x")

@@ -69,6 +69,13 @@ def test_files_are_parsed() -> None:
     ]
 
 
+def test_a_recorded_size_of_zero_says_nothing() -> None:
+    """A column may begin with 0 and get the size at the end; a file without bytes is empty."""
+    assert StoredFile("a", "here", 1, (5,), 0).is_whole
+    empty = StoredFile("a", "here", 1, (0,), 0)
+    assert (empty.is_whole, str(empty)) == (False, "0 bytes")
+
+
 def test_a_file_counts_on_any_host() -> None:
     """Of several hosts the one that has an upload's file is used."""
     here, there = StoredFile("a", "here"), StoredFile("a", "there", 1, (5,), 5)
