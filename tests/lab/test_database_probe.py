@@ -351,6 +351,8 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert last_jobs().all_failed
     add("completed", minutes=4)
     assert not last_jobs().all_failed
+    # What completed before the window is another time's.
+    assert last_jobs(200.0).all_failed
 
 
 def test_unreachable_server_costs_one_timeout(
