@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,12 @@ from reports.runbook.conditions import Facts, facts_of, holds
 from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_step
 
+LOOKS_MAX = 3
+"""Commands that are shown where the cause is not clear."""
+
+_SENDS = re.compile(r"\bcurl\b.*\s(-X|-F|-d|-T|--data\S*|--form|--request)\b")
+"""A request that may change something, such as that of the canary."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from reports.model.bundle import RunbookBundle
     from reports.model.figures import Figure
     from reports.model.seen_before import SeenBefore
+    from reports.runbook.document import Runbook
 
 
 def build_report(
@@ -92,6 +100,11 @@ def build_report(
             bundle,
             values,
             facts_of(ordered, target.components, target.worker_hosts),
+            frozenset(
+                result.outcome.check
+                for result in results
+                if result.outcome.status == "failed" and result.role == "cause"
+            ),
         ),
         problems=tuple(problems),
         watch=watched_metrics(bundle.document.watch, layout.metrics, target.limits),
@@ -130,13 +143,18 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
 
 
 def remedies_for(
-    diagnosis: Diagnosis, bundle: RunbookBundle, values: Mapping[str, str], facts: Facts
+    diagnosis: Diagnosis,
+    bundle: RunbookBundle,
+    values: Mapping[str, str],
+    facts: Facts,
+    failed: frozenset[str] = frozenset(),
 ) -> tuple[Remedy, ...]:
     """Return the actions for each accepted cause, with placeholders filled.
 
     A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
-    commands that only look, and so has a component outside it whose cause is not known. Empty where
-    the cause is unclear: a remedy for a guess is a second incident.
+    commands that only look, and so has a component outside it whose cause is not known. Where the
+    cause is unclear there are the commands of the checks of causes that `failed`: a remedy for a
+    guess is a second incident.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
     actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
@@ -154,7 +172,32 @@ def remedies_for(
         remedies.append(Remedy(cause.id, title, tuple(fill_step(step, values) for step in steps)))
     if diagnosis.certainty == "outside" and not remedies:
         remedies += _looks_at_components(diagnosis, bundle.evidence, values)
+    if failed and not remedies:
+        remedies += _looks_at_checks(failed, bundle.document, values)
     return tuple(remedies)
+
+
+def _looks_at_checks(
+    failed: frozenset[str], document: Runbook, values: Mapping[str, str]
+) -> Iterator[Remedy]:
+    """Yield the first commands of the runbook's verifications for these checks."""
+    commands = [
+        command
+        for verification in document.verifications
+        for command in verification.commands
+        if failed.intersection(command.checks)
+        and not command.dangerous
+        and not _SENDS.search(command.text)
+    ]
+    text = tr(
+        "The cause is not clear, and a fix for the wrong cause can be a second incident. These "
+        "commands only read, and show what failed."
+    )
+    whole = Step(1, tr("Look at what failed"), text, tuple(commands), 0)
+    step = fill_step(whole, values)
+    if step.commands:
+        first = replace(step, commands=step.commands[:LOOKS_MAX], left_out=())
+        yield Remedy("", tr("The cause is not clear: look, change nothing"), (first,))
 
 
 def _looks_at_components(

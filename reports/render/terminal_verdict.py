@@ -371,10 +371,10 @@ class _Screen:
         for place, step in enumerate(steps):
             lines = step_lines(len(blocks) + 1, step, self._width)
             blocks.append(Block(place, tuple(lines)))
-        if not steps:
-            blocks = [
+        if not self._report.diagnosis.accepted or not steps:
+            blocks += [
                 Block(place, (self._line(f"  {place + 1} {text}"),))
-                for place, text in enumerate(where_to_look(self._report))
+                for place, text in enumerate(where_to_look(self._report), start=len(blocks))
             ]
         blocks.append(self._verify(first=not blocks))
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
@@ -384,7 +384,7 @@ class _Screen:
 
     def _verify(self, *, first: bool) -> Block:
         command = verify_command(self._report)
-        if self._report.remedies:
+        if self._report.diagnosis.accepted and self._report.remedies:
             label = tr("  verify") if first else tr("  then verify")
         else:
             label = tr("  check again") if first else tr("  then check again")

@@ -269,3 +269,19 @@ def test_ascii_keeps_the_columns() -> None:
 def test_ordinals(number: int, text: str) -> None:
     """As a person says them."""
     assert ordinal(number) == text
+
+
+def test_an_unclear_cause_has_commands_that_only_look() -> None:
+    """They are the runbook's, for the checks that failed, and nothing in them changes anything."""
+    report = made.report(["worker/process_is_settled"])
+    (remedy,) = report.remedies
+    commands = [command for step in remedy.steps for command in step.commands]
+    assert not report.diagnosis.accepted
+    assert 0 < len(commands) <= 3
+    failed = {r.outcome.check for r in report.results if r.outcome.status == "failed"}
+    assert all(failed.intersection(command.checks) for command in commands)
+    assert not any(command.dangerous or command.run for command in commands)
+    text = render(report, 120, FOOTER)
+    assert "Look at what failed" in text
+    assert "check again" in text
+    assert "then verify" not in text
