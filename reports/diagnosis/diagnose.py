@@ -28,7 +28,7 @@ from reports.diagnosis.result import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from reports.diagnosis.evidence import Cause, CheckRow, Evidence
     from reports.diagnosis.result import Certainty
@@ -75,13 +75,18 @@ class CheckResult(Protocol):
 
 
 def diagnose(
-    evidence: Evidence, outcomes: Iterable[CheckResult], *, explain: bool = True
+    evidence: Evidence,
+    outcomes: Iterable[CheckResult],
+    *,
+    zero: Container[str] = (),
+    explain: bool = True,
 ) -> Diagnosis:
     """Return the diagnosis of one run's outcomes; their order does not matter.
 
     Only "passed" and "failed" are evidence. The cases of a parametrized check count as one: it
-    failed if any case did. Without `explain` it has neither the checks' contributions nor a next
-    check, which take most of the time. Raises ModelTooLargeError beyond 16 causes.
+    failed if any case did. `zero` are the figures that are 0 in the run. Without `explain` it has
+    neither the checks' contributions nor a next check, which take most of the time. Raises
+    ModelTooLargeError beyond 16 causes.
     """
     causes = evidence.causes
     if len(causes) > MAX_CAUSES:
@@ -94,7 +99,7 @@ def diagnose(
             )
         )
     results = sorted({(result.check, result.status) for result in outcomes})
-    observed = _observe(evidence, results)
+    observed = _observe(evidence, results, zero)
     is_tied = any(one.failed for one in observed)
     network = Network(causes, observed) if is_tied else Independent(causes, observed)
     odds = network.odds
@@ -118,7 +123,7 @@ def diagnose(
         unexplained=_unexplained(evidence, failures, inside_ids, outside_ids),
         coverage=_coverage(evidence, results),
         next_check=(
-            choose_next_check(evidence, network, hypotheses, results, certainty)
+            choose_next_check(evidence, network, hypotheses, results, certainty, zero)
             if explain and isinstance(network, Network)
             else None
         ),
@@ -127,7 +132,9 @@ def diagnose(
     )
 
 
-def _observe(evidence: Evidence, results: list[tuple[str, str]]) -> list[Observed]:
+def _observe(
+    evidence: Evidence, results: list[tuple[str, str]], zero: Container[str]
+) -> list[Observed]:
     """Return the observed rows, in the order of the evidence table.
 
     Left out are moot passes, failures that follow from another one, and rows that no cause
@@ -145,7 +152,7 @@ def _observe(evidence: Evidence, results: list[tuple[str, str]]) -> list[Observe
         if not by_status or not row.explained_by:
             continue
         failed = row.id in failing
-        if row.is_implied(failing) if failed else row.is_moot(passed, failing):
+        if row.is_implied(failing) if failed else row.is_moot(passed, failing, zero):
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id

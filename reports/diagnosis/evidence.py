@@ -65,8 +65,9 @@ class CheckRow:
 
     `explained_by` has (cause id, weight) in the order of the causes; a weight is the probability
     that this cause alone makes the check fail. `leak` is the probability that it fails without any
-    cause. A pass is no evidence if the check `moot_when` passed, or the check `moot_if_failed`
-    failed. A failure is none if a check of `follows_from` failed, which says the same more exactly.
+    cause. A pass is no evidence if the check `moot_when` passed, the check `moot_if_failed` failed,
+    or the figure `moot_at_zero` is 0. A failure is none if a check of `follows_from` failed, which
+    says the same more exactly.
     """
 
     id: str
@@ -77,13 +78,21 @@ class CheckRow:
     leak: float
     moot_when: str | None = None
     moot_if_failed: str | None = None
+    moot_at_zero: str | None = None
     follows_from: tuple[str, ...] = ()
     gate: bool = False
 
-    def is_moot(self, passed: Container[str], failed: Container[str]) -> bool:
-        """Return whether a pass is no evidence; a check with a failed case has not passed."""
-        return (self.moot_when in passed and self.moot_when not in failed) or (
-            self.moot_if_failed in failed
+    def is_moot(
+        self, passed: Container[str], failed: Container[str], zero: Container[str] = ()
+    ) -> bool:
+        """Return whether a pass is no evidence; a check with a failed case has not passed.
+
+        `zero` are the figures that are 0.
+        """
+        return (
+            (self.moot_when in passed and self.moot_when not in failed)
+            or self.moot_if_failed in failed
+            or self.moot_at_zero in zero
         )
 
     def is_implied(self, failed: Container[str]) -> bool:
@@ -141,7 +150,7 @@ def matrix(evidence: Evidence) -> str:
         weights = dict(row.explained_by)
         cells = [f"{weights[c.id]:g}" if c.id in weights else "" for c in evidence.causes]
         name = f"**{row.id}**" if row.role == "symptom" else row.id
-        signs = [" †"] if row.moot_when or row.moot_if_failed else []
+        signs = [" †"] if row.moot_when or row.moot_if_failed or row.moot_at_zero else []
         signs += [" ‡"] if row.follows_from else []
         lines.append([name + "".join(signs), *cells, f"{row.leak:g}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -174,6 +183,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             leak=row.leak,
             moot_when=row.moot_when,
             moot_if_failed=row.moot_if_failed,
+            moot_at_zero=row.moot_at_zero,
             follows_from=tuple(row.follows_from),
             gate=row.gate,
         )
@@ -234,6 +244,7 @@ class _Check(_Table):
     leak: Probability
     moot_when: str | None = None
     moot_if_failed: str | None = None
+    moot_at_zero: Line | None = None
     follows_from: Annotated[list[str], Field(max_length=5)] = []
     gate: bool = False
 

@@ -11,6 +11,8 @@ from reports.diagnosis.network import information
 from reports.diagnosis.result import CERTAIN, NextCheck
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.network import Network
     from reports.diagnosis.result import Certainty, Finding
@@ -25,6 +27,7 @@ def choose_next_check(
     hypotheses: tuple[Finding, ...],
     results: list[tuple[str, str]],
     certainty: Certainty,
+    zero: Container[str] = (),
 ) -> NextCheck | None:
     """Return the unobserved check that is expected to say most about the first two hypotheses."""
     if certainty in ("none", "outside") or len(hypotheses) < 2:
@@ -46,7 +49,7 @@ def choose_next_check(
         done = row.id in passed | failed | unreachable
         if (
             done
-            or row.is_moot(passed, failed)
+            or row.is_moot(passed, failed, zero)
             or not (row.weight(first.id) or row.weight(second.id))
         ):
             continue

@@ -12,6 +12,7 @@ from core.language import tr
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.result import CERTAIN, LIKELY, POSSIBLE
 from reports.history.confirmed import FALSE_ALARM, OTHER
+from reports.model.figures import at_zero
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ def judge(evidence: Evidence, pairs: Sequence[tuple[Confirmation, Report]]) -> t
     cases = []
     for confirmation, report in pairs:
         outcomes = [result.outcome for result in report.results]
-        diagnosis = diagnose(evidence, outcomes, explain=False)
+        diagnosis = diagnose(evidence, outcomes, zero=at_zero(report.figures), explain=False)
         cases.append(
             Case(
                 confirmation,

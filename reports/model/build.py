@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.language import language, tr
 from core.outcome import component_word
 from reports.diagnosis.diagnose import diagnose
-from reports.model.figures import figures_of, placeholders_of
+from reports.model.figures import at_zero, figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
 from reports.model.report import (
     Remedy,
@@ -70,7 +70,7 @@ def build_report(
     ordered = [result.outcome for result in results]
     figures = figures_of(ordered, layout.figures) if figures is None else figures
     state = state_of(results, problems)
-    diagnosis = diagnose(bundle.evidence, outcomes)
+    diagnosis = diagnose(bundle.evidence, outcomes, zero=at_zero(figures))
     # The target file and the command line come before the observations.
     values = {**placeholders_of(ordered, layout), **target.placeholders, "target": target.name}
     return Report(

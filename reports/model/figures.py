@@ -40,6 +40,11 @@ def figures_of(outcomes: Sequence[Outcome], kinds: Sequence[FigureKind]) -> tupl
     return tuple(Figure(one.id, values.get(one.id), one.unit, one.meaning) for one in kinds)
 
 
+def at_zero(figures: Sequence[Figure]) -> frozenset[str]:
+    """Return the ids of the figures that were observed to be 0."""
+    return frozenset(figure.id for figure in figures if figure.value == 0)
+
+
 def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, str]:
     """Return the observed values of placeholders, by the placeholder's name.
 

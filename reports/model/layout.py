@@ -218,7 +218,9 @@ class Layout:
         return replace(self, metrics=())
 
     def check_against(self, evidence: Evidence) -> Iterator[str]:
-        """Yield a sentence for each cause, check and component without a row in the table."""
+        """Yield a sentence for each cause, check and component without a row in the table, and for
+        each figure of the table that is none here.
+        """
         causes = {cause.id for cause in evidence.causes}
         checks = {row.id for row in evidence.checks}
         components = {row.component for row in evidence.checks}
@@ -248,6 +250,14 @@ class Layout:
                 "stored_check names {check!r}, which evidence.toml lacks",
                 check=self.stored_check,
             )
+        figures = {figure.id for figure in self.figures}
+        for row in evidence.checks:
+            if row.moot_at_zero and row.moot_at_zero not in figures:
+                yield tr(
+                    "check {check!r} names the figure {figure!r}, which report.toml lacks",
+                    check=row.id,
+                    figure=row.moot_at_zero,
+                )
 
     def _problems(self) -> Iterator[str]:
         known = {figure.id for figure in self.figures}

@@ -421,6 +421,19 @@ def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
         assert posterior["h"] < probabilities(run(evidence, m_logging=status))["h"]
 
 
+def test_a_pass_with_nothing_to_see_is_no_evidence() -> None:
+    """While a figure is 0, a pass of a check that needs it is left out; a failure still counts."""
+    evidence = model({"h": 0.1}, {"m/late": ({"h": 0.5}, 0.01)})
+    evidence = replace(evidence, checks=(replace(evidence.checks[0], moot_at_zero="done"),))
+
+    def posterior(status: str, *zero: str) -> float:
+        return probabilities(diagnose(evidence, [Result("m/late", status)], zero=zero))["h"]
+
+    assert posterior("passed", "done") == posterior("skipped")
+    assert posterior("passed", "other") == posterior("passed") < posterior("skipped")
+    assert posterior("failed", "done") == posterior("failed")
+
+
 def test_a_failure_that_follows_from_another_is_no_evidence() -> None:
     """What a more exact check has explained accuses no other cause, and is not unexplained."""
     evidence = model(

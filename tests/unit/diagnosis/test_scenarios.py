@@ -829,3 +829,43 @@ def test_without_a_queue_a_dead_worker_is_still_found(evidence: Evidence) -> Non
     diagnosis = diagnose(evidence, results)
     assert diagnosis.most_likely_set == (W,)
     assert diagnosis.hypotheses[0].probability >= 0.9
+
+
+QUEUE_CHECKS = """
+    queue/broker_is_reachable broker_has_no_alarm clients_are_connected queue_exists
+    queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged deliveries_reach_the_worker
+    worker_starts_what_it_holds no_consumer_keeps_messages overdue_jobs_have_a_message
+    taken_messages_start_jobs queue_is_draining dead_letters_are_empty messages_do_not_expire
+    database/pending_jobs_are_in_the_queue
+"""
+
+
+@pytest.mark.parametrize(
+    ("failing", "blind", "cause"),
+    [
+        (
+            "worker/process_is_running queue/queue_has_a_consumer",
+            "worker/process_is_responsive process_is_settled expected_count_is_running",
+            W,
+        ),
+        ("queue/broker_is_reachable", QUEUE_CHECKS, Q),
+        ("queue/queue_exists", QUEUE_CHECKS, Q),
+        ("storage/directory_exists", "", S),
+        ("storage/inodes_are_free", "", S),
+    ],
+)
+def test_a_cause_is_named_while_nobody_uploads(
+    evidence: Evidence, failing: str, blind: str, cause: str
+) -> None:
+    """At night nothing is stuck and nothing waits: that says nothing against a dead worker."""
+    health = "upload_status/worker_health_is_ok broker_accepts_the_application"
+    failed, unreachable = check_ids(failing), check_ids(f"{blind} {health}")
+    results = [
+        Result(row.id, status_of(row, failed, unreachable - failed, NONE))
+        for row in evidence.checks
+        if not row.id.startswith("canary/")
+    ]
+    at_night = diagnose(evidence, results, zero={"uploads_completed"})
+    assert [finding.id for finding in at_night.accepted] == [cause]
+    by_day = {finding.id: finding.probability for finding in diagnose(evidence, results).causes}
+    assert by_day[cause] < next(f.probability for f in at_night.causes if f.id == cause)
