@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Stage:
     """One stage. `reached` is None where nothing could be seen of it.
 
@@ -19,7 +19,7 @@ class Stage:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Journey:
     """The stages of the upload with this id, in their order; `status` is the upload's own."""
 

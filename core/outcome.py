@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, get_args
 
+from core.frozen import frozen
 from core.language import mark, tr, trc, trn
 
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
@@ -69,7 +70,7 @@ class ProbeResult:
         return ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Affected:
     """One item of a user that suffers, such as a stuck upload; None where it is not recorded.
 
@@ -86,7 +87,7 @@ class Affected:
     error_message: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Observation:
     """Observation of one probe call.
 
@@ -104,7 +105,7 @@ class Observation:
     affected: tuple[Affected, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """The result of one selected check.
 

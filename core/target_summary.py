@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from core.frozen import frozen
 
 JOURNALD = "journald:"
 """The beginning of a log that is no file but what a systemd unit wrote to the journal."""
 
 
-@dataclass(frozen=True)
+@frozen
 class TargetSummary:
     """A target's facts in a report.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import tr
 from reports.alerts.http_call import CallError, no_answer
 
@@ -27,7 +27,7 @@ SECONDS_MAX = 20.0
 DESTINATIONS_MAX = 50
 
 
-@dataclass(frozen=True)
+@frozen
 class _Delivery:
     """The result of sending one message to one destination.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from core.frozen import frozen
 from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import AppriseSender
@@ -28,7 +28,7 @@ class Sender(Protocol):
         """Send a message; raises CallError."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Destination:
     """One address. `name` is its place in the list and its kind, `key` is without secrets.
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from core.frozen import frozen
 from core.language import tr
 from core.text import capitalized, cut, flat
 from core.urls import parse_http_url
@@ -60,7 +60,7 @@ ALERT_NAMES = {
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@frozen
 class Subject:
     """The target that messages are about, and the web address of its report, if it has one."""
 

@@ -6,12 +6,12 @@ A window is one period, "START/END", or comes back, "CRON for DURATION in ZONE".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from core.files import FileError, read_text
+from core.frozen import frozen
 from core.language import mark, tr
 from core.units import parse_duration
 
@@ -35,7 +35,7 @@ class Window(Protocol):
         """Return whether `now`, with its zone, is within it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class MaintenanceWindow:
     """A period from `start` until before `end`, both with their zone."""
 
@@ -47,7 +47,7 @@ class MaintenanceWindow:
         return self.start <= now < self.end
 
 
-@dataclass(frozen=True)
+@frozen
 class RecurringWindow:
     """A window that opens whenever a cron expression says, and stays open for `length`.
 

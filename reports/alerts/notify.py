@@ -7,12 +7,13 @@ retried.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from core.frozen import frozen
 from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.delivery import DESTINATIONS_MAX, deliver
@@ -41,7 +42,7 @@ LOCK_WAIT = 45.0
 """Seconds that a call waits for another one of the same target, which takes at most about 30."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """The destinations and the rule. `heartbeat` is an http address.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from core.frozen import frozen
 from core.outcome import OBSERVED
 from reports.alerts.policy import RUNS_MAX, Alert, AlertRun
 from reports.history.file import (
@@ -35,7 +35,7 @@ DELIVERED_MAX = 100
 """Delivered messages that are kept for inspection."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Message:
     """A message to deliver, with the event, the kind, the start and the episode of its `Change`."""
 

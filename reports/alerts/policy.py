@@ -7,10 +7,11 @@ not health. A run that did not observe the checks of an incident does not end it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from core.frozen import frozen
 from reports.history.incidents import unobserved
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ RUNS_MAX = 200
 _RANK = {"good": 0, "unknown": 1, "at risk": 2, "incident": 3}
 
 
-@dataclass(frozen=True)
+@frozen
 class Rule:
     """`confirm` bad runs of the last `of` make an alert; a reminder every `remind_every` seconds.
 
@@ -46,7 +47,7 @@ class Rule:
         return "good" if state == "healthy" else "unknown"
 
 
-@dataclass(frozen=True)
+@frozen
 class AlertRun:
     """One run as the policy reads it; `started` is ISO 8601 in UTC.
 
@@ -59,7 +60,7 @@ class AlertRun:
     outcomes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Alert:
     """The open alert; its `kind` is "good" where none is open.
 
@@ -74,7 +75,7 @@ class Alert:
     episode: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """A message that is due: the event, the kind of alert, its start and its duration in seconds.
 

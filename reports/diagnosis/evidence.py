@@ -7,7 +7,7 @@ sentence that names the file, the table and the key.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from core.files import FileError, read_toml
+from core.frozen import frozen
 from core.language import tr
 from core.outcome import base_id
 from core.text import CONTROL, LINE_MAX, printable
@@ -42,7 +43,7 @@ class EvidenceError(ValueError):
     """The evidence file cannot be used; the message names the file, the table and the key."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Cause:
     """One node of the network: a hypothesis of the runbook, or a cause outside it.
 
@@ -59,7 +60,7 @@ class Cause:
     look: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckRow:
     """One check: its place in the runbook, the causes that explain its failure, its leak.
 
@@ -104,7 +105,7 @@ class CheckRow:
         return dict(self.explained_by).get(cause, 0.0)
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """The model: the runbook's hypotheses in its order, the causes outside it, the checks."""
 

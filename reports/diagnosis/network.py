@@ -13,9 +13,10 @@ approximated. A list of masses has one for each set, up to a common factor.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from math import exp, log, log1p, log2, prod
 from typing import TYPE_CHECKING
+
+from core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SMALL = 1e-100
 
 
-@dataclass(frozen=True)
+@frozen
 class Observed:
     """A check that passed or failed: its row in the evidence table, and the case that decided."""
 

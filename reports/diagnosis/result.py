@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from core.frozen import frozen
 
 Certainty = Literal["certain", "likely", "unclear", "outside", "none"]
 
@@ -20,7 +21,7 @@ PLACES = 9
 """Decimals by which causes are ranked: the last bits depend on the version of Python."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Contribution:
     """The contribution of one check to a cause in natural log-odds, given all other checks.
 
@@ -32,7 +33,7 @@ class Contribution:
     log_odds: float
 
 
-@dataclass(frozen=True)
+@frozen
 class NotObserved:
     """A check that would be evidence on a cause; "absent" if it was not selected."""
 
@@ -40,7 +41,7 @@ class NotObserved:
     status: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One cause: its probability, and the evidence for and against it, strongest first."""
 
@@ -55,7 +56,7 @@ class Finding:
     own_evidence: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Unexplained:
     """A failure that no accepted hypothesis explains; `outside` names the causes that do."""
 
@@ -64,7 +65,7 @@ class Unexplained:
     outside: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class ComponentCoverage:
     """The checks of a component that were observed, of those configured (not skipped)."""
 
@@ -73,7 +74,7 @@ class ComponentCoverage:
     configured: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Coverage:
     """The checks that were observed (passed or failed), of those configured (not skipped)."""
 
@@ -82,7 +83,7 @@ class Coverage:
     components: tuple[ComponentCoverage, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class UnseenComponent:
     """A component of which no check was observed, although one could tell a possible cause.
 
@@ -93,7 +94,7 @@ class UnseenComponent:
     status: str
 
 
-@dataclass(frozen=True)
+@frozen
 class NextCheck:
     """The unobserved check that best tells two hypotheses apart, and its information in bits."""
 
@@ -102,7 +103,7 @@ class NextCheck:
     bits: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Diagnosis:
     """The causes of a run's failures. `hypotheses` and `outside` have the likeliest first.
 

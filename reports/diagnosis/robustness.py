@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED, base_id, component_word
 from reports.diagnosis.diagnose import diagnose
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 FLIPPED = {"passed": "failed", "failed": "passed"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Reading:
     """The part of an outcome that the diagnosis reads."""
 

@@ -7,11 +7,11 @@ killed process may have cut its last line short.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_file
+from core.frozen import frozen
 from core.language import tr, trn
 from core.text import printable
 
@@ -28,7 +28,7 @@ COMMAND_MAX = 1000
 Event = dict[str, str]
 
 
-@dataclass(frozen=True)
+@frozen
 class Action:
     """One corrective action. `at` is when it began, ISO 8601 in UTC.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_file, sync_folder, write_file
+from core.frozen import frozen
 from core.language import tr, trn
 from reports.history.actions import Action, read_actions
 from reports.history.incidents import INCIDENT_RUNS, incidents
@@ -46,7 +47,7 @@ FALSE_ALARM = "false-alarm"
 """The confirmed cause of an incident that was none."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Confirmation:
     """The confirmed causes of one incident, by their ids.
 
@@ -84,7 +85,7 @@ class Confirmation:
         return any(run.started in (self.incident, self.last) for run in incident.runs)
 
 
-@dataclass(frozen=True)
+@frozen
 class Learned:
     """Confirmations and actions of a target, oldest first; `notes` say what was not read."""
 

@@ -7,10 +7,10 @@ nor prolongs it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import numeral, tr
 from core.outcome import OBSERVED
 from core.units import format_duration
@@ -32,7 +32,7 @@ RECOVERY_RUNS = 12
 """Runs after an incident's end for which its recovery is reported."""
 
 
-@dataclass(frozen=True)
+@frozen
 class RunRecord(Point):
     """One run of the history; `number` is its place in it.
 
@@ -48,7 +48,7 @@ class RunRecord(Point):
     symptoms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Flapping:
     """A check that changed between passed and failed `changes` times in the last `runs` runs."""
 
@@ -57,7 +57,7 @@ class Flapping:
     runs: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Incident:
     """One incident: its runs, the last run before it and the first after it, None where unknown.
 
@@ -79,7 +79,7 @@ class Incident:
         return max(values, default=None)
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricRecovery:
     """One of the runbook's metrics to watch; `recovers` is None where it was not observed."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
+from core.frozen import frozen
 from core.language import tr
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.result import CERTAIN, LIKELY, POSSIBLE
@@ -38,7 +39,7 @@ BINS = (0.0, POSSIBLE, LIKELY, CERTAIN, 1.0)
 Verdict = Literal["right", "wrong", "missed"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Case:
     """A confirmed incident whose report was diagnosed again.
 
@@ -59,7 +60,7 @@ class Case:
         return "right" if self.named == self.expected else "missed"
 
 
-@dataclass(frozen=True)
+@frozen
 class Bin:
     """The causes that had a probability from `low` to below `high`: how many, and how many true."""
 
@@ -70,7 +71,7 @@ class Bin:
     true: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Prior:
     """A cause's prior, the one that the incidents suggest, and that one's interval.
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from core.frozen import frozen
 from core.language import tr
 from reports.history.file import (
     HistoryError,
@@ -49,7 +49,7 @@ STATES_MAX = 20_000
 __all__ = ["NAME", "History", "HistoryError", "Retention", "record"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Retention:
     """The limits of the history: runs of `days` in at most `size` bytes, and the last `least`."""
 

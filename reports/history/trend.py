@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ POINTS_MAX = 100
 """Runs that a trend shows; older ones are only in the history."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """One run of a trend.
 

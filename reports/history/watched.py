@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import tr
 from core.text import listed, named
 from reports.history.incidents import is_over, last_incident, recovery_from, unobserved
@@ -25,7 +26,7 @@ IDLE_MIN = 300.0
 """Seconds without a symptom and without anything new after which a metric need not rise."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """A check whose status is another than at the look before."""
 

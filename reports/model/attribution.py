@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import mark, numeral, tr
 from core.outcome import base_id, component_word
 
@@ -23,7 +23,7 @@ NO_FAILURE = {"unreachable": UNREACHABLE, "missing": NOT_RUN, "error": ERROR}
 """The category of a status that says nothing about the target, before its translation."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Attribution:
     """A category, the reason for it, and the cause that it names, if any."""
 

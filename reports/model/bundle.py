@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import language, tr
 from core.outcome import base_id
 from reports.diagnosis.evidence import EvidenceError, load_evidence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
 
 
-@dataclass(frozen=True)
+@frozen
 class RunbookBundle:
     """A runbook document, its evidence table, and what its report shows.
 

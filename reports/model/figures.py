@@ -5,10 +5,10 @@ Probes measure them (`core.outcome.ProbeResult`); the runbook's report.toml name
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from core.frozen import frozen
 from reports.runbook.placeholders import valid_part
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reports.model.layout import FigureKind, Layout
 
 
-@dataclass(frozen=True)
+@frozen
 class Figure:
     """A number of a run that a trend follows.
 

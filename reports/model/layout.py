@@ -6,9 +6,10 @@ to be shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from core.frozen import frozen
 from core.language import is_one, mark, tr
 from core.text import LINE_MAX, capitalized, printable
 
@@ -28,7 +29,7 @@ STRICT = {"extra": "forbid"}
 Unit = Literal["", "seconds", "ratio"]
 
 
-@dataclass(frozen=True)
+@frozen
 class FigureKind:
     """A figure that a run of this runbook measures; probes give the value by the figure's `id`.
 
@@ -49,7 +50,7 @@ class FigureKind:
     english: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Impact:
     """The items that suffer: "12 uploads of 3 users stuck, oldest 2 h".
 
@@ -98,7 +99,7 @@ class Impact:
         return (self.item or self.noun).replace(" ", "_")
 
 
-@dataclass(frozen=True)
+@frozen
 class Success:
     """The recent successes: "7 uploads completed lately". `count` is the id of their figure.
 
@@ -118,7 +119,7 @@ class Success:
         return (self.one or self.words) if is_one(number) else self.words
 
 
-@dataclass(frozen=True)
+@frozen
 class StationFigure:
     """A figure at a station: "7 jobs late". `one` are the words where the value is 1.
 
@@ -134,7 +135,7 @@ class StationFigure:
     needed: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class StationKind:
     """A station of the path that the runbook is about. The first and the last are the users' ends.
 
@@ -165,7 +166,7 @@ class StationKind:
         return max(map(len, (*lists, self.read_by_checks)))
 
 
-@dataclass(frozen=True)
+@frozen
 class MetricKind:
     """A metric that the runbook says to watch, and the figure that measures it.
 
@@ -182,7 +183,7 @@ class MetricKind:
     limited: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """All that a report shows of one runbook. `path` is the heading over the stations.
 

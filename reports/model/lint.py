@@ -12,6 +12,7 @@ from itertools import combinations, zip_longest
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text
+from core.frozen import frozen
 from core.language import tr, trc
 from reports.diagnosis.evidence import EvidenceError, load_evidence
 from reports.model.layout_file import NAME as LAYOUT
@@ -52,7 +53,7 @@ class Finding:
         return f"{self.path}:{self.line}: {self.sentence}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """A check as its source has it: where it is, and whether it has a docstring."""
 

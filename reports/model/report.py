@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
+from core.frozen import frozen
 from core.journey import Journey
 from core.language import ENGLISH, mark, tr
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
@@ -45,7 +46,7 @@ def state_word(state: State) -> str:
     return tr(STATE_WORDS[state])
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """An outcome with its place in the runbook. Verification 0 is the runbook's signal."""
 
@@ -55,7 +56,7 @@ class Result:
     component: str
 
 
-@dataclass(frozen=True)
+@frozen
 class VerificationTitle:
     """The number and title of a verification of the runbook."""
 
@@ -63,7 +64,7 @@ class VerificationTitle:
     title: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ComponentSummary:
     """A component: where it is, and how many of its selected checks observed it.
 
@@ -76,7 +77,7 @@ class ComponentSummary:
     selected: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Remedy:
     """The runbook's corrective actions for an accepted hypothesis.
 
@@ -89,7 +90,7 @@ class Remedy:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """The result of a run. `started` is ISO 8601 in UTC, `seconds` the run's wall time.
 

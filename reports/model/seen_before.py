@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class SeenBefore:
     """A cause that was confirmed for `times` earlier incidents of the target.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from reports.model.layout import MetricKind
 
 
-@dataclass(frozen=True)
+@frozen
 class WatchedMetric:
     """A metric that the runbook says to watch after an incident.
 

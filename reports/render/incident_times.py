@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import month
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 
-@dataclass(frozen=True)
+@frozen
 class Times:
     """The times of one incident, None where one is not known.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from core.frozen import frozen
 from core.language import tr
 from core.text import clean, cut, flat
 from reports.history.schedule import WORST_FIRST, interval_of, worst_states
@@ -40,7 +41,7 @@ RANKS = {"incident": 0, "unknown": 2, "at risk": 4, "healthy": 5}
 TEXT_MAX = 400
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """Row of one target and runbook.
 
@@ -83,7 +84,7 @@ class Row:
         return 3 if self.problem else RANKS[self.state]
 
 
-@dataclass(frozen=True)
+@frozen
 class Past:
     """The history's part of a row: the last runs with their states, and when the state began.
 
@@ -96,7 +97,7 @@ class Past:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Overview:
     """All rows, the worst first, at the time `now`; `slot_end` is where their strips end."""
 

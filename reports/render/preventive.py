@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED
 from reports.model.bundle import RUNBOOKS, runbook_of
@@ -31,7 +31,7 @@ NAME = "preventive.py"
 _BOX = re.compile(r"^(\s*[-*] )\[ \] (.+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@frozen
 class Seen:
     """State of a preventive action: it is in place, or the reason why it stays open."""
 

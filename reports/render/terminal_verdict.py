@@ -7,12 +7,12 @@ are left out; no line is ever wider than the screen, and no command is cut.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from core.frozen import frozen
 from core.language import numeral, tr, trn
 from core.outcome import component_word, counted_status
 from core.text import capitalized, flat, listed
@@ -72,7 +72,7 @@ STYLES = {
 SIGNS = {"failed": ("✗", "red"), "passed": ("✓", "green"), "unreachable": ("?", "yellow")}
 
 
-@dataclass(frozen=True)
+@frozen
 class Footer:
     """Facts that a report does not know of itself.
 
@@ -87,7 +87,7 @@ class Footer:
     zone: tzinfo | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Block:
     """Lines that stay together. Of too many blocks, those of the highest rank are left out."""
 

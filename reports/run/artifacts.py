@@ -5,10 +5,10 @@ Each is written by itself: a failure is one sentence, and costs neither the othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.files import FileError, write_file
+from core.frozen import frozen
 from reports.history import store as history
 from reports.history.incidents import INCIDENT_RUNS
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TREND_RUNS = 100
 
 
-@dataclass(frozen=True)
+@frozen
 class Artifacts:
     """Lines to print with the report.
 

@@ -6,10 +6,10 @@ Tokens are those of markdown-it; lines are counted from 1.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.text import flat
 from reports.runbook.document import COMMENT, Command, Step
 from reports.runbook.mistakes import warnings_of
@@ -25,7 +25,7 @@ _RUN = re.compile(r"<!--\s*run:([^>]*?)-->")
 _BOLD = re.compile(r"\*\*(.+?)\*\*\s*(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True)
+@frozen
 class Section:
     """A heading and everything below it, up to the next heading of its level."""
 

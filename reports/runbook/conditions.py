@@ -14,9 +14,9 @@ local, ssh, docker, podman or kubectl.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import tr
 from core.outcome import STATUSES, base_id
 
@@ -30,7 +30,7 @@ _TARGET = re.compile(r"target has (no )?([a-z]+)")
 _HOST = re.compile(r"host is (not )?([a-z]+)")
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """Facts that a condition names: statuses by check, components of the target, kinds of host."""
 

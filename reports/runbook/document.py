@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from core.frozen import frozen
 
 COMMENT = re.compile(r"\s*(#|--(\s|$))")
 """A comment line of a command, in a shell or in SQL."""
@@ -23,7 +24,7 @@ class RunbookError(ValueError):
     """The document is not a runbook; the message names the file, the line and what is expected."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Command:
     """One command or query of the runbook. `line` is its first line in the document, from 1.
 
@@ -46,7 +47,7 @@ class Command:
         return is_dangerous(self.text)
 
 
-@dataclass(frozen=True)
+@frozen
 class Verification:
     """One numbered verification with its commands."""
 
@@ -55,7 +56,7 @@ class Verification:
     commands: tuple[Command, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One step of an action: its title, the reason for it, and its commands.
 
@@ -77,7 +78,7 @@ class Step:
         return any(command.dangerous for command in self.commands)
 
 
-@dataclass(frozen=True)
+@frozen
 class ActionGroup:
     """The corrective actions of one hypothesis, or one group of preventive actions."""
 
@@ -85,7 +86,7 @@ class ActionGroup:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Runbook:
     """A loaded runbook.
 

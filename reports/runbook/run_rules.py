@@ -11,8 +11,8 @@ is for people only. `python -m actions` reads it; a report does not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from core.frozen import frozen
 from core.language import tr
 from core.text import listed
 
@@ -34,7 +34,7 @@ _KEYS = ("on", "effect", "verify")
 _CHECK = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
-@dataclass(frozen=True)
+@frozen
 class RunRule:
     """The place where a command may run, its effect there, and the checks that verify it."""
 

@@ -6,7 +6,6 @@ neighbours; where no run was for long, nothing is drawn: silence is not health.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import isfinite
@@ -14,6 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from core.frozen import frozen
 from core.language import numeral, tr
 from core.text import LINE_MAX, clean
 from reports.render.html.text import limit, moment, percent, quantity
@@ -46,7 +46,7 @@ STATE_HEIGHTS = {"good": 8, "warn": 16, "bad": 24, "open": 12}
 """The height of a state in the strip: it differs without colours too."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Span:
     """The time around one run, as shares of the whole axis from 0 to 1; `at` is the run's own."""
 
@@ -56,7 +56,7 @@ class Span:
     point: Point
 
 
-@dataclass(frozen=True)
+@frozen
 class Axis:
     """The axis of time: its runs, and the ISO times of its start, middle and end.
 
@@ -68,7 +68,7 @@ class Axis:
     form: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Trend:
     """A chart with what a reader who cannot see it needs: the last value, the range, the limit.
 

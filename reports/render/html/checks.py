@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import tr
 from core.outcome import STATUS_WORDS
 from reports.model.alike import merged
@@ -24,7 +24,7 @@ GOOD: tuple[Status, ...] = ("passed", "skipped")
 ORDER = tuple(STATUS_WORDS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """An outcome with its number on the page."""
 
@@ -37,7 +37,7 @@ class Check:
         return [text for text in dict.fromkeys(sentences) if text and text != self.outcome.seen]
 
 
-@dataclass(frozen=True)
+@frozen
 class Reason:
     """Checks that did not pass for the same reason. `counts` has their number by status."""
 
@@ -47,7 +47,7 @@ class Reason:
     counts: tuple[tuple[Status, int], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """Checks of one verification of the runbook."""
 
@@ -55,7 +55,7 @@ class Group:
     checks: tuple[Check, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Fold:
     """The checks of one status that are folded: how many there are, and those with room."""
 
@@ -64,7 +64,7 @@ class Fold:
     groups: tuple[Group, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Checks:
     """All checks of the page, the count of each status, and the number of each check.
 

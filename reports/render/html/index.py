@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
+from core.frozen import frozen
 from core.language import tr, trc
 from core.text import listed
 from core.units import format_duration
@@ -38,7 +38,7 @@ KINDS = STATE_CLASSES | {"unknown": "open", "overdue": "late"}
 """The CSS class of each state, and of a row that is overdue."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Amount:
     """Limits of what is shown: characters of a sentence, and rows."""
 
@@ -50,7 +50,7 @@ AMOUNTS = (Amount(400, 2_000), Amount(160, 1_000), Amount(80, 500), Amount(60, 2
 """The first is shown unless the file would grow too large; the last always fits."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ShownRow:
     """A row as the page shows it: with its CSS classes, its link and its strip.
 

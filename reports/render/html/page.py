@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from core.frozen import frozen
 from core.language import tr
 from reports.history.trend import trend_of
 from reports.model.headline import WORTH_NAMING, next_check_of
@@ -29,7 +29,7 @@ BYTES_MAX = 1_000_000
 """Size of the file in UTF-8 that is never exceeded, whatever a target says."""
 
 
-@dataclass(frozen=True)
+@frozen
 class PageLimits:
     """Limits of what is shown: characters of a sentence and of a command, and counts."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from core.frozen import frozen
 from core.language import is_one, tr, trn
 from core.outcome import OBSERVED, base_id
 from core.text import listed
@@ -25,7 +25,7 @@ SIGNS: dict[Link, str] = {"whole": " ─ ", "cut": " ─✗ ", "stalled": " ┄ 
 """The sign before a station, by the state of the path from the one before it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """A figure of a station: its value and what it counts; `short` is one word for that.
 
@@ -43,7 +43,7 @@ class Measure:
     observed: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Station:
     """One station.
 
@@ -166,7 +166,7 @@ def _short(kind: StationFigure, noun: str) -> str:
     return kind.short or noun.split(" ")[-1]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Break:
     """A cause that breaks a station. `behind`: work arrives there and does not leave."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.language import mark, numeral, tr, trc, trn
 from core.text import capitalized, cut, listed
 from core.units import format_duration
@@ -50,7 +50,7 @@ LINE_MAX = 300
 """Characters: the bar stays in sight, and must not hide what it stands above."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Since:
     """Start of the trouble: words before an ISO time, and how long that was before the run."""
 
@@ -59,7 +59,7 @@ class Since:
     duration: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Action:
     """The first action. `more` counts the other commands of its step, `steps` all steps."""
 
@@ -70,7 +70,7 @@ class Action:
     steps: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """The top of the page. Each text is a plain one that may quote the target.
 
