@@ -51,10 +51,11 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class Case:
-    """The readings of one trial, and the causes that were true."""
+    """The readings of one trial, the causes that were true, and the figures that were 0."""
 
     readings: tuple[Reading, ...]
     truth: frozenset[str]
+    zero: tuple[str, ...]
 
 
 def read_cases(paths: Iterable[Path]) -> list[Case]:
@@ -63,6 +64,7 @@ def read_cases(paths: Iterable[Path]) -> list[Case]:
         Case(
             tuple(Reading(check, status) for check, status in trial["statuses"].items()),
             frozenset({*trial["truth"], *([trial["cause"]] if trial["cause"] else [])}),
+            tuple(trial["zero"]),
         )
         for path in paths
         for trial in json.loads(path.read_text(encoding="utf-8"))
@@ -110,24 +112,26 @@ def main() -> None:
     random = Random(1)  # noqa: S311 (reproducible on purpose)
     print("| condition | cases | wrong cause named | exactly the true ones |")
     print("| --- | ---: | ---: | ---: |")
-    print(row("everything seen", ((named(evidence, c.readings), c.truth) for c in cases)))
+    print(row("everything seen", ((named(evidence, c.readings, c.zero), c.truth) for c in cases)))
     for number in (1, 2, 3):
         results = (
-            (named(evidence, readings), case.truth)
+            (named(evidence, readings, case.zero), case.truth)
             for case in cases
             for readings in hidden(evidence, case, number, random)
         )
         print(row(f"{number} components hidden" if number > 1 else "1 component hidden", results))
     for again, words in ((False, "5 % of readings wrong"), (True, "the same, failures read twice")):
         results = (
-            (named(evidence, misread(case, random, again=again)), case.truth)
+            (named(evidence, misread(case, random, again=again), case.zero), case.truth)
             for case in cases
             for _ in range(REPEATS)
         )
         print(row(words, results))
     for factor in FACTORS:
         models = [perturbed(evidence, factor, random) for _ in range(REPEATS)]
-        results = ((named(m, case.readings), case.truth) for case in cases for m in models)
+        results = (
+            (named(m, case.readings, case.zero), case.truth) for case in cases for m in models
+        )
         print(row(f"weights' odds off by up to {factor:g}", results))
     for guess, words in ((by_naive_bayes, "naive Bayes"), (by_first_failure, "first failure")):
         print(

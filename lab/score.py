@@ -31,8 +31,8 @@ class Trial:
     `kind` is single, pair, triple, outside, at risk or control. `truth` has the hypotheses that
     were true, `cause` the id of the cause outside the runbook that was, "" if none. `ranking` has
     (hypothesis, probability), the likeliest first. `most_likely_set`, `most_likely_outside` and
-    `certainty` are those of the report, `statuses` those of its checks, `seconds` the run's wall
-    time.
+    `certainty` are those of the report, `statuses` those of its checks, `zero` its figures that
+    were 0, `seconds` the run's wall time.
     """
 
     names: tuple[str, ...]
@@ -48,6 +48,7 @@ class Trial:
     round: int = 1
     cause: str = ""
     most_likely_outside: frozenset[str] = frozenset()
+    zero: tuple[str, ...] = ()
 
     @property
     def answer(self) -> str:

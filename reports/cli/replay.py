@@ -12,6 +12,7 @@ from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
+from reports.model.figures import at_zero
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     bundle = bundle_of(saved, options.evidence, options.runbook_doc)
     if options.robustness:
         outcomes = [result.outcome for result in saved.results]
-        write(explain_robustness(bundle.evidence, outcomes), options.output)
+        zero = at_zero(saved.figures)
+        write(explain_robustness(bundle.evidence, outcomes, zero), options.output)
         return 0
     replayed = replay(saved, bundle)
     write(render(replayed, options.format, options.report, options.runbook_doc), options.output)

@@ -12,7 +12,7 @@ from core.outcome import OBSERVED, base_id, component_word
 from reports.diagnosis.diagnose import diagnose
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Container, Iterable, Sequence
     from random import Random
 
     from reports.diagnosis.diagnose import CheckResult
@@ -29,9 +29,15 @@ class Reading:
     status: str
 
 
-def named(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
-    """Return the ids of the causes that a report on these readings names."""
-    return frozenset(cause.id for cause in diagnose(evidence, readings, explain=False).accepted)
+def named(
+    evidence: Evidence, readings: Iterable[CheckResult], zero: Container[str] = ()
+) -> frozenset[str]:
+    """Return the ids of the causes that a report on these readings names.
+
+    `zero` are the figures that are 0 in it.
+    """
+    diagnosis = diagnose(evidence, readings, zero=zero, explain=False)
+    return frozenset(cause.id for cause in diagnosis.accepted)
 
 
 def observed_components(evidence: Evidence, readings: Iterable[CheckResult]) -> tuple[str, ...]:
@@ -114,8 +120,13 @@ def by_first_failure(evidence: Evidence, readings: Iterable[CheckResult]) -> fro
     return frozenset()
 
 
-def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> str:
-    """Return a text: what would be named without each component, and with one reading flipped."""
+def explain_robustness(
+    evidence: Evidence, readings: Sequence[CheckResult], zero: Container[str] = ()
+) -> str:
+    """Return a text: what would be named without each component, and with one reading flipped.
+
+    `zero` are the figures that are 0 in the run.
+    """
     titles = {cause.id: cause.title for cause in evidence.causes}
 
     def words(causes: frozenset[str]) -> str:
@@ -123,17 +134,17 @@ def explain_robustness(evidence: Evidence, readings: Sequence[CheckResult]) -> s
             "no cause"
         )
 
-    usual = named(evidence, readings)
+    usual = named(evidence, readings, zero)
     lines = [tr("Named: {causes}.", causes=words(usual)), "", tr("With one component hidden:")]
     for component in observed_components(evidence, readings):
-        causes = named(evidence, without(evidence, readings, {component}))
+        causes = named(evidence, without(evidence, readings, {component}), zero)
         text = tr("the same") if causes == usual else words(causes)
         lines.append(f"  {component_word(component):<10} {text}")
     observed = [reading.check for reading in readings if reading.status in OBSERVED]
     changes = [
         (check, causes)
         for check in observed
-        if (causes := named(evidence, flipped(readings, {check}))) != usual
+        if (causes := named(evidence, flipped(readings, {check}), zero)) != usual
     ]
     same = len(observed) - len(changes)
     lines += [

@@ -88,6 +88,20 @@ def test_the_robustness_of_one_report_is_explained() -> None:
     assert "  database/database_is_reachable: Database unavailable\n" in text
 
 
+def test_the_robustness_of_an_idle_platform_is_that_of_its_report() -> None:
+    """While nothing completes, passes that nobody's upload brings about rule no cause out."""
+    down = "worker/process_is_running"
+    idle = [
+        Reading(row.id, "failed" if row.id == down else "passed")
+        for row in EVIDENCE.checks
+        if row.id == down or row.component in ("upload path", "database", "storage")
+        if not row.id.startswith("canary/")
+    ]
+    assert explain_robustness(EVIDENCE, idle).startswith("Named: no cause.")
+    text = explain_robustness(EVIDENCE, idle, {"uploads_completed"})
+    assert text.startswith("Named: Job worker down.")
+
+
 def test_the_components_of_the_explanation_have_the_words_of_the_language() -> None:
     """They are keys in the evidence."""
     try:
