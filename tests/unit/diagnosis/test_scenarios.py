@@ -848,6 +848,11 @@ QUEUE_CHECKS = """
             "worker/process_is_responsive process_is_settled expected_count_is_running",
             W,
         ),
+        (
+            "worker/process_is_responsive",
+            "worker/worker_is_logging logs/worker_activity_is_logged",
+            W,
+        ),
         ("queue/broker_is_reachable", QUEUE_CHECKS, Q),
         ("queue/queue_exists", QUEUE_CHECKS, Q),
         ("storage/directory_exists", "", S),
