@@ -27,7 +27,11 @@ TARGET = TargetSummary(
     name="live",
     environment="live",
     components={"api": "https://veza.example", "database": "veza at db", "queue": None},
-    placeholders={"service": "veza-backend-api", "api_url": "https://veza.example"},
+    placeholders={
+        "service": "veza-backend-api",
+        "api_url": "https://veza.example",
+        "worker_pattern": "job.*worker|worker.*upload",
+    },
     limits={"processing_seconds": 300.0, "oldest_stuck_seconds": 600.0, "backlog": 100.0},
     minimums={"consumers": 1.0, "disk_free_ratio": 0.1},
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fixtures.target.model import Target, Thresholds, Worker
 from fixtures.target.summary import summary_of
 
@@ -35,3 +37,21 @@ def test_the_summary_expects_as_many_workers_as_the_target_says() -> None:
     """The number of workers that should run is their minimum."""
     worker = Worker(count=3)
     assert summary_of(target(worker)).minimums["worker_processes"] == 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "known"),
+    [
+        ("job.*worker|worker.*upload", True),
+        ("lab[.]job_worker --dir /srv/veza$", True),
+        (r"veza\.worker", True),
+        (r"worker-\d+", False),
+        (r"\bworker\b", False),
+        ("(?:job|upload)-worker", False),
+        ("worker.*?--queue", False),
+    ],
+)
+def test_a_command_has_the_workers_pattern(pattern: str, known: bool) -> None:
+    """Not one that pgrep, which reads POSIX expressions, takes for something else."""
+    placeholders = summary_of(target(Worker(pattern=pattern))).placeholders
+    assert placeholders.get("worker_pattern") == (pattern if known else None)
