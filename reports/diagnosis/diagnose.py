@@ -84,9 +84,9 @@ def diagnose(
     """Return the diagnosis of one run's outcomes; their order does not matter.
 
     Only "passed" and "failed" are evidence. The cases of a parametrized check count as one: it
-    failed if any case did. `zero` are the figures that are 0 in the run. Without `explain` it has
-    neither the checks' contributions nor a next check, which take most of the time. Raises
-    ModelTooLargeError beyond 16 causes.
+    failed if any case did. `zero` are the figures that are 0 in the run; they make passes moot
+    while no check of the signal fails. Without `explain` it has neither the checks' contributions
+    nor a next check, which take most of the time. Raises ModelTooLargeError beyond 16 causes.
     """
     causes = evidence.causes
     if len(causes) > MAX_CAUSES:
@@ -99,6 +99,10 @@ def diagnose(
             )
         )
     results = sorted({(result.check, result.status) for result in outcomes})
+    failures = [check for check, status in results if status == "failed"]
+    if any(row.verification == 0 for row in map(evidence.row, failures) if row):
+        # Where the signal fails, somebody waits: what passes beside it is no silence.
+        zero = ()
     observed = _observe(evidence, results, zero)
     is_tied = any(one.failed for one in observed)
     network = Network(causes, observed) if is_tied else Independent(causes, observed)
@@ -112,7 +116,6 @@ def diagnose(
     outside = tuple(findings[node] for node in ranked if causes[node].outside)
     inside_ids = tuple(cause.id for cause in chosen if not cause.outside)
     outside_ids = tuple(cause.id for cause in chosen if cause.outside)
-    failures = [check for check, status in results if status == "failed"]
     certainty = _certainty(evidence, hypotheses, outside, {*inside_ids, *outside_ids}, failures)
     return Diagnosis(
         hypotheses=hypotheses,

@@ -434,6 +434,16 @@ def test_a_pass_with_nothing_to_see_is_no_evidence() -> None:
     assert posterior("failed", "done") == posterior("failed")
 
 
+def test_a_pass_beside_a_failed_signal_is_evidence() -> None:
+    """Where uploads are stuck, something waits, also while nothing completes."""
+    evidence = model({"h": 0.1}, {"m/late": ({"h": 0.5}, 0.01), "m/stuck": ({"h": 0.5}, 0.01)})
+    late, stuck = evidence.checks
+    checks = (replace(late, moot_at_zero="done"), replace(stuck, verification=0))
+    evidence = replace(evidence, checks=checks)
+    results = [Result("m/late", "passed"), Result("m/stuck", "failed")]
+    assert diagnose(evidence, results, zero={"done"}) == diagnose(evidence, results)
+
+
 def test_a_failure_that_follows_from_another_is_no_evidence() -> None:
     """What a more exact check has explained accuses no other cause, and is not unexplained."""
     evidence = model(

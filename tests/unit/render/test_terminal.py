@@ -69,7 +69,7 @@ def test_components_that_were_not_seen_have_the_words_of_the_language() -> None:
         text = render(REPORTS["unclear"](), 120, FOOTER)
     finally:
         set_language(ENGLISH)
-    assert "non vu\u00a0: worker, journaux, file, stockage et base" in text
+    assert "non vu\u00a0: api, worker, file, stockage et base" in text
 
 
 TEXTS = st.text(
