@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.files import FileError, sync_folder, write_file
+from core.frozen import frozen
 from core.language import tr
 from reports.history.actions import NAME
 
@@ -26,7 +26,7 @@ CLOSING = ("done", "failed", "uncertain", "told", "verified", "not verified")
 """Events after which nothing more of an action runs, or after which a person knows that."""
 
 
-@dataclass(frozen=True)
+@frozen
 class HalfDone:
     """An action whose end is not in the journal, with the command that was started last."""
 

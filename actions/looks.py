@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actions.errors import Refused
 from actions.folders import own_folder
+from core.frozen import frozen
 from core.language import language, tr
 from core.outcome import base_id, status_word
 from core.text import last_line
@@ -36,7 +36,7 @@ HOLDS = ("passed", "skipped")
 """The statuses of a check that nothing contradicts: without a stuck upload, some are skipped."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Looks:
     """How the target is looked at: its file, and the folder of its runbook's checks."""
 
@@ -120,7 +120,7 @@ class Looks:
         return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
-@dataclass(frozen=True)
+@frozen
 class Recovery:
     """The state after an action: since when each check holds, and what the others say."""
 

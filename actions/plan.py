@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from core.frozen import frozen
 from core.language import mark, tr
 from core.text import listed
 from fixtures.probes.host.spec import display_name
@@ -23,7 +23,7 @@ BY_HAND = mark("by hand")
 """Why a step or a command that the runbook leaves to people may not run."""
 
 
-@dataclass(frozen=True)
+@frozen
 class PlannedCommand:
     """A filled command: its place as a host spec, "database" or "queue", or why it may not run.
 
