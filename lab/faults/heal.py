@@ -22,6 +22,7 @@ from lab.bugs import Bugs, read_bugs, write_bugs
 from lab.database import WRITABLE
 from lab.errors import LabError
 from lab.faults.storage import BALLAST, MOVED_AWAY
+from lab.faults.tools import STEM
 from lab.processing import stored_name
 from lab.state import LOAD_GENERATOR
 from lab.storage import is_mounted
@@ -254,6 +255,12 @@ def _delete_recorded_uploads(tools: FaultTools) -> None:
         # 404: the load generator has deleted it already.
         if answer.status_code not in (200, 404):
             raise LabError(f"upload {upload} could not be deleted: {answer.text[:200]}")
+    # Otherwise the next fault would find them, and nobody would know whose they are.
+    left = tools.query(
+        "SELECT id::text, status::text FROM uploads WHERE filename LIKE %s", f"{STEM}-%"
+    )
+    if left:
+        raise LabError(f"uploads of a fault are left: {left}; deleted: {rows}")
     tools.forget_recorded_uploads()
 
 

@@ -13,7 +13,7 @@ from lab import broker
 from lab.audio import tone
 from lab.errors import LabError
 from lab.faults.model import EVERY_RUNBOOK, Family, Kind, Need
-from lab.faults.tools import STUCK_UPLOADS
+from lab.faults.tools import STEM, STUCK_UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ class GaveUpError(Exception):
 
 @FAMILY.fault("given-up", "users send half of a file and go away", cause="given_up")
 def given_up(tools: FaultTools) -> None:
-    names = [f"session-{uuid4().hex[:12]}.wav" for _ in range(STUCK_UPLOADS)]
+    names = [f"{STEM}-{uuid4().hex[:12]}.wav" for _ in range(STUCK_UPLOADS)]
     for name in names:
         _send_half(tools, name)
     uploads = tools.record_uploads(names)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
 HISTORY_MINUTES = 50
+STEM = "session"
+"""How the files of the uploads are named that faults make."""
+
 STUCK_UPLOADS = 8
 OLDEST_MINUTES, NEWEST_MINUTES = 47.0, 12.5
 
@@ -197,7 +200,7 @@ class FaultTools:
         return self._client
 
     def upload(
-        self, count: int = STUCK_UPLOADS, *, stem: str = "session", content: bytes | None = None
+        self, count: int = STUCK_UPLOADS, *, stem: str = STEM, content: bytes | None = None
     ) -> list[str]:
         """Upload `count` files through the API and return the ids of the rows in `uploads`.
 
@@ -220,7 +223,7 @@ class FaultTools:
         job_status: str | None,
         *,
         seconds: float = 20,
-        stem: str = "session",
+        stem: str = STEM,
         content: bytes | None = None,
     ) -> list[str]:
         """Upload files, wait until each has these statuses, make them old, and return their ids."""
