@@ -25,12 +25,6 @@ from reports.runbook.conditions import Facts, facts_of, holds
 from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_step
 
-LOOKS_MAX = 3
-"""Commands that are shown where the cause is not clear."""
-
-_SENDS = re.compile(r"\bcurl\b.*\s(-X|-F|-d|-T|--data\S*|--form|--request)\b")
-"""A request that may change something, such as that of the canary."""
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -43,6 +37,12 @@ if TYPE_CHECKING:
     from reports.model.figures import Figure
     from reports.model.seen_before import SeenBefore
     from reports.runbook.document import Runbook
+
+LOOKS_MAX = 3
+"""Commands that are shown where the cause is not clear."""
+
+_SENDS = re.compile(r"\bcurl\b.*\s(-X|-F|-d|-T|--data\S*|--form|--request)\b")
+"""A request that may change something, such as that of the canary."""
 
 
 def build_report(
@@ -191,7 +191,7 @@ def _looks_at_checks(
     ]
     text = tr(
         "The cause is not clear, and a fix for the wrong cause can be a second incident. These "
-        "commands only read, and show what failed."
+        "are the runbook's commands to look at what failed."
     )
     whole = Step(1, tr("Look at what failed"), text, tuple(commands), 0)
     step = fill_step(whole, values)
