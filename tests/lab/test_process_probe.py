@@ -93,7 +93,10 @@ def test_workers_are_counted_without_their_children(listing: Callable[[str], She
     assert ProcessProbe([shell], "job.*worker", 1).worker_count().is_reached
     workers = ProcessProbe([shell], "job.*worker", 2).worker_count()
     assert not workers.is_reached
-    assert str(workers).startswith("1 worker process runs of 2 expected: job-worker (pid 700); ")
+    assert str(workers) == (
+        "1 worker process runs of 2 expected: job-worker (pid 700);"
+        " start what is missing, or correct [worker] count"
+    )
 
 
 def test_no_count_is_not_offered(listing: Callable[[str], Shell]) -> None:
