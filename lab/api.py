@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from lab import database
-from lab.bugs import read_bugs
+from lab.bugs import Bugs, read_bugs
 from lab.logins import Logins
 from lab.metrics import UploadCollector
 from lab.program import load_lab
@@ -90,7 +91,7 @@ def _worker_state(pool: database.Pool) -> str:
 
 
 def _add_error_handlers(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
-    """Answer errors as the variant does, and apply the `api_panics` bug."""
+    """Answer errors as the variant does, and apply the bugs of every request."""
 
     def failure(status: int, code: str, message: str) -> JSONResponse:
         return JSONResponse(lab.variant.failure(code, message), status)
@@ -123,7 +124,9 @@ def _add_error_handlers(app: FastAPI, lab: Lab, zap: ZapLog) -> None:
         length = request.headers.get("content-length", "")
         if request.method == "POST" and not (length.isdecimal() and int(length) <= BODY_MAX):
             return failure(413 if length else 411, "TOO_LARGE", TOO_LARGE)
-        if request.url.path.startswith(prefix) and read_bugs(lab.directory).api_panics:
+        bugs = read_bugs(lab.directory) if request.url.path.startswith(prefix) else Bugs()
+        await asyncio.sleep(bugs.seconds_per_answer)
+        if bugs.api_panics:
             zap.error(
                 "middleware/recovery.go:41",
                 "panic recovered: nil pointer dereference",

@@ -22,6 +22,8 @@ class Bugs:
 
     api_panics: bool = False
     """The API answers 500 on every route under /api/v1."""
+    seconds_per_answer: float = 0.0
+    """Seconds that the API waits before it answers a request about uploads."""
     caches_statuses: bool = False
     """The API answers with each upload's first status, whatever became of it."""
     drops_jobs: bool = False

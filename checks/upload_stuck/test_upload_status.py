@@ -13,6 +13,12 @@ def test_api_answers_without_server_error(api):
     assert answer.ok, answer
 
 
+def test_api_answers_promptly(api, limits):
+    """The API answers a status request within `api_answer_max`."""
+    answer = api.answer_time(limits.api_answer_max)
+    assert answer.ok, answer
+
+
 def test_token_is_accepted(api):
     """The API accepts the target's token."""
     token = api.token()

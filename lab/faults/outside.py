@@ -40,6 +40,15 @@ def api_5xx(tools: FaultTools) -> None:
     tools.wait_for_http_status(path, 500)
 
 
+@FAMILY.fault("api-slow", "the API takes seconds for every answer", cause="api_failing")
+def api_slow(tools: FaultTools) -> None:
+    """Have each request about uploads wait, as behind an overloaded service.
+
+    Uploads go on, and the health routes are quick.
+    """
+    tools.turn_on(seconds_per_answer=3.0)
+
+
 # The diagnosis knows no cause for it: the report names the component, which is the API.
 @FAMILY.fault("stale-cache", "the API answers from a cache: finished uploads are still uploading")
 def stale_cache(tools: FaultTools) -> None:

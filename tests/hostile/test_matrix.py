@@ -81,6 +81,7 @@ def http(route: str = "/", answers: Mapping[str, servers.Behaviour] = servers.HT
 REACHED = (
     "upload_status/api_is_reachable",
     "upload_status/api_answers_without_server_error",
+    "upload_status/api_answers_promptly",
     "upload_status/token_is_accepted",
 )
 HEALTH = ("upload_status/worker_health_is_ok", "upload_status/broker_accepts_the_application")

@@ -219,6 +219,17 @@ def test_an_id_of_another_form_is_no_server_error(
     assert not probe_of(reply_server.url).first_answer().ok
 
 
+def test_an_answer_has_its_time(probe_of: Make, reply_server: ReplyServer) -> None:
+    """An answer that came later than the limit fails; the sentence has both figures."""
+    reply_server.reply = Reply(404, b"{}", drip=0.2)
+    probe = probe_of(reply_server.url)
+    assert probe.answer_time(60.0).ok
+    late = probe.answer_time(0.1)
+    assert not late.ok
+    assert late.seconds > 0.1
+    assert "for an answer, more than 100 ms; look at the load of its machine" in str(late)
+
+
 @pytest.mark.parametrize("status", [200, 401, 404])
 def test_another_status_is_no_server_error(
     probe_of: Make, reply_server: ReplyServer, status: int

@@ -57,7 +57,8 @@ STUCK = """
 """
 # The database cannot be read, and the API cannot answer without it.
 NO_API = """
-    upload_status/api_answers_without_server_error token_is_accepted api_is_ready
+    upload_status/api_answers_without_server_error api_answers_promptly token_is_accepted
+    api_is_ready
     worker_health_is_ok uploads_have_left_uploading progress_agrees_with_status
     api_agrees_with_database metrics_are_served
     broker_accepts_the_application completed_track_is_served signal/uploading_gauge_is_low
@@ -436,6 +437,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
             " api_agrees_with_database token_is_accepted"
         ),
     ),
+    "api-slow": ("api", "upload_status/api_answers_promptly", ""),
     "api-5xx, without health routes, metrics and completed uploads": (
         "api",
         "upload_status/api_answers_without_server_error",
@@ -751,6 +753,7 @@ def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, n
     ("name", "cause"),
     [
         ("api-5xx", "api_failing"),
+        ("api-slow", "api_failing"),
         ("api-5xx, without health routes, metrics and completed uploads", "api_failing"),
         ("api-down", "api_failing"),
         ("api-down, a log that is written on", "api_failing"),
