@@ -168,6 +168,8 @@ def test_large_answer_is_refused(probe_of: Make, reply_server: ReplyServer) -> N
     [
         (Reply(302, location="http://login.example/?a=b"), "a redirect to http://login.example"),
         (Reply(200, b"<html>", "text/html"), "a page of HTML: not the upload API"),
+        (Reply(200, b"\n<HTML lang=en>"), "a page of HTML: not the upload API"),
+        (Reply(200, b"<html><body>Log in"), "a page of HTML: not the upload API"),
     ],
 )
 def test_wrong_answers_fail_reach(
