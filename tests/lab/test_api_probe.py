@@ -303,6 +303,18 @@ def test_a_login_before_the_routes_does_not_hide_the_way_out(
     assert without.broker_access().refusals == ("/readyz: queue: access refused",)
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_any_success_is_ready(probe_of: Make, reply_server: ReplyServer, status: int) -> None:
+    """A health route may succeed without a body; the API reports no trouble with the broker."""
+    reply_server.reply = Reply(404, b"{}")
+    for route in ("/readyz", "/health/worker"):
+        reply_server.replies[route] = Reply(status, b"")
+    probe = probe_of(reply_server.url)
+    assert probe.readiness().ok
+    assert probe.worker_health().ok
+    assert not probe.broker_access().refusals
+
+
 def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServer) -> None:
     """An API that is not ready names its unhealthy parts."""
     body = json.dumps({"status": "ok", "checks": {"db": "ok", "queue": "connection lost"}})
