@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from core.units import Amount
+from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.permissions import Permissions, User
+from fixtures.probes.host.shell import CommandResult, Shell
+from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.host.storage_results import FileSystem, Free
 from fixtures.probes.host.storage_survey import mount_options, parse_survey
 from fixtures.probes.host.stored_files import Files, StoredFile, best_of, parse_list
 from fixtures.probes.subjects import Subject
 
+HUGE = "9" * 5000
+"""A number that Python refuses to parse."""
 VEZA = User("veza", 1000, (1000,))
 TEN_PERCENT = Amount.parse("10%")
 
@@ -33,6 +38,36 @@ def test_invalid_survey_is_empty() -> None:
     """Invalid lines are skipped."""
     survey = parse_survey("uid\nbits x\nbits 1 2 9 /x\nmount\n\n\0", "local", "veza", "/x")
     assert (survey.user, survey.permissions, survey.mount_options) == (None, (), "")
+
+
+def test_a_number_without_end_is_no_number() -> None:
+    """Lines with such a number are skipped, and so are ids of groups that are none."""
+    survey = parse_survey(
+        f"uid 7\ngids 7 x {HUGE} 27\nbits {HUGE} 0 755 /x\nbits 0 0 755 /y\n", "local", "veza", "/x"
+    )
+    assert survey.user == User("veza", 7, (7, 27))
+    assert survey.permissions == (("/y", Permissions(0, 0, 0o755)),)
+    assert parse_survey(f"uid {HUGE}\n", "local", "veza", "/x").user is None
+    (file,) = parse_list(
+        f"file {HUGE} 0 0 644 a\nfile 5 0 0 644 a.wav\n", (Subject("a"),), "h", VEZA
+    )
+    assert file.sizes == (5,)
+
+
+class Lying(Shell):
+    """A host whose df prints such a number."""
+
+    def run(self, *_: object, **__: object) -> CommandResult:
+        """Return a survey with it."""
+        text = f"uid 7\nkind directory\nspace /dev/x {HUGE} {HUGE} {HUGE} 1% /\n"
+        return CommandResult(0, text, "")
+
+
+def test_a_disk_of_endless_size_is_unreachable() -> None:
+    """A host whose df prints a number of 5000 digits says nothing of its disk."""
+    storage = StorageProbe([Lying("local://")], "/x", "veza")
+    with pytest.raises(Unreachable, match="df failed on "):
+        storage.space()
 
 
 def test_nearest_mount_wins() -> None:
