@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures.probes.logs.kinds import is_error
 from fixtures.probes.logs.lines import parse_line, parse_time
 
 NOW = 1_765_792_800.0  # 2025-12-15 10:00:00 UTC
@@ -170,6 +171,36 @@ def test_a_line_that_is_not_repaired_has_the_same_time(length: int) -> None:
 def test_level_decides_whether_a_line_is_informational(text: str, informational: bool) -> None:
     """Info and below are informational; a warning, an error, and a line without a level are not."""
     assert parse_line(text, NOW).is_informational is informational
+
+
+@pytest.mark.parametrize(
+    ("number", "level"),
+    [
+        *[(0, None), (3, None), (6, None), (9, None)],
+        *[
+            (10, "trace"),
+            (20, "debug"),
+            (30, "info"),
+            (40, "warning"),
+            (50, "error"),
+            (60, "fatal"),
+        ],
+        *[(70, None), (800, None), (40_000, None), (True, None)],
+    ],
+)
+def test_only_levels_from_10_to_60_are_known(number: int, level: str | None) -> None:
+    """A smaller one is of syslog, where 3 is an error, or of another library, where 0 may be one.
+
+    A larger one is of Java, where 800 is harmless. The words of the message decide then.
+    """
+    line = parse_line(json.dumps({"level": number, "msg": "upload processing failed"}), NOW)
+    assert line.level == level
+    assert is_error(line) == (level in (None, "warning", "error", "fatal"))
+
+
+def test_a_levels_name_beside_an_unknown_number_counts() -> None:
+    """A line may have both."""
+    assert parse_line('{"level":3,"levelname":"ERROR","msg":"x"}', NOW).level == "error"
 
 
 @given(st.text(max_size=300))
