@@ -34,6 +34,17 @@ from fixtures.probes.host.processes import (
         "ffmpeg -i /srv/veza-worker/uploads/7f.wav",
         "/usr/bin/ffprobe /srv/veza-worker/uploads/7f.wav",
         "sox /srv/veza-worker/uploads/7f.wav -n stat",
+        "su veza -c job_worker --upload",
+        "runuser -u veza -- job-worker",
+        "flock -n /run/job-worker.lock job-worker",
+        "/sbin/tini -- python -m job_worker",
+        "/usr/bin/dumb-init job-worker",
+        "runsv job-worker",
+        "s6-supervise job-worker",
+        "supervise job-worker",
+        "supervise-daemon job-worker --start /opt/veza/job-worker",
+        "svlogd -tt /var/log/job-worker",
+        "logger -t job-worker",
         "",
     ],
 )
@@ -50,6 +61,7 @@ def test_a_tool_is_not_a_worker(args: str) -> None:
         "sh /opt/veza/job-worker.sh -c",
         "[job-worker-uplo] <defunct>",
         "node worker.js upload",
+        "/opt/veza/job-worker-supervisor --in-process",
     ],
 )
 def test_a_worker_is_not_a_tool(args: str) -> None:
