@@ -31,8 +31,8 @@ class ReceivedRequest:
 class Receiver:
     """A server on loopback that runs while its context is entered.
 
-    It answers `status` without a body, or what `answer` returns for a request. With `hang` it does
-    not answer before the context is left.
+    It answers `status` without a body, or what `answer` returns for a request; a redirect leads to
+    `redirects_to`. With `hang` it does not answer before the context is left.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,7 @@ class Receiver:
         self.status = 200
         self.answer: Callable[[ReceivedRequest], tuple[int, str]] = lambda _: (self.status, "")
         self.hang = False
+        self.redirects_to = "/elsewhere"
         self._released = threading.Event()
         receiver = self
 
@@ -53,7 +54,7 @@ class Receiver:
                 status, text = receiver.answer(got)
                 self.send_response(status)
                 if 300 <= status < 400:
-                    self.send_header("Location", "/elsewhere")
+                    self.send_header("Location", receiver.redirects_to)
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 if text:

@@ -7,7 +7,7 @@ import queue
 import re
 import threading
 from http.client import HTTPException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
@@ -42,6 +42,18 @@ class _NoRedirects(HTTPRedirectHandler):
         """Follow none."""
 
 
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects; another host, and plain HTTP after HTTPS, get no login."""
+
+    def redirect_request(self, req: Request, *arguments: Any) -> Request | None:
+        """Return the next request."""
+        request = super().redirect_request(req, *arguments)
+        is_same = request and request.host == req.host and request.type in (req.type, "https")
+        if request and not is_same:
+            request.remove_header("Authorization")
+        return request
+
+
 def call(
     method: str,
     address: SplitResult,
@@ -66,7 +78,7 @@ def call(
     if address.username is not None and not request.has_header("Authorization"):
         login = f"{unquote(address.username)}:{unquote(address.password or '')}"
         request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
-    opener = build_opener() if redirects else build_opener(_NoRedirects)
+    opener = build_opener(_Redirects if redirects else _NoRedirects)
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     # In a thread: a socket's timeout is for each read, and a slow server would hold us forever.
     threading.Thread(target=lambda: answers.put(_send(opener, request)), daemon=True).start()

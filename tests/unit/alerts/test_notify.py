@@ -424,6 +424,24 @@ def test_a_heartbeat_has_the_form_of_its_service(
         assert authorization(got) == ("Bearer token1" if "endpoints" in address else "Basic")
 
 
+@pytest.mark.parametrize("address", ["/ping/abc", "/api/v1/endpoints/veza_live/external"])
+def test_a_redirect_carries_the_login_to_no_other_host(
+    path: Path, receiver: Receiver, address: str
+) -> None:
+    """The heartbeat follows the redirect; only the host that the address names gets its token."""
+    receiver.answer = lambda got: (302 if got.method == "POST" else 200, "")
+    beat = f"http://:token1@{receiver.address}{address}"
+    with type(receiver)() as other:
+        for place, last in ((f"http://{other.address}/", other), ("/elsewhere", receiver)):
+            receiver.redirects_to = place
+            assert notify(good(0), save(path, good(0)), Settings(heartbeat=beat)) == []
+            path.unlink()
+            path.with_name(history.NAME).unlink()
+            assert last.requests[-1].method == "GET"
+        assert "Authorization" not in other.requests[0].headers
+    assert all("Authorization" in request.headers for request in receiver.requests)
+
+
 def authorization(got: ReceivedRequest) -> str:
     """The request's authorization; of Basic only the word."""
     value = got.headers["Authorization"]
