@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import tomllib
@@ -20,6 +21,18 @@ TOML_MAX = 256 * 2**10
 
 KEY_PARTS_MAX = 32
 """Parts of a dotted key or header."""
+
+_STRING_OR_COMMENT = re.compile(
+    r"""
+    \"{3} (?:[^"\\] | \\. | "(?!""))* (?:"{3,5} | \\?\Z)
+    | '{3} .*? (?:'{3,5} | \Z)
+    | " (?:[^"\\\n] | \\.)* "?
+    | ' [^'\n]* '?
+    | \# [^\n]*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""A string or a comment of TOML; one that nothing closes goes on to the end."""
 
 
 class FileError(OSError):
@@ -74,7 +87,8 @@ def read_text(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the content of a TOML file; raises FileError, which says what is wrong and where."""
     text = read_text(path, TOML_MAX)
-    for number, line in enumerate(text.splitlines(), start=1):
+    bare = _STRING_OR_COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    for number, line in enumerate(bare.split("\n"), start=1):
         # The parser takes minutes for a key of many thousand parts.
         *keys, value = line.split("=")
         if line.lstrip()[:1] == "[":

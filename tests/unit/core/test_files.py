@@ -99,3 +99,47 @@ def test_a_file_is_open_to_others_by_its_mode(tmp_path: Path) -> None:
     for mode, is_open in ((0o600, False), (0o640, False), (0o644, True)):
         path.chmod(mode)
         assert is_open_to_others(path) is is_open
+
+
+def test_dots_in_comments_and_strings_are_no_parts_of_a_key(tmp_path: Path) -> None:
+    """A comment that draws a line of dots before an equals sign leaves the file valid."""
+    dots = "." * (KEY_PARTS_MAX + 1)
+    path = tmp_path / "commented.toml"
+    path.write_text(
+        f"""
+        # stuck_after {dots} = 10 min
+        [a] # {dots}
+        b = "10 min" # {dots} = default
+        c = "#{dots} = " # {dots} = c
+        d = '''
+        {dots} = '''
+        """
+    )
+    assert read_toml(path)["a"]["c"] == f"#{dots} = "
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "'#' = 1, ",
+        '"#" = 1, ',
+        '"\\"#" = 1, ',
+        "c = '''#''''', ",
+        'c = """\n\'#""", ',
+        'c = "\'#", ',
+    ],
+)
+def test_a_string_with_a_number_sign_hides_no_long_key(tmp_path: Path, before: str) -> None:
+    """A number sign in a string begins no comment: the key behind it has too many parts."""
+    path = tmp_path / "long.toml"
+    path.write_text(f"a = {{ {before}{'b.' * KEY_PARTS_MAX}b.b = 1 }}")
+    with pytest.raises(FileError, match="a key has more than"):
+        read_toml(path)
+
+
+def test_an_unclosed_string_takes_no_time(tmp_path: Path) -> None:
+    """Many quotes that nothing closes are looked at once, not once for each of them."""
+    path = tmp_path / "quotes.toml"
+    path.write_text('a = """' + ' \\"""\n' * (TOML_MAX // 6 - 2))
+    with pytest.raises(FileError, match="is not valid TOML"):
+        read_toml(path)
