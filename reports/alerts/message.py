@@ -155,7 +155,8 @@ def _to_do(report: Report, limit: int) -> str:
     text = "\n".join(map(_harmless, [tr("Do this:"), *lines]))
     if len(text) + len(last) + 1 > limit:
         more = tr("(more in the report)")
-        text = text[: limit - len(more) - len(last) - 2].rpartition("\n")[0] + f"\n{more}"
+        room = max(0, limit - len(more) - len(last) - 2)
+        text = "\n".join(filter(None, [text[:room].rpartition("\n")[0], more]))
     return f"{text}\n{last}"
 
 
