@@ -20,6 +20,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from core.language import mark, tr
+from core.runbooks import ALL, asked_for
 from core.text import capitalized, clean, last_line
 from core.units import format_duration
 from reports.alerts.addresses import OptionError
@@ -91,14 +92,26 @@ def add_to(commands: Commands) -> None:
         metavar="TIME",
         help=tr("the last look begins before this time is over (default: 1h)"),
     )
-    option("--runbook", metavar="NAME", help=tr("as of the checks"))
+    option(
+        "--runbook",
+        type=_runbook,
+        default=asked_for(None) or None,
+        metavar="NAME",
+        help=tr("a folder of runbooks/ (default: VEZA_RUNBOOK, the target's)"),
+    )
     option("--out", type=Path, default=Path("out"), metavar="DIR", help=tr("as of the checks"))
     option("--targets-file", metavar="FILE", help=tr("as of the checks"))
 
 
 def _target(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) or text == "all":
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) or text == ALL:
         raise argparse.ArgumentTypeError(tr("name one target"))
+    return text
+
+
+def _runbook(text: str) -> str:
+    if "," in text or text == ALL:
+        raise argparse.ArgumentTypeError(tr("name one runbook"))
     return text
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from core.language import PSEUDO, choose_language
 from reports.cli import watch
 from reports.cli.main import main
@@ -12,8 +14,6 @@ from reports.cli.main import main
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import pytest
 
 
 class Interrupted:
@@ -30,6 +30,33 @@ class Interrupted:
 
     def end(self) -> None:
         """Do nothing."""
+
+
+@pytest.mark.parametrize("named", ["all", "upload_stuck,login_fails"])
+def test_a_watch_has_one_runbook(
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Several are refused, also from VEZA_RUNBOOK; the runs get the one that was named."""
+    monkeypatch.setattr(watch, "Looks", Interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    call = ["watch", "--target=live", f"--out={tmp_path}"]
+    try:
+        with pytest.raises(SystemExit):
+            main([*call, f"--runbook={named}"])
+        monkeypatch.setenv("VEZA_RUNBOOK", named)
+        with pytest.raises(SystemExit):
+            main(call)
+        assert capsys.readouterr().err.count("--runbook: name one runbook") == 2
+        assert main([*call, "--runbook=login_fails"]) == watch.INTERRUPTED
+        assert "--runbook=login_fails" in Interrupted.arguments
+        monkeypatch.setenv("VEZA_RUNBOOK", "upload_stuck")
+        assert main(call) == watch.INTERRUPTED
+        assert "--runbook=upload_stuck" in Interrupted.arguments
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_watch_and_its_runs_have_one_language(
