@@ -14,6 +14,7 @@ from actions.folders import own_folder
 from core.frozen import frozen
 from core.language import language, tr
 from core.outcome import base_id, status_word
+from core.runbooks import VARIABLE
 from core.text import last_line
 from core.units import format_duration
 from reports.model.report_json import PARTIAL, LoadError, load_report
@@ -115,7 +116,7 @@ class Looks:
     def _environment(self) -> dict[str, str]:
         references = self.target.actions.references() if self.target.actions else ()
         # What a person chose for their own runs would choose another target or other checks here.
-        hidden = {"VEZA_TARGET", "VEZA_TARGETS_FILE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"}
+        hidden = {"VEZA_TARGET", "VEZA_TARGETS_FILE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", VARIABLE}
         hidden |= {text.removeprefix("env:") for text in references}
         return {name: value for name, value in os.environ.items() if name not in hidden}
 
