@@ -92,7 +92,8 @@ def _runbook(config: pytest.Config, name: str, source: str) -> Path:
 def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
     """Return the evidence table of the runbook that a check belongs to; None: of the first one.
 
-    Raises pytest.UsageError for checks of two runbooks, and for a table that cannot be used.
+    Its verifications become markers. Raises pytest.UsageError for checks of two runbooks, and for a
+    table that cannot be used.
     """
     from reports.diagnosis.evidence import EvidenceError, load_evidence
 
@@ -111,6 +112,9 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
             config.stash[EVIDENCE] = load_evidence(folder / "evidence.toml")
         except EvidenceError as exc:
             raise pytest.UsageError(str(exc)) from exc
+        last = max(row.verification for row in config.stash[EVIDENCE].checks)
+        for number in range(last + 1):
+            config.addinivalue_line("markers", f"verification_{number}: a step of the runbook")
     return config.stash[EVIDENCE]
 
 

@@ -146,6 +146,22 @@ def test_a_choice_that_cannot_be_is_one_sentence(
 
 
 @pytest.mark.patient
+def test_a_runbook_may_have_many_verifications(call: Call, pytester: pytest.Pytester) -> None:
+    """Each number in its evidence table is a marker, also where markers are strict."""
+    folder = pytester.path / "runbooks/alpha"
+    steps = [
+        f"### {number}. It answers\n\n```bash\ncurl -sS /healthz\n```\n" for number in range(1, 10)
+    ]
+    document = DOCUMENT.format(name="Alpha").replace(steps[0], "\n".join(steps))
+    (folder / "runbook.md").write_text(document)
+    table = EVIDENCE.replace("verification = 1", "verification = 9")
+    (folder / "evidence.toml").write_text(table)
+    result = call("--runbook", "alpha", "-m", "verification_9")
+    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["*HEALTHY*"])
+
+
+@pytest.mark.patient
 def test_the_environment_names_the_runbook(
     call: Call, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
