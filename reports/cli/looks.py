@@ -9,11 +9,10 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from core.units import RUN_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-LOOK_MAX = 900.0
-"""Seconds after which a look that ignores its own budget is killed."""
 
 STOP_MAX = 10.0
 """Seconds in which a process must end after its signal."""
@@ -47,7 +46,7 @@ class Looks:
             with suppress(BrokenPipeError):
                 process.stdin.write(b"look\n")
                 process.stdin.flush()
-            is_there, _, _ = select.select([process.stdout], [], [], LOOK_MAX)
+            is_there, _, _ = select.select([process.stdout], [], [], RUN_MAX)
             answer = process.stdout.readline().strip() if is_there else b""
         except KeyboardInterrupt:
             process.terminate()

@@ -43,6 +43,7 @@ def file(tmp_path: Path) -> Path:
         (("--target", "stagign"), "did you mean 'staging'"),
         (("--target", "live"), "NOWHERE_SET is not set"),
         (("--target", "staging", "--budget", "soon"), '--budget: write it like "10 min"'),
+        (("--target", "staging", "--budget=20min"), "--budget: a budget is at most 15 min"),
         (("--target", "staging", "--upload-id", "/etc/passwd"), "write --upload-id=VALUE"),
         (("--target", "staging", "--out", "/tmp"), "write --out=VALUE"),
         (("--target", "staging", "--upload-id", "two\nlines"), "is not an upload ID"),

@@ -50,6 +50,7 @@ EDITS = {
     "a table that is text": (FULL, small("lab", 'api = "https://veza.example"')),
     "a duration without a known unit": ('"12 min"', '"12 mins"'),
     "a duration that is a number": ('"12 min"', "12"),
+    "a budget that is too long": ('"90 s"', '"16 min"'),
     "a duration of 0": ('"90 s"', '"0 s"'),
     "a size without a known unit": ('"32 MiB"', '"32 megs"'),
     "a minimum without a known unit": ('"5 GiB"', '"5 gigs"'),
