@@ -220,12 +220,14 @@ class _Screen:
         for journey in self._report.journeys:
             stages = with_outcomes(journey, self._report)
             stopped = next((stage for stage in stages if stage.reached is False), None)
-            where = (
-                tr("not {stage}", stage=tr(stopped.name)) if stopped else tr("through every stage")
-            )
+            if stopped:
+                where = tr("not {stage}", stage=tr(stopped.name))
+            else:
+                where = tr("through every stage") if stages else tr("nothing else is known of it")
+            status = journey.status or tr("unknown")
             title = Text.assemble(
                 (noun.upper(), "bold"),
-                tr("  {id} is {status}: ", id=short_ids(journey.id), status=journey.status),
+                tr("  {id} is {status}: ", id=short_ids(journey.id), status=status),
                 (where, "bold"),
             )
             blocks.append(Block(0, (self._cut(title),)))

@@ -105,6 +105,27 @@ def test_the_time_of_rest_is_known(services: Lab, odd: Owner, probe_of: Make) ->
     assert probe_of(services.dsn, uploads_table="odd.uploads").uploading() == 1
 
 
+def test_a_status_that_is_null_is_no_word(services: Lab, odd: Owner, probe_of: Make) -> None:
+    """The journey of such an upload, and of its job, names no status."""
+    upload = "7f9c2b1e-0d4a-4c58-9e6f-3a1b5d7c8e90"
+    odd.execute("CREATE TABLE odd.uploads AS TABLE uploads WITH NO DATA")
+    odd.execute("CREATE TABLE odd.jobs AS TABLE job_queue WITH NO DATA")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+    odd.execute(
+        "INSERT INTO odd.uploads (id, created_at, updated_at) VALUES (%s, now(), now())",
+        (upload,),
+    )
+    odd.execute(
+        "INSERT INTO odd.jobs (id, type, payload, created_at) VALUES"
+        " (gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', %s::text), now())",
+        (upload,),
+    )
+    probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+    journey = probe.journey(upload)
+    assert journey.status is None
+    assert {stage.note for stage in journey.stages} == {"", "its job is unknown"}
+
+
 def test_session_can_only_read(services: Lab, probe_of: Make) -> None:
     """The session cannot write, even with the application's own login."""
     from psycopg import sql

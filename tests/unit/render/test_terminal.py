@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from core.journey import Journey, Stage
 from core.language import ENGLISH, set_language
 from core.outcome import STATUSES, Affected
 from reports.history.incidents import RunRecord
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
     from reports.model.report import Report
 
 LONG_ID = "a1b2c3d4" * 8
+
+
+def test_a_named_upload_without_a_status_is_unknown() -> None:
+    """The same words as in the headline; without a stage nothing was gone through."""
+    received = Stage("received", True, 60.0, "uploads")
+    for stages, where in (
+        ((), "nothing else is known of it"),
+        ((received,), "through every stage"),
+    ):
+        report = replace(REPORTS["incident"](), journeys=(Journey("upload-1", None, stages),))
+        assert f"is unknown: {where}" in render(report, 100, FOOTER)
 
 
 def assert_fits(text: str, width: int = 80) -> None:
@@ -69,7 +81,7 @@ def test_components_that_were_not_seen_have_the_words_of_the_language() -> None:
         text = render(REPORTS["unclear"](), 120, FOOTER)
     finally:
         set_language(ENGLISH)
-    assert "non vu\u00a0: api, worker, file, stockage et base" in text
+    assert "non vu\u00a0: API, worker, file, stockage et base" in text
 
 
 TEXTS = st.text(
