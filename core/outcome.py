@@ -31,7 +31,7 @@ def status_word(status: Status) -> str:
 
 def component_word(component: str) -> str:
     """Return the word that a person reads for a component of a check."""
-    return trc("component", component)
+    return "API" if component == "api" else trc("component", component)
 
 
 def counted_status(number: int, status: Status) -> str:

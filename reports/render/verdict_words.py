@@ -234,7 +234,7 @@ def where_to_look(report: Report) -> list[str]:
     looks = [
         tr(
             "look at the {component} (no action in this runbook): {place}",
-            component="API" if name == "api" else component_word(name),
+            component=component_word(name),
             place=re.sub(r"//[^/]*@", "//", places[name]),
         )
         for name in broken

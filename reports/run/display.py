@@ -180,7 +180,7 @@ class Progress:
         row = evidence_for(self._config, nodeid).row(check)
         component = row.component if row else check.partition("/")[0]
         limit = self._config.hook.pytest_check_time_limit(config=self._config, component=component)
-        name = "API" if component == "api" else component_word(component)
+        name = component_word(component)
         if seconds < 1:
             return tr("waiting for the {component}", component=name)
         waited = f"{seconds:.0f}"

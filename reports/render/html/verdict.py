@@ -12,6 +12,7 @@ from core.units import format_duration
 from reports.model.headline import health, is_interruption
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
+from reports.render.html.charts import STATE_CLASSES
 from reports.render.terminal_words import bad_runs, ordinal, plain
 from reports.render.verdict_words import (
     began,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from reports.history.trend import Point
     from reports.model.report import Report
     from reports.runbook.document import Command
-
-KINDS = {"healthy": "good", "at risk": "warn", "incident": "bad"}
-"""The CSS class of each state; any other is unknown."""
 
 NOT_SEEN = mark("Not seen")
 """The label of a cause that hides what was to be observed."""
@@ -97,10 +95,10 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
     action = _action(report)
     label, cause, because = _cause(report)
     # A partial run says nothing about the target's health.
-    kind = "open" if report.partial and report.state == "healthy" else KINDS.get(report.state)
+    is_open = report.partial and report.state == "healthy"
     length = 0 if report.partial else len(bad_runs(runs))
     return Verdict(
-        kind=kind or "open",
+        kind="open" if is_open else STATE_CLASSES.get(report.state, "open"),
         state=report.state,
         impact=cut(impact(report), IMPACT_MAX),
         since=_since(report, runs),
