@@ -3,6 +3,7 @@
 import atexit
 import gc
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,15 @@ PLUGINS = (
 )
 
 
+collect_ignore = ["tests"]
+"""They have a configuration of their own: pytest's rootdir for them is their folder."""
+
+
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins; `pytest_plugins` would search all that is installed for each name."""
+    if pluginmanager.has_plugin(
+        "session"
+    ):  # Found while the tests of a folder above are looked for.
+        raise pytest.Collector.CollectError(f"run pytest in {Path(__file__).parent}")
     for name in PLUGINS:
         pluginmanager.import_plugin(name)

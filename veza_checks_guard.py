@@ -1,14 +1,16 @@
-"""Keep pytest from taking the values of our options for paths, and explain two mistakes.
+"""Keep pytest from taking the values of our options for paths, and explain three mistakes.
 
 conftest.py, which adds the options, is not loaded yet when pytest looks for tests on the command
 line. So `--target staging` would name a path. As there is none, pytest would load the conftest.py
-of every folder `test*`, and with it what only the project's own tests need.
+of every folder `test*`, and with it what only the project's own tests need. A path that does not
+exist, and the project's folder, would do the same.
 
-One sentence for two mistakes that pytest reports in a puzzling way:
+One sentence for three mistakes that pytest reports in a puzzling way:
 
 - `--targets-file FILE`: pytest takes a FILE that exists for a path to tests, may find another
   rootdir by it, and then knows none of this project's options.
 - `--target` without a value: pytest prints argparse's usage, which does not say what a value is.
+- `--tagret lab`: pytest prints argparse's usage, which does not say what the option is called.
 
 This module is installed as a plugin, so it runs before both. It also loads allure-pytest, which
 takes its time, for a run that names one of its options; pyproject.toml leaves it out of any other.
@@ -16,6 +18,7 @@ takes its time, for a run that names one of its options; pyproject.toml leaves i
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +26,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
 PROJECT = Path(__file__).parent
+CHECKS = PROJECT / "checks"
 EXAMPLES = {
     "--target": "--target staging",
     "--targets-file": "--targets-file=targets.toml",
@@ -41,6 +45,9 @@ EXAMPLES = {
     "--runbook-doc": "--runbook-doc=runbook.md",
 }
 """Each option of this project that takes a value, with an example."""
+
+FLAGS = ("--canary", "--check-config", "--yes-live")
+"""Each option of this project that takes no value."""
 
 ALLURE = ("--allure", "--clean-alluredir", "--inversion", "--help", "-h")
 """How the options begin that need allure-pytest."""
@@ -66,13 +73,35 @@ def taken_for_paths(args: Sequence[str]) -> list[str]:
     ]
 
 
-@pytest.hookimpl(tryfirst=True)
+def brings_in_tests(path: str) -> bool:
+    """Return whether pytest would load the conftest.py of the project's tests for a path."""
+    file = Path(path.partition("::")[0])
+    return len(path) >= PATH_MAX or not file.exists() or file.resolve() == PROJECT
+
+
+def refuse_unknown(options: Sequence[str], rootdir: Path) -> None:
+    """Raise UsageError for the first of these options, which neither pytest nor we know."""
+    ours = (*EXAMPLES, *FLAGS)
+    for option in (text.partition("=")[0] for text in options):
+        if rootdir == PROJECT:
+            near = get_close_matches(option, ours, 1)
+            hint = f"did you mean {near[0]}?" if near else "pytest --help lists the options"
+            raise pytest.UsageError(f"there is no option {option}: {hint}")
+        if option in ours:
+            raise pytest.UsageError(
+                f"{option} is an option of {PROJECT}, and the rootdir of this run is {rootdir}: "
+                f"run pytest in {PROJECT}, and name paths below checks/ only"
+            )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-) -> None:
+) -> Generator[None]:
     """Take the values of our options for what they are, and refuse those that cannot be used.
 
-    Refused are an option of ours without a value, and a value that changed pytest's rootdir.
+    Refused are an option of ours without a value, a value that changed pytest's rootdir, and an
+    option that nobody knows.
     """
     if early_config.rootpath == PROJECT and any(arg.startswith(ALLURE) for arg in args):
         early_config.pluginmanager.consider_pluginarg("allure_pytest")
@@ -94,3 +123,7 @@ def pytest_load_initial_conftests(
         for option, value in pairwise(args):
             if option in EXAMPLES and value in paths:
                 paths.remove(value)
+        # Only conftest.py is looked for here; pytest refuses later what does not exist.
+        paths[:] = [str(CHECKS) if brings_in_tests(path) else path for path in paths]
+    yield
+    refuse_unknown(parser.parse_known_and_unknown_args(args)[1], early_config.rootpath)

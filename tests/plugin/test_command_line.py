@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import ROOT, run_suite
+from tests.suite import ROOT, environment, run_suite
 from tests.targets import ENVIRON, FULL, MINIMAL, api_target
 from tests.waiting import PATIENCE
-from veza_checks_guard import EXAMPLES
+from veza_checks_guard import EXAMPLES, FLAGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,8 @@ def file(tmp_path: Path) -> Path:
         (("--target",), "--target needs a value, for example: --target staging"),
         (("--budget", "--target", "staging"), "--budget needs a value"),
         (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
+        (("--tagret=staging",), "there is no option --tagret: did you mean --target?"),
+        (("--target", "staging", "tests/unit"), "and name paths below checks/ only"),
     ],
 )
 def test_a_mistake_gets_one_sentence(
@@ -162,7 +165,7 @@ def test_help_lists_every_option(tmp_path: Path) -> None:
     options = dict(re.findall(r"^  (--[a-z-]+)(=?)", ours, re.MULTILINE))
     assert len(ours.splitlines()) <= 2 * len(options)
     assert {option for option, value in options.items() if value} == set(EXAMPLES)
-    assert {"--check-config", "--canary", "--yes-live"} == set(options) - set(EXAMPLES)
+    assert set(FLAGS) == set(options) - set(EXAMPLES)
 
 
 def test_a_run_does_not_load_what_it_has_no_use_for(file: Path, tmp_path: Path) -> None:
@@ -177,6 +180,45 @@ def test_a_run_does_not_load_what_it_has_no_use_for(file: Path, tmp_path: Path) 
     assert not {"lab", "syrupy"} & set(loaded)
     # Plugins for the options of others.
     assert not {"allure_commons", "testinfra"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("nope.py", "file or directory not found: nope.py"),
+        ("checks/nope.py", "file or directory not found: checks/nope.py"),
+        (str(ROOT), "a run has one runbook"),
+    ],
+)
+def test_a_path_that_leads_to_no_test_loads_no_plugin_of_the_tests(
+    file: Path, tmp_path: Path, path: str, sentence: str
+) -> None:
+    """A wrong path and the whole project get a sentence, without what only the tests need."""
+    where = (f"--targets-file={file}", "--target", "staging")
+    imports = {"PYTHONPROFILEIMPORTTIME": "1"}
+    run = run_suite(*where, path, out=tmp_path / "out", environ=imports)
+    assert run.status == 4
+    assert sentence in run.errors
+    assert "syrupy" not in re.findall(r"\| +(\S+)$", run.errors, re.MULTILINE)
+
+
+def test_a_run_of_the_folder_above_says_where_to_run_it(tmp_path: Path) -> None:
+    """pytest finds the project's checks from outside, without its configuration: one sentence."""
+    (tmp_path / "clone").mkdir()
+    shutil.copy(ROOT / "conftest.py", tmp_path / "clone")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", f"--rootdir={tmp_path}", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environment({"PYTHONPATH": str(ROOT)}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert f"run pytest in {tmp_path / 'clone'}" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
 def test_a_forgotten_environment_is_one_sentence() -> None:
