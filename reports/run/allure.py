@@ -27,11 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Put our writer in the place of allure-pytest's."""
-    if getattr(session.config.option, "allure_report_dir", None):
+    """Put our writer in the place of allure-pytest's, where checks are going to run."""
+    config = session.config
+    if not getattr(config.option, "allure_report_dir", None):
+        return
+    if config.hook.pytest_check_target(config=config) is not None:
         from reports.run.allure_writer import register
 
-        register(session.config)
+        register(config)
 
 
 def pytest_check_report(config: pytest.Config) -> str | None:

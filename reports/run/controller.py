@@ -90,11 +90,11 @@ class Controller:
 
     def _select(self, nodeids: Sequence[str]) -> None:
         self._collector.select(nodeids)
-        if self._config.option.collectonly:
+        target = self._config.hook.pytest_check_target(config=self._config)
+        if target is None:
             return
         # Read now: a document that does not fit is a usage error, not a failure at the end.
         bundle = bundle_for(self._config, nodeids[0] if nodeids else None)
-        target = self._config.hook.pytest_check_target(config=self._config)
         self._moved = move_old_files(self._folder_of(target.name, bundle.name))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -130,7 +130,8 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if session.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
+        runs = self._config.hook.pytest_check_target(config=self._config) is not None
+        if not runs or exitstatus == pytest.ExitCode.USAGE_ERROR:
             # A usage error is not a run: it gets its sentence, and the last report stays.
             return
         # Never released: there is one report. A thread that came first ends the process.

@@ -23,8 +23,11 @@ def pytest_check_observations(item: pytest.Item) -> Sequence[Observation]:
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_check_target(config: pytest.Config) -> TargetSummary:
-    """Return the facts of the target that reports show."""
+def pytest_check_target(config: pytest.Config) -> TargetSummary | None:
+    """Return the facts of the target that reports show.
+
+    None where this call of pytest runs no checks: `--collect-only` and `--fixtures` list.
+    """
     raise NotImplementedError
 
 

@@ -84,8 +84,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Display(config, controller), "veza-display")
 
 
+# Before the collection: --fixtures collects without the hook for it.
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Choose the run's runbook; its document is in the team's language."""
     choose_checks(session.config)
     suggest_document_language(session.config)

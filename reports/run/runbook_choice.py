@@ -67,10 +67,9 @@ def choose_checks(config: pytest.Config) -> None:
 
 def default_of(config: pytest.Config) -> str:
     """Return the runbook of a run that names none: the target's, or the project's; or nothing."""
-    if config.option.collectonly:
-        return str(config.getini("runbook"))
     target = config.hook.pytest_check_target(config=config)
-    return target.runbook_name or str(config.getini("runbook"))
+    named = target.runbook_name if target else ""
+    return named or str(config.getini("runbook"))
 
 
 def _runbook(config: pytest.Config, name: str, source: str) -> Path:
@@ -143,7 +142,8 @@ def suggest_document_language(config: pytest.Config) -> None:
     own_document = (
         document_of(config) if FOLDER in config.stash or config.option.runbook_doc else None
     )
-    if own_document and not config.hook.pytest_check_target(config=config).language:
+    target = config.hook.pytest_check_target(config=config)
+    if own_document and target and not target.language:
         from reports.runbook.markdown import language_of
 
         suggest_language(language_of(config.invocation_params.dir / own_document))
@@ -159,7 +159,7 @@ def document_of(config: pytest.Config) -> str | None:
         return option
     target = config.hook.pytest_check_target(config=config)
     own = default_of(config) in ("", config.stash[FOLDER].name)
-    return target.runbook_document if own else None
+    return target.runbook_document if target and own else None
 
 
 def _folder(config: pytest.Config, nodeid: str | None) -> Path:

@@ -94,6 +94,27 @@ def test_a_mistake_in_the_selection_leaves_no_report(
     assert run.report is None
 
 
+@pytest.mark.parametrize("listing", ["--collect-only", "--fixtures", "--fixtures-per-test"])
+@pytest.mark.parametrize("target", [(), ("--target", "staging")])
+def test_a_listing_needs_no_target(
+    file: Path, tmp_path: Path, listing: str, target: tuple[str, ...]
+) -> None:
+    """What pytest lists of the checks it lists here too, with and without a target."""
+    out = tmp_path / "out"
+    run = run_suite(
+        f"--targets-file={file}", *target, listing, f"--alluredir={tmp_path / 'allure'}", out=out
+    )
+    assert run.status == 0, run.text + run.errors
+    assert {
+        "--collect-only": "::test_database_is_reachable",
+        "--fixtures": "recorder [session scope]",
+        "--fixtures-per-test": "fixtures used by test_database_is_reachable",
+    }[listing] in run.text
+    assert run.errors == ""
+    assert not out.exists()
+    assert list(tmp_path.glob("allure/*")) == []
+
+
 def test_no_file_names_the_example(tmp_path: Path) -> None:
     """Without a targets file, the sentence names the example; no lab is started."""
     run = run_suite(f"--targets-file={tmp_path / 'none.toml'}", out=tmp_path / "out")
