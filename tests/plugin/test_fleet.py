@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.run.several_targets import REPORT_MAX, headline_of
+from fixtures.run.several_targets import REPORT_MAX, headline_of, worst
 from tests.suite import run_suite, started_suite
 from tests.targets import api_target, storage_target
 from tests.waiting import PATIENCE
@@ -84,6 +84,24 @@ def test_a_signal_ends_all_runs(tmp_path: Path) -> None:
     assert lines[0].startswith("first: Partial run, interrupted: ")
     assert lines[1] == "second: not started: the run was interrupted"
     assert not (out / "second").exists()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"),
+    [
+        ((0, 0), 0),
+        ((5, 0), 5),
+        ((5, 1, 0), 1),
+        ((1, 4), 1),
+        ((1, 9, 2), 1),
+        ((5, 2, 0), 2),
+        ((2, 4, 5), 4),
+        ((4, 9), 9),
+    ],
+)
+def test_an_incident_is_the_worst(statuses: tuple[int, ...], status: int) -> None:
+    """A run that was skipped or broke off does not hide what failed on another target."""
+    assert worst(statuses) == status
 
 
 @pytest.mark.parametrize(
