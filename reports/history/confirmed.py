@@ -177,15 +177,16 @@ def actions_in(episode: Incident, actions: Iterable[Action]) -> tuple[Action, ..
 def seen_before(folder: Path) -> tuple[SeenBefore, ...]:
     """Return the causes that were confirmed for the earlier incidents of a target.
 
-    Raises nothing: a history that cannot be read leaves the confirmations.
+    Raises nothing: a history that cannot be read leaves the confirmations. It is read only where
+    one of their incidents may go on.
     """
     learned = read_learned(folder)
-    if not learned.confirmations:
-        return ()
+    if all(one.ended for one in learned.confirmations):
+        return earlier(learned, ())
     runs: tuple[RunRecord, ...] = ()
     try:
         with History.to_read(folder / NAME) as history:
-            runs = history.runs(INCIDENT_RUNS)
+            runs = history.runs(INCIDENT_RUNS, symptoms_only=True)
     except HistoryError:
         # The run that is under way says so when it adds itself.
         pass

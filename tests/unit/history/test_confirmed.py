@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from hypothesis import given, settings
@@ -225,6 +225,28 @@ def test_earlier_incidents_are_counted_by_cause(tmp_path: Path) -> None:
     store.record(tmp_path / store.NAME, made.recovered(started=at(70)))
     (one,) = seen_before(tmp_path)
     assert (one.times, one.last, one.ended_by) == (2, at(60), "")
+
+
+def test_an_incident_that_is_over_needs_no_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run opens the history only for a confirmation whose incident may go on."""
+    over, current = two_incidents(tmp_path)
+    opened: list[Path] = []
+
+    class Counted(store.History):
+        @classmethod
+        def to_read(cls, path: Path) -> Self:
+            opened.append(path)
+            return super().to_read(path)
+
+    monkeypatch.setattr(confirmed, "History", Counted)
+    write_confirmation(tmp_path, settle(confirm(tmp_path, over), [over], ()), made.incident())
+    (one,) = seen_before(tmp_path)
+    assert (one.times, opened) == (1, [])
+    confirm(tmp_path, current)
+    (one,) = seen_before(tmp_path)
+    assert (one.times, len(opened)) == (1, 1)
 
 
 def test_confirmations_outlive_the_history(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from reports.history import file as history_file
 from reports.history import store as history
-from reports.history.incidents import flapping, last_incident, recovery
+from reports.history.incidents import flapping, incidents, last_incident, recovery
 from reports.history.store import History, HistoryError, Retention, record
 from reports.model.watch import WatchedMetric
 from reports.render import history as history_text
@@ -78,6 +78,22 @@ def test_the_last_runs_come_oldest_first(path: Path) -> None:
         runs = opened.runs(3)
     assert [run.started for run in runs] == [at(2), at(3), at(4)]
     assert runs[-1].figures["backlog"] == 0
+
+
+def test_the_symptoms_tell_the_incidents(path: Path) -> None:
+    """What a reader of incidents alone gets is little, and tells the same incidents."""
+    starts = [(made.incident, 0), (made.incident, 10), (made.recovered, 20), (made.incident, 30)]
+    whole = record_all(path, [report(started=at(minutes)) for report, minutes in starts])
+    with History.to_read(path) as opened:
+        small = opened.runs(1000, symptoms_only=True)
+    roles = {row.id: row.role for row in made.bundle().evidence.checks}
+    assert {roles[check] for run in small for check in run.outcomes} == {"symptom"}
+    assert not any(run.figures or run.accepted for run in small)
+
+    def course(runs: Sequence[RunRecord]) -> list[tuple[list[int], bool]]:
+        return [([run.number for run in one.runs], bool(one.after)) for one in incidents(runs)]
+
+    assert course(small) == course(whole) == [([1, 2], True), ([4], False)]
 
 
 def test_recording_returns_the_runs(path: Path) -> None:
