@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.language import mark, tr
 from core.text import capitalized
+from reports.history.incidents import INCIDENT_RUNS
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report_json import LoadError, load_report
 from reports.render.history import render
@@ -22,9 +23,6 @@ SUMMARY = mark("list the last runs, flapping checks, and metrics that recover")
 
 RUNS_MIN = 200
 """Runs that are read, of which fewer may be shown: enough for an incident of some hours."""
-
-INCIDENT_RUNS = 2_000
-"""Runs searched for an incident: a week of one every five minutes, a day of one every minute."""
 
 
 def add_to(commands: Commands) -> None:

@@ -27,7 +27,6 @@ from reports.alerts.addresses import OptionError
 from reports.cli.command import duration, open_report
 from reports.cli.history import read_runs
 from reports.cli.looks import Looks
-from reports.history.incidents import INCIDENT_RUNS
 from reports.history.store import NAME, HistoryError
 from reports.history.watched import Watched
 from reports.model.report_json import PARTIAL, LoadError
@@ -234,7 +233,7 @@ class Watch:
         if not self._watched.report:
             self._watched.already = self._last_numbers.get(self._folder, 0)
         try:
-            self._watched.take(report, read_runs(self._folder, INCIDENT_RUNS))
+            self._watched.take(report, read_runs(self._folder))
         except HistoryError as exc:
             self._watched.take(report, (), str(exc))
 

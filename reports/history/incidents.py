@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from reports.model.watch import WatchedMetric
 
-INCIDENT_RUNS = 1_500
-"""Runs searched for the start of an incident: a day with a run every minute."""
+INCIDENT_RUNS = 2_000
+"""Runs searched for an incident: a day of one every minute, six days of one every five."""
 
 FLAPPING_RUNS = 20
 FLAPPING_CHANGES = 3

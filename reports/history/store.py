@@ -24,7 +24,7 @@ from reports.history.file import (
     translate_errors,
 )
 from reports.history.incidents import RunRecord
-from reports.history.trend import Point
+from reports.history.trend import POINTS_MAX, Point
 from reports.model.report_json import MAX_BYTES, LoadError, parse_report, to_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class Retention:
     least: int = 200
 
 
-def record(path: Path, report: Report, limit: int = 100) -> tuple[tuple[RunRecord, ...], str]:
+def record(
+    path: Path, report: Report, limit: int = POINTS_MAX
+) -> tuple[tuple[RunRecord, ...], str]:
     """Add a report to the history at `path`; returns the last `limit` runs and a note for the user.
 
     A corrupt history is set aside, and the note says so. Raises HistoryError.

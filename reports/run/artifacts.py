@@ -11,6 +11,7 @@ from core.files import FileError, write_file
 from core.frozen import frozen
 from reports.history import store as history
 from reports.history.incidents import INCIDENT_RUNS
+from reports.history.trend import POINTS_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from reports.history.incidents import RunRecord
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report
-
-TREND_RUNS = 100
 
 
 @frozen
@@ -46,7 +45,7 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
 
     notes: list[str] = []
     runs: tuple[RunRecord, ...] = ()
-    limit = INCIDENT_RUNS if report.state == "incident" else TREND_RUNS
+    limit = INCIDENT_RUNS if report.state == "incident" else POINTS_MAX
     try:
         runs, note = history.record(folder / history.NAME, report, limit)
         notes += [note] if note else []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from reports.cli.postmortem import postmortem_of
 from reports.history import store as history
 from reports.run.artifacts import write_artifacts
 from tests import made
@@ -29,6 +32,24 @@ def test_an_incident_leaves_history_metrics_and_post_mortem(tmp_path: Path) -> N
     assert states(tmp_path) == ["incident", "healthy"]
     assert left.afterwards[0].endswith("is over after 57 min. Metrics to watch:")
     assert 'state="healthy",target="live"} 1.0' in (tmp_path / "metrics.prom").read_text()
+
+
+def test_the_run_and_the_command_write_the_same_post_mortem(tmp_path: Path) -> None:
+    """Both search as many runs for the start of the incident, which may be a day away."""
+    path = tmp_path / history.NAME
+    history.record(path, made.incident(started="2026-03-01T10:10:00+00:00"))
+    with closing(sqlite3.connect(path)) as database, database:
+        # Runs that did not observe the symptoms do not end the incident.
+        database.execute(
+            "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 1800) "
+            "INSERT INTO runs (started, seconds, state, headline, certainty) "
+            "SELECT '2026-03-01T20:00:00+00:00', 1, 'unknown', 'Unknown', 'none' FROM many"
+        )
+    report = made.incident()
+    write_artifacts(tmp_path, report, made.bundle())
+    written = (tmp_path / "postmortem.md").read_text()
+    assert written == postmortem_of(report, tmp_path / "report.json", None)
+    assert "First bad run | 1 Mar 2026, 10:10 UTC" in written
 
 
 def test_a_healthy_run_leaves_no_post_mortem(tmp_path: Path) -> None:
