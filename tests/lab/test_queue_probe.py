@@ -5,24 +5,26 @@ from __future__ import annotations
 import gc
 import json
 import re
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import pika
 import pytest
 
 from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
-from fixtures.probes.rabbitmq import amqp
+from fixtures.probes.rabbitmq import amqp, management
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import READING_INTERVAL, QueueProbe
+from lab import broker
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.lab.fix_services import Reply
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from fixtures.probes.consistency import HeldDeliveries
     from fixtures.probes.postgres.database import DatabaseProbe
@@ -321,6 +323,58 @@ def test_clients_are_counted_without_these_checks(
     alone.close()
 
 
+@pytest.fixture
+def crowd(services: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another virtual host, listed before ours, that fills the one page which is read."""
+    if not services.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    monkeypatch.setattr(management, "LISTED_MAX", 5)
+    vhost = "/api/vhosts/%21crowd"
+    broker.manage(services, "PUT", vhost)
+    rights = dict.fromkeys(("configure", "write", "read"), ".*")
+    for user in (broker.APPLICATION, "veza_checks"):
+        broker.manage(services, "PUT", f"/api/permissions/%21crowd/{user}", rights)
+    parameters = pika.URLParameters(services.app_amqp_url)
+    parameters.virtual_host = "!crowd"
+    with ExitStack() as clients:
+        for number in range(6):
+            connection = clients.enter_context(pika.BlockingConnection(parameters))
+            connection.channel().queue_declare(f"queue {number}")
+        yield
+    broker.manage(services, "DELETE", vhost)
+
+
+def test_clients_beyond_what_is_read_are_not_missing(
+    services: Lab, queue_probe_of: Make, channel: Any, crowd: None
+) -> None:
+    """With many clients on a broker those of the virtual host may not be listed."""
+    channel.basic_consume(NAME, lambda *_: None)
+    probe = queue_probe_of()
+    eventually(lambda: len(broker.manage(services, "GET", "/api/connections")) > 5, "the crowd")
+    with pytest.raises(NotOffered, match="lists more than 5 entries on /api/connections"):
+        probe.clients()
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    (consumer,) = probe.figures(300.0).consumers
+    assert [one.client for one in probe.holders((consumer,))] == [None], "it is not read"
+
+
+def test_queues_of_another_virtual_host_hide_none(
+    queue_probe_of: Make, channel: Any, crowd: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue that leads back is found; where the virtual host has too many, nothing is said."""
+    back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": NAME}
+    channel.queue_declare("delay", arguments=back)
+    try:
+        channel.basic_publish("", "delay", b"1")
+        probe = queue_probe_of()
+        eventually(lambda: probe.delayed() == 1, "figures of the queue for delays")
+        monkeypatch.setattr(management, "LISTED_MAX", 1)
+        with pytest.raises(NotOffered, match=r"more than 1 entries on /api/queues/%2F"):
+            probe.delayed()
+    finally:
+        channel.queue_delete("delay")
+
+
 def test_silent_management_costs_one_time_out(
     services: Lab, proxy: Callable[[str, int], Proxy], queue_probe_of: Make
 ) -> None:
@@ -404,7 +458,7 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
         waiting = 1 if leads_back else 0
         eventually(
             lambda: (
-                any(one.get("messages") == 1 for one in api._list("queues"))
+                any(one.get("messages") == 1 for one in api._list("queues/%2F"))
                 and api.delayed(NAME) == waiting
             ),
             "figures of the queue for delays",
