@@ -13,6 +13,7 @@ from fixtures.probes.http.client import HttpClient
 from fixtures.probes.login.probe import LoginProbe, Once
 from fixtures.probes.login.visit import Routes
 from fixtures.probes.postgres.accounts import AccountsProbe
+from fixtures.target.model import Login
 from lab import accounts
 from tests.waiting import PATIENCE
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from tests.lab.fix_made_api import MadeApi
 
 ROUTES = Routes("/auth/login", token_pointer="/data/token", me="/auth/me", logout="/auth/logout")
+COLUMNS = Login().model_dump(
+    include={
+        *("users_table", "id_column", "status_column", "locked_statuses"),
+        *("attempts_table", "outcome_column", "success_values", "time_column"),
+    }
+)
+"""The tables and columns of a target that names none."""
 WINDOW = 900.0
 SOME = Amount.parse("5%")
 
@@ -51,9 +59,8 @@ def login_of() -> Iterator[Callable[..., LoginProbe]]:
 @pytest.fixture
 def accounts_probe(services: Lab) -> Iterator[AccountsProbe]:
     """The accounts of the lab, as the monitor's role sees them."""
-    probe = AccountsProbe(
-        services.dsn, PATIENCE, users_table="users", attempts_table="login_attempts"
-    )
+    tables = {"users_table": "users", "attempts_table": "login_attempts"}
+    probe = AccountsProbe(services.dsn, PATIENCE, **COLUMNS | tables)
     yield probe
     probe.close()
 
@@ -242,15 +249,9 @@ def test_outcomes_may_be_words(services: Lab, owner: psycopg.Connection[tuple[An
             " FROM (VALUES ('SUCCESS', 10), ('Failure', 20), ('success', 2000)) AS r (result, age)"
         )
         owner.execute("GRANT SELECT ON logins_as_text TO veza_checks")
-        probe = AccountsProbe(
-            services.dsn,
-            PATIENCE,
-            users_table=None,
-            attempts_table="logins_as_text",
-            outcome_column="result",
-            success_values=("success",),
-            time_column="at",
-        )
+        columns = {"outcome_column": "result", "time_column": "at"}
+        tables = {"attempts_table": "logins_as_text"}
+        probe = AccountsProbe(services.dsn, PATIENCE, **COLUMNS | columns | tables)
         attempts = probe.outcomes(WINDOW, 1)
         probe.close()
     finally:
@@ -262,7 +263,7 @@ def test_outcomes_may_be_words(services: Lab, owner: psycopg.Connection[tuple[An
 
 def test_a_missing_table_is_named(services: Lab) -> None:
     """A table that is not there is unreachable, with its name."""
-    probe = AccountsProbe(services.dsn, PATIENCE, users_table="people", attempts_table=None)
+    probe = AccountsProbe(services.dsn, PATIENCE, **COLUMNS | {"users_table": "people"})
     with pytest.raises(Unreachable, match="people"):
         probe.locked(SOME)
     with pytest.raises(Unreachable, match=r"login\.users_table"):
