@@ -11,7 +11,7 @@ from core.text import capitalized, clean, listed, printable
 from core.units import format_duration
 from core.validation import nearest
 from reports.alerts.addresses import OptionError
-from reports.cli.history import add_target_dir, only_target, read_runs
+from reports.cli.history import add_target_dir, history_folder, read_runs
 from reports.cli.postmortem import NoIncidentError, surest_report
 from reports.history.confirmed import (
     FALSE_ALARM,
@@ -86,7 +86,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the confirmation, or list what can be confirmed."""
-    folder = options.target_dir or only_target()
+    folder = history_folder(options.target_dir)
     episodes = incidents(read_runs(folder))
     if not episodes:
         raise NoIncidentError(tr("the history in {folder} has no incident", folder=folder))

@@ -38,10 +38,10 @@ def add_to(commands: Commands) -> None:
 
 
 def add_target_dir(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names a target's folder; `only_target` is its default."""
+    """Add the option that names a folder, of which `history_folder` takes the history."""
     parser.add_argument(
         "--target-dir",
-        type=history_folder,
+        type=Path,
         metavar="DIR",
         help=tr("a folder of reports, such as out/live/RUNBOOK (default: the only one in out/)"),
     )
@@ -49,7 +49,7 @@ def add_target_dir(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the history of a target."""
-    folder = options.target_dir or only_target()
+    folder = history_folder(options.target_dir)
     runs = read_runs(folder, max(options.number, RUNS_MIN))
     report = _last_report(folder)
     metrics, impact = (report.watch, report.layout.impact) if report else ((), None)
@@ -82,29 +82,29 @@ def _last_report(folder: Path) -> Report | None:
         return None
 
 
-def history_folder(text: str) -> Path:
-    """Return the folder of a history: the one named, or the only one in it."""
-    folder = Path(text)
-    below = [path.parent for path in folder.glob(f"*/{NAME}")]
-    return below[0] if len(below) == 1 and not (folder / NAME).exists() else folder
+def history_folder(named: Path | None) -> Path:
+    """Return the folder of a history: the one named, or the only one below it or below out/.
 
-
-def only_target() -> Path:
-    """Return the only folder in out/ that has a history; raises HistoryError."""
-    out = Path("out")
-    files = [*out.glob(f"*/{NAME}"), *out.glob(f"*/*/{NAME}")]
+    Raises HistoryError where there are several, and where none is named and out/ has none.
+    """
+    folder = named or Path("out")
+    if (folder / NAME).exists():
+        return folder
+    files = [*folder.glob(f"*/{NAME}"), *folder.glob(f"*/*/{NAME}")]
     folders = sorted(path.parent for path in files)
     if len(folders) == 1:
         return folders[0]
-    names = ", ".join(map(str, folders))
-    raise HistoryError(
-        tr(
-            "out/ has several histories: {folders}; name one of these folders with --target-dir",
-            folders=names,
+    if folders:
+        raise HistoryError(
+            tr(
+                "{folder}/ has several histories: {folders}; name one of them with --target-dir",
+                folder=folder,
+                folders=", ".join(map(str, folders)),
+            )
         )
-        if folders
-        else tr("out/ has no history; name one of these folders with --target-dir")
-    )
+    if named:
+        return named
+    raise HistoryError(tr("out/ has no history; name a folder that has one with --target-dir"))
 
 
 def _count(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.files import read_text
 from core.language import mark, tr, trn
 from core.text import capitalized, clean
-from reports.cli.history import add_target_dir, only_target, runs_beside
+from reports.cli.history import add_target_dir, history_folder, runs_beside
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError, parse_evidence
 from reports.history.confirmed import read_learned, report_of, settle
@@ -52,7 +52,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the score."""
-    folder = options.target_dir or only_target()
+    folder = history_folder(options.target_dir)
     learned = read_learned(folder)
     notes = list(learned.notes)
     episodes = incidents(runs_beside(folder / "report.json"))

@@ -244,6 +244,21 @@ def test_the_history_of_the_only_target_needs_no_name(
     assert "out/ has several histories: out/live, out/staging;" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["history", "confirm", "score"])
+def test_a_target_with_several_runbooks_needs_the_name_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str
+) -> None:
+    """The folder of such a target has no history of its own; its folders are named."""
+    monkeypatch.chdir(tmp_path)
+    for runbook in ("login_fails", "upload_stuck"):
+        history.record(tmp_path / "out/lab" / runbook / history.NAME, made.recovered())
+    assert main([command, "--target-dir", "out/lab"]) == 2
+    assert capsys.readouterr().err == (
+        "out/lab/ has several histories: out/lab/login_fails, out/lab/upload_stuck; "
+        "name one of them with --target-dir\n"
+    )
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "many", "9999999999"])
 def test_an_invalid_number_of_runs_is_refused(number: str) -> None:
     """The command line is checked."""
