@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from core.language import mark, tr, trn
@@ -38,24 +37,6 @@ _PROBLEMS = {
     "model_attributes_type": mark("must be a table"),
     "dataclass_type": mark("must be a table"),
 }
-_KINDS = {
-    dict: mark("a table"),
-    list: mark("a list"),
-    str: mark("text"),
-    bool: mark("true or false"),
-    int: mark("a number"),
-    float: mark("a number"),
-    datetime: mark("a datetime"),
-    date: mark("a date"),
-    time: mark("a time"),
-    type(None): mark("null"),
-}
-
-
-def kind_of(value: object) -> str:
-    """Return a value's type in plain words: "text", "a table", "a number"."""
-    kind = _KINDS.get(type(value))
-    return tr(kind) if kind else f"a {type(value).__name__}"
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

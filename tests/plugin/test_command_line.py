@@ -57,6 +57,7 @@ def file(tmp_path: Path) -> Path:
         (("--target",), "--target needs a value, for example: --target staging"),
         (("--budget", "--target", "staging"), "--budget needs a value"),
         (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
+        (("--target", "lab", "--targets-file=nowhere"), "nowhere does not exist: omit the targets"),
         (("--tagret=staging",), "there is no option --tagret: did you mean --target?"),
         (("--target", "staging", "tests/unit"), "and name paths below checks/ only"),
     ],
@@ -113,6 +114,25 @@ def test_a_listing_needs_no_target(
     assert run.errors == ""
     assert not out.exists()
     assert list(tmp_path.glob("allure/*")) == []
+
+
+def test_check_config_lists_every_mistake_of_a_target(tmp_path: Path) -> None:
+    """One call of --check-config is enough to find them all; the first twenty are shown."""
+    path = tmp_path / "targets.toml"
+    path.write_text(
+        '[targets.x]\n[targets.x.api]\nurl = "veza.example"\ntokn = "t"\n[targets.x.logs]\n'
+        f"hosts = {['nowhere'] * 30}\n"
+    )
+    where = (f"--targets-file={path}", "--target", "x", "--check-config")
+    run = run_suite(*where, out=tmp_path / "out")
+    assert run.status == 4
+    lines = [line for line in run.errors.splitlines() if line]
+    assert len(lines) == 21
+    assert all(line.startswith("ERROR: ") for line in lines)
+    assert lines[0].endswith("[targets.x.api] has an unknown key 'tokn'; did you mean 'token'?")
+    assert "url: write a valid URL" in run.errors
+    assert "is missing the key 'environment'" in run.errors
+    assert lines[-1].endswith(" more errors")
 
 
 def test_no_file_names_the_example(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_an_unknown_target_among_them_is_refused(file: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_the_lab_twice_needs_no_targets_file(tmp_path: Path) -> None:
+    """The lab has a file of its own; --check-config ends the call before a lab starts."""
+    where = (f"--targets-file={tmp_path / 'none.toml'}", "--target", "lab,lab", "--check-config")
+    run = run_suite(*where, out=tmp_path / "out")
+    assert run.status == 4
+    assert "--check-config describes one target" in run.errors
+
+
 def test_check_config_refuses_several_targets(file: Path, tmp_path: Path) -> None:
     """--check-config describes one target, and says so."""
     run = run_suite(
