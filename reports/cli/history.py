@@ -52,8 +52,8 @@ def run(options: argparse.Namespace) -> int:
     folder = history_folder(options.target_dir)
     runs = read_runs(folder, max(options.number, RUNS_MIN))
     report = _last_report(folder)
-    metrics, impact = (report.watch, report.layout.impact) if report else ((), None)
-    print(render(runs, options.number, metrics, impact=impact), end="")
+    metrics, layout = (report.watch, report.layout) if report else ((), None)
+    print(render(runs, options.number, metrics, layout=layout), end="")
     return 0
 
 

@@ -270,7 +270,7 @@ class Watch:
             )
             self._print(text.rstrip("\n"))
             for sentence in afterwards(
-                watched.runs, watched.report.watch, impact=watched.report.layout.impact
+                watched.runs, watched.report.watch, layout=watched.report.layout
             ):
                 self._print(clean(sentence))
         self._print(result_of(watched, time.monotonic() - self._started))

@@ -11,10 +11,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-from core.language import numeral, tr
+from core.language import tr
 from core.outcome import OBSERVED
-from core.units import format_duration
 from reports.history.trend import Point
+from reports.model.figures import quantity
+from reports.model.layout import FigureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -73,10 +74,10 @@ class Incident:
         """Return the checks that made it an incident; the run that ends it observes each again."""
         return tuple(sorted({check for run in self.runs for check in run.symptoms}))
 
-    def worst(self, figure: str) -> float | None:
-        """Return the largest value of a figure, None where it was never observed."""
+    def worst(self, figure: str, *, more_is_better: bool = False) -> float | None:
+        """Return the largest value of a figure, or the least; None where it was never observed."""
         values = [value for run in self.runs if (value := run.figures.get(figure)) is not None]
-        return max(values, default=None)
+        return min(values, default=None) if more_is_better else max(values, default=None)
 
 
 @frozen
@@ -151,22 +152,31 @@ def recent_incident(runs: Sequence[RunRecord]) -> Incident | None:
 
 
 def recovery(
-    runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric]
+    runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric], kinds: Sequence[FigureKind]
 ) -> tuple[MetricRecovery, ...]:
     """Return whether these metrics recover after a recent incident; empty where there was none."""
     incident = recent_incident(runs)
-    return recovery_from(incident, runs[-1], metrics) if incident else ()
+    return recovery_from(incident, runs[-1], metrics, kinds) if incident else ()
 
 
 def recovery_from(
-    incident: Incident, run: RunRecord, metrics: Sequence[WatchedMetric]
+    incident: Incident,
+    run: RunRecord,
+    metrics: Sequence[WatchedMetric],
+    kinds: Sequence[FigureKind],
 ) -> tuple[MetricRecovery, ...]:
-    """Return whether these metrics recover from an incident, by a later run."""
-    now = run.figures
-    return tuple(
-        _recovery_of(metric, incident.worst(metric.figure or ""), now.get(metric.figure or ""))
-        for metric in metrics
-    )
+    """Return whether these metrics recover from an incident, by a later run.
+
+    `kinds` are the layout's: the figures' units, and of which more is better.
+    """
+    by_id = {kind.id: kind for kind in kinds}
+    recoveries = []
+    for metric in metrics:
+        figure = metric.figure or ""
+        kind = by_id.get(figure, FigureKind(figure, figure))
+        worst = incident.worst(figure, more_is_better=kind.more_is_better)
+        recoveries.append(_recovery_of(metric, kind, worst, run.figures.get(figure)))
+    return tuple(recoveries)
 
 
 def _incident(runs: Sequence[RunRecord], start: int, end: int | None) -> Incident:
@@ -176,41 +186,50 @@ def _incident(runs: Sequence[RunRecord], start: int, end: int | None) -> Inciden
     return Incident(tuple(runs[start:end]), before, None if end is None else runs[end])
 
 
-def _recovery_of(metric: WatchedMetric, worst: float | None, now: float | None) -> MetricRecovery:
+def _recovery_of(
+    metric: WatchedMetric, kind: FigureKind, worst: float | None, now: float | None
+) -> MetricRecovery:
     recovers: bool | None = None
+    value = quantity(now, kind.unit)
     if metric.figure is None:
         trend = tr("not observed by the checks")
     elif now is None:
         trend = tr("not observed by the last run")
     elif metric.limit is not None:
-        recovers = now <= metric.limit
-        value, limit = _format(metric.figure, now), _format(metric.figure, metric.limit)
-        if recovers:
-            trend = tr("{value}, within the limit of {limit}", value=value, limit=limit)
-        else:
-            trend = tr("{value}, above the limit of {limit}", value=value, limit=limit)
+        recovers, trend = _by_limit(kind, metric.limit, now)
     elif metric.rises:
         # The figure counts recent events; while it is above 0 the metric rises.
         recovers = now > 0
-        value = _format(metric.figure, now)
         if recovers:
             trend = tr("{value} recently, rising", value=value)
         else:
             trend = tr("{value} recently, not rising", value=value)
     elif worst is None:
-        value = _format(metric.figure, now)
         trend = tr("{value} now, not observed during the incident", value=value)
     else:
-        recovers = now < worst or now == 0
-        parts = {"worst": _format(metric.figure, worst), "value": _format(metric.figure, now)}
-        if now < worst:
-            trend = tr("{worst} at worst, {value} now, falling", **parts)
-        elif now:
-            trend = tr("{worst} at worst, {value} now, not falling", **parts)
-        else:
-            trend = tr("{worst} at worst, {value} now, 0 throughout", **parts)
+        recovers, trend = _by_direction(kind, worst, now)
     return MetricRecovery(metric.name, recovers, trend)
 
 
-def _format(figure: str, value: float) -> str:
-    return format_duration(value) if figure.endswith("_seconds") else numeral(value, 0)
+def _by_limit(kind: FigureKind, limit: float, now: float) -> tuple[bool, str]:
+    """Return whether a figure is within its limit, and the sentence."""
+    parts = {"value": quantity(now, kind.unit), "limit": quantity(limit, kind.unit)}
+    if now >= limit if kind.more_is_better else now <= limit:
+        return True, tr("{value}, within the limit of {limit}", **parts)
+    if kind.more_is_better:
+        return False, tr("{value}, below the limit of {limit}", **parts)
+    return False, tr("{value}, above the limit of {limit}", **parts)
+
+
+def _by_direction(kind: FigureKind, worst: float, now: float) -> tuple[bool, str]:
+    """Return whether a figure moves away from its worst value, and the sentence."""
+    parts = {"worst": quantity(worst, kind.unit), "value": quantity(now, kind.unit)}
+    if kind.more_is_better:
+        if now > worst:
+            return True, tr("{worst} at worst, {value} now, rising", **parts)
+        return False, tr("{worst} at worst, {value} now, not rising", **parts)
+    if now < worst:
+        return True, tr("{worst} at worst, {value} now, falling", **parts)
+    if now:
+        return False, tr("{worst} at worst, {value} now, not falling", **parts)
+    return True, tr("{worst} at worst, {value} now, 0 throughout", **parts)

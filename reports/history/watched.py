@@ -86,7 +86,9 @@ class Watched:
         self.incident = last if is_watched else None
         if self.incident:
             over = is_over(runs[-1], self.incident.symptoms)
-            self.metrics = recovery_from(self.incident, runs[-1], report.watch)
+            self.metrics = recovery_from(
+                self.incident, runs[-1], report.watch, report.layout.figures
+            )
         else:
             over, self.metrics = report.state == "healthy", ()
         self.good = self.good + 1 if over else 0

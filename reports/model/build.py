@@ -107,7 +107,9 @@ def build_report(
             ),
         ),
         problems=tuple(problems),
-        watch=watched_metrics(bundle.document.watch, layout.metrics, target.limits),
+        watch=watched_metrics(
+            bundle.document.watch, layout.metrics, target.limits | target.minimums
+        ),
         partial=partial,
         journeys=journeys,
         seen_before=seen_before,

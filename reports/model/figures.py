@@ -5,10 +5,13 @@ Probes measure them (`core.outcome.ProbeResult`); the runbook's report.toml name
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.frozen import frozen
+from core.language import numeral, tr
+from core.units import format_duration
 from reports.runbook.placeholders import valid_part
 
 if TYPE_CHECKING:
@@ -30,6 +33,27 @@ class Figure:
     value: float | None
     unit: str
     meaning: str
+
+
+def number(value: float) -> str:
+    """Return a count with thousands separators, or a short decimal."""
+    if not isfinite(value):
+        return "?"
+    return numeral(value, 0 if value == int(value) else 1)
+
+
+def percent(value: str) -> str:
+    """Return a number with the sign for percent, as the language writes it."""
+    return tr("{value} %", value=value)
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a figure's value in its unit, or "not observed": absent is not zero."""
+    if value is None:
+        return tr("not observed")
+    if unit == "seconds":
+        return format_duration(value)
+    return percent(numeral(value * 100, 1)) if unit == "ratio" else number(value)
 
 
 def figures_of(outcomes: Sequence[Outcome], kinds: Sequence[FigureKind]) -> tuple[Figure, ...]:

@@ -18,7 +18,7 @@ class WatchedMetric:
     """A metric that the runbook says to watch after an incident.
 
     `figure` is the id of the figure that measures it, None where no check does. The metric recovers
-    while the figure is at most `limit`; where there is no limit, when it falls, or when it rises.
+    while the figure is within `limit`; where there is no limit, when it falls, or when it rises.
     `idle` is the figure that says for how many seconds nothing has come that could make it rise.
     """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reports.history.incidents import RunRecord
-    from reports.model.layout import Impact
+    from reports.model.layout import Impact, Layout
     from reports.model.watch import WatchedMetric
 
 MARKS = {True: "✓", False: "✗", None: "?"}
@@ -26,15 +26,16 @@ def render(
     shown: int,
     metrics: Sequence[WatchedMetric] = (),
     zone: tzinfo | None = None,
-    impact: Impact | None = None,
+    layout: Layout | None = None,
 ) -> str:
     """Return the last `shown` of these runs as text, oldest first, and what follows from all.
 
-    `metrics` are those to watch after an incident, `impact` says what suffers in it. Its time is
-    that of `zone`, None for the machine's own.
+    `metrics` are those to watch after an incident, `layout` says what suffers in it, and how
+    the figures are measured. Its time is that of `zone`, None for the machine's own.
     """
     if not runs:
         return tr("No run is in the history yet.") + "\n"
+    impact = layout.impact if layout else None
     lines = [_run(run, impact) for run in runs[-shown:]]
     lines += [
         tr(
@@ -45,7 +46,7 @@ def render(
         )
         for flap in flapping(runs)
     ]
-    lines += afterwards(runs, metrics, zone, impact)
+    lines += afterwards(runs, metrics, zone, layout)
     # The headlines quote the target, and the file may have been written by anybody.
     return "".join(f"{clean(line)}\n" for line in lines)
 
@@ -54,11 +55,11 @@ def afterwards(
     runs: Sequence[RunRecord],
     metrics: Sequence[WatchedMetric],
     zone: tzinfo | None = None,
-    impact: Impact | None = None,
+    layout: Layout | None = None,
 ) -> list[str]:
     """Return lines that say whether a recent incident is over and these metrics recover."""
     incident = recent_incident(runs)
-    times = times_of_runs(incident, impact) if incident else None
+    times = times_of_runs(incident, layout.impact if layout else None) if incident else None
     if incident is None or times is None:
         return []
     since = local(times.began, zone)
@@ -86,7 +87,10 @@ def afterwards(
         state = tr(
             "The incident since {time} is over after {duration}.", time=since, duration=length
         )
-    watched = [f"  {MARKS[metric.recovers]} {metric.text}" for metric in recovery(runs, metrics)]
+    kinds = layout.figures if layout else ()
+    watched = [
+        f"  {MARKS[metric.recovers]} {metric.text}" for metric in recovery(runs, metrics, kinds)
+    ]
     return [state + (tr(" Metrics to watch:") if watched else ""), *watched]
 
 

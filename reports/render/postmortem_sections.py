@@ -12,6 +12,7 @@ from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM, OTHER
 from reports.history.incidents import recovery
 from reports.model.alike import merged
+from reports.model.figures import quantity
 from reports.model.headline import suspects
 from reports.render.html.text import weight
 from reports.render.incident_times import local
@@ -294,8 +295,8 @@ def _changes(report: Report, episode: Incident) -> Iterator[str]:
             yield tr(
                 "{figure}: from {before} to {after}",
                 figure=escaped(figure.meaning),
-                before=_value(before, figure.unit),
-                after=_value(now, figure.unit),
+                before=quantity(before, figure.unit),
+                after=quantity(now, figure.unit),
             )
     roles = {result.outcome.check: result.role for result in report.results}
     for check, status in last.outcomes.items():
@@ -335,23 +336,15 @@ def figures(report: Report, episode: Incident | None, runs: Sequence[RunRecord])
         if kind.followed and kind.id in known:
             name, unit = kind.id, kind.unit
             has_worst = not kind.more_is_better
-            worst = _value(episode.worst(name), unit) if episode and has_worst else ""
-            last = _value(latest.get(name), unit) if runs else ""
-            cells = (escaped(known[name].meaning), _value(known[name].value, unit), worst, last)
+            worst = quantity(episode.worst(name), unit) if episode and has_worst else ""
+            last = quantity(latest.get(name), unit) if runs else ""
+            cells = (escaped(known[name].meaning), quantity(known[name].value, unit), worst, last)
             rows.append(f"| {' | '.join(cells)} |")
     yield "\n".join(rows)
-    watched = recovery(runs, report.watch)
+    watched = recovery(runs, report.watch, report.layout.figures)
     words = {
         True: mark("recovers: {metric}"),
         False: mark("does not recover: {metric}"),
         None: mark("not observed: {metric}"),
     }
     yield "\n".join(f"- {tr(words[one.recovers], metric=escaped(one.text))}" for one in watched)
-
-
-def _value(value: float | None, unit: str) -> str:
-    if value is None:
-        return tr("not observed")
-    if unit == "ratio":
-        return tr("{number}%", number=numeral(value * 100, 1))
-    return format_duration(value) if unit == "seconds" else f"{value:.0f}"

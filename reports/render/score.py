@@ -13,7 +13,7 @@ from core.text import clean
 from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM
 from reports.history.score import INTERVAL, PRESENT_PRIORS, calibration, confusion
-from reports.render.html import text as html_text
+from reports.model.figures import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,7 +116,7 @@ def _calibration(cases: Sequence[Case]) -> Iterator[str]:
     )
     rows = [
         (
-            tr("{low} to {high}", low=html_text.number(b.low), high=html_text.number(b.high)),
+            tr("{low} to {high}", low=number(b.low), high=number(b.high)),
             str(b.causes),
             numeral(b.mean, 2),
             numeral(b.true / b.causes, 2),

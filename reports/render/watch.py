@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.language import numeral, tr, trn
+from core.language import tr, trn
 from core.outcome import status_word
 from core.text import capitalized, clean, cut, listed
 from core.units import format_duration
 from reports.history.watched import IDLE_MIN
+from reports.model.figures import quantity
 from reports.model.headline import next_check_of
 from reports.model.report import state_word
 from reports.render.history import MARKS
@@ -162,14 +163,8 @@ def _figures(before: Report, report: Report) -> Iterator[str]:
     for figure in report.figures:
         old = before.figure(figure.id)
         if figure.id in ids and old != figure.value:
-            values = [_value(value, figure.unit) for value in (old, figure.value)]
+            values = [quantity(value, figure.unit) for value in (old, figure.value)]
             yield tr("{title}: {text}", title=figure.meaning, text=" → ".join(values))
-
-
-def _value(value: float | None, unit: str) -> str:
-    if value is None:
-        return tr("not observed")
-    return format_duration(value) if unit == "seconds" else numeral(value, 0)
 
 
 def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:

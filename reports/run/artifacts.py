@@ -61,7 +61,7 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
         notes += learned.notes
         _write(folder / "postmortem.md", of_incident(report, bundle, runs, learned), notes)
     return Artifacts(
-        tuple(notes), tuple(afterwards(runs, report.watch, impact=report.layout.impact)), runs
+        tuple(notes), tuple(afterwards(runs, report.watch, layout=report.layout)), runs
     )
 
 

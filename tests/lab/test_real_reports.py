@@ -123,8 +123,9 @@ def test_the_recovery_of_a_real_incident_is_seen(reports: dict[str, Path], tmp_p
     path = tmp_path / history.NAME
     for name in ("healthy", "incident", "after"):
         runs = history.record(path, load_report(reports[name]))[0]
-    metrics = load_report(reports["after"]).watch
-    recoveries = recovery(runs, metrics)
+    after = load_report(reports["after"])
+    metrics = after.watch
+    recoveries = recovery(runs, metrics, after.layout.figures)
     recovers = {
         metric.figure: one.recovers for metric, one in zip(metrics, recoveries, strict=True)
     }

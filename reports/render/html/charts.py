@@ -16,7 +16,8 @@ from xml.etree import ElementTree as ET
 from core.frozen import frozen
 from core.language import numeral, tr
 from core.text import LINE_MAX, clean
-from reports.render.html.text import limit, moment, percent, quantity
+from reports.model.figures import percent, quantity
+from reports.render.html.text import limit, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +156,7 @@ def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) 
     last = rows[-1][1]
     return Trend(
         title,
-        tr("not observed") if last is None else quantity(last, unit),
+        quantity(last, unit),
         quantity(min(observed), unit),
         quantity(max(observed), unit),
         limit_text,

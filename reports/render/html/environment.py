@@ -23,6 +23,7 @@ from core.language import ENGLISH, PSEUDO, language, tr, trc, trn
 from core.outcome import counted_status, status_word
 from core.text import clean, count
 from core.units import format_bytes, format_duration
+from reports.model.figures import number, percent
 from reports.model.report import state_word
 from reports.render.html import text as html_text
 
@@ -65,8 +66,9 @@ def environment(page: str) -> tuple[Environment, str]:
         auto_reload=False,
         bytecode_cache=CompiledTemplates(str(Path(__file__).parent / "__pycache__")),
     )
-    names = ("command", "message", "number", "percent", "probability", "time", "unfilled", "weight")
+    names = ("command", "message", "probability", "time", "unfilled", "weight")
     environment.filters.update({name: getattr(html_text, name) for name in names})
+    environment.filters.update(number=number, percent=percent)
     environment.filters.update(
         prose=_prose, breakable=_breakable, duration=format_duration, size=format_bytes
     )

@@ -8,6 +8,7 @@ from core.frozen import frozen
 from core.language import is_one, tr, trn
 from core.outcome import OBSERVED, base_id
 from core.text import listed
+from reports.model.figures import quantity
 from reports.render.html import text as html_text
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _measure(report: Report, kind: StationFigure) -> Measure:
     )
     noun = kind.one or noun if is_one(figure.value) else noun
     short = _short(kind, noun)
-    return Measure(html_text.figure(figure), noun, short, limit, violated, kind.needed)
+    return Measure(quantity(figure.value, figure.unit), noun, short, limit, violated, kind.needed)
 
 
 def _short(kind: StationFigure, noun: str) -> str:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 from core.language import mark, month, numeral, tr
 from core.text import clean
-from core.units import format_duration
+from reports.model.figures import percent, quantity
 from reports.runbook.placeholders import placeholders
-
-if TYPE_CHECKING:
-    from reports.model.figures import Figure
 
 TOKEN_MAX = 20
 """Characters of a name that fits into a line of any screen."""
@@ -38,30 +34,6 @@ FORMS = {
 """Forms of a time; the page's script has the same ones for local time."""
 
 _MARKED = re.compile(r"(`[^`\n]{1,400}`|\*\*[^*\n]{1,400}\*\*|<[a-z][a-z0-9_]{0,40}>)")
-
-
-def number(value: float) -> str:
-    """Return a count with thousands separators, or a short decimal."""
-    if not isfinite(value):
-        return "?"
-    return numeral(value, 0 if value == int(value) else 1)
-
-
-def percent(value: str) -> str:
-    """Return a number with the sign for percent, as the language writes it."""
-    return tr("{value} %", value=value)
-
-
-def quantity(value: float, unit: str) -> str:
-    """Return a figure's value in its unit: "seconds", "ratio" or "" for a count."""
-    if unit == "seconds":
-        return format_duration(value)
-    return percent(numeral(value * 100, 1)) if unit == "ratio" else number(value)
-
-
-def figure(one: Figure) -> str:
-    """Return a figure's value, or "not observed": absent is not zero."""
-    return tr("not observed") if one.value is None else quantity(one.value, one.unit)
 
 
 def limit(most: float | None, least: float | None, unit: str) -> str:

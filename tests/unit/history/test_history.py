@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 METRICS = made.incident().watch
-IMPACT = made.bundle().layout.impact
+LAYOUT = made.bundle().layout
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_a_clock_that_was_years_ahead_does_not_cost_the_history(path: Path) -> N
     )
     assert [run.number for run in runs] == [1, 2, 3]
     assert runs[-1].started == at(-60)
-    assert history_text.render(runs, 10, METRICS, impact=IMPACT).count("\n") >= 3
+    assert history_text.render(runs, 10, METRICS, layout=LAYOUT).count("\n") >= 3
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_duration(path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(path: Path) -> Non
     incident = last_incident(runs)
     assert incident is not None
     assert incident.after is not None
-    times = times_of_runs(incident, IMPACT)
+    times = times_of_runs(incident, LAYOUT.impact)
     assert times is not None
     assert times.seconds is None
 
@@ -533,7 +533,7 @@ def test_a_run_without_the_symptoms_does_not_end_an_incident(path: Path, way: st
     assert incident is not None
     assert incident.symptoms == ("signal/no_upload_is_stuck",)
     assert incident.after is None
-    (line,) = history_text.afterwards(runs, METRICS, UTC, impact=IMPACT)
+    (line,) = history_text.afterwards(runs, METRICS, UTC, layout=LAYOUT)
     assert line == (
         "The incident since about 2 Mar 2026, 09:13 UTC may go on: "
         "this run did not observe signal/no_upload_is_stuck."
@@ -550,7 +550,7 @@ def test_a_narrowed_run_that_observed_the_symptoms_ends_an_incident(path: Path) 
     incident = last_incident(runs)
     assert incident is not None
     assert incident.after == runs[1]
-    assert "is over after 52 min" in history_text.afterwards(runs, METRICS, impact=IMPACT)[0]
+    assert "is over after 52 min" in history_text.afterwards(runs, METRICS, layout=LAYOUT)[0]
 
 
 def test_every_symptom_of_an_incident_must_be_observed_again(path: Path) -> None:
@@ -564,7 +564,7 @@ def test_every_symptom_of_an_incident_must_be_observed_again(path: Path) -> None
     assert incident.after is None
     assert (
         "did not observe signal/uploads_are_completing."
-        in history_text.afterwards(runs, METRICS, impact=IMPACT)[0]
+        in history_text.afterwards(runs, METRICS, layout=LAYOUT)[0]
     )
 
 
@@ -592,8 +592,8 @@ def test_in_an_older_history_any_failed_check_may_be_a_symptom(path: Path) -> No
 def test_the_metrics_to_watch_recover_after_an_incident(path: Path) -> None:
     """When the worker runs again: stuck uploads fall, completed ones rise, processing is fast."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
-    assert [metric.recovers for metric in recovery(runs, METRICS)] == [True] * 4
-    shown = history_text.render(runs, 10, METRICS, UTC, impact=IMPACT)
+    assert [metric.recovers for metric in recovery(runs, METRICS, LAYOUT.figures)] == [True] * 4
+    shown = history_text.render(runs, 10, METRICS, UTC, layout=LAYOUT)
     begin = "The incident since about 2 Mar 2026, 09:13 UTC"
     assert f"{begin} is over after 57 min. Metrics to watch:" in shown
     assert '✓ veza_file_uploads_total{status="uploading"}: 2 at worst, 0 now, falling' in shown
@@ -605,8 +605,13 @@ def test_the_metrics_to_watch_recover_after_an_incident(path: Path) -> None:
 def test_an_incident_that_goes_on_does_not_recover(path: Path) -> None:
     """Each metric says so, and one that was not observed says that."""
     runs = record_all(path, [made.incident(), made.incident(started=at(10))])
-    assert [metric.recovers for metric in recovery(runs, METRICS)] == [False, False, None, False]
-    assert "goes on. Metrics to watch:" in history_text.render(runs, 10, METRICS, impact=IMPACT)
+    assert [metric.recovers for metric in recovery(runs, METRICS, LAYOUT.figures)] == [
+        False,
+        False,
+        None,
+        False,
+    ]
+    assert "goes on. Metrics to watch:" in history_text.render(runs, 10, METRICS, layout=LAYOUT)
     assert "_duration_seconds: not observed by the last run" in history_text.render(
         runs, 10, METRICS
     )
@@ -615,22 +620,40 @@ def test_an_incident_that_goes_on_does_not_recover(path: Path) -> None:
 def test_slow_processing_after_an_incident_is_no_recovery(path: Path) -> None:
     """Processing that takes longer than its limit on average has not recovered."""
     slow = made.recovered(figures={"processing_seconds": 480.0}, started=at(10))
-    processing = recovery(record_all(path, [made.incident(), slow]), METRICS)[2]
+    processing = recovery(record_all(path, [made.incident(), slow]), METRICS, LAYOUT.figures)[2]
     assert processing.recovers is False
     assert processing.text.endswith(": 8 min, above the limit of 5 min")
+
+
+def test_a_metric_of_which_more_is_better_recovers_when_it_rises(path: Path) -> None:
+    """Its worst value is its least, and a share is in percent; its limit is the least it may be."""
+    full = made.incident(figures={"disk_free_ratio": 0.002})
+    free = made.recovered(figures={"disk_free_ratio": 0.312}, started=at(10))
+    name, figure = "free disk", "disk_free_ratio"
+    metrics = [WatchedMetric(name, figure), WatchedMetric(name, figure, limit=0.1)]
+    runs = record_all(path, [full, full, free])
+    assert [(one.recovers, one.trend) for one in recovery(runs, metrics, LAYOUT.figures)] == [
+        (True, "0.2 % at worst, 31.2 % now, rising"),
+        (True, "31.2 %, within the limit of 10.0 %"),
+    ]
+    runs = runs[:2]
+    assert [(one.recovers, one.trend) for one in recovery(runs, metrics, LAYOUT.figures)] == [
+        (False, "0.2 % at worst, 0.2 % now, not rising"),
+        (False, "0.2 %, below the limit of 10.0 %"),
+    ]
 
 
 def test_a_metric_that_no_check_observes_says_so(path: Path) -> None:
     """It is listed, and neither recovers nor does not."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
-    (metric,) = recovery(runs, [WatchedMetric("node_load1")])
+    (metric,) = recovery(runs, [WatchedMetric("node_load1")], LAYOUT.figures)
     assert (metric.recovers, metric.text) == (None, "node_load1: not observed by the checks")
 
 
 def test_the_end_of_an_incident_is_reported_without_metrics(path: Path) -> None:
     """A runbook need not name any."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
-    assert history_text.afterwards(runs, (), UTC, impact=IMPACT) == [
+    assert history_text.afterwards(runs, (), UTC, layout=LAYOUT) == [
         "The incident since about 2 Mar 2026, 09:13 UTC is over after 57 min."
     ]
 
@@ -638,14 +661,16 @@ def test_the_end_of_an_incident_is_reported_without_metrics(path: Path) -> None:
 def test_without_an_incident_there_is_no_recovery(path: Path) -> None:
     """Neither a healthy run nor the first run of an incident has a recovery."""
     runs = record_all(path, [made.recovered(), made.recovered(started=at(5))])
-    assert recovery(runs, METRICS) == ()
-    assert recovery(record_all(path, [made.incident(started=at(10))]), METRICS) == ()
+    assert recovery(runs, METRICS, LAYOUT.figures) == ()
+    assert (
+        recovery(record_all(path, [made.incident(started=at(10))]), METRICS, LAYOUT.figures) == ()
+    )
 
 
 def test_recovery_is_reported_for_twelve_runs(path: Path) -> None:
     """Later the incident is old news."""
     late = [made.recovered(started=at(n)) for n in range(1, 15)]
-    assert recovery(record_all(path, [made.incident(), *late]), METRICS) == ()
+    assert recovery(record_all(path, [made.incident(), *late]), METRICS, LAYOUT.figures) == ()
 
 
 def test_an_empty_history_is_one_line() -> None:

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from reports.history import store as history
 from reports.history.watched import Watched
+from reports.model.watch import WatchedMetric
 from reports.render.watch import line, result_of, screen
 from tests import made, saved_runs
 
@@ -98,3 +99,17 @@ def test_the_result_says_what_could_not_rise(tmp_path: Path) -> None:
 def test_a_look_that_sees_the_same_is_a_short_line(tmp_path: Path) -> None:
     """Only what changed is told."""
     assert line(watched(tmp_path, "incident", "incident")) == "look 2: incident, nothing changed"
+
+
+def test_a_share_that_changes_is_in_percent(tmp_path: Path) -> None:
+    """A line has each figure in its unit."""
+    state = watched(tmp_path, "incident", "incident")
+    assert state.report
+    assert state.before
+    metric = WatchedMetric("free disk", "disk_free_ratio")
+    free = [
+        replace(one, value=0.312) if one.id == "disk_free_ratio" else one
+        for one in state.report.figures
+    ]
+    state.report = replace(state.report, watch=(metric,), figures=tuple(free))
+    assert "free share of the fullest upload file system: 99.6 % → 31.2 %" in line(state)
