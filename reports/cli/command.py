@@ -128,8 +128,8 @@ def whole(report: Report, path: Path) -> Report:
     return report
 
 
-def add_text_options(parser: Parser) -> None:
-    """Add the options of a command that writes a text."""
+def add_output(parser: Parser) -> None:
+    """Add -o for a command that writes a text."""
     parser.add_argument(
         "-o",
         "--output",
@@ -137,6 +137,10 @@ def add_text_options(parser: Parser) -> None:
         metavar="FILE",
         help=tr("write to this file, not to the terminal"),
     )
+
+
+def add_document(parser: Parser) -> None:
+    """Add --runbook-doc for a command that reads the runbook again."""
     parser.add_argument(
         "--runbook-doc",
         type=Path,

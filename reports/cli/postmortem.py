@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.cli.command import add_command, add_text_options, open_report, write
+from reports.cli.command import add_command, add_document, add_output, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.confirmed import read_learned
 from reports.history.incidents import last_incident
@@ -41,7 +41,8 @@ def add_to(commands: Commands) -> None:
             "last incident of the history"
         ),
     )
-    add_text_options(parser)
+    add_output(parser)
+    add_document(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,9 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.cli.command import add_command, add_text_options, open_report, write
+from reports.cli.command import add_command, add_output, open_report, write
 from reports.cli.history import runs_beside
-from reports.cli.postmortem import postmortem_of
 from reports.model.report_json import to_json
 from reports.render.terminal_words import has_unicode
 
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
 
-FORMATS = ("terminal", "json", "html", "prometheus", "nagios", "postmortem")
+FORMATS = ("terminal", "json", "html", "prometheus")
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "render", run, tr("show a saved report in another format"))
-    add_text_options(parser)
+    add_output(parser)
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -44,13 +43,8 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report in the chosen format."""
-    text = render(
-        open_report(options.report),
-        options.format,
-        options.report,
-        options.runbook_doc,
-        verbose=options.verbose,
-    )
+    report = open_report(options.report)
+    text = render(report, options.format, options.report, verbose=options.verbose)
     write(text, options.output)
     return 0
 
@@ -62,13 +56,10 @@ def runs_up_to(report: Report, path: Path) -> tuple[RunRecord, ...]:
     return runs[: last + 1]
 
 
-def render(
-    report: Report, form: str, path: Path, document: Path | None, *, verbose: bool = False
-) -> str:
+def render(report: Report, form: str, path: Path, *, verbose: bool = False) -> str:
     """Return the report in one of FORMATS; `path` is the file that it comes from.
 
     `verbose` puts every check before the verdict of the format "terminal".
-    Raises NoIncidentError, EvidenceError, RunbookError for a post-mortem that cannot be written.
     """
     if form == "terminal":
         from reports.render.terminal import render as as_terminal
@@ -92,10 +83,4 @@ def render(
         from reports.render.prometheus import render as as_prometheus
 
         return as_prometheus(report)
-    if form == "nagios":
-        from reports.render.nagios import render as as_nagios
-
-        return as_nagios(report)
-    if form == "postmortem":
-        return postmortem_of(report, path, document)
     return to_json(report)

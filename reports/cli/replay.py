@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.cli.command import add_command, add_text_options, open_report, write
+from reports.cli.command import add_command, add_document, add_output, open_report, write
 from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
@@ -28,7 +28,8 @@ def add_to(commands: Commands) -> None:
         run,
         tr("diagnose the same outcomes again; for example with an edited evidence.toml"),
     )
-    add_text_options(parser)
+    add_output(parser)
+    add_document(parser)
     parser.add_argument(
         "--evidence",
         type=Path,
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         write(explain_robustness(bundle.evidence, outcomes, zero), options.output)
         return 0
     replayed = replay(saved, bundle)
-    write(render(replayed, options.format, options.report, options.runbook_doc), options.output)
+    write(render(replayed, options.format, options.report), options.output)
     if replayed == saved:
         print(tr("The same report."), file=sys.stderr)
     elif replayed.headline == saved.headline:

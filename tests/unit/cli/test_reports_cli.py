@@ -46,8 +46,6 @@ FIRST = {
     "json": '{\n "target": {',
     "html": "<!DOCTYPE html>",
     "prometheus": "# HELP veza_checks_run_timestamp_seconds",
-    "nagios": "CRITICAL: Incident: 2 uploads stuck",
-    "postmortem": "# Post-mortem: Upload stuck, target live",
 }
 
 
