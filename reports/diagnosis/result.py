@@ -147,15 +147,19 @@ class Diagnosis:
 
     @property
     def accepted(self) -> tuple[Finding, ...]:
-        """Return the causes that are taken as true, the runbook's first; none where unclear."""
+        """Return the causes that are taken as true; none where unclear.
+
+        The surest come first; of those that are about as sure, the runbook's.
+        """
         if self.certainty in ("none", "unclear"):
             return ()
         ids = {*self.most_likely_set, *self.most_likely_outside}
-        return tuple(
+        accepted = (
             finding
             for finding in self.causes
             if finding.id in ids and finding.own_evidence and finding.probability >= LIKELY
         )
+        return tuple(sorted(accepted, key=lambda finding: -round(finding.probability, 1)))
 
     @property
     def also_possible(self) -> tuple[Finding, ...]:

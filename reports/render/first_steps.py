@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from reports.runbook.document import Step
 
 STEPS_MAX = 3
+STEPS_OF_SEVERAL_MAX = 4
+"""Two steps of each of two causes: the first of a cause is often one that only looks."""
 
 
 def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
@@ -25,9 +27,10 @@ def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
     order = {id(step): place for place, step in enumerate(step for g in groups for step in g)}
     ready = [[step for step in group if _is_ready(step)] or group for group in groups]
     chosen: list[Step] = []
-    while any(ready) and len(chosen) < STEPS_MAX:
+    most = STEPS_MAX if len(groups) < 2 else STEPS_OF_SEVERAL_MAX
+    while any(ready) and len(chosen) < most:
         for group in ready:
-            if group and len(chosen) < STEPS_MAX:
+            if group and len(chosen) < most:
                 chosen.append(group.pop(0))
     return sorted(chosen, key=lambda step: order[id(step)])
 

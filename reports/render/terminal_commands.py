@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -18,38 +19,44 @@ TITLE_WIDTH = 22
 """Columns of a step's number and title, where the command stands beside it."""
 
 INDENT = " " * 4
-LINES_MAX = 3
-"""Lines of one command; a longer one is in the report."""
-
-STEP_LINES_MAX = 2
-"""Lines from which no further command of a step is shown."""
+LINES_MIN = 3
+"""Lines that a single command may have, however little room there is."""
 
 STYLE = "cyan"
 
 
-def step_lines(number: int, step: Step, width: int) -> list[Text]:
-    """Return a step: its number, title and first commands."""
+def step_lines(number: int, step: Step, width: int, room: int) -> tuple[list[Text], bool]:
+    """Return a step, with its commands on about `room` lines, and whether they are all there.
+
+    Where there is no room for all, those that change something come before those that look, but
+    none comes without a long one before it. One for another system, as for Docker, is left out.
+    """
     ready = [command for command in step.commands if not placeholders(command.text)]
     commands = ready or list(step.commands)
-    shown: list[str] = []
-    dangerous = False
-    number_shown = 0
-    for command in commands:
-        lines = command_lines(command, width - len(INDENT))
-        if lines is None or (shown and len(shown) + len(lines) > STEP_LINES_MAX):
+    lines = [_lines(command, width - len(INDENT)) for command in commands]
+    places = [n for n, command in enumerate(commands) if not (n and command.is_alternative)]
+    limit = max(room, LINES_MIN)
+    short = list(takewhile(lambda place: 0 < len(lines[place]) <= limit, places))
+    if sum(len(lines[place]) for place in short) > room:
+        short.sort(key=lambda place: not commands[place].dangerous)
+    shown: list[int] = []
+    for place in short:
+        left = room - sum(len(lines[one]) for one in shown)
+        if len(lines[place]) > (left if shown else limit):
             break
-        shown += lines
-        number_shown += 1
-        dangerous = dangerous or command.dangerous
-    mark = " ⚠" if dangerous or (not shown and step.dangerous) else ""
-    if number_shown < len(commands):
+        shown.append(place)
+    is_marked = any(commands[place].dangerous for place in shown)
+    mark = " ⚠" if is_marked or (not shown and step.dangerous) else ""
+    is_whole = len(shown) == len(commands)
+    if not is_whole:
         mark += trn(
-            " ({shown} of {n} command; all: report)",
-            " ({shown} of {n} commands; all: report)",
+            " ({shown} of {n} command)",
+            " ({shown} of {n} commands)",
             len(commands),
-            shown=number_shown,
+            shown=len(shown),
         )
-    return titled(f"  {number} {step.title}", mark, shown, width)
+    texts = [line for place in sorted(shown) for line in lines[place]]
+    return titled(f"  {number} {step.title}", mark, texts, width), is_whole
 
 
 def titled(title: str, mark: str, commands: list[str], width: int) -> list[Text]:
@@ -64,18 +71,16 @@ def titled(title: str, mark: str, commands: list[str], width: int) -> list[Text]
     return [label, *(Text(f"{INDENT}{command}", STYLE) for command in commands)]
 
 
-def command_lines(command: Command, width: int) -> list[str] | None:
-    """Return a command in lines of at most `width`; None if it does not fit into LINES_MAX."""
+def _lines(command: Command, width: int) -> list[str]:
+    """Return a command in lines of at most `width`; none if it cannot be broken so."""
     lines = [line for line in command.text.strip().splitlines() if not COMMENT.match(line)]
     if command.language == "sql":
         # A comment within a line would swallow what is joined to it.
         if any("--" in line for line in lines):
-            return None
-        wrapped = wrap(" ".join(lines), width, "")
-    else:
-        parts = [wrap(line, width, " \\") for line in lines]
-        wrapped = None if None in parts else [line for part in parts if part for line in part]
-    return wrapped if wrapped and len(wrapped) <= LINES_MAX else None
+            return []
+        return wrap(" ".join(lines), width, "") or []
+    parts = [wrap(line, width, " \\") for line in lines]
+    return [] if None in parts else [line for part in parts if part for line in part]
 
 
 def wrap(text: str, width: int, end: str) -> list[str] | None:

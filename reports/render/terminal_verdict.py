@@ -6,7 +6,9 @@ are left out; no line is ever wider than the screen, and no command is cut.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -55,6 +57,12 @@ if TYPE_CHECKING:
 LINES_MAX = 23
 """Lines of the verdict: a screen of 24 without that of the prompt which follows."""
 
+ROOMS = (16, 8, 5, 3, 2, 1)
+"""Lines for the commands of each step: as many as fit on the screen."""
+
+ADDITION = 4
+"""Rank from which a block makes way for the lines of a command."""
+
 CAUSES_MAX = 3
 REASONS_MAX = 2
 
@@ -99,10 +107,14 @@ def verdict(
     report: Report, width: int, footer: Footer, runs: Sequence[RunRecord] = ()
 ) -> list[Text]:
     """Return the lines of the verdict; `runs` are the last ones of the history, with this one."""
-    screen = _Screen(report, width, footer, runs)
     if report.state == "healthy":
-        return fitting(screen.healthy())
-    return fitting(screen.bad())
+        return fitting(_Screen(report, width, footer, runs).healthy())
+    blocks: list[Block] = []
+    for room in ROOMS:
+        blocks = _Screen(report, width, footer, runs, room).bad()
+        if sum(len(block.lines) for block in blocks if block.rank < ADDITION) <= LINES_MAX:
+            break
+    return fitting(blocks)
 
 
 def without_actions(
@@ -131,12 +143,18 @@ class _Screen:
     """The blocks of one report's verdict."""
 
     def __init__(
-        self, report: Report, width: int, footer: Footer, runs: Sequence[RunRecord]
+        self,
+        report: Report,
+        width: int,
+        footer: Footer,
+        runs: Sequence[RunRecord],
+        room: int = ROOMS[-1],
     ) -> None:
         self._report = report
         self._width = width
         self._footer = footer
         self._runs = runs
+        self._room = room
         self._again = command_again(report)
         self._reasons = reasons(report)
         self._shown: set[str] = set()
@@ -326,6 +344,9 @@ class _Screen:
                 break
         for contribution in notable(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
+            # One look can fail one check and pass another: its sentence stands there already.
+            if plain(text) in self._shown:
+                continue
             against = tr("against it: {evidence}", evidence=plain(text))
             blocks.append(self._sign(5, "passed", against))
         return blocks
@@ -339,7 +360,7 @@ class _Screen:
                 title=finding.title,
                 probability=numeral(finding.probability, 2),
             )
-            blocks.append(Block(4, (self._line(text),)))
+            blocks.append(Block(3, (self._line(text),)))
         out = ruled_out(self._report)
         if out:
             blocks.append(self._sign(5, "passed", tr("ruled out: {causes}", causes=", ".join(out))))
@@ -359,7 +380,7 @@ class _Screen:
         ]
         for text in [one for one in dict.fromkeys(failed) if one not in self._shown][:2]:
             self._shown.add(text)
-            blocks.append(self._sign(4, "failed", self._counted(text)))
+            blocks.append(self._sign(3, "failed", self._counted(text)))
         if diagnosis.unseen:
             components = listed([component_word(one.component) for one in diagnosis.unseen])
             text = tr("not seen: {names}", names=components)
@@ -370,14 +391,20 @@ class _Screen:
         remedies = self._report.remedies
         steps = first_steps(remedy.steps for remedy in remedies)
         blocks: list[Block] = []
+        are_whole = True
         for place, step in enumerate(steps):
-            lines = step_lines(len(blocks) + 1, step, self._width)
+            lines, is_whole = step_lines(len(blocks) + 1, step, self._width, self._room)
             blocks.append(Block(place, tuple(lines)))
+            are_whole = are_whole and is_whole
         if not self._report.diagnosis.accepted or not steps:
             blocks += [
                 Block(place, (self._line(f"  {place + 1} {text}"),))
                 for place, text in enumerate(where_to_look(self._report), start=len(blocks))
             ]
+        if not are_whole and self._footer.page:
+            folder = shlex.quote(str(PurePath(self._footer.page).parent))
+            lines = titled(tr("  all commands"), "", [f"python -m actions {folder}"], self._width)
+            blocks.append(Block(1, tuple(lines)))
         blocks.append(self._verify(first=not blocks))
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
         note = f"  ⚠ {tr('changes the system')}" if marked else ""
@@ -421,8 +448,14 @@ class _Screen:
             blocks.append(Block(4, (self._line(f"  {text}"),)))
         reasons = [reason for reason in self._reasons if reason not in self._shown]
         for place, reason in enumerate(reasons[:REASONS_MAX]):
-            rank = 3 if failed or place else 1
-            blocks.append(self._sign(rank, "unreachable", self._counted(reason)))
+            if failed:
+                blocks.append(self._sign(3, "unreachable", self._counted(reason)))
+                continue
+            # Nothing else says what to do: its remedy stands at its end.
+            mark, style = SIGNS["unreachable"]
+            whole = Text.assemble("  ", (mark, style), f" {reason}{self._checks(reason)}")
+            lines = self._split(whole, "    ", most=3)
+            blocks.append(Block(3 if place else 1, tuple(lines)))
         if reasons[REASONS_MAX:]:
             more = len(reasons) - REASONS_MAX
             text = trn("    and {n} other reason", "    and {n} other reasons", more)
@@ -452,12 +485,16 @@ class _Screen:
     def _counted(self, text: str, after: str = "") -> str:
         """Return a reason as a person says it, with how many checks have the same."""
         text = plain(text)
-        number = self._reasons.get(text, 0)
-        checks = trn(" ({n} check)", " ({n} checks)", number) if number > 1 else ""
+        checks = self._checks(text)
         room = self._width - 4 - cell_len(checks + after)
         shown = Text(text)
         shown.truncate(max(room, 10), overflow="ellipsis")
         return f"{shown.plain}{checks}{after}"
+
+    def _checks(self, reason: str) -> str:
+        """Return " (3 checks)" for a reason that several checks have, else nothing."""
+        number = self._reasons.get(reason, 0)
+        return trn(" ({n} check)", " ({n} checks)", number) if number > 1 else ""
 
     def _sign(self, rank: int, status: str, text: str) -> Block:
         mark, style = SIGNS[status]

@@ -9,11 +9,15 @@ from core.frozen import frozen
 COMMENT = re.compile(r"\s*(#|--(\s|$))")
 """A comment line of a command, in a shell or in SQL."""
 
-# A step is dangerous if it throws data away, changes rights recursively, interrupts a service or
-# writes to the database. The rule is small on purpose: it marks, it does not protect.
+ALTERNATIVE = re.compile(r"\s*#\s*(or|ou)\b", re.IGNORECASE)
+"""The first line of a command that stands for the one before it, such as "# or, in Docker"."""
+
+# A step is dangerous if it throws data away, changes rights, interrupts a service, writes to the
+# database or to the broker. The rule is small on purpose: it marks, it does not protect.
 _DANGEROUS = re.compile(
     r"\b(purge_queue|delete_queue|reset|close_connection|rm|rmdir|kill|pkill|killall|truncate)\b"
-    r"|\bch(own|mod|grp)\b.*\s-\w*R"
+    r"|\bch(own|mod|grp)\s"
+    r"|\bcurl\s.*\s(-X\s*(POST|PUT|PATCH|DELETE)|--data)"
     r"|(?<![\w.-])(restart|stop|down|reboot|shutdown|remount)(?![\w.-])"
     r"|\s-delete\b",
 )
@@ -45,6 +49,11 @@ class Command:
     def dangerous(self) -> bool:
         """Return whether it may lose data or interrupt the service (`is_dangerous`)."""
         return is_dangerous(self.text)
+
+    @property
+    def is_alternative(self) -> bool:
+        """Return whether it is for another system than the command before it."""
+        return bool(ALTERNATIVE.match(self.text))
 
 
 @frozen
@@ -107,8 +116,8 @@ class Runbook:
 def is_dangerous(command: str) -> bool:
     """Return whether a command may lose data or interrupt a service.
 
-    Purges, deletions, recursive changes of rights, restarts, and SQL that writes. Comment lines do
-    not count. A rule of thumb for the reader, not a guard.
+    Purges, deletions, changes of rights, restarts, and what writes to the database or by HTTP.
+    Comment lines do not count. A rule of thumb for the reader, not a guard.
     """
     lines = (line for line in command.splitlines() if not COMMENT.match(line))
     return any(_DANGEROUS.search(line) or _WRITES.search(line) for line in lines)

@@ -736,6 +736,21 @@ def test_two_faults_are_both_accepted(evidence: Evidence, pair: tuple[str, str])
     assert diagnosis.hypotheses[2].probability < 0.5, ranking
 
 
+@pytest.mark.parametrize(
+    ("probability", "order"), [(0.99, [W, "access_refused"]), (0.7, ["access_refused", W])]
+)
+def test_the_surest_cause_comes_first(
+    evidence: Evidence, probability: float, order: list[str]
+) -> None:
+    """Also where it is outside the runbook; of two that are as sure, the runbook's."""
+    worker = "worker/process_is_running queue/queue_has_a_consumer"
+    diagnosis = run(evidence, f"{STUCK} {worker} upload_status/token_is_accepted", "")
+    first, *others = diagnosis.hypotheses
+    hypotheses = (replace(first, probability=probability), *others)
+    accepted = replace(diagnosis, hypotheses=hypotheses).accepted
+    assert [cause.id for cause in accepted] == order
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, name: str) -> None:
     """No hypothesis reaches one half, and the component that failed is named."""

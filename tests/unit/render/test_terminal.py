@@ -19,10 +19,11 @@ from core.outcome import STATUSES, Affected
 from reports.history.incidents import RunRecord
 from reports.model.build import remedies_for
 from reports.render.terminal import render
-from reports.render.terminal_commands import wrap
+from reports.render.terminal_commands import step_lines, wrap
 from reports.render.terminal_verdict import Footer
 from reports.render.terminal_words import as_ascii, has_unicode, ordinal, plain
 from reports.runbook.conditions import facts_of
+from reports.runbook.document import Command, Step
 from tests import made
 from tests.unit.render.test_snapshots import FOOTER, REPORTS
 
@@ -244,6 +245,37 @@ def test_a_wrapped_command_is_the_same_command(command: str) -> None:
     assert lines
     assert max(map(len, lines)) <= 60
     assert shlex.split("\n    ".join(lines).replace("\\\n", "")) == shlex.split(command)
+
+
+LOOK, REPAIR, LONG = "ls -ld /srv", "sudo chown veza: /srv", "UPDATE jobs SET status = 1; " * 20
+
+
+@pytest.mark.parametrize(
+    ("commands", "room", "shown", "is_whole"),
+    [
+        ((LOOK, REPAIR), 2, [LOOK, REPAIR], True),
+        ((LOOK, REPAIR), 1, [REPAIR], False),
+        ((LOOK, LOOK, REPAIR), 2, [LOOK, REPAIR], False),
+        ((REPAIR, f"# or, in Docker\n{REPAIR}"), 9, [REPAIR], False),
+        ((REPAIR, f"# ou, avec Docker\n{REPAIR}"), 9, [REPAIR], False),
+        # What follows a command that is too long may need it.
+        ((LONG, REPAIR), 3, [], False),
+        ((LOOK, LONG, REPAIR), 3, [LOOK], False),
+        (("cat \\\n  /srv/a",), 1, ["cat \\", "/srv/a"], True),
+    ],
+)
+def test_a_step_shows_what_repairs_before_what_looks(
+    commands: tuple[str, ...], room: int, shown: list[str], is_whole: bool
+) -> None:
+    """Each in full, in its order, and only as many as there is room for."""
+    step = Step(1, "Step", "", tuple(Command("bash", text, 1) for text in commands), 1)
+    lines, whole = step_lines(1, step, 60, room)
+    text = " ".join(line.plain.strip() for line in lines)
+    found = [command for command in shown if command in text]
+    assert found == shown, text
+    assert text.count("chown") == "".join(shown).count("chown")
+    assert text.count("UPDATE") == 0
+    assert whole == is_whole
 
 
 def test_a_word_that_does_not_fit_is_not_broken() -> None:

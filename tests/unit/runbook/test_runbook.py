@@ -117,9 +117,10 @@ def test_every_command_of_the_shipped_runbook_has_its_line_number(shipped: Runbo
 
 
 def test_the_shipped_runbook_reads_before_it_changes_anything(shipped: Runbook) -> None:
-    """No command of a verification is dangerous, and no first step of an action is."""
-    for verification in shipped.verifications:
-        assert not any(command.dangerous for command in verification.commands)
+    """No first step of an action is dangerous, and a verification removes its canary only."""
+    commands = [c for verification in shipped.verifications for c in verification.commands]
+    (removal,) = [command.text for command in commands if command.dangerous]
+    assert removal.endswith("/<canary_id>")
     for section in shipped.actions:
         assert not section.steps[0].dangerous, section.title
     assert any(step.dangerous for section in shipped.actions for step in section.steps)
@@ -303,6 +304,9 @@ def test_a_step_is_filled_as_a_whole(shipped: Runbook) -> None:
         "rabbitmqctl purge_queue q",
         "sudo chown -R a:a /srv",
         "chmod -vR 755 /srv",
+        "chmod 644 file",
+        "curl -sSf -u x:y -X DELETE http://b/api/connections/c",
+        "curl -s --data-raw '{}' http://b/publish",
         "sudo systemctl restart x",
         "docker restart x",
         "kill -9 12",
@@ -325,7 +329,6 @@ def test_a_dangerous_command_is_marked(command: str) -> None:
         "tail -n 50 restart.log",
         "# rm -rf is not what you want\nls",
         "systemctl status x",
-        "chmod 644 file",
         "grep -R x /srv",
         "-- delete from uploads\nSELECT 1",
     ],
