@@ -65,5 +65,8 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
         "session"
     ):  # Found while the tests of a folder above are looked for.
         raise pytest.Collector.CollectError(f"run pytest in {Path(__file__).parent}")
-    for name in PLUGINS:
-        pluginmanager.import_plugin(name)
+    try:
+        for name in PLUGINS:
+            pluginmanager.import_plugin(name)
+    except KeyboardInterrupt:
+        raise SystemExit(int(pytest.ExitCode.INTERRUPTED)) from None

@@ -116,11 +116,22 @@ class Controller:
         last = str(excrepr).strip().splitlines()[-1:]
         self._collector.problem(tr("the suite itself failed: {error}", error=" ".join(last)))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest gives the reason: the budget is used up, a collection failed.
-        self._interrupted = not str(excinfo.value)
-        why = str(excinfo.value) or tr("the run was interrupted")
+        self._break_off(str(excinfo.value))
+
+    def _break_off(self, why: str = "") -> None:
+        """Note that the run ended before its last check; without a reason it was interrupted."""
+        self._interrupted = not why
+        why = why or tr("the run was interrupted")
         self._collector.problem(f"{why}{tr(INTERRUPTED)}")
+
+    def _note_signal(self) -> bool:
+        """Note that a signal ended the checks, and return whether one did."""
+        if self._config.hook.pytest_check_interrupted(config=self._config):
+            self._break_off()
+        return self._interrupted
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._begun[nodeid] = None
@@ -136,6 +147,8 @@ class Controller:
             return
         # Never released: there is one report. A thread that came first ends the process.
         self._claim.acquire()
+        if self._note_signal():
+            exitstatus = int(pytest.ExitCode.INTERRUPTED)
         reason = session.shouldstop or session.shouldfail or tr("the run ended before this check")
         session.exitstatus = self._write_report(str(reason), int(exitstatus))
 
@@ -143,6 +156,7 @@ class Controller:
         """Write and print the report in another thread than pytest's, which hangs."""
         if not self._claim.acquire(blocking=False):
             return None
+        self._note_signal()
         self._collector.problem(f"{tr(BUDGET_USED)}{tr(INTERRUPTED)}")
         for nodeid in self._begun:
             self._collector.hang(nodeid, tr(HANGS))

@@ -65,6 +65,12 @@ def pytest_check_time_limit(config: pytest.Config, component: str) -> float | No
 
 
 @pytest.hookspec(firstresult=True)
+def pytest_check_interrupted(config: pytest.Config) -> bool:
+    """Return whether a signal ended the checks before the last one was over."""
+    raise NotImplementedError
+
+
+@pytest.hookspec(firstresult=True)
 def pytest_check_redactor(config: pytest.Config) -> Redactor:
     """Return what takes the secrets of the target out of texts.
 

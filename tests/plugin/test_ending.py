@@ -118,6 +118,76 @@ def test_a_signal_ends_with_a_verdict(
     assert report["headline"].partition(" of ")[2].startswith(f"{len(report['results'])} checks")
     assert report["problems"] == ["the run was interrupted; the report is incomplete"]
     assert "Traceback" not in text
+    assert "KeyboardInterrupt" not in text
+
+
+SIGNALLED = """
+import os, signal, pytest
+
+def interrupt(place):
+    if place in os.environ["SIGNALLED_IN"].split():
+        signal.raise_signal(int(os.environ["SIGNAL"]))
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    result = yield
+    interrupt("collection")
+    return result
+
+def pytest_runtest_call(item):
+    if item.name == "test_token_is_accepted":
+        interrupt("check")
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish():
+    interrupt("end")
+
+def pytest_check_report():
+    interrupt("report")
+
+def pytest_unconfigure():
+    interrupt("unconfigure")
+"""
+
+
+@pytest.mark.patient
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("places", ["check end report unconfigure", "collection end report"])
+def test_a_further_signal_breaks_no_report(tmp_path: Path, number: int, places: str) -> None:
+    """The first one ends the checks, and the last whole report stays."""
+    status, text = signalled(tmp_path, number, places)
+    assert status == 2, text
+    assert not (tmp_path / "out/here/upload_stuck/report.json").exists()
+    report = json.loads((tmp_path / "out/here/upload_stuck/partial/report.json").read_text())
+    assert report["headline"].startswith("Partial run, interrupted: ")
+    assert "Partial run, interrupted: " in text
+    assert {result["outcome"]["status"] for result in report["results"]} >= {"missing"}
+
+
+@pytest.mark.patient
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_checks_ends_nothing(tmp_path: Path, number: int) -> None:
+    """All has been seen: report and verdict are those of the whole run."""
+    status, text = signalled(tmp_path, number, "end report unconfigure")
+    assert status == 1, text
+    report = json.loads((tmp_path / "out/here/upload_stuck/report.json").read_text())
+    assert report["problems"] == []
+    assert "missing" not in {result["outcome"]["status"] for result in report["results"]}
+    assert "INCIDENT" in text
+
+
+def signalled(tmp_path: Path, number: int, places: str) -> tuple[int, str]:
+    """Run all checks, with a signal at each of these places; return the status and the output."""
+    (tmp_path / "signalled.py").write_text(SIGNALLED)
+    file = tmp_path / "targets.toml"
+    file.write_text(api_target("here", "http://127.0.0.1:1"))
+    arguments = (f"--targets-file={file}", "--target", "here", "-p", "signalled", "--recheck=0")
+    environ = {"PYTHONPATH": str(tmp_path), "SIGNALLED_IN": places, "SIGNAL": str(int(number))}
+    with started_suite(*arguments, out=tmp_path / "out", environ=environ) as run:
+        text, _ = run.communicate(timeout=PATIENCE)
+    for noise in ("Traceback", "INTERNALERROR", "KeyboardInterrupt"):
+        assert noise not in text
+    return run.returncode, text
 
 
 @pytest.mark.patient

@@ -38,7 +38,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @contextmanager
 def handled(number: signal.Signals) -> Iterator[None]:
     """Have the signal interrupt, as in a run."""
-    former = signal.signal(number, Interrupt())
+    interrupt = Interrupt()
+    interrupt.checks_run = True
+    former = signal.signal(number, interrupt)
     try:
         yield
     finally:
