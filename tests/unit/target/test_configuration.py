@@ -107,6 +107,26 @@ def test_the_account_of_the_login_is_a_secret(tmp_path: Path) -> None:
     assert "login.account" in warnings_of(file, "small")[0]
 
 
+def test_a_secret_file_that_everybody_may_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is named, with its keys; one in a container's read-only mount is left alone."""
+    path, secret = tmp_path / "targets.toml", tmp_path / "tok"
+    path.write_text(
+        "[targets.small]\nenvironment = 'staging'\n"
+        "api = { url = 'https://veza.example', token = 'file:tok' }\n"
+        "canary = { token = 'file:tok' }\n"
+    )
+    secret.write_text("swordfish")
+    secret.chmod(0o640)
+    assert warnings_of(path, "small") == ()
+    secret.chmod(0o644)
+    (sentence,) = warnings_of(path, "small")
+    assert sentence.startswith(f"{secret} holds a secret (api.token, canary.token) and every")
+    monkeypatch.setattr("fixtures.target.load.is_read_only", lambda path: True)
+    assert warnings_of(path, "small") == ()
+
+
 def test_what_nobody_wrote_is_asked_for(tmp_path: Path) -> None:
     """--check-config names the keys that it guesses; one that is written is not asked for."""
     path = tmp_path / "targets.toml"
