@@ -172,7 +172,7 @@ def _parse(raw: bytes, name: str) -> Any:
             # Half a surrogate pair cannot be printed.
             document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
     except json.JSONDecodeError as exc:
-        if not text.rstrip().endswith("}"):
+        if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
             last = text.count("\n") + 1
             raise LoadError(
                 tr("{name} is cut short: it ends within line {line}", name=name, line=last)

@@ -108,6 +108,7 @@ def nested() -> bytes:
         (b"{'schema': 1}", "it is not JSON"),
         (b'{"schema": 7}', f"it has schema '7', and this version reads {SCHEMA}"),
         (b'{"schema": true}', "it has schema 'True'"),
+        (b"# A page\n\nof text\n", "it is not JSON: Expecting value in line 1"),
         (b'{"schema": 1}', "it is not a usable report: target is missing"),
         (b'{"schema": 1, "seconds": NaN}', "it contains NaN"),
         (b'{"schema": 1, "seconds": 1e999}', "a number that is too large"),
