@@ -23,11 +23,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def run_one_check(folder: Path) -> Run:
+def run_one_check(folder: Path, *options: str) -> Run:
     out = folder.parent
     return run_suite(
         f"--targets-file={out.parent / 'targets.toml'}", "--target", "here", "-n0", "-k",
-        "directory_exists", out=out,
+        "directory_exists", *options, out=out,
     )  # fmt: skip
 
 
@@ -48,3 +48,14 @@ def test_a_holder_that_cannot_be_written_stops_no_run(folder: Path) -> None:
     run = run_one_check(folder)
     assert run.status == 0
     assert set(run.statuses.values()) == {"passed"}
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(folder: Path) -> None:
+    """What cannot be written is said without a warning of pytest's, which has a library's path."""
+    folder.rmdir()
+    folder.touch()
+    run = run_one_check(folder, "-o", f"cache_dir={folder}/cache")
+    assert run.errors == f"warning: no lock in {folder}: File exists\n"
+    assert "warnings summary" not in run.text
+    assert "The report was not written: " in run.text
+    assert run.status == 1
