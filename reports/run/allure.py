@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.language import tr
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 FAILURE = pytest.StashKey[str]()
 
@@ -35,6 +39,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from reports.run.allure_writer import register
 
         register(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """End without success where the results have no folder, as where a report is not written."""
+    yield
+    if FAILURE in session.config.stash:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_check_report(config: pytest.Config) -> str | None:

@@ -75,11 +75,12 @@ class JUnit:
             case.add_property(name, value)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Generator[None]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
         """Have the file written when the report is there, whatever becomes of the writing.
 
         pytest writes it before that, and an error of its would cost the verdict and leave fixtures
-        and worker processes open.
+        and worker processes open. A run without its file is no success: who reads the file of an
+        earlier run must not take it for this one.
         """
         path, self._log.logfile = self._log.logfile, os.devnull
         try:
@@ -87,6 +88,8 @@ class JUnit:
         finally:
             self._log.logfile = path
             self.pytest_check_write_now()
+            if self._failure:
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_check_write_now(self) -> None:
         """Write the file."""

@@ -414,6 +414,17 @@ def test_results_that_cannot_be_written_cost_no_verdict(
     assert run.state == "at risk"
 
 
+def test_a_healthy_run_without_a_folder_is_no_success(
+    results: Callable[..., Results], pytester: pytest.Pytester
+) -> None:
+    """Who reads the results of an earlier run must not take them for this one."""
+    healthy = 'def test_queue_exists():\n    """The queue exists."""\n'
+    pytester.path.joinpath("taken").write_text("a file is in the way")
+    run = results(healthy, "--alluredir=taken/within").run
+    assert run.status == 1
+    assert run.state == "healthy"
+
+
 def test_a_folder_that_goes_away_costs_no_verdict(results: Callable[..., Results]) -> None:
     """What cannot be written while the checks run is one sentence at the end, too."""
     run = results(REMOVED).run

@@ -155,6 +155,17 @@ def test_a_file_that_cannot_be_written_costs_no_verdict(
     assert run.state == "at risk"
 
 
+def test_a_healthy_run_without_its_file_is_no_success(
+    run_checks: Callable[..., Run], pytester: pytest.Pytester
+) -> None:
+    """Who reads the file of an earlier run must not take it for this one."""
+    healthy = 'def test_queue_exists():\n    """The queue exists."""\n'
+    pytester.path.joinpath("taken").write_text("a file is in the way")
+    run = run_checks(healthy, "-p", "reports.run.junit", "--junitxml=taken/junit.xml")
+    assert run.status == 1
+    assert run.state == "healthy"
+
+
 def test_a_run_without_a_report_has_pytests_file(junit: Callable[..., File]) -> None:
     """--collect-only leaves what pytest itself would write."""
     file = junit(BODY, "--collect-only")
