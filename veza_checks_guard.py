@@ -58,8 +58,9 @@ PATH_MAX = 255
 
 def without_value(args: Sequence[str]) -> str | None:
     """Return the first of our options that has no value, or None."""
-    for option, following in pairwise([*args, "-"]):
-        if option in EXAMPLES and following.startswith("-"):
+    for arg, following in pairwise([*args, "-"]):
+        option, equals, value = arg.partition("=")
+        if option in EXAMPLES and not value and (equals or following[:1] in ("", "-")):
             return option
     return None
 
