@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from reports.render.first_steps import first_steps, verify_command
 from reports.render.html.path import drawn, stations
 from reports.render.terminal_words import clock
 from reports.render.verdict_words import (
+    began,
     counted_statuses,
     evidence_lines,
     failed_components,
@@ -103,16 +105,22 @@ def link_of(report: Report, base: str) -> str:
 def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:
     if change.seconds is None:
         return tr("Duration unknown: a clock was set back.")
-    since = clock(change.since, report.started, zone)
+    at, seconds = change.since, change.seconds
+    start = began(report, ())
+    if change.event != "recovery" and start and start[0] < datetime.fromisoformat(at):
+        # What suffers is older than the first run that saw it.
+        seconds += (datetime.fromisoformat(at) - start[0]).total_seconds()
+        at = start[0].isoformat()
+    since = clock(at, report.started, zone)
     if change.event == "recovery":
         return tr(
             "It lasted {duration}, since {since}.",
-            duration=format_duration(change.seconds),
+            duration=format_duration(seconds),
             since=since,
         )
     impact = report.layout.impact
     owners = report.figure(impact.owners) if impact else None
-    duration = format_duration(change.seconds)
+    duration = format_duration(seconds)
     if not (impact and owners):
         return tr("Since {since} ({duration}).", since=since, duration=duration)
     return trn(
@@ -136,28 +144,33 @@ def _why(report: Report) -> Iterator[str]:
 
 
 def _to_do(report: Report, limit: int) -> str:
-    """Return the first steps in as many whole lines as fit into `limit` characters."""
-    lines = []
+    """Return the first steps, with as many whole commands as fit into `limit` characters."""
+    parts: list[str] = []
+    left_out = False
     for number, step in enumerate(first_steps(one.steps for one in report.remedies), start=1):
         warning = f" ({tr('changes the system')})" if step.dangerous else ""
-        lines.append(f"{number}. {step.title}{warning}")
+        parts.append(_harmless(f"{number}. {step.title}{warning}"))
         for command in step.commands:
-            lines += [f"    {line}" for line in command.text.strip().splitlines()]
-    lines = lines or [f"- {place}" for place in where_to_look(report)]
+            lines = [f"    {line}" for line in command.text.strip().splitlines()]
+            if max(map(len, lines), default=0) > LINE_MAX:
+                # Half of a command is worse than none, and what follows may need it.
+                left_out = True
+                break
+            parts.append("\n".join(map(_harmless, lines)))
+    parts = parts or [_harmless(f"- {place}") for place in where_to_look(report)]
     verify = verify_command(report)
-    last = _harmless(
-        tr("Then verify: {command}", command=verify)
-        if lines
-        else tr("To look again: {command}", command=verify)
-    )
-    if not lines:
-        return last
-    text = "\n".join(map(_harmless, [tr("Do this:"), *lines]))
-    if len(text) + len(last) + 1 > limit:
-        more = tr("(more in the report)")
-        room = max(0, limit - len(more) - len(last) - 2)
-        text = "\n".join(filter(None, [text[:room].rpartition("\n")[0], more]))
-    return f"{text}\n{last}"
+    if not parts:
+        return _harmless(tr("To look again: {command}", command=verify))
+    more, last = tr("(more in the report)"), _harmless(tr("Then verify: {command}", command=verify))
+    text = tr("Do this:")
+    for place, part in enumerate(parts):
+        is_last = place == len(parts) - 1 and not left_out
+        room = limit - len(last) - 1 - (0 if is_last else len(more) + 1)
+        if len(text) + 1 + len(part) > room:
+            left_out = True
+            break
+        text = f"{text}\n{part}"
+    return "\n".join(filter(None, [text, more if left_out else "", last]))
 
 
 def _counts(report: Report) -> Iterator[str]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
-from reports.alerts.message import _to_do
+from core.units import format_duration
+from reports.alerts.message import _to_do, body_of
+from reports.alerts.policy import Change
+from reports.runbook.document import Command, Step
 from tests import made
+
+if TYPE_CHECKING:
+    from reports.model.report import Report
 
 
 @pytest.mark.parametrize("limit", [-500, 0, 50, 200])
@@ -17,3 +28,33 @@ def test_the_steps_give_way_to_the_limit(limit: int) -> None:
     assert len(text) <= max(limit, len(shortest))
     assert "Then verify: " in text
     assert "(more in the report)" in text
+
+
+def test_no_command_is_cut() -> None:
+    """One with a line that is too long is left out with what follows it in its step."""
+    long = f"SELECT 1 FROM uploads WHERE id IN ({', '.join(str(n) for n in range(200))});"
+    report = with_step(Command("sql", long, 1), Command("bash", "cat messages.jsonl", 2))
+    text = _to_do(report, 1_800)
+    assert "SELECT" not in text
+    assert "cat" not in text
+    assert text.startswith("Do this:\n1. Send them again\n(more in the report)\nThen verify: ")
+    whole = _to_do(with_step(Command("bash", "cat messages.jsonl", 1)), 1_800)
+    assert "1. Send them again\n    cat messages.jsonl\nThen verify: " in whole
+
+
+def with_step(*commands: Command) -> Report:
+    """Return an incident whose only corrective step has these commands."""
+    report = made.incident()
+    step = Step(1, "Send them again", "", commands, 1)
+    return replace(report, remedies=(replace(report.remedies[0], steps=(step,)),))
+
+
+def test_an_alert_says_since_when_users_suffer() -> None:
+    """Not since the run that saw it first: the oldest upload is older."""
+    report = made.incident()
+    change = Change("alert", "incident", report.started, 0.0, "1")
+    text = body_of(report, change, Path("out/lab/report.json"), None, UTC)
+    oldest = report.figure("oldest_stuck_seconds")
+    assert oldest
+    assert f"({format_duration(oldest)})" in text, text
+    assert "(0 s)" not in text
