@@ -188,6 +188,7 @@ def as_text(description: dict[str, Any]) -> str:
         "worker log": description["logs"]["worker"] or "-",
         "targets": description["targets"],
         "processes": ", ".join(f"{name} {process['pid']}" for name, process in processes.items()),
+        "repair": "python -m lab heal; systemctl and rabbitmqctl do not reach these processes",
     }
     return "\n".join(f"{name + ':':<12} {value}" for name, value in lines.items())
 

@@ -22,6 +22,7 @@ from lab.faults.heal import heal as _heal
 from lab.faults.heal import heal_logins
 from lab.faults.model import LOGIN_FAILS, UPLOAD_STUCK, Fault, Kind, Need
 from lab.faults.tools import FaultTools
+from lab.variants import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +72,10 @@ def inject(directory: Path, names: Sequence[str]) -> None:
         for name in names:
             missing = _missing_needs(FAULTS[name], tools)
             if missing:
-                raise LabError(f"{name} needs {', '.join(missing)}, which this lab does not have")
+                raise LabError(
+                    f"{name} needs {', '.join(missing)}, which this lab does not have"
+                    + _variant_with(missing)
+                )
         _save_active(directory, names)
         for name in FAULTS:
             if name in names:
@@ -119,6 +123,14 @@ def _missing_needs(fault: Fault, tools: FaultTools) -> list[str]:
         Need.TWO_WORKERS: len(tools.lab.workers) > 1,
     }
     return sorted(need.value for need in fault.needs if not is_met[need])
+
+
+def _variant_with(missing: Sequence[str]) -> str:
+    """Return how to start a lab that meets the need, where a variant does."""
+    names = [variant.name for variant in VARIANTS.values() if variant.workers > 1]
+    if missing != [Need.TWO_WORKERS]:
+        return ""
+    return f": python -m lab down, then python -m lab up --variant {names[0]}"
 
 
 def active(directory: Path) -> list[str]:

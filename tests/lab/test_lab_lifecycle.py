@@ -64,10 +64,12 @@ def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
 
 
 def test_second_up_starts_nothing(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    """A second `up` starts no process and says that the lab is up already."""
+    """A second `up` starts no process and says that the lab is up already, and how to repair it."""
     before = lifecycle.describe(lab.directory)["supervisor"]
     assert cli.main(["up", "--dir", str(lab.directory)]) == 0
-    assert "up already" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "up already" in text
+    assert "python -m lab heal; systemctl and rabbitmqctl do not reach these processes" in text
     assert lifecycle.describe(lab.directory)["supervisor"] == before
 
 

@@ -197,6 +197,16 @@ def test_a_dead_target_is_an_incident(
     assert "swordfish" not in everything
 
 
+def test_a_mistyped_fault_starts_no_lab(tmp_path: Path) -> None:
+    """It is refused before a lab starts, with the name that is meant."""
+    where = {"VEZA_LAB_DIR": str(tmp_path / "lab")}
+    fault = ("--target", "lab", "--fault", "worker-kiled")
+    run = run_suite(*fault, out=tmp_path / "out", environ=where)
+    assert run.status == 4
+    (line,) = run.errors.strip().splitlines()
+    assert line == "ERROR: there is no fault 'worker-kiled'; did you mean worker-killed?"
+
+
 def test_help_lists_every_option(tmp_path: Path) -> None:
     """--help works without a target and begins with our options, a line or two for each.
 
