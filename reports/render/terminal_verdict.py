@@ -31,6 +31,7 @@ from reports.render.verdict_words import (
     counted_statuses,
     failed_components,
     failed_symptoms,
+    gist,
     items_affected,
     more_symptoms,
     no_symptom,
@@ -275,7 +276,7 @@ class _Screen:
             return affected
         symptoms = failed_symptoms(self._report)
         if symptoms:
-            self._shown.add(plain(symptoms[0].seen))
+            self._shown.add(gist(plain(symptoms[0].seen)))
             return self._counted(symptoms[0].seen, more_symptoms(symptoms))
         return no_symptom(self._report)
 
@@ -335,9 +336,9 @@ class _Screen:
         blocks: list[Block] = []
         for contribution in notable(finding.supporting, "failed"):
             text = self._report.evidence(contribution.check)
-            if not text or plain(text) in self._shown:
+            if not text or gist(plain(text)) in self._shown:
                 continue
-            self._shown.add(plain(text))
+            self._shown.add(gist(plain(text)))
             rank = 1 if not blocks else 4
             blocks.append(self._sign(rank, "failed", self._counted(text)))
             if len(blocks) == most:
@@ -345,7 +346,7 @@ class _Screen:
         for contribution in notable(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
             # One look can fail one check and pass another: its sentence stands there already.
-            if plain(text) in self._shown:
+            if gist(plain(text)) in self._shown:
                 continue
             against = tr("against it: {evidence}", evidence=plain(text))
             blocks.append(self._sign(5, "passed", against))
@@ -378,8 +379,9 @@ class _Screen:
             for result in sorted(self._report.results, key=lambda r: r.role != "cause")
             if result.outcome.status == "failed"
         ]
-        for text in [one for one in dict.fromkeys(failed) if one not in self._shown][:2]:
-            self._shown.add(text)
+        new = {gist(one): one for one in reversed(failed) if gist(one) not in self._shown}
+        for text in list(reversed(new.values()))[:2]:
+            self._shown.add(gist(text))
             blocks.append(self._sign(3, "failed", self._counted(text)))
         if diagnosis.unseen:
             components = listed([component_word(one.component) for one in diagnosis.unseen])
@@ -446,7 +448,7 @@ class _Screen:
         if places:
             text = "  ".join(f"{name} {number}" for name, number in places)
             blocks.append(Block(4, (self._line(f"  {text}"),)))
-        reasons = [reason for reason in self._reasons if reason not in self._shown]
+        reasons = [reason for reason in self._reasons if gist(reason) not in self._shown]
         for place, reason in enumerate(reasons[:REASONS_MAX]):
             if failed:
                 blocks.append(self._sign(3, "unreachable", self._counted(reason)))

@@ -31,6 +31,9 @@ NOTABLE = 0.3
 RULED_OUT = 0.01
 """Probability below which a hypothesis that has evidence against it is called ruled out."""
 
+GIST = 60
+"""Characters by which two sentences of one line are told apart."""
+
 PLACES_MAX = 3
 
 
@@ -205,6 +208,11 @@ def ruled_out(report: Report) -> list[str]:
     ]
 
 
+def gist(sentence: str) -> str:
+    """Return the first words without figures: two sentences with the same ones say the same."""
+    return re.sub(r"\d[\d.,]*", "0", sentence[:GIST])
+
+
 def evidence_lines(
     report: Report, most: int, limit: int, causes: int | None = None
 ) -> Iterator[str]:
@@ -216,12 +224,12 @@ def evidence_lines(
     groups = [[c.check for c in notable(one.supporting, "failed")] for one in accepted]
     if not any(groups):
         groups = [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
-    shown: dict[str, None] = {}
+    shown: dict[str, str] = {}
     for checks in groups[:causes]:
-        sentences = dict.fromkeys(cut(plain(report.evidence(check)), limit) for check in checks)
-        new = [sentence for sentence in sentences if sentence and sentence not in shown]
-        shown |= dict.fromkeys(new[:most])
-    yield from (f"✗ {sentence}" for sentence in shown)
+        sentences = [cut(plain(report.evidence(check)), limit) for check in checks]
+        new = {gist(one): one for one in reversed(sentences) if one and gist(one) not in shown}
+        shown |= list(reversed(new.items()))[:most]
+    yield from (f"✗ {sentence}" for sentence in shown.values())
     out = ruled_out(report)
     if accepted and out:
         yield "✓ " + tr("ruled out: {causes}", causes=", ".join(out))
