@@ -92,7 +92,7 @@ class Display:
     def _print(self) -> None:
         from reports.render.terminal import render
         from reports.render.terminal_verdict import Footer
-        from reports.render.terminal_words import has_unicode
+        from reports.render.terminal_words import as_ascii, has_unicode
 
         controller, terminal = self._controller, self._terminal
         assert controller.report
@@ -102,7 +102,7 @@ class Display:
         if len(controller.decision) > writer.fullwidth - 2:
             notes = (*notes, controller.decision)
         for sentence in notes:
-            terminal.write_line(sentence)
+            terminal.write_line(sentence if unicode else as_ascii(sentence))
         page = controller.path / "report.html"
         here = Path.cwd()
         footer = Footer(

@@ -207,6 +207,21 @@ def test_a_mistyped_fault_starts_no_lab(tmp_path: Path) -> None:
     assert line == "ERROR: there is no fault 'worker-kiled'; did you mean worker-killed?"
 
 
+def test_what_is_above_the_verdict_is_ascii_where_the_terminal_is(
+    file: Path, tmp_path: Path
+) -> None:
+    """It has the letters of the verdict: no escapes in place of those that the terminal lacks."""
+    former = tmp_path / "out" / "staging" / "report.json"
+    former.parent.mkdir(parents=True)
+    former.touch()
+    where = (f"--targets-file={file}", "--target", "staging", "--lang", "fr", "-k", "reachable")
+    run = run_suite(*where, out=tmp_path / "out", environ={"PYTHONIOENCODING": "ascii"})
+    assert (
+        "sont maintenant dans staging/upload_stuck/ : chaque runbook a son repertoire" in run.text
+    )
+    assert "\\x" not in run.text
+
+
 def test_help_lists_every_option(tmp_path: Path) -> None:
     """--help works without a target and begins with our options, a line or two for each.
 
