@@ -202,6 +202,7 @@ def test_a_second_run_waits_or_leaves(
     folder = tmp_path / "out" / "silent"
     folder.mkdir(parents=True)
     (folder / ".holder").write_text("process 4711, since 03:00:00 UTC")
+    silent[1].chmod(0o600)
     with FileLock(folder / ".lock"):
         run = run_suite(
             f"--targets-file={silent[1]}", "--target", "silent", "--if-busy", mode,
@@ -211,6 +212,7 @@ def test_a_second_run_waits_or_leaves(
     assert sentence in run.text + run.errors
     assert "process 4711" in run.text + run.errors
     assert "Traceback" not in run.text + run.errors
+    assert len((run.text + run.errors).strip().splitlines()) == 1
     assert run.report is None
 
 
