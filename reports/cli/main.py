@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core.files import FileError
 from core.language import tr
-from core.output import discard_output
+from core.output import discard_output, open_closed_streams, print_unwritten
 from core.text import flat
 from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
@@ -103,10 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if language_error:
         parser.error(language_error)
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A text of the target may have characters that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the chosen command; returns the exit status, and prints an error as one sentence."""
     try:
         status = int(options.run(options))
         # Here, because an error at Python's exit would be a traceback.
@@ -120,6 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         discard_output()
         return UNKNOWN if options.command == "nagios" else 0
+    except OSError as exc:
+        if exc.filename is not None:
+            raise
+        discard_output()
+        print_unwritten(exc.strerror)
+        return UNKNOWN if options.command == "nagios" else BAD_INPUT
     return status
 
 

@@ -6,12 +6,14 @@ side by side, and a second process would only ask the same questions again.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.language import tr
 from core.outcome import ATTRIBUTE, check_id
+from core.output import make_output_optional
 from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
@@ -60,6 +62,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=tr("take titles and actions from your team's own runbook (Markdown)"),
     )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main() -> Generator[None, object, object]:
+    """Let no output that cannot be written, such as a log on a full disk, cost the report."""
+    make_output_optional()
+    streams = sys.stdout, sys.stderr
+    try:
+        return (yield)
+    finally:
+        # pytest has put the former ones back.
+        sys.stdout, sys.stderr = streams
 
 
 @pytest.hookimpl(tryfirst=True)

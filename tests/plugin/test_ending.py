@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from tests.suite import run_suite, started_suite
+from tests.suite import ROOT, command, environment, run_suite, started_suite
 from tests.targets import api_target
 from tests.waiting import PATIENCE
 
@@ -214,6 +215,36 @@ def test_a_second_run_waits_or_leaves(
     assert "Traceback" not in run.text + run.errors
     assert len((run.text + run.errors).strip().splitlines()) == 1
     assert run.report is None
+
+
+@pytest.mark.parametrize(
+    ("redirection", "errors"),
+    [
+        (">/dev/full", "standard output cannot be written: No space left on device\n"),
+        (">&-", "standard output cannot be written: it is closed\n"),
+        (">/dev/full 2>/dev/full", ""),
+        (">&- 2>&-", ""),
+    ],
+)
+def test_a_run_needs_no_output(tmp_path: Path, redirection: str, errors: str) -> None:
+    """A log on a full disk, or a closed one, costs neither the report nor the exit status."""
+    file = tmp_path / "targets.toml"
+    file.write_text(api_target("here", "http://127.0.0.1:1"))
+    file.chmod(0o600)
+    arguments = (f"--targets-file={file}", "--target", "here", "--recheck=0")
+    run = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *command(tmp_path / "out", arguments)],
+        cwd=ROOT,
+        env=environment(None),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", errors)
+    report = json.loads((tmp_path / "out/here/upload_stuck/report.json").read_text())
+    assert report["state"] == "incident"
 
 
 SLOW_REPORT = """

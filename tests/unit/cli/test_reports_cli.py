@@ -292,6 +292,31 @@ def test_a_closed_pipe_is_no_error(report: Path, command: str, status: int) -> N
     assert (done.returncode, done.stderr) == (status, "")
 
 
+@pytest.mark.parametrize(
+    ("command", "redirection", "status", "errors"),
+    [
+        ("render", ">/dev/full", 2, "standard output cannot be written: No space left on device\n"),
+        ("nagios", ">/dev/full", 3, "standard output cannot be written: No space left on device\n"),
+        ("render", ">/dev/full 2>/dev/full", 2, ""),
+        ("render", ">&-", 0, "standard output cannot be written: it is closed\n"),
+        ("render", ">&- 2>&-", 0, ""),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_sentence(
+    report: Path, command: str, redirection: str, status: int, errors: str
+) -> None:
+    """A full disk is an error of the command; output that the caller closed is not missed."""
+    reports = [sys.executable, "-m", "reports", command, str(report)]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *reports],
+        cwd=made.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", errors)
+
+
 def test_a_terminal_with_another_encoding_works(report: Path, tmp_path: Path) -> None:
     """Characters that it lacks are replaced, without a traceback."""
     path = save_report(tmp_path, made.incident(seen="Überlauf ✗"))
