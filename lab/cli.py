@@ -14,7 +14,7 @@ from core.units import format_duration
 from lab import lifecycle
 from lab.errors import LabError
 from lab.install import COMMAND, setup
-from lab.state import default_directory
+from lab.state import default_directory, refuse_of_another_user
 from lab.variants import VARIANTS, get_variant
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 on success, 1 on failure. Wrong arguments exit with 2."""
     parsed = _parser().parse_args(arguments)
     try:
+        if "dir" in parsed:
+            refuse_of_another_user(parsed.dir)
         return int(parsed.act(parsed))
     except LabError as exc:
         print(f"lab: {exc}", file=sys.stderr)

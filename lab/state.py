@@ -197,6 +197,19 @@ def default_directory() -> Path:
     return (Path(cache).expanduser() / "veza-lab").absolute()
 
 
+def refuse_of_another_user(directory: Path) -> None:
+    """Raise LabError for a directory that this user may not read."""
+    try:
+        os.scandir(directory).close()
+    except PermissionError:
+        raise LabError(
+            f"the lab in {directory} belongs to another user; "
+            "set VEZA_LAB_DIR to a folder of your own"
+        ) from None
+    except OSError:
+        return  # it is not there, or no directory: the commands say so
+
+
 def load(directory: Path) -> Lab:
     """Read the lab of `directory` from its lab.json; raises LabError when there is none."""
     try:

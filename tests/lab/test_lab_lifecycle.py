@@ -13,7 +13,8 @@ import pytest
 from lab import clean_up, cli, lifecycle
 from lab.processes import Identity, identify
 from lab.storage import is_mounted
-from tests.waiting import eventually
+from tests.suite import ROOT, environment
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +90,36 @@ def test_an_error_is_one_sentence(
     error = capsys.readouterr().err
     assert sentence in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        *[(f"lab {name}", 1) for name in ("up", "down", "status", "heal", "inject worker-killed")],
+        ("pytest --target lab -p no:cacheprovider", 4),
+    ],
+)
+def test_a_lab_of_another_user_is_one_sentence(tmp_path: Path, command: str, status: int) -> None:
+    """Its folder cannot be read; the sentence says how to have a lab of one's own."""
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    clean_up.save_supervisor(folder)
+    folder.chmod(0)
+    # Without its capabilities, a root who runs the tests may not read it either.
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*drop, sys.executable, "-m", *command.split()],
+        cwd=ROOT,
+        env=environment({"VEZA_LAB_DIR": str(folder)}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    (sentence,) = done.stderr.strip().splitlines()
+    assert f"the lab in {folder} belongs to another user" in sentence
+    assert "VEZA_LAB_DIR" in sentence
 
 
 def test_directory_with_other_files_is_refused(
