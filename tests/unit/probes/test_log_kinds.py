@@ -103,6 +103,97 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
     assert kinds.is_storage_error(line) is counts
 
 
+@pytest.mark.parametrize("path", ["/p/x", "/srv/uploads/u 7/my song.wav"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "head: cannot open '{}' for reading: Permission denied",
+        "tool ended with 74: head: cannot open ‘{}’ for reading: Permission denied",
+        "cp: cannot create regular file '{}': Permission denied",
+        'cp: cannot open "{}" for reading: Permission denied',
+        "mv: cannot move '/tmp/a' to '{}': Permission denied",
+        'rsync: mkstemp "{}" failed: Permission denied (13)',
+        "sox FAIL formats: can't open output file `{}': Permission denied",
+        "fopen({}): failed to open stream: Permission denied",
+        '[crit] 7#0: *5 open() "{}" failed (13: Permission denied), client: 10.0.0.7',
+        "[Errno 13] Permission denied: '{}'",
+        "java.io.FileNotFoundException: {} (Permission denied)",
+        "Permission denied @ rb_sysopen - {}",
+        "could not open {}: Permission denied (os error 13)",
+        "EACCES: permission denied, open '{}'",
+    ],
+)
+def test_each_program_that_may_not_open_a_file(text: str, path: str) -> None:
+    """Every program puts its own words between the path and those of the operating system."""
+    assert kinds.is_storage_error(zap("upload failed", error=text.format(path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("open /p/x: permission denied", True),
+        ("open /p/my song.wav: permission denied", True),
+        ("tar: /p/x: Cannot open: Permission denied", True),
+        ("x.wav: Permission denied", True),
+        ('head: cannot open "/p/don\'t" for reading: Permission denied', True),
+        ("Error opening input: Permission denied", True),
+        ("permission denied for table x", False),
+        ("Permission denied (publickey)", False),
+        ("git@example.com: Permission denied (publickey,password).", False),
+        ("rsync to /p/x: Permission denied (publickey)", False),
+        ("user 7: permission denied", False),
+        ("POST /uploads failed, permission denied", False),
+        ("connect() to unix:/run/x.sock failed (13: Permission denied)", False),
+    ],
+)
+def test_who_is_denied_a_permission(text: str, counts: bool) -> None:
+    """A permission that a database, an SSH server or an API denies is none of a file."""
+    assert kinds.is_storage_error(zap("upload failed", error=text)) is counts
+
+
+POOL_WAITS = [
+    "PoolTimeout: couldn't get a connection after 30.00 sec",
+    "couldn't get a connection after 30 sec",
+    "QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00",
+    "QueuePool limit of size 5 overflow 10 reached, connection timed out",
+    "HikariPool-1 - Connection is not available, request timed out after 30000ms",
+    "Connection is not available, request timed out after 30000ms (total=10, active=10)",
+    "pgx: acquire connection from pool: context deadline exceeded",
+    "failed to acquire db connection: context deadline exceeded",
+    "pool timed out while waiting for an open connection",
+    "SequelizeConnectionAcquireTimeoutError: Operation timeout",
+    "Knex: Timeout acquiring a connection. The pool is probably full.",
+    "Timed out fetching a new connection from the connection pool.",
+    "could not obtain a connection from the pool within 5.000 seconds",
+    "FATAL: sorry, too many clients already",
+    "sorry, too many clients",
+    "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+    "no more connections allowed (max_client_conn)",
+]
+
+
+@pytest.mark.parametrize("text", POOL_WAITS)
+def test_a_wait_for_a_database_connection_is_no_jobs_deadline(text: str) -> None:
+    """The database gives no connection: the job may be quick."""
+    line = zap("upload job failed", error=text)
+    assert kinds.is_refusal_by_database(line)
+    assert not kinds.is_expired_job(line)
+    assert re.search(kinds.DATABASE.pattern, text.lower())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "context deadline exceeded",
+        "worker pool: job timed out",
+        "PoolTimeout: couldn't get a connection after 30 sec; job deadline exceeded",
+    ],
+)
+def test_a_jobs_deadline_beside_a_pool_counts(text: str) -> None:
+    """Only the words of the pool are left out."""
+    assert kinds.is_expired_job(zap("upload job failed", error=text))
+
+
 @pytest.mark.parametrize(
     ("line", "write", "broker"),
     [
