@@ -6,7 +6,7 @@ import operator
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from core.outcome import base_id
+from core.outcome import OBSERVED, base_id, is_canary
 from reports.diagnosis.network import information
 from reports.diagnosis.result import CERTAIN, NextCheck
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 RIVAL_FACTOR = 3.0
 """Two hypotheses whose probabilities are within this factor need another check."""
 
+_DONE = (*OBSERVED, "unreachable", "skipped")
+
 
 def choose_next_check(
     evidence: Evidence,
@@ -29,7 +31,11 @@ def choose_next_check(
     certainty: Certainty,
     zero: Container[str] = (),
 ) -> NextCheck | None:
-    """Return the unobserved check that is expected to say most about the first two hypotheses."""
+    """Return the unobserved check that is expected to say most about the first two hypotheses.
+
+    One that was skipped or unreachable would most likely be so again, and the canary sends uploads
+    only where somebody asks for it.
+    """
     if certainty in ("none", "outside") or len(hypotheses) < 2:
         return None
     first, second = hypotheses[0], hypotheses[1]
@@ -42,13 +48,12 @@ def choose_next_check(
     members = [[of == state for of in state_of] for state in range(4)]
     passed = {base_id(check) for check, status in results if status == "passed"}
     failed = {base_id(check) for check, status in results if status == "failed"}
-    # A check that was unreachable would most likely be so again.
-    unreachable = {base_id(check) for check, status in results if status == "unreachable"}
+    done = {base_id(check) for check, status in results if status in _DONE}
     best: NextCheck | None = None
     for row in evidence.checks:
-        done = row.id in passed | failed | unreachable
         if (
-            done
+            row.id in done
+            or is_canary(row.id)
             or row.is_moot(passed, failed, zero)
             or not (row.weight(first.id) or row.weight(second.id))
         ):

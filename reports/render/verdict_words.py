@@ -250,7 +250,12 @@ def where_to_look(report: Report) -> list[str]:
     ]
     proposed = next_check_of(report.diagnosis)
     if proposed and not looks:
-        looks = [tr("find out: {sentence}", sentence=plain(report.expected(proposed.check)))]
+        sentence = report.expected(proposed.check)
+        if sentence == proposed.check:
+            # It was not selected.
+            looks = [tr("run the check {check}", check=proposed.check)]
+        else:
+            looks = [tr("find out: {sentence}", sentence=plain(sentence))]
     return looks[:PLACES_MAX]
 
 

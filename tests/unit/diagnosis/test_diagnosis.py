@@ -322,6 +322,29 @@ def test_equal_hypotheses_are_unclear_and_the_best_check_is_named() -> None:
     assert run(evidence, m_both="failed", m_sharp="failed").next_check is None
 
 
+@pytest.mark.parametrize(
+    ("sharp", "statuses"),
+    [
+        ("m/sharp", {"m_sharp": "skipped"}),
+        ("m/sharp", {"m_sharp": "unreachable"}),
+        ("canary/sharp", {}),
+    ],
+)
+def test_no_check_is_proposed_that_would_not_look(sharp: str, statuses: dict[str, str]) -> None:
+    """One that the target leaves out is skipped again, and a canary needs a permission."""
+    evidence = model(
+        {"a": 0.05, "b": 0.05},
+        {
+            "m/both": ({"a": 0.9, "b": 0.9}, 0.001),
+            "m/vague": ({"a": 0.5, "b": 0.4}, 0.2),
+            sharp: ({"a": 0.9}, 0.001),
+        },
+    )
+    proposed = run(evidence, m_both="failed", **statuses).next_check
+    assert proposed is not None
+    assert proposed.check == "m/vague"
+
+
 def test_a_cause_beside_a_sure_one_does_not_make_it_unclear() -> None:
     """Two causes whose probabilities add up to more than one are no alternatives."""
     evidence = model(
