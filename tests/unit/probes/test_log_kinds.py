@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from fixtures import login
 from fixtures.probes.logs import kinds
 from fixtures.probes.logs.lines import LogLine, parse_line
 from fixtures.probes.logs.results import kind_word, quoted
+from tests import made
 
 if TYPE_CHECKING:
     from fixtures.probes.logs.scan import LineKind
@@ -271,23 +274,76 @@ def test_refusals_of_a_login_by_the_database(line: LogLine, counts: bool) -> Non
     assert kinds.is_refusal_by_database(line) is counts
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'FATAL:  password authentication failed for user "veza"',
-        "FATAL: sorry, too many clients already",
-        "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
-        'ERROR: permission denied for table "uploads"',
-        "HikariPool-1 - Connection is not available, request timed out after 30000ms",
-        'ERROR: new row for relation "u" violates check constraint "u_status_check"',
-        "ERROR: column u.checksum does not exist (SQLSTATE 42703)",
-        "la colonne « somme » n'existe pas",
-        "ERROR: canceling statement due to statement timeout",
-    ],
-)
+STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514", "23502", "57014"]
+
+REFUSALS = [
+    'FATAL:  password authentication failed for user "veza"',
+    "FATAL: sorry, too many clients already",
+    "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
+    'ERROR: permission denied for table "uploads"',
+    "HikariPool-1 - Connection is not available, request timed out after 30000ms",
+    'ERROR: new row for relation "u" violates check constraint "u_status_check"',
+    "ERROR: column u.checksum does not exist (SQLSTATE 42703)",
+    "la colonne « somme » n'existe pas",
+    "ERROR: canceling statement due to statement timeout",
+    "FATAL: no pg_hba.conf entry for host",
+    'FATAL: role "veza" is not permitted to log in',
+    'FATAL: role "veza" does not exist',
+    "ERREUR: droit refusé pour la table uploads",
+    "FATAL: les emplacements de connexion restants sont réservés",
+    "DETAIL: trop de clients",
+    'invalid input value for enum upload_status: "queued"',
+    "valeur en entrée invalide pour le enum upload_status",
+    "une valeur NULL viole la contrainte NOT NULL",
+    "délai écoulé pour l'exécution de l'instruction",
+    *(f"statement failed (SQLSTATE {code})" for code in STATES),
+]
+"""What the database or a pool says, of each kind that the pattern has."""
+
+
+@pytest.mark.parametrize("text", REFUSALS)
 def test_hosts_select_refusals_by_the_database(text: str) -> None:
     """The host's pattern, in small letters, selects what may count."""
     assert re.search(kinds.DATABASE.pattern, text.lower())
+
+
+READ_ONLY = [
+    "cannot execute UPDATE in a read-only transaction",
+    "cannot execute UPDATE during recovery",
+    "recovery is in progress",
+    "ERROR: standby (SQLSTATE 25006)",
+    'could not extend file "base/5/16": No space left on device',
+    "could not write block 7 of temporary file",
+    "ERROR: disk is full (SQLSTATE 53100)",
+    "ne peut exécuter UPDATE dans une transaction en lecture seule",
+    "la restauration est en cours",
+    "n'a pas pu étendre le fichier « base/5/16 »",
+]
+
+
+@pytest.mark.parametrize(
+    ("cause", "check", "texts"),
+    [
+        ("database_access_refused", "logs/no_database_access_is_refused", [*REFUSALS, *POOL_WAITS]),
+        ("database_read_only", "logs/no_database_write_is_refused", READ_ONLY),
+    ],
+)
+def test_the_runbooks_grep_finds_the_lines_that_count(
+    cause: str, check: str, texts: list[str]
+) -> None:
+    """Whoever looks sees the line on which the verdict rests."""
+    bundle = made.bundle()
+    [outside] = [one for one in bundle.evidence.outside if one.id == cause]
+    commands = [text for text in outside.look if text.startswith("grep ")]
+    for verification in bundle.document.verifications:
+        commands += [one.text for one in verification.commands if check in one.checks]
+    assert len(commands) > 1
+    for command in commands:
+        grep = ["grep", "-iE", shlex.split(command)[2]]
+        lines = subprocess.run(
+            grep, input="\n".join(texts), capture_output=True, text=True, check=True
+        ).stdout
+        assert lines.splitlines() == texts
 
 
 def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
