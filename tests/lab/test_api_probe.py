@@ -184,10 +184,19 @@ def test_wrong_answers_fail_reach(
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(500, b"{}"), Reply(502, b"<html>bad gateway</html>", "text/html")]
+    ("reply", "remedy"),
+    [
+        (Reply(500, b"{}"), "see the API's log"),
+        (Reply(503, b"{}"), "see the API's log"),
+        (Reply(500, b"<html>oops</html>", "text/html"), "see the API's log"),
+        (
+            Reply(502, b"<html>bad gateway</html>", "text/html"),
+            "look at the proxy before the API, and whether the API runs",
+        ),
+    ],
 )
 def test_a_server_error_is_an_answer(
-    probe_of: Make, reply_server: ReplyServer, reply: Reply
+    probe_of: Make, reply_server: ReplyServer, reply: Reply, remedy: str
 ) -> None:
     """An API that answers 5xx is reached and fails its own check; other routes are requested.
 
@@ -197,9 +206,11 @@ def test_a_server_error_is_an_answer(
     reply_server.replies["/api/v1/uploads/u1/status"] = Reply(body=status_body("completed"))
     probe = probe_of(reply_server.url)
     assert probe.reach().ok
+    # It stands beside the failures as what speaks for the API: an error does not.
+    assert str(probe.reach()).endswith(" gives an HTTP answer")
     answer = probe.first_answer()
     assert not answer.ok
-    assert "status, a server error; see the API's log" in str(answer)
+    assert str(answer).endswith(f"status, a server error; {remedy}")
     with pytest.raises(Unreachable, match="says nothing about the token"):
         probe.token()
     for health in (probe.readiness(), probe.worker_health()):
