@@ -41,6 +41,9 @@ possible, and as for the others on average.
 RULED_OUT = 0.05
 """The probability below which another cause no longer counts as a rival for a piece of evidence."""
 
+SURPRISING = 0.02
+"""Probability below which a failure is not what the named causes bring about."""
+
 BEYOND_CHANCE = 10.0
 """Evidence of its own is this many times likelier under the cause than with no cause at all."""
 
@@ -294,8 +297,17 @@ def _certainty(
     if any(p * CLEAR_FACTOR > weakest and p + weakest <= ALTERNATIVES_MAX for p in rivals):
         return "unclear"
     others = [f for f in (*hypotheses, *outside) if f.probability >= POSSIBLE and f not in named]
-    certain = weakest >= CERTAIN and not others and chosen <= {finding.id for finding in named}
+    ids = {finding.id for finding in named}
+    decisive = [row for row in map(evidence.row, failures) if row and not row.is_implied(failures)]
+    surprises = [row for row in decisive if _surprises(row, ids)]
+    certain = weakest >= CERTAIN and not others and not surprises and chosen <= ids
     return "certain" if certain else "likely"
+
+
+def _surprises(row: CheckRow, causes: set[str]) -> bool:
+    """Return whether a failure is rare, under none of these causes as under them."""
+    weight = max((row.weight(cause) for cause in causes), default=0.0)
+    return max(weight, row.leak) < SURPRISING
 
 
 def _unexplained(

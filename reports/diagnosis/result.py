@@ -114,8 +114,8 @@ class Diagnosis:
     none     nothing failed
     outside  something failed, no hypothesis is accepted, and a cause outside the runbook is, or
              nothing that failed has a hypothesis that explains it
-    certain  every cause of the most likely set is accepted, their hypotheses reach 0.9, and no
-             other cause is possible
+    certain  every cause of the most likely set is accepted, their hypotheses reach 0.9, no other
+             cause is possible, and no failure is one that they hardly ever bring about
     likely   a hypothesis is accepted, and no alternative comes within a factor of two of it
     unclear  anything else: something failed, and it is not known why
 

@@ -194,4 +194,21 @@ def test_each_pending_job_with_its_message_is_well(
     channel.basic_publish("", NAME, b"1")
     messages = JobConsistency(lab_database, queue_probe_of()).ignored_messages()
     assert messages.ignored == 0
-    assert str(messages).endswith("each pending job has its message")
+    assert "each pending job has its message" in str(messages)
+
+
+def test_a_message_that_was_rejected_is_not_ignored(
+    queue_probe_of: Make, channel: Any, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """It became a dead letter: something keeps the worker from its job, and it does not swallow."""
+    dead = f"{NAME}.dead"
+    channel.queue_declare(dead)
+    try:
+        aged_upload(minutes=2.0, job="pending")
+        channel.basic_publish("", dead, b"1")
+        probe = queue_probe_of(dead_letter=dead)
+        messages = JobConsistency(lab_database, probe).ignored_messages()
+        assert (messages.without, messages.ignored) == (0, 0)
+        assert str(messages).endswith("or it is a dead letter")
+    finally:
+        channel.queue_delete(dead)

@@ -49,9 +49,13 @@ def test_the_signal_has_a_check(evidence: Evidence) -> None:
 
 
 def test_symptoms_are_what_users_notice(evidence: Evidence) -> None:
-    """Uploads that do not complete, and an API or a database that is unreachable."""
+    """Uploads that do not complete, and an API or a database that is unreachable.
+
+    Many uploads at once are only a sign of what comes.
+    """
     symptoms = {row.id for row in evidence.checks if row.role == "symptom"}
-    assert symptoms == {row.id for row in evidence.checks if row.verification == 0} | {
+    signal = {row.id for row in evidence.checks if row.verification == 0}
+    assert symptoms == (signal - {"signal/uploading_gauge_is_low"}) | {
         "upload_status/uploads_have_left_uploading",
         "upload_status/api_agrees_with_database",
         "upload_status/api_is_reachable",

@@ -751,6 +751,20 @@ def test_the_surest_cause_comes_first(
     assert [cause.id for cause in accepted] == order
 
 
+def test_nothing_is_certain_beside_a_failure_that_it_hardly_brings_about(
+    evidence: Evidence,
+) -> None:
+    """A dead worker leaves the messages in the queue: where they are gone, something else is."""
+    worker = (
+        f"{STUCK} worker/process_is_running worker_is_logging queue/queue_has_a_consumer"
+        " upload_status/worker_health_is_ok database/jobs_start_promptly queue/backlog_is_bounded"
+    )
+    assert run(evidence, worker, "").certainty == "certain"
+    diagnosis = run(evidence, f"{worker} database/pending_jobs_are_in_the_queue", "")
+    assert [cause.id for cause in diagnosis.accepted] == [W]
+    assert diagnosis.certainty == "likely"
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, name: str) -> None:
     """No hypothesis reaches one half, and the component that failed is named."""
