@@ -107,6 +107,21 @@ def test_the_account_of_the_login_is_a_secret(tmp_path: Path) -> None:
     assert "login.account" in warnings_of(file, "small")[0]
 
 
+def test_a_secret_that_is_a_plain_word_is_told(tmp_path: Path) -> None:
+    """Each such word of a report is masked: "the *** read"."""
+    file = tmp_path / "targets.toml"
+    file.write_text(
+        "[targets.small]\nenvironment = 'staging'\n"
+        "api = { url = 'https://veza.example', token = 'checks' }\n"
+        "database = { dsn = 'postgresql://reader:veza@db/veza' }\n"
+        "queue = { url = 'amqp://u:s3same@mq/v', name = 'q' }\n"
+    )
+    text = describe(load(file, "small", {}))
+    assert "plain word (api.token, database.dsn) is ***" in text
+    file.write_text(file.read_text().replace("checks", "ch3cks").replace("veza@", "v3za@"))
+    assert "plain word" not in describe(load(file, "small", {}))
+
+
 def test_a_secret_file_that_everybody_may_read_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.target.load import ConfigurationError, load
+from fixtures.target.model import Target, TargetTable
 from tests.targets import ENVIRON, FULL
 
 if TYPE_CHECKING:
@@ -139,6 +141,28 @@ def sentence_of(path: Path, name: str | None = None, **environ: str) -> str:
     with pytest.raises(ConfigurationError) as caught:
         load(path, name, ENVIRON | environ)
     return str(caught.value).replace(str(path.parent), "/etc/veza")
+
+
+@pytest.mark.parametrize("value", ["true", "7", "0.5", '""', "[]", "{}"])
+def test_every_value_of_a_wrong_kind_has_one_sentence(tmp_path: Path, value: str) -> None:
+    """A key of two kinds, such as a path or false, does not name pydantic's validators."""
+    path = tmp_path / "targets.toml"
+    tables = {
+        name: kind
+        for name, field in Target.model_fields.items()
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ()))
+        if isinstance(kind, type) and issubclass(kind, TargetTable)
+    }
+    assert "api" in tables
+    for name, table in tables.items():
+        lines = "".join(f"{name}.{key} = {value}\n" for key in table.model_fields)
+        path.write_text(small("lab", lines), encoding="utf-8")
+        with pytest.raises(ConfigurationError) as caught:
+            load(path, None, ENVIRON)
+        keys = [one.partition(f"[targets.small.{name}] ")[2] for one in caught.value.sentences]
+        names = [re.split("[:,]", key)[0] for key in keys]
+        assert set(names) <= set(table.model_fields), caught.value.sentences
+        assert len(set(names)) == len(names)
 
 
 def test_every_refusal_is_one_sentence(tmp_path: Path, snapshot_txt: SnapshotAssertion) -> None:
