@@ -18,7 +18,7 @@ from core.text import CONTROL, flat
 from reports.runbook.document import COMMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from reports.runbook.document import Command, Step
 
@@ -60,6 +60,9 @@ _LISTS = re.compile(r".*_(ids|pids|files)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 """A value that no shell and no SQL acts on, wherever it stands."""
 
+
+_WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
+"""A statement that changes rows of a table."""
 
 _WORD = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
 """A value that ends no comment and no string of any kind."""
@@ -170,7 +173,8 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
                 tr("{command}: {names} is not known", command=flat(first)[:60], names=names)
             )
         else:
-            commands.append(replace(command, text=text))
+            warnings = (*command.warnings, *_warnings(command.text, values))
+            commands.append(replace(command, text=text, warnings=warnings))
     return replace(
         step,
         title=fill(step.title, values),
@@ -178,6 +182,17 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
         commands=tuple(commands),
         left_out=tuple(left_out),
     )
+
+
+def _warnings(text: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each table that a command writes to and PostgreSQL cannot change."""
+    for name in dict.fromkeys(_WRITES.findall(text)):
+        if f"{name}_is_read_only" in values:
+            yield tr(
+                "PostgreSQL cannot change each column of the view {table}: write the names of the "
+                "table behind it.",
+                table=values[name],
+            )
 
 
 def _is_needed(name: str, text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -780,6 +781,25 @@ def test_a_lock_below_a_view_is_found(
         locks = probe.locks(2.0)
     assert locks.are_blocking
     assert f"process {pid} (a-migration) locks odd." in str(locks)
+
+
+@pytest.mark.parametrize(
+    ("status", "views"), [("status", ()), ("upper(status) AS status", ("jobs_table",))]
+)
+def test_a_view_that_no_repair_can_change_is_known(
+    odd: Owner, services: Lab, probe_of: Make, status: str, views: tuple[str, ...]
+) -> None:
+    """PostgreSQL passes a change on to the table where the column is the table's own."""
+    odd.execute(
+        "CREATE VIEW odd.jobs AS SELECT id, type, payload, "
+        f"{status}, created_at, started_at, completed_at FROM public.job_queue".encode()
+    )
+    odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
+    schema = probe_of(services.dsn, jobs_table="odd.jobs").schema()
+    assert schema.defects == ()
+    assert schema.views == views
+    with locked(services.owner_dsn, "odd.jobs"):
+        assert probe_of(services.dsn, jobs_table="odd.jobs").schema() == replace(schema, views=())
 
 
 ODD_TABLES = """

@@ -100,3 +100,14 @@ def test_a_valid_id_has_no_slash_and_no_dots(value: str) -> None:
         assert ".." not in value.split("/")
         assert value.isprintable()
         assert shlex.split(value) == [value]
+
+
+def test_a_change_of_a_view_that_takes_none_is_warned_of() -> None:
+    """Beside the command that writes, not beside one that reads, nor for a table."""
+    texts = ("UPDATE <jobs_table> SET x = 1", "SELECT 1 FROM <jobs_table>", "DELETE FROM <t_table>")
+    step = Step(1, "", "", tuple(Command("sql", text, 1) for text in texts), 1)
+    values = {"jobs_table": "ops.job_now", "jobs_table_is_read_only": "yes", "t_table": "t"}
+    writes, reads, table = fill_step(step, values).commands
+    assert len(writes.warnings) == 1
+    assert "the view ops.job_now" in writes.warnings[0]
+    assert reads.warnings == table.warnings == ()
