@@ -69,6 +69,10 @@ class ProbeResult:
         """Return the users' items that suffer, the worst first."""
         return ()
 
+    def counted(self) -> frozenset[str] | None:
+        """Return the ids of all items that it counts; None where it does not name them all."""
+        return None
+
 
 @frozen
 class Affected:

@@ -53,6 +53,42 @@ def test_a_failure_that_does_not_last_says_nothing(run_checks: Callable[..., Run
     assert seen.endswith("disagree: the second passed, and the first was: the queue is missing")
 
 
+COUNTING = '''
+from fixtures.run.recorder import COUNTED
+
+def look(request, *counted):
+    request.node.stash[COUNTED] = [None if ids is None else frozenset(ids) for ids in counted]
+
+def test_queue_exists(request, readings=[]):
+    """None is stuck."""
+    readings.append(None)
+    look(request, [f"a{len(readings)}"])
+    assert False, f"a{len(readings)} is stuck"
+
+def test_queue_has_a_consumer(request, readings=[]):
+    """None is late."""
+    readings.append(None)
+    look(request, ["a", f"b{len(readings)}"])
+    assert False, f"a and b{len(readings)} are late"
+
+def test_backlog_is_bounded(request, readings=[]):
+    """More than are named."""
+    readings.append(None)
+    look(request, ["a"] if len(readings) == 1 else None)
+    assert False, "25 are stuck"
+'''
+
+
+def test_two_readings_of_other_items_disagree(run_checks: Callable[..., Run]) -> None:
+    """Each upload is late for a moment, as where two clocks differ; none of them is stuck."""
+    run = run_checks(COUNTING, *PLUGIN, "-n0")
+    assert run.statuses["queue/queue_exists"] == "unreachable"
+    seen = run.outcome("queue/queue_exists")["seen"]
+    assert seen.endswith(" apart, found different ones: a1 is stuck; then: a2 is stuck")
+    assert run.statuses["queue/queue_has_a_consumer"] == "failed"
+    assert run.statuses["queue/backlog_is_bounded"] == "failed"
+
+
 def test_a_failure_that_lasts_is_reported_once(run_checks: Callable[..., Run]) -> None:
     """Of two readings that agree, the second is reported; a pass is not repeated."""
     run = run_checks(CHECKS, *PLUGIN, "-n0")
