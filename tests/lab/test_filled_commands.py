@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import fill_command
 
 if TYPE_CHECKING:
@@ -103,3 +104,29 @@ def test_a_message_is_published_in_the_targets_form(
         bodies = [row[0] for row in owner.execute(text.encode()).fetchall()]
         payloads = [(json.loads(one) if isinstance(one, str) else one)["payload"] for one in bodies]
         assert payloads == [message]
+
+
+@pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])
+def test_postgresql_reads_each_statement_of_the_verifications(
+    owner: psycopg.Connection[tuple[Any, ...]], document: str
+) -> None:
+    """A report prints them where the cause is not clear."""
+    values = {
+        "uploads_table": "uploads",
+        "jobs_table": "job_queue",
+        "job_type": "process_upload",
+        "upload_id": "0f0e0d0c-0b0a-4908-8706-050403020100",
+        "stuck_seconds": "600",
+        "processing_max_seconds": "300",
+    }
+    statements = [
+        command
+        for verification in load_runbook(RUNBOOKS / document).verifications
+        for command in verification.commands
+        if command.language == "sql"
+    ]
+    assert statements
+    for command in statements:
+        text, missing = fill_command(command.text, "sql", values)
+        assert not missing
+        owner.execute(text.encode())
