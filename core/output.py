@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -20,13 +19,20 @@ def discard_output() -> None:
 
     Python would report the closed pipe once more at its exit.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard(sys.stdout)
 
 
 def print_error(sentence: str) -> None:
     """Print to standard error, where that can be written."""
-    with suppress(OSError):
+    try:
         print(sentence, file=sys.stderr, flush=True)
+    except OSError:
+        # Python would end with 120 for what is left in its buffer.
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_unwritten(reason: object) -> None:

@@ -316,7 +316,7 @@ class _Screen:
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
                 before = seen_before(self._report, finding, self._footer.zone)
                 if before:
-                    blocks.append(Block(3, (self._line(f"  {before}"),)))
+                    blocks.append(Block(2, (self._line(f"  {before}"),)))
                 blocks += self._evidence(finding, most)
             blocks += self._rivals()
         else:

@@ -310,6 +310,8 @@ def test_output_that_cannot_be_written_is_one_sentence(
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {redirection}', "sh", *reports],
         cwd=made.ROOT,
+        # What Python keeps in a buffer it writes at its exit.
+        env={name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"},
         capture_output=True,
         text=True,
         check=False,
