@@ -23,7 +23,7 @@ from reports.model.report import (
 from reports.model.watch import watched_metrics
 from reports.runbook.conditions import Facts, facts_of, holds
 from reports.runbook.document import Command, Step
-from reports.runbook.placeholders import fill_step
+from reports.runbook.placeholders import fill_step, with_routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +72,9 @@ def build_report(
     state = state_of(results, problems)
     diagnosis = diagnose(bundle.evidence, outcomes, zero=at_zero(figures))
     # The target file and the command line come before the observations.
-    values = {**placeholders_of(ordered, layout), **target.placeholders, "target": target.name}
+    values = with_routes(
+        {**placeholders_of(ordered, layout), **target.placeholders, "target": target.name}
+    )
     return Report(
         target=target,
         runbook=bundle.document.title,

@@ -61,6 +61,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 """A value that no shell and no SQL acts on, wherever it stands."""
 
 
+_FIELD = re.compile(r"\{([a-z_]{1,40})\}")
+"""A field of a route."""
+
 _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 """A statement that changes rows of a table."""
 
@@ -80,6 +83,21 @@ _SQL_ENDS = {
     "--": r"[^\n]*\n",
 }
 """Pattern of the end by its beginning, where it is something else than the next start."""
+
+
+def with_routes(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values with the fields of routes filled, such as `{upload_id}`.
+
+    A route is left out where its field has no valid value.
+    """
+    ids = {name: text for name, text in values.items() if is_valid(name, text)}
+
+    def filled(route: str) -> str:
+        return _FIELD.sub(lambda field: ids.get(field[1], field[0]), route)
+
+    routes = {name: filled(text) for name, text in values.items() if name.endswith("_path")}
+    unknown = {name for name, route in routes.items() if _FIELD.search(route)}
+    return {name: text for name, text in {**values, **routes}.items() if name not in unknown}
 
 
 def placeholders(text: str) -> tuple[str, ...]:

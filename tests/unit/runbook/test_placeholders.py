@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.runbook.document import Command, Step
-from reports.runbook.placeholders import fill_command, fill_step, is_valid
+from reports.runbook.placeholders import fill_command, fill_step, is_valid, with_routes
 
 HOSTILE = ("a/../../../..", "..", "a b", "a'b", 'a"b', "$(id)", "`id`", "a;b", "-rf", "a\x1b")
 
@@ -111,3 +111,20 @@ def test_a_change_of_a_view_that_takes_none_is_warned_of() -> None:
     assert len(writes.warnings) == 1
     assert "the view ops.job_now" in writes.warnings[0]
     assert reads.warnings == table.warnings == ()
+
+
+def test_a_route_has_the_ids_that_are_known() -> None:
+    """One whose field has no value is left out, and so is the command that has it."""
+    values = {
+        "upload_id": "u1",
+        "status_path": "/uploads/{upload_id}/status",
+        "track_path": "/tracks/{track_id}",
+        "ready_path": "/readyz",
+    }
+    assert with_routes(values) == {
+        "upload_id": "u1",
+        "status_path": "/uploads/u1/status",
+        "ready_path": "/readyz",
+    }
+    for hostile in ("{upload_id}", "../admin", "1/2", "1?x"):
+        assert "track_path" not in with_routes({**values, "track_id": hostile})
