@@ -61,9 +61,8 @@ collect_ignore = ["tests"]
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins; `pytest_plugins` would search all that is installed for each name."""
-    if pluginmanager.has_plugin(
-        "session"
-    ):  # Found while the tests of a folder above are looked for.
+    # Found while the tests of a folder above are looked for.
+    if pluginmanager.has_plugin("session"):
         raise pytest.Collector.CollectError(f"run pytest in {Path(__file__).parent}")
     try:
         for name in PLUGINS:

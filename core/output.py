@@ -35,6 +35,11 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def print_warning(sentence: str) -> None:
+    """Print a warning to standard error, where that can be written."""
+    print_error(tr("warning: {sentence}", sentence=sentence))
+
+
 def print_unwritten(reason: object) -> None:
     """Print why standard output cannot be written."""
     print_error(tr("standard output cannot be written: {reason}", reason=reason))
