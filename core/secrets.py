@@ -78,7 +78,9 @@ _ELSEWHERE = (
 )
 
 
-_ESCAPES = re.compile(r"[%&+\\]")
+_ESCAPES = re.compile(r"%[0-9A-Fa-f]{2}|&[#A-Za-z]|\\")
+"""What `escaped` looks for, but for the plus that may stand for a space."""
+_PLAIN = re.compile("[0-9A-Za-z]+")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
@@ -230,13 +232,13 @@ class Redactor:
     pytest's hooks for example, shows none.
     """
 
-    __slots__ = ("_escaped", "_forms", "_tail")
+    __slots__ = ("_forms", "_secrets", "_tail")
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         secrets = sorted({s for s in secrets if len(s) >= SECRET_MIN}, key=lambda s: (-len(s), s))
         forms = {form for secret in secrets for form in encodings(secret)}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
-        self._escaped = [re.compile(escaped(secret)) for secret in secrets]
+        self._secrets = secrets
         self._tail = max([TAIL, *map(len, self._forms), *(ESCAPE_MAX * len(s) for s in secrets)])
 
     def __repr__(self) -> str:
@@ -259,9 +261,11 @@ class Redactor:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
-        if _ESCAPES.search(text):
-            for pattern in self._escaped:
-                text = pattern.sub(MASK, text)
+        if _ESCAPES.search(text) or ("+" in text and any(" " in s for s in self._secrets)):
+            for secret in self._secrets:
+                # What is never escaped is there in any case; a pattern takes long to compile.
+                if all(plain in text for plain in _PLAIN.findall(secret)):
+                    text = re.sub(escaped(secret), MASK, text)
         return text
 
     def whole(self, text: str) -> str:

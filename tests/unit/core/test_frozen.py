@@ -73,6 +73,8 @@ def test_it_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         one.ready = 1  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
+        one.depth = 1  # type: ignore[attr-defined]
+    with pytest.raises(FrozenInstanceError):
         del one.name
     assert replace(one, ready=1) == Depth("q", 1)
     assert [part.name for part in fields(one)] == ["name", "ready", "notes", "secret"]
