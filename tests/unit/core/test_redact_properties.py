@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.secrets import Redactor, without_password
@@ -93,6 +93,7 @@ CASES = sorted(ENCODERS)
 
 @pytest.mark.parametrize("name", CASES)
 @given(secret=SECRETS | SPECIAL, before=AROUND, after=AROUND)
+@example(secret="open sesame", before="", after="")
 @settings(max_examples=60, deadline=None)
 def test_no_encoding_of_a_secret_comes_through(
     name: str, secret: str, before: str, after: str
