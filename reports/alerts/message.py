@@ -12,7 +12,7 @@ from core.outcome import counted_status
 from core.text import clean, count, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.html.path import drawn, stations
+from reports.render.path import drawn, stations
 from reports.render.terminal_words import clock
 from reports.render.verdict_words import (
     began,

@@ -11,10 +11,10 @@ from core.text import capitalized, clean, cut
 from reports.model.headline import journey_sentence
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps
-from reports.render.html.path import drawn, stations
 from reports.render.html.text import moment
-from reports.render.html.verdict import verdict_of
+from reports.render.path import drawn, stations
 from reports.render.terminal_words import plain
+from reports.render.verdict import verdict_of
 from reports.render.verdict_words import counted_statuses, evidence_lines, failed_components
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from reports.history.trend import Point
     from reports.model.report import Report
-    from reports.render.html.verdict import Verdict
+    from reports.render.verdict import Verdict
 
 LINE_MAX = 200
 COMMAND_MAX = 1_000

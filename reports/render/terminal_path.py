@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from core.language import mark, tr
-from reports.render.html.path import SIGNS, stations
+from reports.render.path import SIGNS, stations
 
 if TYPE_CHECKING:
     from reports.model.report import Report
-    from reports.render.html.path import Kind, Station
+    from reports.render.path import Kind, Station
 
 STYLES = {"holds": "green", "fails": "yellow", "broken": "bold red"}
 """The style of a station by its kind; that of any other is dim."""

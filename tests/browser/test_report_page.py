@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from core.journey import Journey, Stage
 from reports.history.trend import Point
 from reports.render.chat import render as as_chat
-from reports.render.html.verdict import impact
+from reports.render.verdict import impact
 from tests import made, saved_runs
 
 if TYPE_CHECKING:

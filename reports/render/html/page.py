@@ -14,9 +14,9 @@ from reports.render.chat import render as as_chat
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
 from reports.render.html.environment import environment
-from reports.render.html.path import stations
-from reports.render.html.verdict import verdict_of
 from reports.render.journey import with_outcomes
+from reports.render.path import stations
+from reports.render.verdict import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

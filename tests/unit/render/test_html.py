@@ -23,8 +23,8 @@ from reports.model.seen_before import SeenBefore
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
 from reports.render.html.page import BYTES_MAX, render
-from reports.render.html.path import Station, stations
-from reports.render.html.verdict import impact
+from reports.render.path import Station, stations
+from reports.render.verdict import impact
 from reports.runbook.document import is_dangerous
 from tests import made, saved_runs
 from tests.html_page import NASTY, Page, harmless
