@@ -56,6 +56,21 @@ def quantity(value: float | None, unit: str) -> str:
     return percent(numeral(value * 100, 1)) if unit == "ratio" else number(value)
 
 
+def limit(most: float | None, least: float | None, unit: str) -> str:
+    """Return the limit of a figure as "max 10 min" or "min 10 %"; empty where it has none."""
+    value = least if most is None else most
+    if value is None or not isfinite(value):
+        return ""
+    text = _share(value) if unit == "ratio" else quantity(value, unit)
+    return tr("min {limit}", limit=text) if most is None else tr("max {limit}", limit=text)
+
+
+def _share(ratio: float) -> str:
+    """Return a ratio in percent with three digits at most: "10 %", "0.25 %"."""
+    digits = len(f"{ratio * 100:.3g}".partition(".")[2])
+    return percent(numeral(ratio * 100, digits))
+
+
 def figures_of(outcomes: Sequence[Outcome], kinds: Sequence[FigureKind]) -> tuple[Figure, ...]:
     """Return the runbook's figures with their values, always in the same order."""
     values: dict[str, float | None] = {}

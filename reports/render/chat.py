@@ -11,9 +11,8 @@ from core.text import capitalized, clean, cut
 from reports.model.headline import journey_sentence
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps
-from reports.render.html.text import moment
 from reports.render.path import drawn, stations
-from reports.render.terminal_words import plain
+from reports.render.terminal_words import moment, plain
 from reports.render.verdict import verdict_of
 from reports.render.verdict_words import counted_statuses, evidence_lines, failed_components
 

@@ -8,8 +8,7 @@ from core.frozen import frozen
 from core.language import is_one, tr, trn
 from core.outcome import OBSERVED, base_id
 from core.text import listed
-from reports.model.figures import quantity
-from reports.render.html import text as html_text
+from reports.model.figures import limit, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,13 +149,19 @@ def _measure(report: Report, kind: StationFigure) -> Measure:
     if figure is None or figure.value is None:
         return Measure(tr("not observed"), noun, _short(kind, noun), observed=False)
     most, least = report.target.limits.get(name), report.target.minimums.get(name)
-    limit = html_text.limit(most, least, figure.unit)
     violated = (most is not None and figure.value > most) or (
         least is not None and figure.value < least
     )
     noun = kind.one or noun if is_one(figure.value) else noun
     short = _short(kind, noun)
-    return Measure(quantity(figure.value, figure.unit), noun, short, limit, violated, kind.needed)
+    return Measure(
+        quantity(figure.value, figure.unit),
+        noun,
+        short,
+        limit(most, least, figure.unit),
+        violated,
+        kind.needed,
+    )
 
 
 def _short(kind: StationFigure, noun: str) -> str:

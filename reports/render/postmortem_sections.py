@@ -14,12 +14,11 @@ from reports.history.incidents import recovery
 from reports.model.alike import merged
 from reports.model.figures import quantity
 from reports.model.headline import suspects
-from reports.render.html.text import weight
 from reports.render.incident_times import local
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.preventive import box
 from reports.render.terminal_words import plain
-from reports.render.verdict_words import cause_of, failed_symptoms, how_many
+from reports.render.verdict_words import cause_of, failed_symptoms, how_many, weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,7 @@ from rich.text import Text
 from core.language import numeral, tr
 from core.text import named
 from reports.model.headline import next_check_of, suspects
-from reports.render.html.text import weight
-from reports.render.verdict_words import notable
+from reports.render.verdict_words import notable, weight
 
 if TYPE_CHECKING:
     from rich.console import Console

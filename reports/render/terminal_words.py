@@ -1,14 +1,14 @@
-"""Sentences for a terminal: short ids, no addresses, times of the clock."""
+"""Words of every format: short ids, no addresses, times; and what ASCII has of their signs."""
 
 from __future__ import annotations
 
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
-from core.language import month, trc
+from core.language import mark, month, tr, trc
 from core.text import flat
 
 if TYPE_CHECKING:
@@ -22,6 +22,16 @@ ID_MAX = 8
 
 BAD = ("incident", "at risk")
 """The states of a run that saw something fail."""
+
+FORMS = {
+    "moment": mark("{day} {month} {year}, {clock} UTC"),
+    "short": mark("{day} {month}, {clock} UTC"),
+    "brief": mark("{day} {month}, {clock}"),
+    "clock": mark("{clock} UTC"),
+    "hours": "{clock}",
+    "days": mark("{day} {month}"),
+}
+"""Forms of a time; the page's script has the same ones for local time."""
 
 _LONG_ID = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{20,}\b",
@@ -108,3 +118,14 @@ def clock(moment: str, now: str, zone: tzinfo | None) -> str:
     at, today = (datetime.fromisoformat(one).astimezone(zone) for one in (moment, now))
     day = "" if at.date() == today.date() else f"{at.day} {month(at)} "
     return f"{day}{at:%H:%M %Z}"
+
+
+def moment(started: str, form: str = "moment") -> str:
+    """Return an ISO time in UTC in one of FORMS; any other text stays as it is."""
+    try:
+        at = datetime.fromisoformat(started)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return started
+    # The day without a leading zero, on every platform.
+    return tr(FORMS[form], day=at.day, month=month(at), year=at.year, clock=at.strftime("%H:%M"))

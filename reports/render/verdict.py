@@ -1,4 +1,4 @@
-"""The top of the page: state, impact, since when, the cause, and the first action."""
+"""The verdict in short: state, impact, since when, the cause, and the first action."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from core.units import format_duration
 from reports.model.headline import health, is_interruption
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.html.charts import STATE_CLASSES
 from reports.render.terminal_words import bad_runs, ordinal, plain
 from reports.render.verdict_words import (
     began,
@@ -40,6 +39,9 @@ if TYPE_CHECKING:
 
 NOT_SEEN = mark("Not seen")
 """The label of a cause that hides what was to be observed."""
+
+STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
+"""The CSS class of each state; any other is unknown."""
 
 CAUSES_MAX = 3
 
@@ -70,7 +72,7 @@ class Action:
 
 @frozen
 class Verdict:
-    """The top of the page. Each text is a plain one that may quote the target.
+    """The verdict in short. Each text is a plain one that may quote the target.
 
     `cause` is the cause with how sure it is, or what is known instead; `because` the strongest
     evidence, `before` that the cause was confirmed earlier, `rivals` what else is possible.

@@ -153,6 +153,16 @@ def sureness(report: Report, finding: Finding) -> str:
     return tr("likely, {probability}", probability=probability)
 
 
+def probability(value: float) -> str:
+    """Return a probability as the headline says it; a tiny one as "<0.01"."""
+    return f"<{numeral(0.01, 2)}" if 0 < value < 0.005 else numeral(value, 2)
+
+
+def weight(log_odds: float) -> str:
+    """Return the weight of an observation with its sign: "+2.3"."""
+    return f"{log_odds:+.1f}"[0] + numeral(abs(log_odds), 1)
+
+
 def seen_before(report: Report, finding: Finding, zone: tzinfo | None = UTC) -> str:
     """Return how often a cause was confirmed before, and how it ended the last time.
 

@@ -16,8 +16,9 @@ from xml.etree import ElementTree as ET
 from core.frozen import frozen
 from core.language import numeral, tr
 from core.text import LINE_MAX, clean
-from reports.model.figures import percent, quantity
-from reports.render.html.text import limit, moment
+from reports.model.figures import limit, percent, quantity
+from reports.render.terminal_words import moment
+from reports.render.verdict import STATE_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +40,6 @@ DAY = 86_400.0
 
 TOUCHING = 1e-6
 """Share of the axis up to which two spans count as touching."""
-
-STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
-"""The CSS class of each state; any other is unknown."""
 
 STATE_HEIGHTS = {"good": 8, "warn": 16, "bad": 24, "open": 12}
 """The height of a state in the strip: it differs without colours too."""

@@ -26,6 +26,7 @@ from core.units import format_bytes, format_duration
 from reports.model.figures import number, percent
 from reports.model.report import state_word
 from reports.render.html import text as html_text
+from reports.render.verdict_words import probability, weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,9 +67,10 @@ def environment(page: str) -> tuple[Environment, str]:
         auto_reload=False,
         bytecode_cache=CompiledTemplates(str(Path(__file__).parent / "__pycache__")),
     )
-    names = ("command", "message", "probability", "time", "unfilled", "weight")
+    names = ("command", "message", "time", "unfilled")
     environment.filters.update({name: getattr(html_text, name) for name in names})
     environment.filters.update(number=number, percent=percent)
+    environment.filters.update(probability=probability, weight=weight)
     environment.filters.update(
         prose=_prose, breakable=_breakable, duration=format_duration, size=format_bytes
     )

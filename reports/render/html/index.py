@@ -16,10 +16,10 @@ from core.language import tr, trc
 from core.text import listed
 from core.units import format_duration
 from reports.history.schedule import WORST_FIRST
-from reports.render.html.charts import STATE_CLASSES
 from reports.render.html.environment import environment
 from reports.render.html.page import BYTES_MAX
 from reports.render.index import RANKS, SLOT, SLOTS
+from reports.render.verdict import STATE_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,16 +1,13 @@
-"""Numbers, figures and the runbook's prose as the HTML report writes them."""
+"""Times, commands and the runbook's prose as the HTML report writes them."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from math import isfinite
 
 from markupsafe import Markup, escape
 
-from core.language import mark, month, numeral, tr
 from core.text import clean
-from reports.model.figures import percent, quantity
+from reports.render.terminal_words import moment
 from reports.runbook.placeholders import placeholders
 
 TOKEN_MAX = 20
@@ -23,53 +20,7 @@ WORD_MAX = 36
 
 MESSAGE_MAX = 8_000
 
-FORMS = {
-    "moment": mark("{day} {month} {year}, {clock} UTC"),
-    "short": mark("{day} {month}, {clock} UTC"),
-    "brief": mark("{day} {month}, {clock}"),
-    "clock": mark("{clock} UTC"),
-    "hours": "{clock}",
-    "days": mark("{day} {month}"),
-}
-"""Forms of a time; the page's script has the same ones for local time."""
-
 _MARKED = re.compile(r"(`[^`\n]{1,400}`|\*\*[^*\n]{1,400}\*\*|<[a-z][a-z0-9_]{0,40}>)")
-
-
-def limit(most: float | None, least: float | None, unit: str) -> str:
-    """Return the limit of a figure as "max 10 min" or "min 10 %"; empty where it has none."""
-    value = least if most is None else most
-    if value is None or not isfinite(value):
-        return ""
-    text = _share(value) if unit == "ratio" else quantity(value, unit)
-    return tr("min {limit}", limit=text) if most is None else tr("max {limit}", limit=text)
-
-
-def _share(ratio: float) -> str:
-    """Return a ratio in percent with three digits at most: "10 %", "0.25 %"."""
-    digits = len(f"{ratio * 100:.3g}".partition(".")[2])
-    return percent(numeral(ratio * 100, digits))
-
-
-def probability(value: float) -> str:
-    """Return a probability as the headline says it; a tiny one as "<0.01"."""
-    return f"<{numeral(0.01, 2)}" if 0 < value < 0.005 else numeral(value, 2)
-
-
-def weight(log_odds: float) -> str:
-    """Return the weight of an observation with its sign: "+2.3"."""
-    return f"{log_odds:+.1f}"[0] + numeral(abs(log_odds), 1)
-
-
-def moment(started: str, form: str = "moment") -> str:
-    """Return an ISO time in UTC in one of FORMS; any other text stays as it is."""
-    try:
-        at = datetime.fromisoformat(started)
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return started
-    # The day without a leading zero, on every platform.
-    return tr(FORMS[form], day=at.day, month=month(at), year=at.year, clock=at.strftime("%H:%M"))
 
 
 def time(started: str, form: str) -> Markup:
