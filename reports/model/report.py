@@ -129,6 +129,11 @@ class Report:
         return next((figure.value for figure in self.figures if figure.id == name), None)
 
     @property
+    def failed(self) -> tuple[Result, ...]:
+        """Return the results of the checks that failed."""
+        return tuple(result for result in self.results if result.outcome.status == "failed")
+
+    @property
     def affected(self) -> tuple[Affected, ...]:
         """Return the affected items, the worst first."""
         observations = (o for result in self.results for o in result.outcome.observations)
@@ -143,19 +148,22 @@ class Report:
         """Return what a check saw, in the words that stand for all hosts that are alike."""
         return self.host_sentences.get(outcome.check, outcome.seen)
 
+    def outcome(self, check: str) -> Outcome | None:
+        """Return the outcome of a check; None where it was not selected."""
+        return next((r.outcome for r in self.results if r.outcome.check == check), None)
+
     def expected(self, check: str) -> str:
         """Return the sentence of a check, or its id where it was not selected."""
-        sentences = (r.outcome.expected for r in self.results if r.outcome.check == check)
-        return next(sentences, "") or check
+        outcome = self.outcome(check)
+        return (outcome and outcome.expected) or check
 
     def evidence(self, check: str) -> str:
         """Return what a check saw, or its sentence where it recorded nothing."""
-        for result in self.results:
-            outcome = result.outcome
-            if outcome.check == check:
-                observed = outcome.observations[-1].seen if outcome.observations else ""
-                return self.seen(outcome) or observed or outcome.expected or check
-        return check
+        outcome = self.outcome(check)
+        if outcome is None:
+            return check
+        observed = outcome.observations[-1].seen if outcome.observations else ""
+        return self.seen(outcome) or observed or outcome.expected or check
 
 
 def place_results(outcomes: Sequence[Outcome], evidence: Evidence) -> tuple[Result, ...]:

@@ -29,8 +29,7 @@ def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
 
 
 def _stored(report: Report) -> Stage:
-    check = report.layout.stored_check
-    outcome = next((r.outcome for r in report.results if r.outcome.check == check), None)
+    outcome = report.outcome(report.layout.stored_check)
     if outcome is None:
         return Stage(trc("stage", "stored"), None, None, "storage", tr("not checked"))
     reached = {"passed": True, "failed": False}.get(outcome.status)

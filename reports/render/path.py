@@ -202,8 +202,8 @@ def _place(report: Report, finding: Finding) -> tuple[str, bool]:
         return "", False
     failed = {
         base_id(result.outcome.check)
-        for result in report.results
-        if _station(result, kinds) == place.key and result.outcome.status == "failed"
+        for result in report.failed
+        if _station(result, kinds) == place.key
     }
     if place.read_by and failed and failed <= set(place.read_by_checks):
         return place.read_by, True

@@ -249,12 +249,11 @@ def _evidence(report: Report, contribution: Contribution) -> dict[str, str]:
 
 
 def failures(report: Report) -> Iterator[str]:
-    failed = [r.outcome for r in report.results if r.outcome.status == "failed"]
-    if failed:
+    if report.failed:
         yield tr("### Failed checks")
         yield "\n".join(
             "- " + tr("{title}: {text}", title=coded(o.check), text=escaped(o.seen or o.expected))
-            for o in merged(failed, report.host_sentences)
+            for o in merged((r.outcome for r in report.failed), report.host_sentences)
         )
 
 

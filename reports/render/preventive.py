@@ -21,7 +21,6 @@ from reports.runbook.document import RunbookError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from core.outcome import Outcome
     from reports.model.report import Report
 
     Look = Callable[[Report], "Seen"]
@@ -91,7 +90,7 @@ def _load(runbook: str) -> Sequence[tuple[str, Look]]:
 
 def not_looked_at(report: Report, check: str) -> Seen:
     """Return that a check has not recorded what would show it, and why not."""
-    outcome = outcome_of(report, check)
+    outcome = report.outcome(check)
     if outcome is None or outcome.status in OBSERVED or not outcome.seen:
         return Seen(False, tr("not looked at: {check} has not recorded it", check=check))
     # The reason for a skip may be that the target has no such feature.
@@ -100,14 +99,9 @@ def not_looked_at(report: Report, check: str) -> Seen:
     return Seen(False, tr("not looked at: {reason}", reason=outcome.seen))
 
 
-def outcome_of(report: Report, check: str) -> Outcome | None:
-    """Return the outcome of a check; None where it was not selected."""
-    return next((r.outcome for r in report.results if r.outcome.check == check), None)
-
-
 def data_of(report: Report, check: str, observation: str) -> dict[str, Any]:
     """Return the data of an observation of a check; empty where it was not made."""
-    outcome = outcome_of(report, check)
+    outcome = report.outcome(check)
     candidates = (
         one.data for one in (outcome.observations if outcome else ()) if one.name == observation
     )

@@ -7,7 +7,6 @@ are left out; no line is ever wider than the screen, and no command is cut.
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,12 @@ from reports.render.first_steps import command_again, first_steps, verify_comman
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
-from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids
+from reports.render.terminal_words import clock, plain, short_ids
 from reports.render.verdict_words import (
+    checks_alike,
     completed,
     counted_statuses,
+    failed_causes_first,
     failed_components,
     failed_symptoms,
     gist,
@@ -41,6 +42,7 @@ from reports.render.verdict_words import (
     ruled_out,
     seen_before,
     since,
+    streak,
     sureness,
     unnamed_cause,
     where_to_look,
@@ -169,7 +171,6 @@ class _Screen:
         return [*self._head(), *self._problems(), *self._path(), *self._cause()]
 
     def _health(self) -> list[Block]:
-        counter = Counter(result.outcome.status for result in self._report.results)
         where = self._report.target.name
         seconds = f"{numeral(self._report.seconds, 1)} s"
         if self._report.partial:
@@ -183,13 +184,12 @@ class _Screen:
             report = self._report
             observed = health(report.results, report.figures, report.layout.impact)
             title = self._title(state_word("healthy").upper(), where, observed, seconds)
-            second = completed(self._report) or trn(
-                "{n} check passed", "{n} checks passed", counter["passed"]
-            )
+            passed = sum(result.outcome.status == "passed" for result in report.results)
+            second = completed(report) or trn("{n} check passed", "{n} checks passed", passed)
         return [
             Block(0, (title,)),
             *self._decision(),
-            Block(1, (self._line(f"  {second}", "dim"),)) if second else Block(9, ()),
+            Block(1, (self._line(f"  {second}", "dim"),)),
         ]
 
     def bad(self) -> list[Block]:
@@ -214,7 +214,7 @@ class _Screen:
     def _head(self) -> list[Block]:
         report = self._report
         word = state_word(report.state).upper()
-        facts = [since(report, self._runs, self._footer.zone), self._streak()]
+        facts = [since(report, self._runs, self._footer.zone), streak(self._runs)]
         if not any(facts):
             time = clock(report.started, report.started, self._footer.zone)
             facts = [tr("seen at {time}", time=time)]
@@ -263,11 +263,6 @@ class _Screen:
             note = f" ({stage.note})" if stage.note else ""
             source = plain(stage.source + note)
             yield self._sign(2, status, f"{name:<{name_width}} {ago:<{age_width}} {source}")
-
-    def _streak(self) -> str:
-        """Return "3rd bad run": how many runs in a row were no better."""
-        length = len(bad_runs(self._runs))
-        return tr("{ordinal} bad run in a row", ordinal=ordinal(length)) if length > 1 else ""
 
     def _impact(self) -> str:
         """Return what users feel."""
@@ -374,11 +369,7 @@ class _Screen:
         title = Text.assemble((label, "bold"), "  ", (text, "bold"))
         indent = " " * (cell_len(label) + 2)
         blocks = [Block(0, tuple(self._split(title, indent, most=2)))]
-        failed = [
-            plain(self._report.seen(result.outcome))
-            for result in sorted(self._report.results, key=lambda r: r.role != "cause")
-            if result.outcome.status == "failed"
-        ]
+        failed = failed_causes_first(self._report)
         new = {gist(one): one for one in reversed(failed) if gist(one) not in self._shown}
         for text in list(reversed(new.values()))[:2]:
             self._shown.add(gist(text))
@@ -455,7 +446,9 @@ class _Screen:
                 continue
             # Nothing else says what to do: its remedy stands at its end.
             mark, style = SIGNS["unreachable"]
-            whole = Text.assemble("  ", (mark, style), f" {reason}{self._checks(reason)}")
+            whole = Text.assemble(
+                "  ", (mark, style), f" {reason}{checks_alike(self._reasons[reason])}"
+            )
             lines = self._split(whole, "    ", most=3)
             blocks.append(Block(3 if place else 1, tuple(lines)))
         if reasons[REASONS_MAX:]:
@@ -487,16 +480,11 @@ class _Screen:
     def _counted(self, text: str, after: str = "") -> str:
         """Return a reason as a person says it, with how many checks have the same."""
         text = plain(text)
-        checks = self._checks(text)
+        checks = checks_alike(self._reasons[text])
         room = self._width - 4 - cell_len(checks + after)
         shown = Text(text)
         shown.truncate(max(room, 10), overflow="ellipsis")
         return f"{shown.plain}{checks}{after}"
-
-    def _checks(self, reason: str) -> str:
-        """Return " (3 checks)" for a reason that several checks have, else nothing."""
-        number = self._reasons.get(reason, 0)
-        return trn(" ({n} check)", " ({n} checks)", number) if number > 1 else ""
 
     def _sign(self, rank: int, status: str, text: str) -> Block:
         mark, style = SIGNS[status]

@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-from core.language import mark, numeral, tr, trc, trn
+from core.language import mark, numeral, tr, trc
 from core.text import capitalized, cut, listed
 from core.units import format_duration
 from reports.model.headline import health, is_interruption
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.terminal_words import bad_runs, ordinal, plain
+from reports.render.terminal_words import plain
 from reports.render.verdict_words import (
     began,
+    checks_alike,
     completed,
+    failed_causes_first,
     failed_symptoms,
     items_affected,
     more_symptoms,
@@ -24,6 +26,7 @@ from reports.render.verdict_words import (
     partial_run,
     reasons,
     seen_before,
+    streak,
     sureness,
     unnamed_cause,
     where_to_look,
@@ -98,13 +101,12 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
     label, cause, because = _cause(report)
     # A partial run says nothing about the target's health.
     is_open = report.partial and report.state == "healthy"
-    length = 0 if report.partial else len(bad_runs(runs))
     return Verdict(
         kind="open" if is_open else STATE_CLASSES.get(report.state, "open"),
         state=report.state,
         impact=cut(impact(report), IMPACT_MAX),
         since=_since(report, runs),
-        streak=tr("{ordinal} bad run in a row", ordinal=ordinal(length)) if length > 1 else "",
+        streak="" if report.partial else streak(runs),
         label=label,
         cause=cut(cause, LINE_MAX),
         because=cut(because, LINE_MAX),
@@ -166,20 +168,14 @@ def _cause(report: Report) -> tuple[str, str, str]:
         if report.state == "healthy" or not shared:
             return "", "", ""
         reason, number = next(iter(shared.items()))
-        return tr(NOT_SEEN), _counted(reason, number), ""
+        return tr(NOT_SEEN), reason + checks_alike(number), ""
     if not accepted:
         text = capitalized(unnamed_cause(report))
-        failed = [r for r in report.results if r.outcome.status == "failed"]
-        failed.sort(key=lambda result: result.role != "cause")
-        return tr("Cause"), text, plain(report.seen(failed[0].outcome)) if failed else ""
+        return tr("Cause"), text, next(iter(failed_causes_first(report)), "")
     names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
     checks = notable(accepted[0].supporting, "failed")
     because = plain(report.evidence(checks[0].check)) if checks else ""
-    return tr("Cause"), listed(names), _counted(because, shared.get(because, 0))
-
-
-def _counted(text: str, number: int) -> str:
-    return text + trn(" ({n} check)", " ({n} checks)", number) if number > 1 else text
+    return tr("Cause"), listed(names), because + checks_alike(shared[because])
 
 
 def _before(report: Report) -> str:

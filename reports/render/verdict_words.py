@@ -13,7 +13,7 @@ from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
 from reports.render.incident_times import times_of
-from reports.render.terminal_words import bad_runs, clock, plain, short_ids
+from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,11 +63,7 @@ def how_many(impact: Impact, suffering: float, owners: float | None) -> str:
 
 def failed_symptoms(report: Report) -> list[Outcome]:
     """Return the failed checks that say what users feel, in the runbook's order."""
-    return [
-        result.outcome
-        for result in report.results
-        if result.role == "symptom" and result.outcome.status == "failed"
-    ]
+    return [result.outcome for result in report.failed if result.role == "symptom"]
 
 
 def more_symptoms(symptoms: Sequence[Outcome]) -> str:
@@ -124,6 +120,12 @@ def began(report: Report, runs: Sequence[Point]) -> tuple[datetime, bool] | None
     if len(streak) > 1:
         return (streak[0].at, False) if streak[0].at else None
     return None
+
+
+def streak(runs: Sequence[Point]) -> str:
+    """Return "3rd bad run in a row"; empty for the first one."""
+    length = len(bad_runs(runs))
+    return tr("{ordinal} bad run in a row", ordinal=ordinal(length)) if length > 1 else ""
 
 
 def since(report: Report, runs: Sequence[Point], zone: tzinfo | None) -> str:
@@ -218,6 +220,17 @@ def ruled_out(report: Report) -> list[str]:
     ]
 
 
+def failed_causes_first(report: Report) -> list[str]:
+    """Return what the failed checks saw as a person says it, those of causes before symptoms."""
+    failed = sorted(report.failed, key=lambda result: result.role != "cause")
+    return [plain(report.seen(result.outcome)) for result in failed]
+
+
+def checks_alike(number: int) -> str:
+    """Return " (3 checks)" after a sentence that several checks say; empty for one check."""
+    return trn(" ({n} check)", " ({n} checks)", number) if number > 1 else ""
+
+
 def gist(sentence: str) -> str:
     """Return the first words without figures: two sentences with the same ones say the same."""
     return re.sub(r"\d[\d.,]*", "0", sentence[:GIST])
@@ -233,7 +246,7 @@ def evidence_lines(
     accepted = report.diagnosis.accepted
     groups = [[c.check for c in notable(one.supporting, "failed")] for one in accepted]
     if not any(groups):
-        groups = [[r.outcome.check for r in report.results if r.outcome.status == "failed"]]
+        groups = [[result.outcome.check for result in report.failed]]
     shown: dict[str, str] = {}
     for checks in groups[:causes]:
         sentences = [cut(plain(report.evidence(check)), limit) for check in checks]
@@ -277,9 +290,7 @@ def counted_statuses(report: Report) -> list[tuple[Status, int]]:
 
 def failed_components(report: Report) -> list[tuple[str, int]]:
     """Return the components of the failed checks with their number, the most first."""
-    return Counter(
-        component_word(r.component) for r in report.results if r.outcome.status == "failed"
-    ).most_common()
+    return Counter(component_word(result.component) for result in report.failed).most_common()
 
 
 def reasons(report: Report) -> Counter[str]:
@@ -289,12 +300,10 @@ def reasons(report: Report) -> Counter[str]:
     """
     names = shared_reasons(report)
     counter: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
+    failed = Counter(plain(report.seen(result.outcome)) for result in report.failed)
     for result in report.results:
         outcome = result.outcome
-        if outcome.status == "failed":
-            failed[plain(report.seen(outcome))] += 1
-        elif outcome.status in ("unreachable", "error") and outcome.seen:
+        if outcome.status in ("unreachable", "error") and outcome.seen:
             counter[names[plain(outcome.seen)]] += 1
     for reason in counter:
         counter[reason] += failed[reason]
@@ -307,11 +316,7 @@ def shared_reasons(report: Report) -> dict[str, str]:
     A reason that another one quotes at its end is the same one, and so is that of a host that is
     told together with others.
     """
-    failed = {
-        plain(r.outcome.seen): plain(report.seen(r.outcome))
-        for r in report.results
-        if r.outcome.status == "failed"
-    }
+    failed = {plain(r.outcome.seen): plain(report.seen(r.outcome)) for r in report.failed}
     unseen = [
         plain(r.outcome.seen)
         for r in report.results

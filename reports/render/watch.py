@@ -20,7 +20,7 @@ from reports.model.report import state_word
 from reports.render.history import MARKS
 from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, without_actions
 from reports.render.terminal_words import plain
-from reports.render.verdict_words import cause_of
+from reports.render.verdict_words import cause_of, checks_alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,9 +43,7 @@ STYLES = {True: "green", False: "red", None: "yellow"}
 
 def result_of(watched: Watched, seconds: float) -> str:
     """Return the sentence that ends a watch of so many seconds."""
-    looks = trn("{n} look", "{n} looks", watched.looks)
-    if watched.lost:
-        looks += tr(" ({lost} lost)", lost=watched.lost)
+    looks = _looks(watched)
     took = _to_the_second(seconds)
     if watched.waits_for:
         return tr(
@@ -109,10 +107,7 @@ def screen(
         if watched.is_lost:
             problem = tr("the last look is lost: {problem}", problem=problem)
         blocks.append(Block(0, (Text(f"! {capitalized(problem)}", "magenta"),)))
-    looks = trn("{n} look", "{n} looks", watched.looks)
-    if watched.lost:
-        looks += tr(" ({lost} lost)", lost=watched.lost)
-    foot = tr("{looks} · {now} · Ctrl-C ends", looks=looks, now=now)
+    foot = tr("{looks} · {now} · Ctrl-C ends", looks=_looks(watched), now=now)
     blocks.append(Block(0, (Text(foot, "dim"),)))
     lines = fitting(blocks, height)
     # What cannot be left out may still be too much for a very low screen; the foot stays.
@@ -147,6 +142,11 @@ def last_success(report: Report, runs: Sequence[RunRecord]) -> str:
     return tr("the run {duration} ago was healthy", duration=format_duration(max(ago, 0)))
 
 
+def _looks(watched: Watched) -> str:
+    looks = trn("{n} look", "{n} looks", watched.looks)
+    return looks + tr(" ({lost} lost)", lost=watched.lost) if watched.lost else looks
+
+
 def _headings(before: Report, report: Report) -> Iterator[str]:
     """Yield the new state and the new cause."""
     if report.state != before.state:
@@ -174,10 +174,7 @@ def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
         watched.changes, key=lambda c: order.index(c.status) if c.status in order else len(order)
     )
     counter = Counter((change.status, _sentence(change, report)) for change in changes)
-    return [
-        (status, text + trn(" ({n} check)", " ({n} checks)", number) if number > 1 else text)
-        for (status, text), number in counter.items()
-    ]
+    return [(status, text + checks_alike(number)) for (status, text), number in counter.items()]
 
 
 def _mark(status: Status) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.render.preventive import Seen, data_of, not_looked_at, outcome_of, texts_of
+from reports.render.preventive import Seen, data_of, not_looked_at, texts_of
 
 if TYPE_CHECKING:
     from reports.model.report import Report
@@ -89,7 +89,7 @@ def _time_limit(report: Report) -> Seen:
     counts = logged.get("counts")
     if isinstance(counts, list) and any(counts):
         return Seen(True, report.evidence(check))
-    long = outcome_of(report, "database/jobs_finish_in_time")
+    long = report.outcome("database/jobs_finish_in_time")
     if long and long.status == "failed":
         return Seen(False, tr("not in place, or longer: {evidence}", evidence=long.seen))
     if not logged:
