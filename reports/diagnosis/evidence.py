@@ -142,21 +142,6 @@ def load_evidence(path: str | Path) -> Evidence:
     return parse_evidence(document, str(path))
 
 
-def matrix(evidence: Evidence) -> str:
-    """Return the model as a Markdown table: a row per check, a column per cause, and the leak."""
-    header = ["check", *(cause.title for cause in evidence.causes), "leak"]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
-    lines.append(["*prior*", *(f"{cause.prior:g}" for cause in evidence.causes), ""])
-    for row in evidence.checks:
-        weights = dict(row.explained_by)
-        cells = [f"{weights[c.id]:g}" if c.id in weights else "" for c in evidence.causes]
-        name = f"**{row.id}**" if row.role == "symptom" else row.id
-        signs = [" †"] if row.moot_when or row.moot_if_failed or row.moot_at_zero else []
-        signs += [" ‡"] if row.follows_from else []
-        lines.append([name + "".join(signs), *cells, f"{row.leak:g}"])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> Evidence:
     """Validate a parsed evidence file; `path` is only named in errors. Raises EvidenceError."""
     try:

@@ -1,9 +1,7 @@
-"""Change a diagnosis: less is observed, a reading is wrong, or the weights are off."""
+"""Change a diagnosis: less is observed, or a reading is wrong."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
@@ -13,7 +11,6 @@ from reports.diagnosis.diagnose import diagnose
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Sequence
-    from random import Random
 
     from reports.diagnosis.diagnose import CheckResult
     from reports.diagnosis.evidence import Evidence
@@ -70,54 +67,6 @@ def flipped(readings: Iterable[CheckResult], checks: Collection[str]) -> list[Re
         )
         for reading in readings
     ]
-
-
-def perturbed(evidence: Evidence, factor: float, random: Random) -> Evidence:
-    """Return the model with the odds of each weight multiplied or divided by at most `factor`."""
-
-    def changed(weight: float) -> float:
-        odds = weight / (1 - weight) * math.exp(math.log(factor) * random.uniform(-1, 1))
-        return odds / (1 + odds)
-
-    return replace(
-        evidence,
-        checks=tuple(
-            replace(
-                row,
-                explained_by=tuple((cause, changed(weight)) for cause, weight in row.explained_by),
-            )
-            for row in evidence.checks
-        ),
-    )
-
-
-def by_naive_bayes(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
-    """Return the one cause, or none, that is likeliest if at most one is true."""
-    statuses = {base_id(r.check): r.status for r in readings if r.status in OBSERVED}
-    observed = [(row, statuses[row.id]) for row in evidence.checks if row.id in statuses]
-
-    def weigh(cause: str, prior: float) -> float:
-        total = math.log(prior)
-        for row, status in observed:
-            passes = (1 - row.leak) * (1 - row.weight(cause))
-            total += math.log(max(1 - passes if status == "failed" else passes, 1e-9))
-        return total
-
-    weights = {cause.id: weigh(cause.id, cause.prior) for cause in evidence.causes}
-    best = max(weights, key=lambda cause: weights[cause])
-    return frozenset({best} if weights[best] > weigh("", 1.0) else ())
-
-
-def by_first_failure(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
-    """Return what a person blames who stops at the first verification that fails.
-
-    That is the cause which explains its first failed check best. Symptoms are passed over.
-    """
-    failed = {base_id(reading.check) for reading in readings if reading.status == "failed"}
-    for row in sorted(evidence.checks, key=lambda row: row.verification):
-        if row.id in failed and row.role == "cause" and row.explained_by:
-            return frozenset({max(row.explained_by, key=lambda entry: entry[1])[0]})
-    return frozenset()
 
 
 def explain_robustness(

@@ -17,7 +17,6 @@ from reports.diagnosis.evidence import (
     Evidence,
     EvidenceError,
     load_evidence,
-    matrix,
     parse_evidence,
 )
 from reports.model.bundle import RUNBOOKS
@@ -93,6 +92,21 @@ def test_a_parameter_is_a_case_of_its_row(evidence: Evidence) -> None:
     assert row is evidence.row("hosts/host_is_reachable")
     assert row
     assert evidence.row("hosts/no_such_check") is None
+
+
+def matrix(evidence: Evidence) -> str:
+    """Return the model as a Markdown table: a row per check, a column per cause, and the leak."""
+    header = ["check", *(cause.title for cause in evidence.causes), "leak"]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    lines.append(["*prior*", *(f"{cause.prior:g}" for cause in evidence.causes), ""])
+    for row in evidence.checks:
+        weights = dict(row.explained_by)
+        cells = [f"{weights[c.id]:g}" if c.id in weights else "" for c in evidence.causes]
+        name = f"**{row.id}**" if row.role == "symptom" else row.id
+        signs = [" †"] if row.moot_when or row.moot_if_failed or row.moot_at_zero else []
+        signs += [" ‡"] if row.follows_from else []
+        lines.append([name + "".join(signs), *cells, f"{row.leak:g}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def test_the_page_shows_the_evidence_table(

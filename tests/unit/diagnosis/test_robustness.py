@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.robustness import by_first_failure, by_naive_bayes, perturbed
 from core.language import ENGLISH, set_language
 from reports.diagnosis.robustness import (
     Reading,
-    by_first_failure,
-    by_naive_bayes,
     explain_robustness,
     flipped,
     named,
     observed_components,
-    perturbed,
     without,
 )
 from tests import made
