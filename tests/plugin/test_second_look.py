@@ -54,10 +54,15 @@ def test_a_failure_that_does_not_last_says_nothing(run_checks: Callable[..., Run
 
 
 COUNTING = '''
-from fixtures.run.recorder import COUNTED
+from core.outcome import Observation
+from fixtures.run.recorder import CALLS, Call
 
 def look(request, *counted):
-    request.node.stash[COUNTED] = [None if ids is None else frozenset(ids) for ids in counted]
+    calls = request.node.stash[CALLS] = []
+    for ids in counted:
+        calls.append(Call())
+        calls[-1].observation = Observation("queue.depth", "", {}, 0.0)
+        calls[-1].counted = None if ids is None else frozenset(ids)
 
 def test_queue_exists(request, readings=[]):
     """None is stuck."""
