@@ -112,7 +112,9 @@ def parse_report(raw: bytes, name: str) -> Report:
             )
         )
     try:
-        report = _adapter().validate_json(json.dumps(document), strict=True)
+        # Half a surrogate pair cannot be printed.
+        content = json.dumps(document, ensure_ascii=False).encode(errors="replace")
+        report = _adapter().validate_json(content, strict=True)
         if "layout" not in document:
             # A report of an earlier version: its runbook still says what to show.
             report = replace(report, layout=layout_of(report).in_report())
@@ -165,12 +167,7 @@ def _parse(raw: bytes, name: str) -> Any:
     if not text.strip():
         raise LoadError(tr("{name} is empty", name=name))
     try:
-        document = json.loads(
-            text, parse_int=_integer, parse_float=_float, parse_constant=_constant
-        )
-        if b"\\ud" in raw.lower():
-            # Half a surrogate pair cannot be printed.
-            document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
+        return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except json.JSONDecodeError as exc:
         if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
             last = text.count("\n") + 1
@@ -189,7 +186,6 @@ def _parse(raw: bytes, name: str) -> Any:
         raise LoadError(tr("{name} is not a report: it is nested too deeply", name=name)) from exc
     except ValueError as exc:
         raise LoadError(tr("{name} is not a report: {problem}", name=name, problem=exc)) from exc
-    return document
 
 
 def _integer(text: str) -> int:

@@ -8,6 +8,7 @@ from core.language import numeral, tr
 from core.text import clean, named
 from core.units import format_duration
 from reports.history.incidents import flapping, recent_incident, recovery, unobserved
+from reports.model.layout import Layout
 from reports.render.incident_times import local, times_of_runs
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reports.history.incidents import RunRecord
-    from reports.model.layout import Impact, Layout
+    from reports.model.layout import Impact
     from reports.model.watch import WatchedMetric
 
 MARKS = {True: "✓", False: "✗", None: "?"}
@@ -35,8 +36,8 @@ def render(
     """
     if not runs:
         return tr("No run is in the history yet.") + "\n"
-    impact = layout.impact if layout else None
-    lines = [_run(run, impact) for run in runs[-shown:]]
+    layout = layout or Layout()
+    lines = [_run(run, layout.impact) for run in runs[-shown:]]
     lines += [
         tr(
             "Flapping: {check} changed {changes} times in {runs} runs.",
@@ -46,7 +47,7 @@ def render(
         )
         for flap in flapping(runs)
     ]
-    lines += afterwards(runs, metrics, zone, layout)
+    lines += afterwards(runs, metrics, zone, layout=layout)
     # The headlines quote the target, and the file may have been written by anybody.
     return "".join(f"{clean(line)}\n" for line in lines)
 
@@ -55,11 +56,12 @@ def afterwards(
     runs: Sequence[RunRecord],
     metrics: Sequence[WatchedMetric],
     zone: tzinfo | None = None,
-    layout: Layout | None = None,
+    *,
+    layout: Layout,
 ) -> list[str]:
     """Return lines that say whether a recent incident is over and these metrics recover."""
     incident = recent_incident(runs)
-    times = times_of_runs(incident, layout.impact if layout else None) if incident else None
+    times = times_of_runs(incident, layout.impact) if incident else None
     if incident is None or times is None:
         return []
     since = local(times.began, zone)
@@ -87,9 +89,9 @@ def afterwards(
         state = tr(
             "The incident since {time} is over after {duration}.", time=since, duration=length
         )
-    kinds = layout.figures if layout else ()
     watched = [
-        f"  {MARKS[metric.recovers]} {metric.text}" for metric in recovery(runs, metrics, kinds)
+        f"  {MARKS[metric.recovers]} {metric.text}"
+        for metric in recovery(runs, metrics, layout.figures)
     ]
     return [state + (tr(" Metrics to watch:") if watched else ""), *watched]
 

@@ -83,22 +83,23 @@ def _staleness(report: Report, now: datetime | None, max_age: float | None) -> s
 
 
 def _performance(report: Report) -> str:
-    parts = [_entry("run_seconds", report.seconds, "s", "0", "")]
+    parts = [_entry("run_seconds", report.seconds, "s", "")]
     for figure in report.figures:
         # A figure that was not observed is left out: not every reader knows the "U" of the
         # guidelines, and none may read it as 0.
         if figure.value is not None:
             unit = "s" if figure.unit == "seconds" else ""
             most = "1" if figure.unit == "ratio" else ""
-            parts.append(_entry(figure.id, figure.value, unit, "0", most))
+            parts.append(_entry(figure.id, figure.value, unit, most))
     # Without an observation there are only the priors.
     judged = report.diagnosis.hypotheses if report.diagnosis.coverage.observed else ()
-    causes = [_entry(f"p_{f.id}", round(f.probability, 4), "", "0", "1") for f in judged]
+    causes = [_entry(f"p_{f.id}", round(f.probability, 4), "", "1") for f in judged]
     return " ".join([*parts, *causes])
 
 
-def _entry(label: str, value: float, unit: str, least: str, most: str) -> str:
+def _entry(label: str, value: float, unit: str, most: str) -> str:
+    """Return a figure, which is 0 at least, and at most `most` where there is such a limit."""
     # The format ends a label at = and a quote, and knows no exponent.
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", label)
     number = f"{value:.4f}".rstrip("0").rstrip(".")
-    return f"{name}={number}{unit};;;{least};{most}"
+    return f"{name}={number}{unit};;;0;{most}"

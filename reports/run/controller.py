@@ -25,8 +25,6 @@ from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import bundle_for, document_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
     from reports.run.selection import Selection
@@ -86,9 +84,7 @@ class Controller:
         return self._collector.selected
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._select([item.nodeid for item in session.items])
-
-    def _select(self, nodeids: Sequence[str]) -> None:
+        nodeids = [item.nodeid for item in session.items]
         self._collector.select(nodeids)
         target = self._config.hook.pytest_check_target(config=self._config)
         if target is None:

@@ -139,7 +139,6 @@ def suite_properties(report: Report) -> list[tuple[str, str]]:
             for number, step in enumerate(steps, start=1)
         ]
         properties.append(("verify", verify_command(report)))
-    if diagnosis.certainty != "none":
         properties.append(("top_hypothesis", diagnosis.hypotheses[0].id))
         properties += [
             (f"probability.{h.id}", f"{h.probability:.4f}") for h in diagnosis.hypotheses

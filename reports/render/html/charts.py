@@ -145,11 +145,11 @@ def _trend(axis: Axis, target: TargetSummary, name: str, title: str, unit: str) 
             _rect(root, "shade", span.start, span.end, plot, TOP, HEIGHT - TOP - BOTTOM)
     for value in (0.0, top):
         _level(root, "grid", value / top)
-        _label(root, "tick", LEFT - 5, _y(value / top) + 4, "end", _tick(value, unit))
+        _label(root, "tick", LEFT - 5, _y(value / top) + 4, _tick(value, unit))
     if threshold is not None:
         height = min(threshold / top, 1.0)
         _level(root, "threshold", height)
-        _label(root, "limit", WIDTH - RIGHT, _y(height) - 4, "end", limit_text)
+        _label(root, "limit", WIDTH - RIGHT, _y(height) - 4, limit_text)
     _line(root, [(span, None if v is None else min(v / top, 1.0)) for span, v in rows])
     last = rows[-1][1]
     return Trend(
@@ -212,8 +212,9 @@ def _level(root: ET.Element, kind: str, height: float) -> None:
     ET.SubElement(root, "line", attributes)
 
 
-def _label(root: ET.Element, kind: str, x: float, y: float, anchor: str, text: str) -> None:
-    attributes = {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
+def _label(root: ET.Element, kind: str, x: float, y: float, text: str) -> None:
+    """Write a text that ends at `x`."""
+    attributes = {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": "end"}
     ET.SubElement(root, "text", attributes).text = text
 
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja2 import (
     Environment,
@@ -29,12 +29,17 @@ from reports.render.html import text as html_text
 from reports.render.verdict_words import probability, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 
     from core.outcome import Status
+
+A = TypeVar("A")
+
+BYTES_MAX = 1_000_000
+"""Size of a page in UTF-8 that is never exceeded, whatever a target says."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -95,6 +100,20 @@ def environment(page: str) -> tuple[Environment, str]:
         "base-uri 'none'; form-action 'none'"
     )
     return environment, policy
+
+
+def fitting(amounts: Iterable[A], page_of: Callable[[A], str]) -> str:
+    """Return the page with the first of these amounts with which it has at most BYTES_MAX.
+
+    The last one must fit always.
+    """
+    page = ""
+    for amount in amounts:
+        # Half a character, as a broken file name leaves it, is no UTF-8.
+        page = page_of(amount).encode("utf-8", "replace").decode()
+        if len(page.encode()) <= BYTES_MAX:
+            break
+    return page
 
 
 @pass_context

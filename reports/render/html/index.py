@@ -16,8 +16,7 @@ from core.language import tr, trc
 from core.text import listed
 from core.units import format_duration
 from reports.history.schedule import WORST_FIRST
-from reports.render.html.environment import environment
-from reports.render.html.page import BYTES_MAX
+from reports.render.html.environment import environment, fitting
 from reports.render.index import RANKS, SLOT, SLOTS
 from reports.render.verdict import STATE_CLASSES
 
@@ -94,15 +93,13 @@ def render(overview: Overview, refresh: float | None = None) -> str:
         },
         "from": (overview.slot_end - week).isoformat(timespec="seconds"),
     }
-    page = ""
-    for amount in AMOUNTS:
+    template = templates.get_template("index.html")
+
+    def page_of(amount: Amount) -> str:
         rows = [_shown(row, overview) for row in overview.rows[: amount.rows]]
-        text = templates.get_template("index.html").render(shown, amount=amount, rows=rows)
-        # Half a character, as a broken name of a folder leaves it, is no UTF-8.
-        page = text.encode("utf-8", "replace").decode()
-        if len(page.encode()) <= BYTES_MAX:
-            break
-    return page
+        return template.render(shown, amount=amount, rows=rows)
+
+    return fitting(AMOUNTS, page_of)
 
 
 def _kind(counts: dict[str, int]) -> str:

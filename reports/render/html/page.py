@@ -13,7 +13,7 @@ from reports.model.headline import WORTH_NAMING, next_check_of
 from reports.render.chat import render as as_chat
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
-from reports.render.html.environment import environment
+from reports.render.html.environment import environment, fitting
 from reports.render.journey import with_outcomes
 from reports.render.path import stations
 from reports.render.verdict import verdict_of
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from reports.diagnosis.result import Diagnosis, Finding
     from reports.history.trend import Point
     from reports.model.report import Report
-
-BYTES_MAX = 1_000_000
-"""Size of the file in UTF-8 that is never exceeded, whatever a target says."""
 
 
 @frozen
@@ -84,12 +81,14 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
             "refused": tr("Copying is not allowed here: select the text"),
         },
     }
-    page = ""
-    for amount in PAGE_LIMITS:
-        page = _page(shown, report, amount)
-        if len(page.encode()) <= BYTES_MAX:
-            break
-    return page
+    templates, policy = environment("report")
+    template = templates.get_template("report.html")
+    return fitting(
+        PAGE_LIMITS,
+        lambda amount: template.render(
+            shown, amount=amount, groups=checks_of(report, amount.checks), policy=policy
+        ),
+    )
 
 
 def _runs(report: Report, history: Sequence[Point]) -> list[Point]:
@@ -118,12 +117,3 @@ def _ranked(diagnosis: Diagnosis) -> list[Finding]:
         for one in diagnosis.ranked
         if not one.outside or (failed and one.probability >= WORTH_NAMING)
     ]
-
-
-def _page(shown: dict[str, Any], report: Report, amount: PageLimits) -> str:
-    templates, policy = environment("report")
-    text = templates.get_template("report.html").render(
-        shown, amount=amount, groups=checks_of(report, amount.checks), policy=policy
-    )
-    # Half a character, as a broken file name leaves it, is no UTF-8.
-    return text.encode("utf-8", "replace").decode()

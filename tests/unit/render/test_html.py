@@ -22,7 +22,8 @@ from reports.model.report_json import parse_report, to_json
 from reports.model.seen_before import SeenBefore
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
-from reports.render.html.page import BYTES_MAX, render
+from reports.render.html.environment import BYTES_MAX
+from reports.render.html.page import render
 from reports.render.path import Station, stations
 from reports.render.verdict import impact
 from reports.runbook.document import is_dangerous

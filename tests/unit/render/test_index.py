@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from core.text import clean, flat
 from reports.history.trend import Point
+from reports.render.html.environment import BYTES_MAX
 from reports.render.html.index import render
-from reports.render.html.page import BYTES_MAX
 from reports.render.index import (
     OVERDUE_UNKNOWN,
     SLOTS,
