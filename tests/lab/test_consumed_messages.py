@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import NotOffered
+from fixtures.probes.jobs_and_queue import JobConsistency
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.waiting import eventually
 

@@ -11,8 +11,8 @@ import psycopg
 import psycopg.sql
 import pytest
 
+from fixtures.probes.api_and_database import StatusConsistency
 from fixtures.probes.background import settle
-from fixtures.probes.consistency import StatusConsistency
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe

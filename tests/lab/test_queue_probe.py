@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from fixtures.probes.consistency import JobConsistency
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
+from fixtures.probes.jobs_and_queue import JobConsistency
 from fixtures.probes.rabbitmq import amqp, management
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
@@ -26,7 +26,7 @@ from tests.waiting import PATIENCE, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fixtures.probes.consistency import HeldDeliveries
+    from fixtures.probes.jobs_and_queue_results import HeldDeliveries
     from fixtures.probes.postgres.database import DatabaseProbe
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy

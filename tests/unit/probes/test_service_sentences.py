@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from core.secrets import without_password
 from core.text import NO_BREAK, count, first_line, named
 from core.urls import origin
-from fixtures.probes.consistency import HeldDeliveries
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.http.api import age_between, unhealthy_parts
 from fixtures.probes.http.metrics import parse
+from fixtures.probes.jobs_and_queue_results import HeldDeliveries
 from fixtures.probes.postgres.job_results import Flow
 from fixtures.probes.rabbitmq.management import (
     FIGURE_MAX,
