@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from core.frozen import frozen
 from core.language import mark, tr, trc, trn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
 
@@ -124,6 +128,17 @@ class Outcome:
     seen: str = ""
     observations: tuple[Observation, ...] = ()
     seconds: float = 0.0
+
+
+def counted(outcomes: Iterable[Outcome]) -> dict[Status, int]:
+    """Return how many outcomes have each status that occurs, the worst first."""
+    counter = Counter(outcome.status for outcome in outcomes)
+    return {status: counter[status] for status in STATUS_WORDS if counter[status]}
+
+
+def counts_in_words(counts: Mapping[Status, int]) -> str:
+    """Return "2 failed, 51 passed"."""
+    return ", ".join(counted_status(number, status) for status, number in counts.items())
 
 
 ATTRIBUTE = "check_outcome"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.language import mark, tr, trn
-from core.outcome import counted_status
+from core.outcome import counted, counted_status
 from core.text import clean, count, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
@@ -16,7 +16,6 @@ from reports.render.path import drawn, stations
 from reports.render.terminal_words import clock
 from reports.render.verdict_words import (
     began,
-    counted_statuses,
     evidence_lines,
     failed_components,
     seen_before,
@@ -176,7 +175,7 @@ def _to_do(report: Report, limit: int) -> str:
 def _counts(report: Report) -> Iterator[str]:
     """Yield how many checks failed, by component, and how many had another status."""
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
-    statuses = dict(counted_statuses(report))
+    statuses = counted(result.outcome for result in report.results)
     failed = statuses.pop("failed", 0)
     parts = [counted_status(number, status) for status, number in statuses.items()]
     if failed:

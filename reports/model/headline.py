@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from core.language import in_every_language, mark, numeral, tr, trn
-from core.outcome import STATUS_WORDS, component_word, counted_status
+from core.outcome import STATUS_WORDS, component_word, counted, counts_in_words
 from core.text import capitalized, count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.alike import merged, sentences_of_hosts
@@ -177,19 +176,16 @@ def _with_probability(finding: Finding) -> str:
 
 def partial_run(results: Sequence[Result], total: int, *, interrupted: bool) -> str:
     """Return the sentence on the checks of a partial run; `total` counts the runbook's."""
-    counter = Counter(result.outcome.status for result in results)
-    reported = len(results) - counter["missing"]
-    parts = [
-        counted_status(counter[status], status)
-        for status in STATUS_WORDS
-        if status != "missing" and counter[status]
-    ]
-    if reported and counter["passed"] == reported:
-        parts = [tr("all passed") if reported > 1 else tr("passed")]
+    counts = counted(result.outcome for result in results)
+    reported = len(results) - counts.pop("missing", 0)
+    if reported and counts.get("passed") == reported:
+        statuses = tr("all passed") if reported > 1 else tr("passed")
+    else:
+        statuses = counts_in_words(counts)
     coverage = trn(
         "{reported} of {n} check", "{reported} of {n} checks", total, reported=numeral(reported)
     )
-    checks = ", ".join([coverage, *parts])
+    checks = ", ".join(filter(None, [coverage, statuses]))
     if interrupted:
         return tr("Partial run, interrupted: {checks}.", checks=checks)
     return tr("Partial run: {checks}.", checks=checks)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.language import tr
-from core.outcome import counted_status
+from core.outcome import counted, counts_in_words
 from core.text import capitalized, clean, cut
 from reports.model.headline import journey_sentence
 from reports.model.report import state_word
@@ -14,7 +14,7 @@ from reports.render.first_steps import first_steps
 from reports.render.path import drawn, stations
 from reports.render.terminal_words import moment, plain
 from reports.render.verdict import verdict_of
-from reports.render.verdict_words import counted_statuses, evidence_lines, failed_components
+from reports.render.verdict_words import evidence_lines, failed_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ def _lines(report: Report, runs: Sequence[Point]) -> Iterator[str]:
     if verdict.rivals:
         yield _line(tr("Or: {causes}", causes=verdict.rivals))
     yield from _to_do(report, verdict)
-    numbers = ", ".join(counted_status(number, one) for one, number in counted_statuses(report))
+    numbers = counts_in_words(counted(result.outcome for result in report.results))
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
     failed = tr(" (failed: {components})", components=places) if places else ""
     checks = tr("Checks: {counts}", counts=numbers) if numbers else tr("Checks: none")

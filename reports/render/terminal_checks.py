@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
 from rich.text import Text
 
 from core.language import tr
-from core.outcome import STATUS_WORDS, component_word, counted_status
+from core.outcome import component_word, counted, counts_in_words
 from reports.model.alike import merged
 
 if TYPE_CHECKING:
@@ -50,10 +49,8 @@ def _group(
 ) -> None:
     if not outcomes:
         return
-    counter = Counter(outcome.status for outcome in outcomes)
-    counts = [counted_status(counter[status], status) for status in STATUS_WORDS if counter[status]]
     line = Text(tr("{title}: {text}", title=title, text=""), "bold")
-    line.append(", ".join(counts), "not bold")
+    line.append(counts_in_words(counted(outcomes)), "not bold")
     console.print()
     console.print(line)
     for outcome in merged(outcomes, host_sentences):

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from core.frozen import frozen
 from core.language import numeral, tr, trn
-from core.outcome import component_word, counted_status
+from core.outcome import component_word, counted, counted_status
 from core.text import capitalized, flat, listed
 from core.units import format_duration
 from reports.model.headline import health
@@ -28,7 +28,6 @@ from reports.render.terminal_words import clock, plain, short_ids
 from reports.render.verdict_words import (
     checks_alike,
     completed,
-    counted_statuses,
     failed_causes_first,
     failed_components,
     failed_symptoms,
@@ -127,6 +126,11 @@ def without_actions(
     return _Screen(report, width, footer, runs).without_actions()
 
 
+def blank() -> Block:
+    """Return an empty line, which is the first to make way."""
+    return Block(9, (Text(),))
+
+
 def fitting(blocks: list[Block], most: int = LINES_MAX) -> list[Text]:
     """Return the lines of as many blocks as fit on `most` lines."""
     while sum(len(block.lines) for block in blocks) > most:
@@ -163,7 +167,7 @@ class _Screen:
         self._shown: set[str] = set()
 
     def healthy(self) -> list[Block]:
-        return [self._blank(), *self._journeys(), *self._health(), self._foot()]
+        return [blank(), *self._journeys(), *self._health(), self._foot()]
 
     def without_actions(self) -> list[Block]:
         if self._report.state == "healthy":
@@ -189,12 +193,12 @@ class _Screen:
         return [
             Block(0, (title,)),
             *self._decision(),
-            Block(1, (self._line(f"  {second}", "dim"),)),
+            self._block(1, f"  {second}", "dim"),
         ]
 
     def bad(self) -> list[Block]:
         return [
-            self._blank(),
+            blank(),
             *self._journeys(),
             *self._head(),
             *self._decision(),
@@ -224,12 +228,12 @@ class _Screen:
             target = report.target.name
             so_far = tr("{target}: {state} as far as it was looked", target=target, state=word)
             facts.insert(0, so_far)
-            blocks.append(Block(1, (self._line(f"  {' · '.join(filter(None, facts))}"),)))
+            blocks.append(self._block(1, f"  {' · '.join(filter(None, facts))}"))
         else:
             blocks.append(Block(0, (self._title(word, report.target.name, *facts),)))
         impact = self._impact()
         if impact:
-            blocks.append(Block(1, (self._line(f"  {impact}", "bold"),)))
+            blocks.append(self._block(1, f"  {impact}", "bold"))
         return blocks
 
     def _journeys(self) -> list[Block]:
@@ -251,7 +255,7 @@ class _Screen:
             )
             blocks.append(Block(0, (self._cut(title),)))
             blocks += self._stages(stages)
-        return [*blocks, self._blank()] if blocks else []
+        return [*blocks, blank()] if blocks else []
 
     def _stages(self, stages: Sequence[Stage]) -> Iterator[Block]:
         ages = ["" if one.age_seconds is None else _ago(one.age_seconds) for one in stages]
@@ -278,13 +282,13 @@ class _Screen:
     def _decision(self) -> list[Block]:
         if not self._footer.decision:
             return []
-        return [Block(0, (self._line(f"  {self._footer.decision}", "bold"),))]
+        return [self._block(0, f"  {self._footer.decision}", "bold")]
 
     def _problems(self) -> list[Block]:
         if self._report.partial:
             return []
         return [
-            Block(1 + place, (self._line(f"  ! {problem}", "magenta"),))
+            self._block(1 + place, f"  ! {problem}", "magenta")
             for place, problem in enumerate(self._report.problems[:2])
         ]
 
@@ -294,7 +298,7 @@ class _Screen:
         lines = path_lines(self._report, self._width - 2)
         ranked = zip((1, 3), lines, strict=False)
         return [
-            self._blank(),
+            blank(),
             *(Block(rank, (Text("  ").append_text(line),)) for rank, line in ranked),
         ]
 
@@ -302,7 +306,7 @@ class _Screen:
         diagnosis = self._report.diagnosis
         if diagnosis.certainty == "none":
             return []
-        blocks = [self._blank()]
+        blocks = [blank()]
         accepted = list(diagnosis.accepted)[:CAUSES_MAX]
         if accepted:
             most = 2 if len(accepted) == 1 else 1
@@ -311,7 +315,7 @@ class _Screen:
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
                 before = seen_before(self._report, finding, self._footer.zone)
                 if before:
-                    blocks.append(Block(2, (self._line(f"  {before}"),)))
+                    blocks.append(self._block(2, f"  {before}"))
                 blocks += self._evidence(finding, most)
             blocks += self._rivals()
         else:
@@ -356,7 +360,7 @@ class _Screen:
                 title=finding.title,
                 probability=numeral(finding.probability, 2),
             )
-            blocks.append(Block(3, (self._line(text),)))
+            blocks.append(self._block(3, text))
         out = ruled_out(self._report)
         if out:
             blocks.append(self._sign(5, "passed", tr("ruled out: {causes}", causes=", ".join(out))))
@@ -391,7 +395,7 @@ class _Screen:
             are_whole = are_whole and is_whole
         if not self._report.diagnosis.accepted or not steps:
             blocks += [
-                Block(place, (self._line(f"  {place + 1} {text}"),))
+                self._block(place, f"  {place + 1} {text}")
                 for place, text in enumerate(where_to_look(self._report), start=len(blocks))
             ]
         if not are_whole and self._footer.page:
@@ -402,7 +406,7 @@ class _Screen:
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
         note = f"  ⚠ {tr('changes the system')}" if marked else ""
         title = Text.assemble((tr("DO THIS"), "bold"), (note, "yellow"))
-        return [self._blank(), Block(0, (title,)), *blocks]
+        return [blank(), Block(0, (title,)), *blocks]
 
     def _verify(self, *, first: bool) -> Block:
         command = verify_command(self._report)
@@ -421,10 +425,10 @@ class _Screen:
 
     def _counts(self) -> list[Block]:
         results = self._report.results
-        statuses = dict(counted_statuses(self._report))
+        statuses = counted(result.outcome for result in results)
         failed = statuses.pop("failed", 0)
         parts = [counted_status(number, status) for status, number in statuses.items()]
-        blocks = [self._blank()]
+        blocks = [blank()]
         if failed:
             parts = [tr("{number} of {total}", number=failed, total=len(results)), *parts]
             head = (tr("FAILED"), "bold red")
@@ -438,7 +442,7 @@ class _Screen:
         places = failed_components(self._report)
         if places:
             text = "  ".join(f"{name} {number}" for name, number in places)
-            blocks.append(Block(4, (self._line(f"  {text}"),)))
+            blocks.append(self._block(4, f"  {text}"))
         reasons = [reason for reason in self._reasons if gist(reason) not in self._shown]
         for place, reason in enumerate(reasons[:REASONS_MAX]):
             if failed:
@@ -454,16 +458,17 @@ class _Screen:
         if reasons[REASONS_MAX:]:
             more = len(reasons) - REASONS_MAX
             text = trn("    and {n} other reason", "    and {n} other reasons", more)
-            blocks.append(Block(6, (self._line(text),)))
+            blocks.append(self._block(6, text))
         return blocks
 
     def _foot(self) -> Block:
         details = tr("details: {command}", command=f"{self._again} -v")
         if self._footer.unwritten:
             first = tr("the report was not written: {reason}", reason=self._footer.unwritten)
-            return Block(0, tuple(self._wrapped(capitalized(first), "bold", most=3)))
+            line = Text(f"  {flat(capitalized(first))}", "bold")
+            return Block(0, tuple(self._split(line, "  ", most=3)))
         if not self._footer.page:
-            return Block(0, (self._line(f"  {details}", "dim"),))
+            return self._block(0, f"  {details}", "dim")
         page = self._footer.page
         text = tr("report {page}", page=page)
         on_one_line = f"  {text} · {details}"
@@ -490,8 +495,8 @@ class _Screen:
         mark, style = SIGNS[status]
         return Block(rank, (self._cut(Text.assemble("  ", (mark, style), f" {text}")),))
 
-    def _blank(self) -> Block:
-        return Block(9, (Text(),))
+    def _block(self, rank: int, text: str, style: str = "") -> Block:
+        return Block(rank, (self._line(text, style),))
 
     def _line(self, text: str, style: str = "") -> Text:
         return self._cut(Text(text, style))
@@ -499,9 +504,6 @@ class _Screen:
     def _cut(self, line: Text) -> Text:
         line.truncate(self._width, overflow="ellipsis")
         return line
-
-    def _wrapped(self, text: str, style: str, most: int) -> list[Text]:
-        return self._split(Text(f"  {flat(text)}", style), "  ", most)
 
     def _split(self, line: Text, indent: str, most: int) -> list[Text]:
         """Return a line on at most so many lines, the later ones indented."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.language import month, numeral, tr, trn
-from core.outcome import STATUS_WORDS, component_word
+from core.outcome import component_word
 from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
-    from core.outcome import Outcome, Status
+    from core.outcome import Outcome
     from reports.diagnosis.result import Contribution, Finding
     from reports.history.trend import Point
     from reports.model.layout import Impact
@@ -280,12 +280,6 @@ def where_to_look(report: Report) -> list[str]:
         else:
             looks = [tr("find out: {sentence}", sentence=plain(sentence))]
     return looks[:PLACES_MAX]
-
-
-def counted_statuses(report: Report) -> list[tuple[Status, int]]:
-    """Return the number of each status that occurs, the worst first."""
-    counter = Counter(result.outcome.status for result in report.results)
-    return [(status, counter[status]) for status in STATUS_WORDS if counter[status]]
 
 
 def failed_components(report: Report) -> list[tuple[str, int]]:

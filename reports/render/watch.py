@@ -18,7 +18,7 @@ from reports.model.figures import quantity
 from reports.model.headline import next_check_of
 from reports.model.report import state_word
 from reports.render.history import MARKS
-from reports.render.terminal_verdict import SIGNS, Block, Footer, fitting, without_actions
+from reports.render.terminal_verdict import SIGNS, Block, Footer, blank, fitting, without_actions
 from reports.render.terminal_words import plain
 from reports.render.verdict_words import cause_of, checks_alike
 
@@ -199,7 +199,7 @@ def _changed(report: Report, watched: Watched) -> Iterator[Block]:
     headings = list(_headings(watched.before, report))
     changes = _changes(watched, report)
     first = tr("; ").join(headings) or ("" if changes else tr("nothing since the look before"))
-    yield Block(9, (Text(),))
+    yield blank()
     yield Block(0, (Text.assemble((tr("CHANGED"), "bold"), f"  {first}"),))
     for place, (status, text) in enumerate(changes[:CHANGES_MAX]):
         yield Block(2 + place, (Text.assemble("  ", _mark(status), f" {text}"),))
@@ -212,7 +212,7 @@ def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
     """Yield the metrics to watch, each with its direction."""
     if not watched.metrics:
         return
-    yield Block(9, (Text(),))
+    yield blank()
     yield Block(1, (Text(tr("METRICS TO WATCH"), "bold"),))
     for place, metric in enumerate(watched.metrics):
         # Of a long name its end is left out: the direction says more.
@@ -226,7 +226,7 @@ def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
 def _outlook(watched: Watched) -> Iterator[Block]:
     """Yield the last success, the next check worth a look, and what the end waits for."""
     assert watched.report
-    yield Block(9, (Text(),))
+    yield blank()
     success = last_success(watched.report, watched.runs)
     yield Block(1, (Text.assemble((tr("LAST SUCCESS"), "bold"), f"  {success}"),))
     proposed = next_check_of(watched.report.diagnosis)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import tr
-from core.outcome import STATUS_WORDS
+from core.outcome import STATUS_WORDS, counted, counts_in_words
 from reports.model.alike import merged
 from reports.render.terminal_words import plain
 from reports.render.verdict_words import shared_reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from core.outcome import Outcome, Status
     from reports.model.report import Report
 
@@ -39,12 +36,12 @@ class Check:
 
 @frozen
 class Reason:
-    """Checks that did not pass for the same reason. `counts` has their number by status."""
+    """Checks that did not pass for the same reason. `counts` says how many of each status."""
 
     text: str
     status: Status
     checks: tuple[Check, ...]
-    counts: tuple[tuple[Status, int], ...]
+    counts: str
 
 
 @frozen
@@ -66,14 +63,14 @@ class Fold:
 
 @frozen
 class Checks:
-    """All checks of the page, the count of each status, and the number of each check.
+    """All checks of the page, how many have each status, and the number of each check.
 
     `hidden` counts those that the page has no room for.
     """
 
     reasons: tuple[Reason, ...]
     folds: tuple[Fold, ...]
-    counts: tuple[tuple[Status, int], ...]
+    counts: str
     places: dict[str, int]
     hidden: int
 
@@ -88,7 +85,7 @@ def checks_of(report: Report, limit: int) -> Checks:
     return Checks(
         reasons=_reasons(report, [one for one in kept if one.outcome.status not in GOOD]),
         folds=tuple(_fold(report, kept, status) for status in GOOD if _has(numbered, status)),
-        counts=_counts(check.outcome for check in numbered),
+        counts=_counts(numbered),
         places={check: number for check, number in row_of.items() if number in shown},
         hidden=len(rows) - len(kept),
     )
@@ -126,7 +123,7 @@ def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
             report.seen(group[0].outcome),
             group[0].outcome.status,
             tuple(group),
-            _counts(check.outcome for check in group),
+            _counts(group),
         )
         for group in groups.values()
     )
@@ -154,6 +151,5 @@ def _has(checks: list[Check], status: Status) -> bool:
     return any(check.outcome.status == status for check in checks)
 
 
-def _counts(outcomes: Iterable[Outcome]) -> tuple[tuple[Status, int], ...]:
-    counter = Counter(outcome.status for outcome in outcomes)
-    return tuple((status, number) for status in STATUS_WORDS if (number := counter[status]))
+def _counts(checks: list[Check]) -> str:
+    return counts_in_words(counted(check.outcome for check in checks))

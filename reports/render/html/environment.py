@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 
-    from core.outcome import Status
 
 A = TypeVar("A")
 
@@ -91,7 +90,6 @@ def environment(page: str) -> tuple[Environment, str]:
         html_language=_html_language,
         status_word=status_word,
         counted_status=counted_status,
-        counted=_counted,
         state_word=state_word,
         count=count,
     )
@@ -149,11 +147,6 @@ def _filled(context: Context, sentence: str, parts: dict[str, Any]) -> Markup:
     if not parts:
         return text
     return text.format(**{name: _finalize(context, part) for name, part in parts.items()})
-
-
-def _counted(counts: Iterable[tuple[Status, int]]) -> str:
-    """Return "2 failed, 51 passed"."""
-    return ", ".join(counted_status(number, status) for status, number in counts)
 
 
 def _html_language(english: str) -> str:
