@@ -128,7 +128,10 @@ def _run(options: argparse.Namespace) -> int:
         return UNKNOWN if options.command == "nagios" else 0
     except OSError as exc:
         if exc.filename is not None:
-            raise
+            # Such as a file in a folder that this user may not enter.
+            problem = tr("{path} cannot be read: {reason}", path=exc.filename, reason=exc.strerror)
+            print(flat(problem), file=sys.stderr)
+            return UNKNOWN if options.command == "nagios" else BAD_INPUT
         discard_output()
         print_unwritten(exc.strerror)
         return UNKNOWN if options.command == "nagios" else BAD_INPUT

@@ -70,8 +70,15 @@ def newest_report(path: Path) -> Path:
     """Return the report that a path means.
 
     A target's folder stands for the newest report of its runbooks, and so does the report.json that
-    an earlier version wrote there.
+    an earlier version wrote there. Raises nothing: reading the path says why it cannot be used.
     """
+    try:
+        return _newest_report(path)
+    except OSError:
+        return path
+
+
+def _newest_report(path: Path) -> Path:
     if path.is_dir():
         folder, name = path, "report.json"
     elif path.exists() or path.name != "report.json":

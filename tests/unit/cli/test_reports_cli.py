@@ -129,6 +129,17 @@ def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Capture) -> None:
     )
 
 
+def test_a_path_that_cannot_be_looked_at_is_one_sentence(tmp_path: Path, capsys: Capture) -> None:
+    """As one in a folder that the monitor's user may not enter; for root too this name is an error."""
+    path = str(tmp_path / ("n" * 300))
+    assert main(["nagios", path]) == 3
+    assert capsys.readouterr().out.startswith("UNKNOWN: ")
+    assert main(["render", path]) == 2
+    assert main(["history", "--target-dir", path]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.endswith("cannot be read: File name too long") for line in lines] == [True, True]
+
+
 @pytest.mark.parametrize("content", [None, "", "{", '{"schema": 9}'])
 def test_nagios_prints_unknown_for_an_unreadable_report(
     tmp_path: Path, content: str | None, capsys: Capture
