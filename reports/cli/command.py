@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core.files import write_file
+from core.files import FileError, write_file
 from core.language import choose_language, languages, named_in, suggest_language, tr
 from core.text import capitalized
 from core.units import parse_duration
@@ -150,11 +150,23 @@ def add_document(parser: Parser) -> None:
 
 
 def write(text: str, output: Path | None) -> None:
-    """Write to a file, or to the terminal; raises FileError."""
-    if output:
-        write_file(output, text)
-    else:
+    """Write to a file, or to the terminal; raises FileError.
+
+    A person's link stays and leads to the text, and a device or a pipe gets it: a file moved onto
+    /dev/null would replace it for the whole system.
+    """
+    if output is None:
         sys.stdout.write(text)
+    elif not output.exists() or output.is_file():
+        write_file(output.resolve(), text)
+    else:
+        try:
+            with output.open("w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+        except OSError as exc:
+            raise FileError(
+                tr("{path} cannot be written: {reason}", path=output, reason=exc.strerror)
+            ) from exc
 
 
 def duration(text: str) -> float:

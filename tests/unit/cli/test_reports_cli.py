@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reports.cli.command import write
 from reports.cli.main import COMMANDS, main
 from reports.cli.render import FORMATS
 from reports.history import store as history
@@ -274,6 +275,23 @@ def test_an_invalid_number_of_runs_is_refused(number: str) -> None:
     with pytest.raises(SystemExit) as left:
         main(["history", f"--number={number}"])
     assert left.value.code == 2
+
+
+def test_a_text_goes_through_a_pipe_and_a_link(report: Path, tmp_path: Path) -> None:
+    """What stands at the path of -o is written to, not replaced: it may be /dev/null."""
+    page, link, pipe = tmp_path / "page.html", tmp_path / "link.html", tmp_path / "pipe"
+    page.write_text("before")
+    link.symlink_to(page)
+    assert main(["render", "--format", "html", str(report), "-o", str(link)]) == 0
+    assert link.is_symlink()
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write("text", pipe)
+    assert os.read(reader, 99) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert main(["render", str(report), "-o", str(tmp_path)]) == 2
 
 
 def test_a_text_is_written_to_a_file_atomically(report: Path, tmp_path: Path) -> None:
