@@ -62,16 +62,16 @@ class RecurringWindow:
         """Return whether `now`, with its zone, is within it."""
         from cronsim import CronSim
 
-        # By the clock on the wall: cron's two o'clock is two o'clock in summer too.
+        # By the clock on the wall: cron's two is two o'clock in summer too. Where that clock is set
+        # back, the last opening may be later on it than now.
         clock = now.astimezone(self.zone).replace(tzinfo=None)
-        before = CronSim(self.cron, clock + timedelta(minutes=1), reverse=True)
-        opened = next(before, None)
-        if opened is None:
-            return False
-        # In UTC, because the clock on the wall may be set while the window is open.
-        local = opened.replace(tzinfo=self.zone) if self.zone else opened.astimezone()
-        start = local.astimezone(UTC)
-        return start <= now.astimezone(UTC) < start + self.length
+        for opened in CronSim(self.cron, clock + timedelta(hours=2), reverse=True):
+            # In UTC, because the clock on the wall may be set while the window is open.
+            local = opened.replace(tzinfo=self.zone) if self.zone else opened.astimezone()
+            start = local.astimezone(UTC)
+            if start <= now:
+                return now < start + self.length
+        return False
 
 
 def parse_window(text: str) -> Window:

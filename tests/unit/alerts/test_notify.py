@@ -337,6 +337,22 @@ def test_a_window_that_comes_back(window: str, inside: str, outside: str) -> Non
     assert not in_maintenance(windows, datetime.fromisoformat(outside).replace(tzinfo=ZONE))
 
 
+@pytest.mark.parametrize(
+    ("window", "inside"),
+    [
+        # The minute before it opens again.
+        ("*/30 * * * * for 31min in Europe/Paris", "2026-04-01T10:29:30+00:00"),
+        ("0 22 * * * for 24h in Europe/Paris", "2026-03-05T20:59:30+00:00"),
+        # The clock is set back at three: it is half past two, and then ten past two once more.
+        ("30 2 * * * for 1h in Europe/Paris", "2026-10-25T01:10:00+00:00"),
+    ],
+)
+def test_a_window_that_is_open_may_open_again_soon(window: str, inside: str) -> None:
+    """The next opening on the clock does not hide that the last one is not over."""
+    windows, _ = read_windows([window])
+    assert in_maintenance(windows, datetime.fromisoformat(inside))
+
+
 def test_a_window_without_a_zone_is_in_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's own zone, with its summer time."""
     monkeypatch.setenv("TZ", "America/New_York")

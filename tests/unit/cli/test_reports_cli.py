@@ -131,7 +131,7 @@ def test_nagios_exits_with_the_status(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_a_path_that_cannot_be_looked_at_is_one_sentence(tmp_path: Path, capsys: Capture) -> None:
-    """As one in a folder that the monitor's user may not enter; for root too this name is an error."""
+    """A folder that the monitor's user may not enter. This name is an error for root too."""
     path = str(tmp_path / ("n" * 300))
     assert main(["nagios", path]) == 3
     assert capsys.readouterr().out.startswith("UNKNOWN: ")
