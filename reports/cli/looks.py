@@ -31,13 +31,15 @@ class Looks:
         self._command = [sys.executable, "-m", "fixtures.run.looks", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         # A file, for it has what a look printed although its process was killed.
-        self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - closed in `end`
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
 
     def look(self) -> tuple[int, str]:
         """Look once; return the exit status of the run and what it printed."""
         if self._process and self._process.poll() is not None:
             self.replace()
-        self._output.truncate(0)
+        # The process writes where this descriptor is: both have the same place in the file.
+        self._output.seek(0)
+        self._output.truncate()
         process = self._process = self._process or self._start()
         assert process.stdin
         assert process.stdout

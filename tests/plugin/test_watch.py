@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reports.cli.looks import Looks
 from tests.suite import ROOT, environment
 from tests.waiting import PATIENCE, eventually
 
@@ -43,6 +44,11 @@ def test_no_upload_is_stuck():
 OPTION = """
 def pytest_addoption(parser):
     parser.addoption("--target")
+"""
+
+COUNT = """
+def pytest_configure(config):
+    print(len(config.invocation_params.args), "argument")
 """
 
 
@@ -104,6 +110,23 @@ def test_one_process_makes_the_looks(project: Path) -> None:
     for process in (third, fifth):
         with pytest.raises(ProcessLookupError):
             os.kill(int(process), 0)
+
+
+@pytest.mark.patient
+def test_a_later_look_is_as_the_first(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look has the output of no earlier one, and the arguments are not more each time."""
+    conftest = project / "conftest.py"
+    conftest.write_text(conftest.read_text() + COUNT)
+    (project / "course").write_text("bad bad bad")
+    monkeypatch.chdir(project)
+    for name, value in environment({"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "-q"}).items():
+        monkeypatch.setenv(name, value)
+    looks = Looks(["--target=made-up"])
+    try:
+        outputs = [looks.look()[1].splitlines()[0] for _ in range(3)]
+    finally:
+        looks.end()
+    assert outputs[0] == outputs[1] == outputs[2] == "1 argument"
 
 
 @pytest.mark.patient
