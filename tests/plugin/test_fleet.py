@@ -6,11 +6,14 @@ import json
 import os
 import re
 import socket
-from typing import TYPE_CHECKING
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from fixtures.run.several_targets import REPORT_MAX, headline_of, worst
+from fixtures.run import several_targets
+from fixtures.run.several_targets import REPORT_MAX, TargetRun, TargetRuns, headline_of, worst
 from tests.suite import run_suite, started_suite
 from tests.targets import api_target, storage_target
 from tests.waiting import PATIENCE
@@ -70,6 +73,37 @@ def test_check_config_refuses_several_targets(file: Path, tmp_path: Path) -> Non
     )
     assert run.status == 4
     assert "--check-config describes one target" in run.errors
+
+
+@pytest.mark.parametrize("option", ["--junitxml=junit.xml", "--clean-alluredir"])
+@pytest.mark.parametrize("several", ["--target=here,gone", "--runbook=all"])
+def test_several_runs_have_no_file_in_common(
+    file: Path, tmp_path: Path, option: str, several: str
+) -> None:
+    """The last one to end would be the only one in it."""
+    run = run_suite(
+        f"--targets-file={file}", "--target=here", several, option, "--alluredir=allure",
+        out=tmp_path / "out",
+    )  # fmt: skip
+    assert run.status == 4
+    assert f"{option.partition('=')[0]}: each run would remove" in run.errors
+
+
+def test_a_run_is_killed_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that a run has left behind holds its output open; nobody waits for that."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho started\nsleep 1000 &\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(several_targets, "RUN_MAX", 1.0)
+    where = SimpleNamespace(args=(), dir=tmp_path)
+    config = SimpleNamespace(
+        invocation_params=where, rootpath=tmp_path, getoption=lambda _name: "out"
+    )
+    (run,) = TargetRuns(cast("pytest.Config", config)).run_all("here", [])
+    assert run == TargetRun("here", 0, "started")
 
 
 @pytest.mark.patient
