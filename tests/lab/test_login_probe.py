@@ -165,6 +165,35 @@ def test_a_route_that_is_gone(login_of: Callable[..., LoginProbe], made_api: Mad
     assert not probe.errors().problem
 
 
+@pytest.mark.parametrize(
+    ("status", "headers"), [(200, {"Content-Type": "text/html"}), (302, {"Location": "/sign-in"})]
+)
+def test_a_page_in_place_of_data_is_no_login(
+    login_of: Callable[..., LoginProbe],
+    made_api: MadeApi,
+    status: int,
+    headers: dict[str, str],
+) -> None:
+    """The route is broken; that anybody is let in, how fast, and how often is not known."""
+    made_api.manners.posts = [(status, {}, headers)]
+    probe = login_of(made_api.url)
+    assert probe.route().problem
+    for question in (probe.time, probe.rate, probe.credentials, probe.token):
+        with pytest.raises(Unreachable):
+            question()
+
+
+def test_the_limit_of_a_proxy_is_no_broken_route(
+    login_of: Callable[..., LoginProbe], made_api: MadeApi
+) -> None:
+    """nginx refuses too many requests with a page of its own, whatever route they are for."""
+    made_api.manners.posts = [(429, {}, {"Content-Type": "text/html"})]
+    probe = login_of(made_api.url)
+    assert probe.rate().refused
+    with pytest.raises(Unreachable, match="says nothing about the route"):
+        probe.route()
+
+
 def test_a_login_without_an_answer_is_slow(
     login_of: Callable[..., LoginProbe], made_api: MadeApi
 ) -> None:
