@@ -16,7 +16,7 @@ from actions.looks import ROOT, Looks
 from actions.plan import frozen_host, plan_step, refusal_of
 from core.files import FileError
 from core.language import mark, tr
-from core.output import discard_output
+from core.output import discard_output, open_closed_streams
 from core.text import flat, listed
 from core.units import parse_duration
 from fixtures.probes.host.spec import display_name
@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if language_error:
         parser.error(language_error)
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A text of the target may have characters that the terminal's encoding lacks.
         if hasattr(stream, "reconfigure"):
@@ -75,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         discard_output()
-        return 0
+        # What is printed of an action goes on without a reader; a question to somebody does not.
+        return REFUSED if options.execute else 0
     except Refused as exc:
         print(tr("refused: {reason}", reason=flat(str(exc))), file=sys.stderr)
         return REFUSED

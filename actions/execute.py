@@ -17,6 +17,7 @@ from actions.folders import remove_abandoned
 from actions.journal import Journal
 from actions.operations import operation_of
 from actions.plan import BY_HAND, frozen_host, plan_step, refusal_of
+from core.files import FileError
 from core.language import tr
 from core.outcome import base_id, is_canary
 from core.output import discard_output
@@ -112,7 +113,7 @@ def confirm(target: Target, title: str, yes: str | None) -> None:
                 tr("--yes needs allow_actions = true in the target {target}", target=name)
             )
     elif target.environment == "live":
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise Refused(
                 tr(
                     "on live a person types the target's name on a terminal; "
@@ -261,14 +262,24 @@ class Execution:
             except KeyboardInterrupt:
                 self._end(action, "uncertain", tr("interrupted; it may have taken effect"))
                 raise
-            self.journal.note("result", action, output=output)
+            is_noted = self._note("result", action, output=output)
             self._say(output or tr("done on {place}", place=operation.place))
-        self.journal.note("done", action)
+            if not is_noted:
+                return False
+        return self._note("done", action)
+
+    def _note(self, event: str, action: str, **facts: object) -> bool:
+        """Note what has happened, or say why it cannot be noted; return whether it is noted."""
+        try:
+            self.journal.note(event, action, **facts)
+        except FileError as exc:
+            self._say(tr("not in the journal: {reason}", reason=exc))
+            return False
         return True
 
     def _end(self, action: str, event: str, sentence: str, output: str = "") -> None:
         sentence, output = self.redactor.text(sentence), self.redactor.text(output.strip())
-        self.journal.note(event, action, result=sentence, output=output)
+        self._note(event, action, result=sentence, output=output)
         if output:
             self._say(output)
         if event == "failed":
@@ -290,15 +301,15 @@ class Execution:
             holds, sentence = not state.failing, self.redactor.text(str(state))
         except Refused as exc:
             holds, sentence = False, tr("not verified: {reason}", reason=exc)
-        self.journal.note("verified" if holds else "not verified", action, result=sentence)
+        self._note("verified" if holds else "not verified", action, result=sentence)
         self._say(sentence)
         return holds
 
     def _say(self, text: str) -> None:
         try:
             print(self.redactor.whole(text), flush=True)
-        except BrokenPipeError:
-            # The action goes on, and the journal has it.
+        except OSError:
+            # A closed pipe or a full disk: the action goes on, and the journal has it.
             discard_output()
 
 

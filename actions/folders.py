@@ -36,7 +36,12 @@ def own_folder() -> Iterator[tuple[Path, int]]:
 
 def remove_abandoned() -> None:
     """Remove this user's folders that nobody uses any longer."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError:
+        # Where no folder can be written, the next look says so.
+        return
+    for folder in Path(place).glob(f"{PREFIX}*"):
         lock = _lock(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -47,6 +47,12 @@ class Looks:
 
     def run(self, checks: Sequence[str] = ()) -> Report:
         """Run these checks, or all, and return the report; raises Refused without one."""
+        try:
+            return self._run(checks)
+        except OSError as exc:
+            raise Refused(tr("the checks cannot be run: {reason}", reason=exc.strerror)) from exc
+
+    def _run(self, checks: Sequence[str]) -> Report:
         ids = [self._node_id(check) for check in checks] or [str(self.checks)]
         with own_folder() as (out, held):
             command = [

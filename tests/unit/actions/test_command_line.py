@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -152,6 +153,18 @@ def test_a_report_that_is_no_ground_to_act_is_refused(
         "is not in the folder of its target and runbook, lab/upload_stuck"
         in capsys.readouterr().err
     )
+
+
+def test_without_a_folder_for_the_looks_it_is_refused(
+    call: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where nothing can be looked at, as on a full disk, one sentence says so and nothing runs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert main(call.arguments("--do", "2", "--execute")) == 2
+    assert "refused: the checks cannot be run: No such file or directory" in capsys.readouterr().err
 
 
 def test_a_target_without_rights_is_refused(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
