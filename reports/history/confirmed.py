@@ -101,7 +101,12 @@ class Learned:
 def read_learned(folder: Path) -> Learned:
     """Return what was confirmed and done on the target of this folder; raises nothing."""
     confirmations, damaged = [], 0
-    for path in folder.joinpath(FOLDER).glob("*.json"):
+    try:
+        paths = [*folder.joinpath(FOLDER).glob("*.json")]
+    except OSError:
+        # A folder that this user may not enter; the note on the actions says so.
+        paths = []
+    for path in paths:
         if path.name.endswith(".report.json"):
             continue
         try:

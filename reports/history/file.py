@@ -209,11 +209,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """Return a read-only connection; raises HistoryError if there is no history."""
+    _refuse_special_files(path)
     if not path.exists():
         raise HistoryError(
             tr("there is no history at {path}: no run has written one yet", path=path)
         )
-    _refuse_special_files(path)
     with translate_errors(path):
         connection = _connect_reading(path)
         try:
@@ -235,7 +235,11 @@ def set_aside_if_corrupt(path: Path, action: Callable[[], T]) -> tuple[T, str]:
     Returns the action's result and a note for the user, which is empty unless this process has set
     the file aside. Raises HistoryError.
     """
-    inode = path.stat().st_ino if path.exists() else 0
+    try:
+        inode = path.stat().st_ino
+    except OSError:
+        # There is none yet, or the action says why it cannot be looked at.
+        inode = 0
     try:
         return action(), ""
     except CorruptError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ def move_old_files(folder: Path) -> tuple[str, ...]:
     run has the target's lock, so nothing else writes them.
     """
     target = folder.parent
-    if not any((target / name).is_file() for name in ("report.json", NAME)):
+    # Not Path.is_file, which raises where this user may not enter the folder.
+    if not any(os.path.isfile(target / name) for name in ("report.json", NAME)):  # noqa: PTH113
         return ()
     with suppress(LoadError, RunbookError):
         report = load_report(target / "report.json")

@@ -168,12 +168,16 @@ def test_plain_when_piped(run_checks: Callable[..., Run]) -> None:
     assert max(len(line) for line in report.splitlines()) <= 80
 
 
+@pytest.mark.parametrize("name", ["file/out", "n" * 300])
 def test_an_unwritable_folder_costs_no_verdict(
-    run_checks: Callable[..., Run], pytester: pytest.Pytester
+    run_checks: Callable[..., Run], pytester: pytest.Pytester, name: str
 ) -> None:
-    """Where the report cannot be written, one sentence says so and the verdict is printed."""
-    pytester.makefile("", out="a file where the folder should be")
-    run = run_checks(MIXED)
+    """Where the report cannot be written, one sentence says so and the verdict is printed.
+
+    To look at the longer name is an error too, as in a folder that this user may not enter.
+    """
+    pytester.makefile("", file="a file where the folder should be")
+    run = run_checks(MIXED, f"--out={name}")
     assert "The report was not written: " in run.text
     assert "AT RISK" in run.text
     assert run.status == 1
