@@ -42,6 +42,9 @@ SUMMARY = mark("write a page with all targets, for the wall")
 NO_REPORT = mark("no whole run has written a report here yet")
 REPORT, PAGE = "report.json", "report.html"
 FILES = (REPORT, NAME)
+OF_THE_VOLUME = "lost+found"
+"""A folder at the top of a file system."""
+
 NEVER = "never"
 REFRESH = 60.0
 
@@ -144,7 +147,7 @@ def _folders_in(folder: Path) -> list[Path]:
         raise FileError(
             tr("{path} cannot be read: {reason}", path=folder, reason=exc.strerror)
         ) from exc
-    left_out = (PARTIAL, CONFIRMED)
+    left_out = (PARTIAL, CONFIRMED, OF_THE_VOLUME)
     return [folder / name for name in sorted(names) if name[0] != "." and name not in left_out]
 
 

@@ -90,6 +90,12 @@ def test_each_runbook_of_a_target_has_a_row(out: Path) -> None:
     assert 'href="eu/login_fails/report.html"' in page
 
 
+def test_the_folder_of_a_file_system_has_no_row(out: Path) -> None:
+    """A volume of its own has `lost+found` at its top, and no run has to do with that."""
+    (out / "lost+found").mkdir(mode=0o700)
+    assert [*indexed(out)] == ["live"]
+
+
 def test_since_is_the_first_run_of_a_state(tmp_path: Path) -> None:
     """A history that begins with it does not know how long it has been so."""
     good = [made.recovered(started=at(minutes)) for minutes in (40, 30)]
