@@ -125,7 +125,8 @@ def _run(options: argparse.Namespace) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         discard_output()
-        return UNKNOWN if options.command == "nagios" else 0
+        # 0 of these two says that all is well.
+        return {"nagios": UNKNOWN, "watch": watch.NOT_RECOVERED}.get(options.command, 0)
     except OSError as exc:
         if exc.filename is not None:
             # Such as a file in a folder that this user may not enter.

@@ -158,6 +158,19 @@ def test_a_healthy_look_is_no_recovery_when_the_time_is_over(project: Path) -> N
 
 
 @pytest.mark.patient
+def test_a_watch_without_a_reader_has_not_recovered(project: Path) -> None:
+    """What stops with its reader, as `tee` on a full disk, has seen no end of the incident."""
+    process = watch(project, "bad bad bad", "--every=1s")
+    assert process.stdout
+    assert "look 1: Incident" in process.stdout.readline()
+    process.stdout.close()
+    try:
+        assert process.wait(PATIENCE) == 1
+    finally:
+        process.kill()
+
+
+@pytest.mark.patient
 def test_ctrl_c_ends_it_with_the_last_verdict(project: Path) -> None:
     """The look in progress is ended too; the status is that of the last whole look."""
     process = watch(project, "bad hangs", "--every=1s")
