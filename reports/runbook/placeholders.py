@@ -54,7 +54,7 @@ _GRAMMARS = (
 _PATTERNS = re.compile(r".*_files")
 """Placeholders whose wildcards a shell must see."""
 
-_LISTS = re.compile(r".*_(ids|pids|files)")
+_LISTS = re.compile(r".*_(ids|pids|files|statuses)")
 """Placeholders with several values, one a line."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")

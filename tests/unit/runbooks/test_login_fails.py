@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.target.model import Target
+from fixtures.target.summary import summary_of
 from reports.cli.lint import checks_of, filling
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.evidence import Evidence, load_evidence
 from reports.model.lint import lint
+from reports.runbook.markdown import load_runbook
+from reports.runbook.placeholders import fill_step
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "runbooks/login_fails"
@@ -253,3 +257,21 @@ def test_nothing_in_it_is_about_uploads() -> None:
             if "runbooks/upload_stuck/" not in line
         ]
         assert "upload" not in "\n".join(lines).lower(), path
+
+
+@pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])
+def test_locked_accounts_are_unlocked_by_the_names_of_the_target(document: str) -> None:
+    """A column and words of its own are in what a person pastes, all of the words."""
+    table = {
+        "users_table": "auth.accounts",
+        "status_column": "state",
+        "locked_statuses": ["blocked", "it's off"],
+    }
+    target = Target.model_validate({"name": "live", "environment": "live", "login": table})
+    group = load_runbook(FOLDER / document).actions[4]
+    values = summary_of(target).placeholders
+    texts = [one.text for step in group.steps for one in fill_step(step, values).commands]
+    where = """ "state"::text IN ('blocked', 'it''s off')"""
+    assert 'FROM "auth"."accounts" WHERE' + where in texts[0]
+    assert """UPDATE "auth"."accounts" SET "state" = 'active'""" in texts[1]
+    assert "WHERE" + where + " AND updated_at BETWEEN" in texts[1]
