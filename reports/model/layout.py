@@ -23,14 +23,17 @@ STATIONS_MAX = 12
 ITEMS_MAX = 20
 """Figures, checks or causes of one station."""
 
-STRICT = {"extra": "forbid"}
-"""The setting with which pydantic refuses an unknown key."""
-
 Unit = Literal["", "seconds", "ratio"]
 
 
+class Part:
+    """A part of a layout, of which pydantic refuses an unknown key."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+
 @frozen
-class FigureKind:
+class FigureKind(Part):
     """A figure that a run of this runbook measures; probes give the value by the figure's `id`.
 
     `unit` is "seconds", "ratio" (of the whole, 0 to 1) or "" for a count. `chart` is the title of
@@ -39,7 +42,6 @@ class FigureKind:
     English, where `meaning` is in another language.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     id: str
     meaning: str
     unit: Unit = ""
@@ -51,7 +53,7 @@ class FigureKind:
 
 
 @frozen
-class Impact:
+class Impact(Part):
     """The items that suffer: "12 uploads of 3 users stuck, oldest 2 h".
 
     `noun` and `plural` name an item, `state` says how it suffers, and `arrived` how it came.
@@ -61,7 +63,6 @@ class Impact:
     `states` the plural of `state`, where they differ.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     noun: str
     state: str
     count: str
@@ -100,13 +101,12 @@ class Impact:
 
 
 @frozen
-class Success:
+class Success(Part):
     """The recent successes: "7 uploads completed lately". `count` is the id of their figure.
 
     `one` are the words where the count is 1. `last` says that one went well: "an upload completed".
     """
 
-    __pydantic_config__: ClassVar = STRICT
     noun: str
     words: str
     count: str
@@ -120,14 +120,13 @@ class Success:
 
 
 @frozen
-class StationFigure:
+class StationFigure(Part):
     """A figure at a station: "7 jobs late". `one` are the words where the value is 1.
 
     `short` is the one word that a narrow screen has room for. `needed`: a value of 0 says by itself
     what is wrong.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     figure: str
     words: str
     one: str = ""
@@ -136,7 +135,7 @@ class StationFigure:
 
 
 @frozen
-class StationKind:
+class StationKind(Part):
     """A station of the path that the runbook is about. The first and the last are the users' ends.
 
     Its checks are those of its `component`, or `checks` alone; a component's other checks belong to
@@ -146,7 +145,6 @@ class StationKind:
     `read_by_checks` failed, the break is behind the station `read_by`.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     key: str
     name: str
     component: str
@@ -167,7 +165,7 @@ class StationKind:
 
 
 @frozen
-class MetricKind:
+class MetricKind(Part):
     """A metric that the runbook says to watch, and the figure that measures it.
 
     `pattern` is a regular expression that is searched for in the metric's line. `rises`: more is
@@ -175,7 +173,6 @@ class MetricKind:
     could make it rise. `limited`: it has recovered when it is within the target's limit.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     pattern: str
     figure: str
     rises: bool = False
@@ -184,13 +181,12 @@ class MetricKind:
 
 
 @frozen
-class Layout:
+class Layout(Part):
     """All that a report shows of one runbook. `path` is the heading over the stations.
 
     `stored_check` is the check that finds the files of a named item, for its journey.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     path: str = mark("The path")
     impact: Impact | None = None
     success: Success | None = None
