@@ -24,23 +24,24 @@ Make = Callable[..., QueueProbe]
 
 @pytest.fixture
 def queue_probe_of(services: Lab) -> Iterator[Make]:
-    """Make queue probes; each is closed after the test."""
+    """Make queue probes; their clients are closed after the test."""
     if not services.broker:
         pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
-    probes: list[QueueProbe] = []
+    clients: list[AmqpClient | ManagementApi] = []
 
     def make(url: str = "", management: str | None = "", **settings: Any) -> QueueProbe:
         client = AmqpClient(url or services.amqp_url, settings.pop("timeout", PATIENCE))
+        clients.append(client)
         timeout = settings.pop("management_timeout", PATIENCE)
         api = None
         if management is not None:
             api = ManagementApi(management or services.management_url, "/", timeout, ("", ""))
-        probes.append(QueueProbe(client, settings.pop("name", NAME), api, **settings))
-        return probes[-1]
+            clients.append(api)
+        return QueueProbe(client, settings.pop("name", NAME), api, **settings)
 
     yield make
-    for probe in probes:
-        probe.close()
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

@@ -166,7 +166,6 @@ def test_lost_broker_is_bounded(
             probe.depth()
         with pytest.raises(Unreachable, match=message):
             probe.exists()
-        probe.close()
         assert way.accepted == 1
 
 
@@ -316,11 +315,13 @@ def test_clients_are_counted_without_these_checks(
     eventually(lambda: probe.clients().users == ("veza",), "management to know the application")
     assert "of veza" in str(probe.clients())
     # A virtual host without any client.
+    client = AmqpClient(services.amqp_url, PATIENCE)
     empty = ManagementApi(services.management_url, "nobody's", PATIENCE, ("", ""))
-    alone = QueueProbe(AmqpClient(services.amqp_url, PATIENCE), NAME, empty)
+    alone = QueueProbe(client, NAME, empty)
     assert alone.clients().connections == 0
     assert "only these checks are connected to the virtual host" in str(alone.clients())
-    alone.close()
+    client.close()
+    empty.close()
 
 
 @pytest.fixture
