@@ -25,6 +25,7 @@ from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
 from reports.render.terminal_words import clock, plain, short_ids
+from reports.render.verdict import CAUSES_MAX
 from reports.render.verdict_words import (
     checks_alike,
     completed,
@@ -65,7 +66,6 @@ ROOMS = (16, 8, 5, 3, 2, 1)
 ADDITION = 4
 """Rank from which a block makes way for the lines of a command."""
 
-CAUSES_MAX = 3
 REASONS_MAX = 2
 
 STAGE_WIDTH = 12
