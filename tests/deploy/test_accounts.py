@@ -13,9 +13,9 @@ import pika
 import psycopg
 import pytest
 
-from fixtures.probes.postgres.database import DatabaseProbe
 from lab.state import QUEUE
 from tests.deploy.tools import DEPLOY, call, rabbitmq_account, tool
+from tests.lab.made_probes import database_probe
 from tests.suite import run_suite
 from tests.waiting import PATIENCE, eventually
 
@@ -127,7 +127,7 @@ def test_the_role_can_read_tables_with_other_names(
         try:
             done = call([*psql_command(lab), *arguments], environ)
             assert done.returncode == 0, done.stdout
-            probe = DatabaseProbe(role, uploads_table=names[0], jobs_table=names[1])
+            probe = database_probe(role, uploads_table=names[0], jobs_table=names[1])
             assert probe.schema().defects == ()
             probe.close()
         finally:

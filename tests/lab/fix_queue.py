@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import QueueProbe
+from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
+    from fixtures.probes.postgres.database import DatabaseProbe
     from lab.state import Lab
 
 NAME = "probed"
@@ -61,7 +62,7 @@ def channel(services: Lab) -> Iterator[Any]:
 @pytest.fixture
 def lab_database(services: Lab) -> Iterator[DatabaseProbe]:
     """The lab's database."""
-    probe = DatabaseProbe(services.dsn, timeout=PATIENCE)
+    probe = database_probe(services.dsn)
     yield probe
     probe.close()
 

@@ -14,6 +14,7 @@ from fixtures.probes.http.api import ApiProbe
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_services import Reply
+from tests.lab.made_probes import api_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def probe_of() -> Iterator[Make]:
         worker_health_path: str | Literal[False] = "/health/worker",
     ) -> ApiProbe:
         clients.append(HttpClient(url, timeout, "the API"))
-        return ApiProbe(
+        return api_probe(
             clients[-1], token, worker_health_path=worker_health_path, known_upload=lambda: known
         )
 

@@ -16,15 +16,16 @@ from fixtures.probes.background import settle
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
-from fixtures.probes.http.api import ApiProbe
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.transfers import TransferProbe
 from tests.lab.fix_services import locked
+from tests.lab.made_probes import api_probe, database_probe
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
+    from fixtures.probes.http.api import ApiProbe
     from fixtures.probes.postgres.job_results import LastJobs
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
@@ -39,7 +40,7 @@ def probe_of() -> Iterator[Make]:
     probes: list[DatabaseProbe] = []
 
     def make(dsn: str, **settings: Any) -> DatabaseProbe:
-        probes.append(DatabaseProbe(dsn, **{"timeout": PATIENCE} | settings))
+        probes.append(database_probe(dsn, **settings))
         return probes[-1]
 
     yield make
@@ -993,7 +994,7 @@ def test_finished_uploads_are_spread_over_an_hour(
 def api(services: Lab) -> Iterator[ApiProbe]:
     """A probe of the lab's API."""
     http = HttpClient(services.api_url, PATIENCE, "the API")
-    yield ApiProbe(http, services.passwords.token)
+    yield api_probe(http, services.passwords.token)
     http.close()
 
 

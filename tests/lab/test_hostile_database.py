@@ -13,13 +13,15 @@ import pytest
 
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.postgres.connection import BYTES_MAX
-from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.session import refusal
+from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from fixtures.probes.postgres.database import DatabaseProbe
 
 TEXT, INT8, FLOAT8 = 25, 20, 701
 
@@ -147,7 +149,7 @@ def test_a_large_answer_is_cut_off(behaviour: Callable[[], Iterator[bytes]]) -> 
     """The probe stops to read an endless answer and a giant row, and asks no more."""
     server = FakeServer(behaviour)
     with server.serving():
-        probe = DatabaseProbe(f"postgresql://u@127.0.0.1:{server.port}/d", timeout=PATIENCE)
+        probe = database_probe(f"postgresql://u@127.0.0.1:{server.port}/d")
         for call in calls(probe):
             with pytest.raises(Unreachable, match=r"far larger than any|memory"):
                 call()
@@ -174,7 +176,7 @@ ODD = {
 def test_an_odd_answer_is_unreachable(name: str) -> None:
     """Answers with other columns, types and values than asked for are one sentence, no crash."""
     with FakeServer(ODD[name]).serving() as server:
-        probe = DatabaseProbe(f"postgresql://u@127.0.0.1:{server.port}/d", timeout=5.0)
+        probe = database_probe(f"postgresql://u@127.0.0.1:{server.port}/d", timeout=5.0)
         assert probe.reach().ok
         for call in calls(probe):
             with pytest.raises(Unreachable) as refused:
@@ -188,7 +190,7 @@ def test_an_odd_answer_is_unreachable(name: str) -> None:
 def test_a_setting_that_names_a_fifo_is_refused(tmp_path: Path, key: str) -> None:
     """libpq would wait for it without end."""
     os.mkfifo(tmp_path / "fifo")
-    probe = DatabaseProbe(f"host=127.0.0.1 port=1 user=u {key}={tmp_path}/fifo", timeout=5.0)
+    probe = database_probe(f"host=127.0.0.1 port=1 user=u {key}={tmp_path}/fifo", timeout=5.0)
     assert f"its {key} {tmp_path}/fifo is not a regular file" in str(probe.reach())
 
 

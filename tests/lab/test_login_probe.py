@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_made_api import MadeApi
 
-ROUTES = Routes("/auth/login", token_pointer="/data/token", me="/auth/me", logout="/auth/logout")
+ROUTES = Routes(
+    "/auth/login",
+    "email",
+    "password",
+    token_pointer="/data/token",
+    me="/auth/me",
+    logout="/auth/logout",
+)
 COLUMNS = Login().model_dump(
     include={
         *("users_table", "id_column", "status_column", "locked_statuses"),
@@ -224,7 +231,7 @@ def test_what_is_not_configured_is_skipped(
     with pytest.raises(NotOffered, match="has no path"):
         login_of(made_api.url, routes=None).errors()
     made_api.manners.posts = [(200, {"data": {"token": "opaque"}}, {})]
-    routes = Routes("/auth/login", token_pointer="/data/token")
+    routes = Routes("/auth/login", "email", "password", token_pointer="/data/token")
     probe = login_of(made_api.url, routes=routes)
     with pytest.raises(NotOffered, match="me_path"):
         probe.token()

@@ -13,10 +13,10 @@ import pytest
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.kept import KEPT
-from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from lab import broker
 from reports.cli.looks import Looks
+from tests.lab.made_probes import database_probe
 from tests.suite import newest_report
 from tests.waiting import eventually
 
@@ -135,7 +135,7 @@ def test_a_refused_login_is_told_although_a_session_is_open(
 ) -> None:
     """The open session answers, and a new one does not open: then it is kept no longer."""
     for is_refused in (False, False, True):
-        probe = DatabaseProbe(lab.dsn)
+        probe = database_probe(lab.dsn)
         superuser.execute(f"ALTER ROLE veza_checks {'NO' if is_refused else ''}LOGIN")
         try:
             probe.prepare()

@@ -36,7 +36,7 @@ def probe_of(clients: list[HttpClient]) -> Make:
 
     def make(url: str) -> MetricsProbe:
         clients.append(HttpClient(url, PATIENCE, "the API"))
-        return MetricsProbe(clients[-1])
+        return MetricsProbe(clients[-1], "/metrics")
 
     return make
 
@@ -70,7 +70,7 @@ def test_an_old_metric_is_no_symptom(
     """A metric above the limit counts only where the database has as many, or does not say."""
     reply_server.reply = Reply(body=GAUGE % (b"uploading", b"500"), media_type="text/plain")
     clients.append(HttpClient(reply_server.url, PATIENCE, "the API"))
-    probe = MetricsProbe(clients[-1], count=lambda: rows)
+    probe = MetricsProbe(clients[-1], "/metrics", count=lambda: rows)
     if is_old:
         with pytest.raises(Unreachable, match=rf"is 500, and the database has {rows} such uploads"):
             probe.uploading(100)

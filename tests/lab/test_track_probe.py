@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.http.api import ApiProbe
 from fixtures.probes.http.client import ANSWER_MAX, HttpClient
 from fixtures.probes.http.tracks import TrackProbe
 from tests.lab.fix_services import Reply
+from tests.lab.made_probes import API, api_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ def tracks_of() -> Iterator[Make]:
 
     def make(url: str) -> TrackProbe:
         clients.append(HttpClient(url, PATIENCE, "the API"))
-        return TrackProbe(ApiProbe(clients[-1], "secret"), clients[-1], "secret")
+        return TrackProbe(
+            api_probe(clients[-1], "secret"),
+            clients[-1],
+            "secret",
+            status_path=API.status_path,
+            track_path=API.track_path,
+        )
 
     yield make
     for client in clients:
