@@ -13,7 +13,6 @@ from core.text import clean, count, listed
 from core.units import format_duration
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.path import drawn, stations
-from reports.render.terminal_words import clock
 from reports.render.verdict_words import (
     began,
     evidence_lines,
@@ -21,6 +20,7 @@ from reports.render.verdict_words import (
     seen_before,
     where_to_look,
 )
+from reports.render.words import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

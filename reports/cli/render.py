@@ -10,7 +10,7 @@ from core.language import tr
 from reports.cli.command import add_command, add_output, open_report, write
 from reports.cli.history import runs_beside
 from reports.model.report_json import to_json
-from reports.render.terminal_words import has_unicode
+from reports.render.words import has_unicode
 
 if TYPE_CHECKING:
     import argparse

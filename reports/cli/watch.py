@@ -33,8 +33,8 @@ from reports.model.report_json import PARTIAL, LoadError
 from reports.render.history import afterwards
 from reports.render.terminal import render
 from reports.render.terminal_verdict import Footer
-from reports.render.terminal_words import as_ascii, has_unicode
 from reports.render.watch import line, result_of, screen
+from reports.render.words import as_ascii, has_unicode
 
 if TYPE_CHECKING:
     from reports.cli.command import Commands

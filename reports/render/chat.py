@@ -12,9 +12,9 @@ from reports.model.headline import journey_sentence
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps
 from reports.render.path import drawn, stations
-from reports.render.terminal_words import moment, plain
 from reports.render.verdict import verdict_of
 from reports.render.verdict_words import evidence_lines, failed_components
+from reports.render.words import moment, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

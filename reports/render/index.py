@@ -14,8 +14,8 @@ from core.text import clean, cut, flat
 from reports.history.schedule import WORST_FIRST, interval_of, worst_states
 from reports.history.trend import Point
 from reports.render.nagios import SKEW
-from reports.render.terminal_words import BAD
 from reports.render.verdict import NOT_SEEN, verdict_of
+from reports.render.words import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

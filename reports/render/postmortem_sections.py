@@ -17,8 +17,8 @@ from reports.model.headline import suspects
 from reports.render.incident_times import local
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.preventive import box
-from reports.render.terminal_words import plain
 from reports.render.verdict_words import cause_of, failed_symptoms, how_many, weight
+from reports.render.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ from core.text import NO_BREAK
 from reports.render.terminal_checks import print_checks
 from reports.render.terminal_explanation import print_explanation
 from reports.render.terminal_verdict import Footer, verdict
-from reports.render.terminal_words import as_ascii
+from reports.render.words import as_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,6 @@ from reports.render.first_steps import command_again, first_steps, verify_comman
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
-from reports.render.terminal_words import clock, plain, short_ids
 from reports.render.verdict import CAUSES_MAX
 from reports.render.verdict_words import (
     checks_alike,
@@ -47,6 +46,7 @@ from reports.render.verdict_words import (
     unnamed_cause,
     where_to_look,
 )
+from reports.render.words import clock, plain, short_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

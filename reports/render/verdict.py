@@ -12,7 +12,6 @@ from core.units import format_duration
 from reports.model.headline import health, is_interruption
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.terminal_words import plain
 from reports.render.verdict_words import (
     began,
     checks_alike,
@@ -31,6 +30,7 @@ from reports.render.verdict_words import (
     unnamed_cause,
     where_to_look,
 )
+from reports.render.words import plain
 from reports.runbook.placeholders import placeholders
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
 from reports.render.incident_times import times_of
-from reports.render.terminal_words import bad_runs, clock, ordinal, plain, short_ids
+from reports.render.words import bad_runs, clock, ordinal, plain, short_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

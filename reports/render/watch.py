@@ -19,8 +19,8 @@ from reports.model.headline import next_check_of
 from reports.model.report import state_word
 from reports.render.history import MARKS
 from reports.render.terminal_verdict import SIGNS, Block, Footer, blank, fitting, without_actions
-from reports.render.terminal_words import plain
 from reports.render.verdict_words import cause_of, checks_alike
+from reports.render.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -92,7 +92,7 @@ class Display:
     def _print(self) -> None:
         from reports.render.terminal import render
         from reports.render.terminal_verdict import Footer
-        from reports.render.terminal_words import as_ascii, has_unicode
+        from reports.render.words import as_ascii, has_unicode
 
         controller, terminal = self._controller, self._terminal
         assert controller.report

@@ -17,8 +17,8 @@ from core.frozen import frozen
 from core.language import numeral, tr
 from core.text import LINE_MAX, clean
 from reports.model.figures import limit, percent, quantity
-from reports.render.terminal_words import moment
 from reports.render.verdict import STATE_CLASSES
+from reports.render.words import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

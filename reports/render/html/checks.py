@@ -8,8 +8,8 @@ from core.frozen import frozen
 from core.language import tr
 from core.outcome import STATUS_WORDS, counted, counts_in_words
 from reports.model.alike import merged
-from reports.render.terminal_words import plain
 from reports.render.verdict_words import shared_reasons
+from reports.render.words import plain
 
 if TYPE_CHECKING:
     from core.outcome import Outcome, Status

@@ -7,7 +7,7 @@ import re
 from markupsafe import Markup, escape
 
 from core.text import clean
-from reports.render.terminal_words import moment
+from reports.render.words import moment
 from reports.runbook.placeholders import placeholders
 
 TOKEN_MAX = 20

@@ -22,7 +22,7 @@ from reports.alerts.policy import Rule
 from reports.cli.main import main
 from reports.history import store as history
 from reports.model.report_json import to_json
-from reports.render import terminal_words
+from reports.render import words
 from tests import made
 from tests.waiting import PATIENCE
 
@@ -55,7 +55,7 @@ def undelivered(path: Path) -> int:
 
 def clock(moment: str) -> str:
     """A time as a message shows it."""
-    return terminal_words.clock(moment, made.STARTED, None)
+    return words.clock(moment, made.STARTED, None)
 
 
 def save(path: Path, report: Report) -> Path:

@@ -21,7 +21,7 @@ from reports.model.build import remedies_for
 from reports.render.terminal import render
 from reports.render.terminal_commands import step_lines, wrap
 from reports.render.terminal_verdict import Footer
-from reports.render.terminal_words import as_ascii, has_unicode, ordinal, plain
+from reports.render.words import as_ascii, has_unicode, ordinal, plain
 from reports.runbook.conditions import facts_of
 from reports.runbook.document import Command, Step
 from tests import made
