@@ -81,6 +81,11 @@ class Row:
         """Return the row's place among the others: the smallest has to be looked at first."""
         if self.overdue(now):
             return 1 if self.state == "incident" else 3
+        return self.rank_in_time
+
+    @property
+    def rank_in_time(self) -> int:
+        """Return the row's place while it is not overdue."""
         return 3 if self.problem else RANKS[self.state]
 
 

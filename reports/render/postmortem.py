@@ -15,7 +15,6 @@ from reports.history.incidents import last_incident
 from reports.render import postmortem_sections as sections
 from reports.render.incident_times import local, times_of
 from reports.render.markdown import escaped
-from reports.render.postmortem_sections import causes_of
 from reports.render.preventive import ticked
 from reports.runbook.placeholders import fill
 
@@ -167,7 +166,7 @@ def _most(report: Report, episode: Incident | None, figure: str) -> str:
 
 
 def _root_cause(report: Report) -> str:
-    names = listed([escaped(name) for name in causes_of(report)])
+    names = listed([escaped(name) for name in sections.causes_of(report)])
     outside = report.diagnosis.certainty == "outside"
     return tr("outside this runbook: {names}", names=names) if names and outside else names
 

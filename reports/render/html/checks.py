@@ -82,9 +82,10 @@ def checks_of(report: Report, limit: int) -> Checks:
     urgent = sorted(rows, key=lambda check: ORDER.index(check.outcome.status))
     kept = urgent[:limit]
     shown = {check.number for check in kept}
+    folds = [_fold(report, kept, status) for status in GOOD]
     return Checks(
         reasons=_reasons(report, [one for one in kept if one.outcome.status not in GOOD]),
-        folds=tuple(_fold(report, kept, status) for status in GOOD if _has(numbered, status)),
+        folds=tuple(fold for fold in folds if fold.total),
         counts=_counts(numbered),
         places={check: number for check, number in row_of.items() if number in shown},
         hidden=len(rows) - len(kept),
@@ -145,10 +146,6 @@ def _fold(report: Report, kept: list[Check], status: Status) -> Fold:
         sum(result.outcome.status == status for result in report.results),
         tuple(Group(title, tuple(checks)) for title, checks in groups.items() if checks),
     )
-
-
-def _has(checks: list[Check], status: Status) -> bool:
-    return any(check.outcome.status == status for check in checks)
 
 
 def _counts(checks: list[Check]) -> str:

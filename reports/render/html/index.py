@@ -17,7 +17,7 @@ from core.text import listed
 from core.units import format_duration
 from reports.history.schedule import WORST_FIRST
 from reports.render.html.environment import environment, fitting
-from reports.render.index import RANKS, SLOT, SLOTS
+from reports.render.index import SLOT, SLOTS
 from reports.render.verdict import STATE_CLASSES
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _shown(row: Row, overview: Overview) -> ShownRow:
         row=row,
         kind="gone" if row.problem else KINDS[row.state],
         overdue=row.overdue(overview.now),
-        rank=3 if row.problem else RANKS[row.state],
+        rank=row.rank_in_time,
         link=link,
         strip=_strip(row.strip),
         strip_text=_strip_text(row.strip),
