@@ -57,7 +57,7 @@ class Controller:
         self.runs: tuple[RunRecord, ...] = ()
         self._claim = threading.Lock()
         self._begun: dict[str, None] = {}
-        self._moved: tuple[str, ...] = ()
+        self._moved = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -189,7 +189,8 @@ class Controller:
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self._collector.selected
         )
-        self.notes = (*self._moved, *artifacts.afterwards, *artifacts.notes, *lines)
+        moved = [self._moved] if self._moved else []
+        self.notes = (*moved, *artifacts.afterwards, *artifacts.notes, *lines)
         self.runs = artifacts.runs
         return status
 

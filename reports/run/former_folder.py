@@ -23,8 +23,8 @@ FOLDERS = (PARTIAL, CONFIRMED)
 """The folders among a runbook's files; any other one is a runbook's own."""
 
 
-def move_old_files(folder: Path) -> tuple[str, ...]:
-    """Move what lies in the target's folder into that of its runbook; returns a line on it.
+def move_old_files(folder: Path) -> str:
+    """Move what lies in the target's folder into that of its runbook; returns a line on it, or "".
 
     `folder` is that of the run, which belongs to the files where their report does not tell. The
     run has the target's lock, so nothing else writes them.
@@ -32,7 +32,7 @@ def move_old_files(folder: Path) -> tuple[str, ...]:
     target = folder.parent
     # Not Path.is_file, which raises where this user may not enter the folder.
     if not any(os.path.isfile(target / name) for name in ("report.json", NAME)):  # noqa: PTH113
-        return ()
+        return ""
     with suppress(LoadError, RunbookError):
         report = load_report(target / "report.json")
         folder = target / (report.runbook_name or runbook_of(report))
@@ -49,26 +49,20 @@ def move_old_files(folder: Path) -> tuple[str, ...]:
             else:
                 path.rename(folder / path.name)
     except OSError as exc:
-        return (
-            tr(
-                "The files of {target} cannot be moved to {folder}: {reason}.",
-                target=target.name,
-                folder=place,
-                reason=exc.strerror,
-            ),
-        )
-    if left:
-        return (
-            tr(
-                "The files of {target} are in {folder} too: the old ones stay, unused.",
-                target=target.name,
-                folder=place,
-            ),
-        )
-    return (
-        tr(
-            "The files of {target} are in {folder} now: each runbook has a folder.",
+        return tr(
+            "The files of {target} cannot be moved to {folder}: {reason}.",
             target=target.name,
             folder=place,
-        ),
+            reason=exc.strerror,
+        )
+    if left:
+        return tr(
+            "The files of {target} are in {folder} too: the old ones stay, unused.",
+            target=target.name,
+            folder=place,
+        )
+    return tr(
+        "The files of {target} are in {folder} now: each runbook has a folder.",
+        target=target.name,
+        folder=place,
     )
