@@ -18,10 +18,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from core.outcome import OBSERVED, base_id
+from core.outcome import OBSERVED, Outcome, base_id
 from reports.diagnosis.evidence import load_evidence
 from reports.diagnosis.robustness import (
-    Reading,
     flipped,
     named,
     observed_components,
@@ -31,7 +30,6 @@ from reports.diagnosis.robustness import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reports.diagnosis.diagnose import CheckResult
     from reports.diagnosis.evidence import Evidence
 
 RUNBOOKS = Path(__file__).resolve().parents[1] / "runbooks"
@@ -53,7 +51,7 @@ REPEATS = 5
 class Case:
     """The readings of one trial, the causes that were true, and the figures that were 0."""
 
-    readings: tuple[Reading, ...]
+    readings: tuple[Outcome, ...]
     truth: frozenset[str]
     zero: tuple[str, ...]
 
@@ -62,7 +60,7 @@ def read_cases(paths: Iterable[Path]) -> list[Case]:
     """Read the trials that `python -m lab bench --json` wrote."""
     return [
         Case(
-            tuple(Reading(check, status) for check, status in trial["statuses"].items()),
+            tuple(Outcome(check, status) for check, status in trial["statuses"].items()),
             frozenset({*trial["truth"], *([trial["cause"]] if trial["cause"] else [])}),
             tuple(trial["zero"]),
         )
@@ -71,14 +69,14 @@ def read_cases(paths: Iterable[Path]) -> list[Case]:
     ]
 
 
-def hidden(evidence: Evidence, case: Case, number: int, random: Random) -> Iterator[list[Reading]]:
+def hidden(evidence: Evidence, case: Case, number: int, random: Random) -> Iterator[list[Outcome]]:
     """Yield the readings with so many components hidden."""
     choices = list(combinations(observed_components(evidence, case.readings), number))
     for components in random.sample(choices, min(HIDDEN_MAX, len(choices))):
         yield without(evidence, case.readings, components)
 
 
-def misread(case: Case, random: Random, *, again: bool) -> list[Reading]:
+def misread(case: Case, random: Random, *, again: bool) -> list[Outcome]:
     """Return the readings with some wrong; read `again`, a failure counts only if both agree."""
     wrong = {r.check for r in case.readings if random.random() < FLIP_RATE}
     first = flipped(case.readings, wrong)
@@ -86,7 +84,7 @@ def misread(case: Case, random: Random, *, again: bool) -> list[Reading]:
         return first
     second = flipped(case.readings, {r.check for r in case.readings if random.random() < FLIP_RATE})
     return [
-        Reading(one.check, "unreachable")
+        Outcome(one.check, "unreachable")
         if one.status == "failed" and other.status != "failed"
         else one
         for one, other in zip(first, second, strict=True)
@@ -112,7 +110,7 @@ def perturbed(evidence: Evidence, factor: float, random: Random) -> Evidence:
     )
 
 
-def by_naive_bayes(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
+def by_naive_bayes(evidence: Evidence, readings: Iterable[Outcome]) -> frozenset[str]:
     """Return the one cause, or none, that is likeliest if at most one is true."""
     statuses = {base_id(r.check): r.status for r in readings if r.status in OBSERVED}
     observed = [(row, statuses[row.id]) for row in evidence.checks if row.id in statuses]
@@ -129,7 +127,7 @@ def by_naive_bayes(evidence: Evidence, readings: Iterable[CheckResult]) -> froze
     return frozenset({best} if weights[best] > weigh("", 1.0) else ())
 
 
-def by_first_failure(evidence: Evidence, readings: Iterable[CheckResult]) -> frozenset[str]:
+def by_first_failure(evidence: Evidence, readings: Iterable[Outcome]) -> frozenset[str]:
     """Return what a person blames who stops at the first verification that fails.
 
     That is the cause which explains its first failed check best. Symptoms are passed over.

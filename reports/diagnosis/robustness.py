@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED, base_id, component_word
 from reports.diagnosis.diagnose import diagnose
@@ -12,22 +12,14 @@ from reports.diagnosis.diagnose import diagnose
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Sequence
 
-    from reports.diagnosis.diagnose import CheckResult
+    from core.outcome import Outcome, Status
     from reports.diagnosis.evidence import Evidence
 
-FLIPPED = {"passed": "failed", "failed": "passed"}
-
-
-@frozen
-class Reading:
-    """The part of an outcome that the diagnosis reads."""
-
-    check: str
-    status: str
+FLIPPED: dict[Status, Status] = {"passed": "failed", "failed": "passed"}
 
 
 def named(
-    evidence: Evidence, readings: Iterable[CheckResult], zero: Container[str] = ()
+    evidence: Evidence, readings: Iterable[Outcome], zero: Container[str] = ()
 ) -> frozenset[str]:
     """Return the ids of the causes that a report on these readings names.
 
@@ -37,40 +29,35 @@ def named(
     return frozenset(cause.id for cause in diagnosis.accepted)
 
 
-def observed_components(evidence: Evidence, readings: Iterable[CheckResult]) -> tuple[str, ...]:
+def observed_components(evidence: Evidence, readings: Iterable[Outcome]) -> tuple[str, ...]:
     """Return the components with at least one observed check, in the evidence table's order."""
     observed = {base_id(reading.check) for reading in readings if reading.status in OBSERVED}
     return tuple(dict.fromkeys(row.component for row in evidence.checks if row.id in observed))
 
 
 def without(
-    evidence: Evidence, readings: Iterable[CheckResult], components: Collection[str]
-) -> list[Reading]:
+    evidence: Evidence, readings: Iterable[Outcome], components: Collection[str]
+) -> list[Outcome]:
     """Return the readings with the checks of these components unreachable."""
-    rows = [(r, evidence.row(r.check)) for r in readings]
+    rows = [(reading, evidence.row(reading.check)) for reading in readings]
     return [
-        Reading(
-            reading.check, "unreachable" if row and row.component in components else reading.status
-        )
+        replace(reading, status="unreachable") if row and row.component in components else reading
         for reading, row in rows
     ]
 
 
-def flipped(readings: Iterable[CheckResult], checks: Collection[str]) -> list[Reading]:
+def flipped(readings: Iterable[Outcome], checks: Collection[str]) -> list[Outcome]:
     """Return the readings with a pass of these checks turned into a failure, and the reverse."""
     return [
-        Reading(
-            reading.check,
-            FLIPPED.get(reading.status, reading.status)
-            if reading.check in checks
-            else reading.status,
-        )
+        replace(reading, status=FLIPPED.get(reading.status, reading.status))
+        if reading.check in checks
+        else reading
         for reading in readings
     ]
 
 
 def explain_robustness(
-    evidence: Evidence, readings: Sequence[CheckResult], zero: Container[str] = ()
+    evidence: Evidence, readings: Sequence[Outcome], zero: Container[str] = ()
 ) -> str:
     """Return a text: what would be named without each component, and with one reading flipped.
 

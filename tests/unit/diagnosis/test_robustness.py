@@ -9,8 +9,8 @@ import pytest
 
 from bench.robustness import by_first_failure, by_naive_bayes, perturbed
 from core.language import ENGLISH, set_language
+from core.outcome import Outcome
 from reports.diagnosis.robustness import (
-    Reading,
     explain_robustness,
     flipped,
     named,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reports.diagnosis.evidence import Evidence
 
-    Guess = Callable[[Evidence, Iterable[Reading]], frozenset[str]]
+    Guess = Callable[[Evidence, Iterable[Outcome]], frozenset[str]]
 
 EVIDENCE = made.bundle().evidence
 FAILED = {
@@ -34,7 +34,7 @@ FAILED = {
     "database/jobs_start_promptly",
 }
 KILLED = [
-    Reading(row.id, "failed" if row.id in FAILED else "passed")
+    Outcome(row.id, "failed" if row.id in FAILED else "passed")
     for row in EVIDENCE.checks
     if not row.id.startswith("canary/")
 ]
@@ -74,7 +74,7 @@ def test_perturbed_weights_stay_probabilities() -> None:
 def test_a_baseline_names_at_most_one_cause(guess: Guess) -> None:
     """Both find the dead worker, and nothing where nothing failed."""
     assert guess(EVIDENCE, KILLED) == {"job_worker_down"}
-    healthy = [Reading(reading.check, "passed") for reading in KILLED]
+    healthy = [Outcome(reading.check, "passed") for reading in KILLED]
     assert guess(EVIDENCE, healthy) == frozenset()
 
 
@@ -90,7 +90,7 @@ def test_the_robustness_of_an_idle_platform_is_that_of_its_report() -> None:
     """While nothing completes, passes that nobody's upload brings about rule no cause out."""
     down = "worker/process_is_running"
     idle = [
-        Reading(row.id, "failed" if row.id == down else "passed")
+        Outcome(row.id, "failed" if row.id == down else "passed")
         for row in EVIDENCE.checks
         if row.id == down or row.component in ("upload path", "database", "storage")
         if not row.id.startswith("canary/")
