@@ -44,7 +44,7 @@ NOT_SEEN = mark("Not seen")
 """The label of a cause that hides what was to be observed."""
 
 STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
-"""The CSS class of each state; any other is unknown."""
+"""The kind of each state, for the pages its CSS class; that of any other is "open"."""
 
 CAUSES_MAX = 3
 
