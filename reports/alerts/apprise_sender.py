@@ -70,14 +70,20 @@ class AppriseSender:
                 http_redirects=False,
             )
             services = apprise.Apprise(asset=self._asset)
-            if not services.add(address):
-                raise OptionError(
-                    tr(
-                        "apprise cannot use it: correct it, "
-                        "https://github.com/caronc/apprise/wiki shows the form for "
-                        "each service"
-                    )
+            problem = OptionError(
+                tr(
+                    "apprise cannot use it: correct it, "
+                    "https://github.com/caronc/apprise/wiki shows the form for "
+                    "each service"
                 )
+            )
+            try:
+                is_known = services.add(address)
+            except Exception as exc:
+                # Of a hundred services some read an address with errors of their own.
+                raise problem from exc
+            if not is_known:
+                raise problem
         self._takes_key = any(map(_takes_key, services.find()))
 
     def send(self, message: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -518,11 +519,14 @@ def test_a_missing_address_is_one_sentence(
     assert err.count("\n") == 1
 
 
-def test_an_address_that_apprise_does_not_know_is_reported(path: Path, receiver: Receiver) -> None:
-    """The other destinations still get the message."""
-    addresses = ("nonsense://hunter22", f"json://{receiver.address}/alerts")
+@pytest.mark.parametrize("unusable", ["nonsense://hunter22", "tgram://1:/"])
+def test_an_address_that_apprise_cannot_use_is_reported(
+    path: Path, receiver: Receiver, unusable: str
+) -> None:
+    """The others still get the message, also where a service has an error of its own."""
+    addresses = (unusable, f"json://{receiver.address}/alerts")
     (problem,) = notify(bad(0), save(path, bad(0)), Settings(addresses, Rule(1, 1)))
-    assert problem.startswith("--to: destination 1 (nonsense): apprise cannot use it")
+    assert re.match(r"--to: destination 1 \(\w+\): apprise cannot use it", problem)
     assert titles(receiver) == ["Veza live: incident"]
 
 
