@@ -99,6 +99,14 @@ def test_a_run_needs_a_target() -> None:
     assert "usage: deploy/run TARGET" in done.stdout
 
 
+@pytest.mark.parametrize("several", ["all", "staging,live"])
+def test_a_schedule_has_one_target(several: str) -> None:
+    """Alerts, metrics and the look again are of one target: several would have none of them."""
+    done = call([DEPLOY / "run", several])
+    assert done.returncode == 4
+    assert "give each a schedule of its own" in done.stdout
+
+
 def call_read_only(writable: str, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command without privileges that can write to one folder only."""
     unshare, setpriv = shutil.which("unshare"), shutil.which("setpriv")
