@@ -53,6 +53,23 @@ def test_fields_at_the_end_of_a_text_line_are_parsed(tail: str, message: str) ->
     assert (line.level, line.age(NOW)) == ("warning", 60.0)
 
 
+@pytest.mark.parametrize("name", ["err", "error", "exception"])
+def test_the_text_of_a_nested_error_is_part_of_the_message(name: str) -> None:
+    """A logger that writes the error as an object, such as pino, has its words within."""
+    line = parse_line(
+        f'{{"level":50,"msg":"job failed","{name}":'
+        '{"type":"Error","message":"no space left","stack":"Error: at x"}}',
+        NOW,
+    )
+    assert line.message == "job failed Error no space left"
+
+
+def test_a_message_that_only_the_error_has_is_there_once() -> None:
+    """Without a message of its own a line has that of its error."""
+    line = parse_line('{"level":50,"err":{"type":"Error","message":"no space left"}}', NOW)
+    assert line.message == "no space left Error"
+
+
 def test_colours_are_removed() -> None:
     """A coloured level is parsed, and the line is kept without colours."""
     line = parse_line("2025-12-15T09:59:00Z\t\x1b[34mINFO\x1b[0m\tx\tjob failed? no", NOW)
