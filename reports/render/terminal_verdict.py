@@ -26,6 +26,7 @@ from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
 from reports.render.verdict import CAUSES_MAX
 from reports.render.verdict_words import (
+    accusing,
     checks_alike,
     completed,
     failed_causes_first,
@@ -333,8 +334,8 @@ class _Screen:
 
     def _evidence(self, finding: Finding, most: int) -> list[Block]:
         blocks: list[Block] = []
-        for contribution in notable(finding.supporting, "failed"):
-            text = self._report.evidence(contribution.check)
+        for check in accusing(self._report, finding):
+            text = self._report.evidence(check)
             if not text or gist(plain(text)) in self._shown:
                 continue
             self._shown.add(gist(plain(text)))

@@ -13,6 +13,7 @@ from reports.model.headline import health, is_interruption
 from reports.model.report import state_word
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.verdict_words import (
+    accusing,
     began,
     checks_alike,
     completed,
@@ -21,7 +22,6 @@ from reports.render.verdict_words import (
     items_affected,
     more_symptoms,
     no_symptom,
-    notable,
     partial_run,
     reasons,
     seen_before,
@@ -173,8 +173,8 @@ def _cause(report: Report) -> tuple[str, str, str]:
         text = capitalized(unnamed_cause(report))
         return tr("Cause"), text, next(iter(failed_causes_first(report)), "")
     names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
-    checks = notable(accepted[0].supporting, "failed")
-    because = plain(report.evidence(checks[0].check)) if checks else ""
+    checks = accusing(report, accepted[0])
+    because = plain(report.evidence(checks[0])) if checks else ""
     return tr("Cause"), listed(names), because + checks_alike(shared[because])
 
 

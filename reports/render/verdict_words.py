@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.language import month, numeral, tr, trn
-from core.outcome import component_word
+from core.outcome import base_id, component_word
 from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
 from reports.model.headline import next_check_of, suspects
@@ -210,6 +210,17 @@ def notable(contributions: Sequence[Contribution], status: str = "") -> list[Con
     return [c for c in contributions if status in ("", c.status) and abs(c.log_odds) >= NOTABLE]
 
 
+def accusing(report: Report, finding: Finding) -> list[str]:
+    """Return the failed checks that accuse a cause, the strongest first.
+
+    Those of the signal's components come last: they say that something is wrong, and not what.
+    """
+    symptoms = {result.component for result in report.results if result.verification == 0}
+    component = {base_id(result.outcome.check): result.component for result in report.results}
+    checks = [one.check for one in notable(finding.supporting, "failed")]
+    return sorted(checks, key=lambda check: component.get(base_id(check)) in symptoms)
+
+
 def ruled_out(report: Report) -> list[str]:
     """Return the titles of the hypotheses that the evidence speaks against."""
     diagnosis = report.diagnosis
@@ -244,7 +255,7 @@ def evidence_lines(
     Each cause has `most` sentences of at most `limit` characters. `causes` limits their number.
     """
     accepted = report.diagnosis.accepted
-    groups = [[c.check for c in notable(one.supporting, "failed")] for one in accepted]
+    groups = [accusing(report, one) for one in accepted]
     if not any(groups):
         groups = [[result.outcome.check for result in report.failed]]
     shown: dict[str, str] = {}

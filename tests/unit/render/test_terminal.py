@@ -21,6 +21,7 @@ from reports.model.build import remedies_for
 from reports.render.terminal import render
 from reports.render.terminal_commands import step_lines, wrap
 from reports.render.terminal_verdict import Footer
+from reports.render.verdict_words import accusing
 from reports.render.words import as_ascii, has_unicode, ordinal, plain
 from reports.runbook.conditions import facts_of
 from reports.runbook.document import Command, Step
@@ -329,3 +330,20 @@ def test_an_unclear_cause_has_commands_that_only_look() -> None:
     assert "Look at what failed" in text
     assert "check again" in text
     assert "then verify" not in text
+
+
+def test_a_cause_is_shown_with_what_accuses_it_alone() -> None:
+    """Symptoms may weigh more, but they are in the first lines already and accuse every cause."""
+    telling = "database/stuck_uploads_have_a_job"
+    symptoms = (
+        "signal/no_upload_is_stuck",
+        "upload_status/uploads_have_left_uploading",
+        "upload_status/progress_agrees_with_status",
+        "logs/upload_transitions_are_logged",
+    )
+    report = made.report((*symptoms, telling), stuck=())
+    [finding] = report.diagnosis.accepted
+    assert finding.id == "processing_failed_silently"
+    strongest = next(one.check for one in finding.supporting if one.status == "failed")
+    assert strongest == symptoms[0]
+    assert accusing(report, finding)[0] == telling
