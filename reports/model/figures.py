@@ -89,12 +89,13 @@ def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, st
 
     A value that does not have its placeholder's form is left out: a target's texts are hostile, and
     a person pastes these commands. The ids of the items that suffer most have the placeholder of
-    the runbook's noun for them, such as `upload_ids`.
+    the runbook's noun for them, such as `upload_ids`; where none is known to suffer, those that a
+    check gave it stay.
     """
     observed = observations(outcomes)
     values = {name: value for o in observed for name, value in o.placeholders.items()}
     affected = next((o.affected for o in observed if o.affected), ())
-    if layout.impact:
+    if layout.impact and affected:
         values[f"{layout.impact.placeholder}_ids"] = "\n".join(item.id for item in affected)
     if "broker_connection" in values:
         values["broker_connection_in_url"] = quote(values["broker_connection"], safe="")

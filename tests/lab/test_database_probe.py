@@ -340,6 +340,7 @@ def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[.
     assert ended.unnoticed_uploads == (unnoticed,)
     assert ended.unrecorded_uploads == (unrecorded,)
     assert f"1 job completed, but the upload is unfinished: {unnoticed}" in str(ended)
+    assert ended.placeholders() == {"upload_ids": f"{unnoticed}\n{unrecorded}"}
 
 
 def test_uploads_that_all_fail_are_told_from_bad_files(

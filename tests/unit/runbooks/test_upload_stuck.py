@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.outcome import Observation, Outcome
+from reports.model.build import build_report
 from tests import made
 
 if TYPE_CHECKING:
@@ -44,3 +47,41 @@ def test_a_blocked_queue_is_looked_at_where_its_messages_are_lost(
     [blocked] = [one for one in report.remedies if one.hypothesis == "queue_blocked"]
     titles = [step.title for step in blocked.steps]
     assert [title for title in titles if title in (BLOCKS, MISSING, PUBLISH)] == steps
+
+
+def _after_lost_updates(*failed: str) -> dict[str, str]:
+    """The commands for uploads that stay in `processing` although their jobs have completed."""
+    ended = Observation("database.ended_jobs", "", {}, 0.0, {}, {"upload_ids": "41\n42"})
+    lost = "database/finished_jobs_updated_their_upload"
+    outcomes = [
+        Outcome(row.id, "failed", observations=(ended,))
+        if row.id == lost
+        else Outcome(row.id, "failed" if row.id in failed else "passed")
+        for row in made.bundle().evidence.checks
+    ]
+    target = replace(
+        made.TARGET,
+        placeholders={"jobs_table": "job_queue", "uploads_table": "uploads", "job_type": "convert"},
+    )
+    report = build_report(outcomes, [], target, made.bundle(), made.STARTED, 1.5)
+    return {
+        step.title: "\n".join(command.text for command in step.commands)
+        for remedy in report.remedies
+        for step in remedy.steps
+    }
+
+
+def test_uploads_whose_status_was_lost_are_repaired_though_none_is_stuck() -> None:
+    """The commands have the ids of these uploads: the signal knows none in `processing`."""
+    commands = _after_lost_updates("signal/no_upload_overstays_processing")
+    for title in ("Find the step that failed", "If they fail again, mark the uploads as failed"):
+        assert "IN ('41', '42')" in commands[title]
+
+
+def test_they_are_not_marked_as_too_slow() -> None:
+    """Their jobs have completed, also where another job hangs."""
+    hung = ("signal/no_upload_overstays_processing", "database/jobs_finish_in_time")
+    commands = _after_lost_updates(*hung)
+    assert "'41'" in commands["Find the step that failed"]
+    title = "If the same uploads hang or exceed their time again, mark them as failed"
+    assert "'41'" not in commands[title]
