@@ -11,6 +11,9 @@ def test_api_answers_without_server_error(api):
     """The API answers a status request without an HTTP 5xx."""
     answer = api.first_answer()
     assert answer.ok, answer
+    # The first request is for an unused id.
+    known = api.known_answer()
+    assert known.ok, known
 
 
 def test_api_answers_promptly(api, limits):

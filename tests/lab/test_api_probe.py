@@ -233,6 +233,18 @@ def test_an_id_of_another_form_is_no_server_error(
     assert not probe_of(reply_server.url).first_answer().ok
 
 
+def test_a_server_error_for_real_uploads_alone_is_seen(
+    probe_of: Make, reply_server: ReplyServer
+) -> None:
+    """An API may refuse the unused id by its form, and fail on each upload that it reads."""
+    reply_server.reply = Reply(404, b"{}")
+    reply_server.replies["/api/v1/uploads/17/status"] = Reply(500)
+    assert probe_of(reply_server.url, known="17").first_answer().ok
+    assert not probe_of(reply_server.url, known="17").known_answer().ok
+    for known in ("18", None):
+        assert probe_of(reply_server.url, known=known).known_answer().ok
+
+
 def test_an_answer_has_its_time(probe_of: Make, reply_server: ReplyServer) -> None:
     """An answer that came later than the limit fails; the sentence has both figures."""
     reply_server.reply = Reply(404, b"{}", drip=0.2)
