@@ -28,15 +28,20 @@ STYLE = "cyan"
 def step_lines(number: int, step: Step, width: int, room: int) -> tuple[list[Text], bool]:
     """Return a step, with its commands on about `room` lines, and whether they are all there.
 
-    Where there is no room for all, those that change something come before those that look, but
-    none comes without a long one before it. One for another system, as for Docker, is left out.
+    Where there is no room for all, those that change something come before those that look. In a
+    step that changes something none comes without a long one before it. One for another system, as
+    for Docker, is left out.
     """
     ready = [command for command in step.commands if not placeholders(command.text)]
     commands = ready or list(step.commands)
     lines = [_lines(command, width - len(INDENT)) for command in commands]
     places = [n for n, command in enumerate(commands) if not (n and command.is_alternative)]
     limit = max(room, LINES_MIN)
-    short = list(takewhile(lambda place: 0 < len(lines[place]) <= limit, places))
+
+    def is_short(place: int) -> bool:
+        return 0 < len(lines[place]) <= limit
+
+    short = list(takewhile(is_short, places) if step.dangerous else filter(is_short, places))
     if sum(len(lines[place]) for place in short) > room:
         short.sort(key=lambda place: not commands[place].dangerous)
     shown: list[int] = []

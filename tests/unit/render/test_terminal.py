@@ -262,6 +262,8 @@ LOOK, REPAIR, LONG = "ls -ld /srv", "sudo chown veza: /srv", "UPDATE jobs SET st
         # What follows a command that is too long may need it.
         ((LONG, REPAIR), 3, [], False),
         ((LOOK, LONG, REPAIR), 3, [LOOK], False),
+        # A look needs no other one.
+        ((f"grep -E '{'x' * 80}' /srv/a", LOOK), 3, [LOOK], False),
         (("cat \\\n  /srv/a",), 1, ["cat \\", "/srv/a"], True),
     ],
 )
