@@ -85,3 +85,15 @@ def test_they_are_not_marked_as_too_slow() -> None:
     assert "'41'" in commands["Find the step that failed"]
     title = "If the same uploads hang or exceed their time again, mark them as failed"
     assert "'41'" not in commands[title]
+
+
+def test_no_file_is_called_readable_that_nobody_looked_at() -> None:
+    """Without a stuck upload the checks of their files pass, and say nothing of the others."""
+    report = made.report(("signal/uploads_do_not_all_fail", "logs/no_storage_errors_are_logged"))
+    [step] = [
+        step
+        for remedy in report.remedies
+        for step in remedy.steps
+        if step.title == "Compare the path in the log"
+    ]
+    assert "and readable" not in step.text
