@@ -341,7 +341,9 @@ class _Screen:
             self._shown.add(gist(plain(text)))
             rank = 1 if not blocks else 4
             blocks.append(self._sign(rank, "failed", self._counted(text)))
-            if len(blocks) == most:
+            most -= 1
+            blocks += self._quoted(plain(text))
+            if not most:
                 break
         for contribution in notable(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
@@ -378,7 +380,7 @@ class _Screen:
         new = {gist(one): one for one in reversed(failed) if gist(one) not in self._shown}
         for text in list(reversed(new.values()))[:2]:
             self._shown.add(gist(text))
-            blocks.append(self._sign(3, "failed", self._counted(text)))
+            blocks += [self._sign(3, "failed", self._counted(text)), *self._quoted(text)]
         if diagnosis.unseen:
             components = listed([component_word(one.component) for one in diagnosis.unseen])
             text = tr("not seen: {names}", names=components)
@@ -491,6 +493,15 @@ class _Screen:
         shown = Text(text)
         shown.truncate(max(room, 10), overflow="ellipsis")
         return f"{shown.plain}{checks}{after}"
+
+    def _quoted(self, text: str) -> list[Block]:
+        """Return what a cut line leaves of a quotation, such as the words of a log."""
+        room = self._width - 4
+        _, mark, words = text.partition('"')
+        if not mark or cell_len(text) <= room or gist(words) in self._shown:
+            return []
+        self._shown.add(gist(words))
+        return [Block(4, (self._line(f'    "{words}'),))]
 
     def _sign(self, rank: int, status: str, text: str) -> Block:
         mark, style = SIGNS[status]

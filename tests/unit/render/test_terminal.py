@@ -349,3 +349,12 @@ def test_a_cause_is_shown_with_what_accuses_it_alone() -> None:
     strongest = next(one.check for one in finding.supporting if one.status == "failed")
     assert strongest == symptoms[0]
     assert accusing(report, finding)[0] == telling
+
+
+def test_a_quotation_that_a_line_cuts_has_a_line_of_its_own() -> None:
+    """The words of a log are what tells: a second line has them, once."""
+    checks = ("logs/no_storage_errors_are_logged", "logs/no_recent_processing_errors")
+    seen = f'4 storage error lines in the last 15 min on {"web-1, " * 4}the newest: "[Errno 28] no"'
+    text = render(made.report(checks, seen=seen), 80, FOOTER)
+    assert "Storage problem" in text
+    assert text.count('    "[Errno 28] no"') == 1
