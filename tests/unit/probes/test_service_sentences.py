@@ -264,7 +264,10 @@ NONE_RUNS = {"unacknowledged": 4, "pending": 3}
     [
         # A worker has acknowledged before; another program, or one that just began, has not.
         ((WORKER,), NONE_RUNS, False, True),
-        ((FRESH_WORKER,), NONE_RUNS, True, False),
+        ((replace(WORKER, unacknowledged=0), FRESH_WORKER), NONE_RUNS, True, False),
+        # Where each consumer has messages, a worker does, or none consumes.
+        ((FRESH_WORKER,), NONE_RUNS, False, True),
+        ((FRESH_WORKER, FRESH_WORKER), NONE_RUNS, False, True),
         ((WORKER, EXPORT), NONE_RUNS, True, True),
         ((replace(WORKER, unacknowledged=0), EXPORT), NONE_RUNS, True, False),
         ((replace(WORKER, acknowledged=None),), NONE_RUNS, True, False),
