@@ -1,9 +1,13 @@
-"""Values of the command line that are refused before anything runs."""
+"""The command line: values that are refused before anything runs, and how to look again."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from fixtures.run.options import _command
 from fixtures.subjects import upload_id
 
 
@@ -26,3 +30,19 @@ def test_what_cannot_be_an_upload_id_is_refused(text: str) -> None:
 def test_an_upload_id_is_taken_as_it_is(text: str) -> None:
     """Letters, digits, dashes and underscores, 64 at most."""
     assert upload_id(text) == text
+
+
+def test_the_command_to_look_again_names_the_runbook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script looks with the default runbook, so the option of this run is in its command too."""
+    given = {"runbook": "login_fails", "out": "/var/lib/veza-checks"}
+    config = cast(
+        "pytest.Config",
+        SimpleNamespace(getoption=lambda name, default=None: given.get(name, default)),
+    )
+    monkeypatch.delenv("VEZA_CHECKS_COMMAND", raising=False)
+    command = "pytest --out=/var/lib/veza-checks --runbook=login_fails --target live"
+    assert _command(config, "live") == command
+    monkeypatch.setenv("VEZA_CHECKS_COMMAND", "sudo veza-checks")
+    assert _command(config, "live") == "sudo veza-checks live --runbook=login_fails"
+    del given["runbook"]
+    assert _command(config, "live") == "sudo veza-checks live"
