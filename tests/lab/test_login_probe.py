@@ -9,9 +9,9 @@ import pytest
 from core.units import Amount
 from fixtures.probes.canary.client import CanaryClient
 from fixtures.probes.errors import NotOffered, Unreachable
-from fixtures.probes.http.client import HttpClient
+from fixtures.probes.http.client import Answer, HttpClient
 from fixtures.probes.login.probe import LoginProbe, Once
-from fixtures.probes.login.visit import Routes
+from fixtures.probes.login.visit import Routes, Visit
 from fixtures.probes.postgres.accounts import AccountsProbe
 from fixtures.target.model import Login
 from lab import accounts
@@ -188,6 +188,18 @@ def test_a_page_in_place_of_data_is_no_login(
     for question in (probe.time, probe.rate, probe.credentials, probe.token):
         with pytest.raises(Unreachable):
             question()
+
+
+def test_a_page_in_place_of_data_accepts_no_token(
+    login_of: Callable[..., LoginProbe], made_api: MadeApi
+) -> None:
+    """A wrong `me_path` leads to the start page of the site, whatever the token."""
+    once = Once()
+    page = Answer(200, "text/html", "", "", b"<html>")
+    data = Answer(200, "application/json", "", "", b"{}")
+    once._made = Visit(0.1, data, has_token=True, me=page)
+    with pytest.raises(Unreachable, match=r"says nothing about the token; check login\.me_path"):
+        login_of(made_api.url, once=once).token()
 
 
 def test_the_limit_of_a_proxy_is_no_broken_route(
