@@ -48,6 +48,17 @@ def verify_command(report: Report) -> str:
     return command_again(report) + option
 
 
+def actions_command(report: Report, folder: str) -> str:
+    """Return the command that lists all steps of the report in this folder.
+
+    It needs the targets file that the run was given.
+    """
+    again = report.target.command
+    words = shlex.split(again) if again.startswith("pytest ") else []
+    options = [word for word in words if word.startswith("--targets-file=")]
+    return shlex.join(["python", "-m", "actions", folder, *options])
+
+
 def _runs_checks(step: Step) -> bool:
     return bool(step.commands) and all(one.text.startswith("pytest ") for one in step.commands)
 

@@ -6,7 +6,6 @@ are left out; no line is ever wider than the screen, and no command is cut.
 
 from __future__ import annotations
 
-import shlex
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from core.text import capitalized, flat, listed
 from core.units import format_duration
 from reports.model.headline import health
 from reports.model.report import state_word
-from reports.render.first_steps import command_again, first_steps, verify_command
+from reports.render.first_steps import actions_command, command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
@@ -402,9 +401,8 @@ class _Screen:
                 for place, text in enumerate(where_to_look(self._report), start=len(blocks))
             ]
         if not are_whole and self._footer.page:
-            folder = shlex.quote(str(PurePath(self._footer.page).parent))
-            lines = titled(tr("  all commands"), "", [f"python -m actions {folder}"], self._width)
-            blocks.append(Block(1, tuple(lines)))
+            command = actions_command(self._report, str(PurePath(self._footer.page).parent))
+            blocks.append(self._command(1, tr("  all commands"), command))
         blocks.append(self._verify(first=not blocks))
         marked = any("⚠" in line.plain for block in blocks for line in block.lines)
         note = f"  ⚠ {tr('changes the system')}" if marked else ""
@@ -417,14 +415,17 @@ class _Screen:
             label = tr("  verify") if first else tr("  then verify")
         else:
             label = tr("  check again") if first else tr("  then check again")
+        return self._command(0, label, command)
+
+    def _command(self, rank: int, label: str, command: str) -> Block:
         lines = wrap(command, self._width - len(INDENT), " \\")
         if lines:
-            return Block(0, tuple(titled(label, "", lines, self._width)))
+            return Block(rank, tuple(titled(label, "", lines, self._width)))
         # A word is wider than the screen. A shell joins its parts, if nothing stands before them.
         size = self._width - 1
         parts = [command[at : at + size] for at in range(0, len(command), size)]
         joined = [f"{part}\\" for part in parts[:-1]] + parts[-1:]
-        return Block(0, (Text(label), *(Text(part, "cyan") for part in joined)))
+        return Block(rank, (Text(label), *(Text(part, "cyan") for part in joined)))
 
     def _counts(self) -> list[Block]:
         results = self._report.results

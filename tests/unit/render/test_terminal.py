@@ -358,3 +358,14 @@ def test_a_quotation_that_a_line_cuts_has_a_line_of_its_own() -> None:
     text = render(made.report(checks, seen=seen), 80, FOOTER)
     assert "Storage problem" in text
     assert text.count('    "[Errno 28] no"') == 1
+
+
+def test_the_list_of_all_steps_has_the_runs_targets_file() -> None:
+    """The command that a report prints works where it is pasted."""
+    report = REPORTS["two causes"]()
+    command = "pytest '--targets-file=/etc/veza checks/targets.toml' --target lab"
+    given = replace(report, target=replace(report.target, command=command))
+    lines = "python -m actions out/lab '--targets-file=/etc/veza checks/targets.toml'"
+    assert lines in render(given, 120, FOOTER)
+    script = replace(report, target=replace(report.target, command="it's-a-script lab"))
+    assert "python -m actions out/lab\n" in render(script, 120, FOOTER)
