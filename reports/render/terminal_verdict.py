@@ -502,7 +502,7 @@ class _Screen:
         if not mark or cell_len(text) <= room or gist(words) in self._shown:
             return []
         self._shown.add(gist(words))
-        return [Block(4, (self._line(f'    "{words}'),))]
+        return [Block(4, tuple(self._split(Text(f'    "{words}'), "    ", most=2)))]
 
     def _sign(self, rank: int, status: str, text: str) -> Block:
         mark, style = SIGNS[status]

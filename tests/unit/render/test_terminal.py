@@ -352,12 +352,15 @@ def test_a_cause_is_shown_with_what_accuses_it_alone() -> None:
 
 
 def test_a_quotation_that_a_line_cuts_has_a_line_of_its_own() -> None:
-    """The words of a log are what tells: a second line has them, once."""
+    """The words of a log are what tells: a second line has them, once, and a third their end."""
     checks = ("logs/no_storage_errors_are_logged", "logs/no_recent_processing_errors")
-    seen = f'4 storage error lines in the last 15 min on {"web-1, " * 4}the newest: "[Errno 28] no"'
+    where = "web-1, " * 4
+    words = "[Errno 28] no " + "space " * 12
+    seen = f'4 storage error lines in the last 15 min on {where}the newest: "{words}"'
     text = render(made.report(checks, seen=seen), 80, FOOTER)
     assert "Storage problem" in text
-    assert text.count('    "[Errno 28] no"') == 1
+    assert text.count('    "[Errno 28] no space') == 1
+    assert 'space "\n' in text
 
 
 def test_the_list_of_all_steps_has_the_runs_targets_file() -> None:
