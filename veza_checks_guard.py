@@ -70,14 +70,22 @@ def taken_for_paths(args: Sequence[str]) -> list[str]:
     return [
         option
         for option, value in pairwise(args)
-        if option in EXAMPLES and len(value) < PATH_MAX and Path(value).exists()
+        if option in EXAMPLES and len(value) < PATH_MAX and is_there(value)
     ]
+
+
+def is_there(path: str | Path) -> bool:
+    """Return whether a path exists, as far as this user can look."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def brings_in_tests(path: str) -> bool:
     """Return whether pytest would load the conftest.py of the project's tests for a path."""
     file = Path(path.partition("::")[0])
-    return len(path) >= PATH_MAX or not file.exists() or file.resolve() == PROJECT
+    return len(path) >= PATH_MAX or not is_there(file) or file.resolve() == PROJECT
 
 
 def refuse_unknown(options: Sequence[str], rootdir: Path) -> None:

@@ -256,6 +256,7 @@ def test_a_run_does_not_load_what_it_has_no_use_for(file: Path, tmp_path: Path) 
     [
         ("nope.py", "file or directory not found: nope.py"),
         ("checks/nope.py", "file or directory not found: checks/nope.py"),
+        ("é" * 200, "file or directory not found: ééé"),
         (str(ROOT), "a run has one runbook"),
     ],
 )
