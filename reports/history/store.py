@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from core.frozen import frozen
@@ -95,7 +94,7 @@ class History(OpenFile):
                 content = zlib.compress(to_json(report).encode("utf-8"), 6)
             run = self._insert_run(report, content)
             self._insert_parts(run, report)
-            self._retain(report, retention or Retention())
+            self._retain(retention or Retention())
         with translate_errors(self._path):
             # One step of it frees one page, and only a script runs to its end.
             self._db.executescript("PRAGMA incremental_vacuum")
@@ -276,13 +275,15 @@ class History(OpenFile):
             ],
         )
 
-    def _retain(self, report: Report, retention: Retention) -> None:
-        oldest = datetime.fromisoformat(report.started) - timedelta(days=retention.days)
+    def _retain(self, retention: Retention) -> None:
+        # The age counts from the last but one where that is earlier: a clock may be ahead once.
         self._db.execute(
             "DELETE FROM runs WHERE id IN (SELECT id FROM "
-            "(SELECT id, started FROM runs ORDER BY id LIMIT ?) "
-            "WHERE julianday(started) < julianday(?) AND id <= (SELECT max(id) FROM runs) - ?)",
-            (DROPPED_MAX, oldest.isoformat(), retention.least),
+            "(SELECT id, started FROM runs ORDER BY id LIMIT ?) WHERE julianday(started) < "
+            "(SELECT min(julianday(started)) - ? FROM "
+            "(SELECT started FROM runs ORDER BY id DESC LIMIT 2)) "
+            "AND id <= (SELECT max(id) FROM runs) - ?)",
+            (DROPPED_MAX, retention.days, retention.least),
         )
         while self._used() > retention.size:
             # Several at a time, so that only one run in many has to drop any.
