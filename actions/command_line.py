@@ -214,6 +214,7 @@ def _described(
     lines = [f"{step.number} {step.title} ({state})"]
     for one in planned:
         lines += [f"    {row}" for row in one.command.text.splitlines()]
+        lines += [f"  → {warning}" for warning in one.command.warnings]
         if one.rule and not one.refusal:
             known = PLACES.get(one.place)
             promise = tr(

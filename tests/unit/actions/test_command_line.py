@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actions import command_line
 from actions.command_line import main
 from core.language import PSEUDO, choose_language
 from reports.history.actions import NAME
 from reports.model.report_json import to_json
+from reports.runbook.document import Command, Step
 from tests import saved_runs
 from tests.suite import ROOT
 from tests.waiting import PATIENCE
@@ -42,6 +44,7 @@ def audit(event, arguments):
         print(event, arguments, flush=True)
         sys.exit(99)
 sys.addaudithook(audit)
+from actions import command_line
 from actions.command_line import main
 from core.language import PSEUDO, choose_language
 sys.exit(main())
@@ -89,6 +92,15 @@ def test_the_steps_are_listed_with_what_may_run(
     call.write(minutes=11)
     assert main(call.arguments()) == 0
     assert "none may run now: the report is 11 min old" in capsys.readouterr().out
+
+
+def test_a_known_mistake_of_a_command_stands_below_it(call: Call) -> None:
+    """A repair may write to a view that PostgreSQL cannot change."""
+    command = Command("sql", "UPDATE now SET a = 1;", 1, warnings=("It is a view.",))
+    step = Step(1, "Repair", "", (command,), 1)
+    target = command_line._target(call.targets, "lab")
+    text = command_line._described(step, saved_runs.load("incident"), target, [], "")
+    assert text.splitlines()[1:3] == ["    UPDATE now SET a = 1;", "  → It is a view."]
 
 
 def test_the_commands_are_not_those_of_the_report(
