@@ -17,6 +17,7 @@ from core.outcome import base_id, status_word
 from core.runbooks import VARIABLE
 from core.text import last_line
 from core.units import format_duration
+from fixtures.target.load import read_targets
 from reports.model.report_json import PARTIAL, LoadError, load_report
 
 if TYPE_CHECKING:
@@ -121,9 +122,18 @@ class Looks:
 
     def _environment(self) -> dict[str, str]:
         references = self.target.actions.references() if self.target.actions else ()
+        tables = read_targets(self.targets_file).targets[self.target.name]
+        # What the checks need too is not for actions alone.
+        needed = {
+            text
+            for name, table in tables.items()
+            if name != "actions" and isinstance(table, dict)
+            for text in table.values()
+            if isinstance(text, str)
+        }
         # What a person chose for their own runs would choose another target or other checks here.
         hidden = {"VEZA_TARGET", "VEZA_TARGETS_FILE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", VARIABLE}
-        hidden |= {text.removeprefix("env:") for text in references}
+        hidden |= {text.removeprefix("env:") for text in references if text not in needed}
         return {name: value for name, value in os.environ.items() if name not in hidden}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,3 +27,23 @@ def test_the_runbook_of_the_environment_is_not_that_of_a_look(
     looks = Looks(load(file, "here", {}), file, ROOT / "checks/upload_stuck")
     report = looks.run(["storage/directory_exists"])
     assert [result.outcome.status for result in report.results] == ["passed"]
+
+
+@pytest.mark.patient
+def test_a_look_has_the_secrets_of_the_checks_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no right to change anything, unless the checks use the same account."""
+    file = tmp_path / "targets.toml"
+    shared, own = "postgresql://veza:one@127.0.0.1:9/veza", "amqp://fixer:two@127.0.0.1:9/"
+    file.write_text(
+        storage_target("here", tmp_path)
+        + '[targets.here.database]\ndsn = "env:SHARED"\n'
+        + '[targets.here.actions]\ndsn = "env:SHARED"\nbroker_url = "env:OWN"\n'
+    )
+    monkeypatch.setenv("SHARED", shared)
+    monkeypatch.setenv("OWN", own)
+    looks = Looks(load(file, "here", os.environ), file, ROOT / "checks/upload_stuck")
+    environment = looks._environment()
+    assert (environment.get("SHARED"), environment.get("OWN")) == (shared, None)
+    assert looks.run(["database/database_is_reachable"]).state == "incident"
