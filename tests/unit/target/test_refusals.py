@@ -57,6 +57,10 @@ EDITS = {
     "a size without a known unit": ('"32 MiB"', '"32 megs"'),
     "a minimum without a known unit": ('"5 GiB"', '"5 gigs"'),
     "a minimum above the whole": ('"5 GiB"', '"101%"'),
+    "a limit of lines above what is read": (
+        FULL,
+        small("lab", "[targets.small.login]\nlimited_lines_max = 2000"),
+    ),
     "a count that is a word": ("backlog_max = 200", 'backlog_max = "many"'),
     "a count with a fraction": ("backlog_max = 200", "backlog_max = 0.5"),
     "a negative count": ("backlog_max = 200", "backlog_max = -1"),
