@@ -163,6 +163,8 @@ POOL_WAITS = [
     "Connection is not available, request timed out after 30000ms (total=10, active=10)",
     "pgx: acquire connection from pool: context deadline exceeded",
     "failed to acquire db connection: context deadline exceeded",
+    "db pool: timed out waiting for a free connection",
+    "waiting for an idle connection to the database timed out",
     "pool timed out while waiting for an open connection",
     "SequelizeConnectionAcquireTimeoutError: Operation timeout",
     "Knex: Timeout acquiring a connection. The pool is probably full.",
