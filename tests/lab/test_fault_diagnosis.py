@@ -37,7 +37,7 @@ def test_the_truth_is_named(lab: Lab, name: str) -> None:
         pytest.skip(f"{name} needs {missing}")
     trial, _ = run_trial(lab.directory, (name,))
     not_passed = {check: status for check, status in trial.statuses.items() if status != "passed"}
-    assert trial.is_right, (trial.answer, trial.ranking, not_passed)
+    assert trial.is_right, f"{trial.answer}, {trial.ranking}, {not_passed}"
 
 
 @pytest.mark.parametrize("name", ["healthy-busy", "old-errors", "user-errors"])
@@ -45,4 +45,4 @@ def test_a_control_raises_no_alarm(lab: Lab, name: str) -> None:
     """What is only busy, long over, or a user's own mistake leaves the verdict healthy."""
     trial, _ = run_trial(lab.directory, (name,))
     not_passed = {check: status for check, status in trial.statuses.items() if status != "passed"}
-    assert trial.is_right, not_passed
+    assert trial.is_right, f"{not_passed}"

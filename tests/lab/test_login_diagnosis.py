@@ -54,7 +54,7 @@ def test_the_truth_is_named(
     """
     trial, report = run_trial(lab.directory, (name,), runbook=faults.LOGIN_FAILS)
     not_passed = {check: status for check, status in trial.statuses.items() if status != "passed"}
-    assert trial.is_right, (trial.answer, trial.ranking, not_passed)
+    assert trial.is_right, f"{trial.answer}, {trial.ranking}, {not_passed}"
     assert lab.passwords.login not in report
     assert "synthetic@" not in report
     (tmp_path / "report.json").write_text(report, encoding="utf-8")
