@@ -131,8 +131,18 @@ class FaultTools:
             else:
                 session.execute("ALTER DATABASE veza RESET default_transaction_read_only")
             session.commit()
-            session.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'veza'"
+            session.autocommit = True
+            # One that is being opened has read the setting, and has no user yet.
+            statement = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND coalesce(usename, 'veza') = 'veza'"
+                " AND backend_start < %s"
+            )
+            now = session.execute("SELECT clock_timestamp()").fetchone()
+            self.wait(
+                lambda: not session.execute(statement, now).fetchall(),
+                10,
+                "the end of the application's sessions",
             )
 
     def uploads_with(
