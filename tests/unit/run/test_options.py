@@ -45,4 +45,7 @@ def test_the_command_to_look_again_names_the_runbook(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VEZA_CHECKS_COMMAND", "sudo veza-checks")
     assert _command(config, "live") == "sudo veza-checks live --runbook=login_fails"
     del given["runbook"]
+    monkeypatch.delenv("VEZA_RUNBOOK", raising=False)
     assert _command(config, "live") == "sudo veza-checks live"
+    monkeypatch.setenv("VEZA_RUNBOOK", "login_fails")
+    assert _command(config, "live") == "sudo veza-checks live --runbook=login_fails"
