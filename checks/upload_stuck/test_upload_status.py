@@ -20,6 +20,8 @@ def test_api_answers_promptly(api, limits):
     """The API answers a status request within `api_answer_max`."""
     answer = api.answer_time(limits.api_answer_max)
     assert answer.ok, answer
+    known = api.known_answer_time(limits.api_answer_max)
+    assert known.ok, known
 
 
 def test_token_is_accepted(api):

@@ -256,8 +256,9 @@ def test_an_answer_has_its_time(probe_of: Make, reply_server: ReplyServer) -> No
     assert "for an answer, more than 100 ms; look at the load of its machine" in str(late)
     reply_server.reply = Reply(404, b"{}")
     reply_server.replies["/api/v1/uploads/17/status"] = Reply(body=b"{}", drip=0.2)
-    assert probe_of(reply_server.url).answer_time(0.1).ok
-    assert not probe_of(reply_server.url, known="17").answer_time(0.1).ok
+    assert probe_of(reply_server.url, known="17").answer_time(0.1).ok
+    assert probe_of(reply_server.url).known_answer_time(0.1).ok
+    assert not probe_of(reply_server.url, known="17").known_answer_time(0.1).ok
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])
