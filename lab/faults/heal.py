@@ -127,7 +127,10 @@ def _repair_database(tools: FaultTools) -> None:
     tools.start("postgres")
     tools.wait(lambda: postgres.is_ready(tools.lab), 30, "PostgreSQL is ready")
     if tools.is_read_only():
-        tools.set_read_only(on=False)
+        # A session that it is opening may have read the setting, and is listed nowhere yet.
+        tools.stop("api")
+    # Whoever made the database writable again may have left sessions that are not.
+    tools.set_read_only(on=False)
     _repair_accounts(tools)
     # Those of the stopped workers, which would pass for those of new ones.
     tools.query("DELETE FROM worker_heartbeats")

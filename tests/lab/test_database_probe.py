@@ -709,50 +709,48 @@ def superuser(lab: Lab, *statements: str) -> None:
     ],
 )
 def test_a_read_only_setting_is_found(
-    services: Lab, probe_of: Make, on: str, off: str, reason: str
+    own_server: Lab, probe_of: Make, on: str, off: str, reason: str
 ) -> None:
     """The database refuses writes if a setting of any level makes the application read-only."""
-    assert probe_of(services.dsn).writes().accepted
+    assert probe_of(own_server.dsn).writes().accepted
     setting = "default_transaction_read_only"
     try:
-        superuser(services, f"ALTER {on.format(setting)}", "SELECT pg_reload_conf()")
+        superuser(own_server, f"ALTER {on.format(setting)}", "SELECT pg_reload_conf()")
 
         def refused() -> bool:
-            return not probe_of(services.dsn).writes().accepted
+            return not probe_of(own_server.dsn).writes().accepted
 
         eventually(refused, "the server to have read its configuration")
-        assert f"{setting} {reason}" in str(probe_of(services.dsn).writes())
+        assert f"{setting} {reason}" in str(probe_of(own_server.dsn).writes())
     finally:
-        superuser(services, f"ALTER {off.format(setting)}", "SELECT pg_reload_conf()")
+        superuser(own_server, f"ALTER {off.format(setting)}", "SELECT pg_reload_conf()")
     eventually(lambda: not refused(), "the server to have read its configuration")
 
 
-def test_settings_of_other_roles_do_not_refuse_writes(
-    odd: Owner, services: Lab, probe_of: Make
-) -> None:
+def test_settings_of_other_roles_do_not_refuse_writes(own_server: Lab, probe_of: Make) -> None:
     """The checks' own role may be read-only, and a role that comes before the database may not."""
     setting = "default_transaction_read_only"
-    odd.execute("CREATE TABLE odd.uploads (LIKE uploads INCLUDING DEFAULTS)")
-    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
-    quiet = {"uploads_table": "odd.uploads"}
     try:
-        superuser(services, f"ALTER ROLE veza_checks SET {setting} = on")
+        superuser(own_server, f"ALTER ROLE veza_checks SET {setting} = on")
         with pytest.raises(NotOffered, match="RESET default_transaction_read_only"):
-            probe_of(services.dsn, **quiet).writes()
-        odd.execute(
-            "INSERT INTO odd.uploads (id, user_id, filename, status) VALUES"
-            " (gen_random_uuid(), gen_random_uuid(), 'a.wav', 'completed')"
-        )
-        assert probe_of(services.dsn, **quiet).writes().accepted, "a row was written just now"
+            probe_of(own_server.dsn).writes()
         superuser(
-            services,
+            own_server,
+            "INSERT INTO uploads (user_id, filename, status)"
+            " VALUES (gen_random_uuid(), 'a.wav', 'completed')",
+        )
+        assert probe_of(own_server.dsn).writes().accepted, "a row was written just now"
+        superuser(
+            own_server,
+            "DELETE FROM uploads",
             f"ALTER DATABASE veza SET {setting} = on",
             f"ALTER ROLE veza IN DATABASE veza SET {setting} = off",
         )
-        assert probe_of(services.dsn).writes().accepted
+        assert probe_of(own_server.dsn).writes().accepted
     finally:
         superuser(
-            services,
+            own_server,
+            "DELETE FROM uploads",
             f"ALTER ROLE veza_checks RESET {setting}",
             f"ALTER ROLE veza IN DATABASE veza RESET {setting}",
             f"ALTER DATABASE veza RESET {setting}",

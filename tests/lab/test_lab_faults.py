@@ -202,6 +202,19 @@ def test_a_read_only_database_refuses_writes(tools: FaultTools) -> None:
     assert_healthy(tools)
 
 
+def test_healing_ends_sessions_that_kept_the_setting(tools: FaultTools) -> None:
+    """A person who lets the database write again may leave sessions that do not; healing ends them.
+
+    Here the session is of the test, in the application's name.
+    """
+    with psycopg.connect(
+        tools.lab.owner_dsn, options="-c default_transaction_read_only=on"
+    ) as session:
+        faults.heal(tools.directory)
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+
+
 def test_a_user_without_rights_cannot_use_the_broker(tools: FaultTools) -> None:
     """The broker refuses the application's login and accepts the monitor's."""
     inject(tools, "broker-permission-revoked")

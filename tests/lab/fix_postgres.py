@@ -1,0 +1,45 @@
+"""Fixture `own_server`: a PostgreSQL server whose settings a test may change."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import postgres
+from lab.state import Lab, new_lab
+from lab.variants import STANDARD
+from tests.waiting import PATIENCE, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def own_server() -> Iterator[Lab]:
+    """The lab's roles and empty tables, and nothing that uses them.
+
+    In `lab` a session that the application opens under such a setting would keep it for as long as
+    it lives.
+    """
+    with tempfile.TemporaryDirectory(prefix="veza-test-") as folder:
+        server = new_lab(
+            Path(folder),
+            variant=STANDARD,
+            broker=False,
+            storage_kind="directory",
+            drops_capabilities=False,
+        )
+        (server.directory / "log").mkdir()
+        postgres.initialise(server)
+        process = postgres.start(server)
+        try:
+            eventually(lambda: postgres.is_ready(server), "PostgreSQL to be ready")
+            postgres.create_database(server)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
