@@ -422,6 +422,36 @@ def test_each_kind_of_lines_has_a_word_in_the_readers_language(kind: str) -> Non
             '"no space left on device" in {',
         ),
         (parse_line("mkdir: permission denied", NOW), kinds.STORAGE, "mkdir: permission denied"),
+        (
+            parse_line(
+                json.dumps(
+                    {
+                        "level": 50,
+                        "time": 1_765_792_799_000,
+                        "pid": 18545,
+                        "hostname": "media-worker-7d9c",
+                        "name": "worker",
+                        "msg": "amqp: (404, \"no queue 'uploads.v2' in vhost 'media'\")",
+                    }
+                ),
+                NOW,
+            ),
+            kinds.ERRORS,
+            "\"amqp: (404, \"no queue 'uploads.v2' in vhost 'media'\")\" in {",
+        ),
+        (
+            parse_line(
+                'ts=2025-12-15T10:00:00+01:00 lvl=error pid=7 msg="POST /u: no free connection"',
+                NOW,
+            ),
+            kinds.ERRORS,
+            '"POST /u: no free connection" in ts=',
+        ),
+        (
+            zap("cannot write the file: no space left on device", error="giving up after 3"),
+            kinds.STORAGE,
+            '"cannot write the file: no space left on device" in {',
+        ),
     ],
 )
 def test_a_quoted_line_begins_with_what_it_was_selected_for(
