@@ -9,6 +9,9 @@ from core.frozen import frozen
 JOURNALD = "journald:"
 """The beginning of a log that is no file but what a systemd unit wrote to the journal."""
 
+BEARER = "Authorization: Bearer {token}"
+"""The header of a request that has a token, where the target names no other one."""
+
 
 @frozen
 class TargetSummary:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 pytest_plugins = (
     "pytester",
     "tests.snapshots",
+    "tests.lab.fix_key_api",
     "tests.lab.fix_lab",
     "tests.lab.fix_made_api",
     "tests.lab.fix_operator",

@@ -38,6 +38,7 @@ _LOG = re.compile(r"/[^\n]*|journald:[A-Za-z0-9][A-Za-z0-9_:.@-]*")
 _TABLE = re.compile(r"[^.\n]{1,63}(?:\.[^.\n]{1,63})?")
 _URL = re.compile(r"https?://[^\s'\"<>\\`$;|&()]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_HEADER = re.compile(r"[\w-]+: [\w .,:;=/@+%-]*\{token\}[\w .,:;=/@+%-]*", re.ASCII)
 _TEXT = re.compile(r"(?!-)[^\n]+")
 
 _GRAMMARS = (
@@ -48,6 +49,7 @@ _GRAMMARS = (
     (re.compile(r".*_table"), _TABLE),
     (re.compile(r".*(?<!_in)_url"), _URL),
     (re.compile(r"(.*_)?service_user"), _USER),
+    (re.compile(r"(.*_)?token_header"), _HEADER),
 )
 """The end of a placeholder's name, and the form of its values; any other one is `_TEXT`."""
 
@@ -221,6 +223,10 @@ def _in_shell(name: str, value: str, context: str) -> str | None:
     values = value.split("\n")
     if _grammar_of(name) is _LOG and any(one.startswith(JOURNALD) for one in values):
         return " ".join(map(_log_file, values)) if context == "" else None
+    if _grammar_of(name) is _HEADER:
+        # The shell that runs the command has the token, and no report does.
+        header = value.replace("{token}", "${API_TOKEN:?api.token}")
+        return f'"{header}"' if context == "" else None
     if all(map(_PLAIN.fullmatch, values)) and (len(values) == 1 or context == ""):
         return " ".join(values)
     if context == "":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.state import Lab
+    from tests.lab.fix_key_api import Gateway
 
 CANARY = (
     "canary/upload_is_accepted",
@@ -91,6 +92,23 @@ def test_a_canary_passes_in_a_healthy_lab(lab: Lab, tmp_path: Path) -> None:
     (timeline,) = run.outcome("canary/upload_completes")["observations"]
     assert [stage["status"] for stage in timeline["data"]["stages"]][-1] == "completed"
     assert all(stage["seconds"] >= 0 for stage in timeline["data"]["stages"])
+
+
+def test_each_request_has_its_token_in_the_header_of_the_target(
+    lab: Lab, key_api: Gateway, tmp_path: Path
+) -> None:
+    """Statuses, tracks and the canary's requests need it: an API behind such a gateway passes."""
+    file = tmp_path / "targets.toml"
+    text = (lab.directory / "targets.toml").read_text()
+    url = f'url = "{lab.api_url}"\n'
+    assert text.count(url) == 1
+    own = f'url = "{key_api.url}"\ntoken_header = "X-Api-Key: {{token}}"\n'
+    file.write_text(text.replace(url, own))
+    run = run_lab(lab, tmp_path / "out", f"--targets-file={file}", "--canary")
+    assert {check: run.statuses.get(check) for check in CANARY} == dict.fromkeys(CANARY, "passed")
+    assert run.statuses["upload_status/token_is_accepted"] == "passed"
+    assert run.statuses["upload_status/completed_track_is_served"] == "passed"
+    assert lab.passwords.token not in (tmp_path / "out/lab/upload_stuck/report.json").read_text()
 
 
 def test_a_run_without_the_option_sends_no_canary(lab: Lab, tmp_path: Path) -> None:

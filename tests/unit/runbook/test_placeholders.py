@@ -113,6 +113,20 @@ def test_a_change_of_a_view_that_takes_none_is_warned_of() -> None:
     assert reads.warnings == table.warnings == ()
 
 
+def test_the_token_of_a_command_comes_from_the_environment() -> None:
+    """The header is one quoted word; nothing in it but the token is for the shell to fill."""
+    template = "curl -sS -H <token_header> x"
+    text, missing = fill_command(template, "bash", {"token_header": "X-Api-Key: {token}"})
+    assert (text, missing) == ('curl -sS -H "X-Api-Key: ${API_TOKEN:?api.token}" x', ())
+    for header in ("X-Api-Key: s3cret", "X: {token}$(id)", 'X: "{token}', "X: {token}\nY: z"):
+        assert fill_command(template, "bash", {"token_header": header}) == (
+            template,
+            ("token_header",),
+        )
+    within = 'curl -H "<token_header>" x'
+    assert fill_command(within, "bash", {"token_header": "X: {token}"})[1] == ("token_header",)
+
+
 def test_a_route_has_the_ids_that_are_known() -> None:
     """One whose field has no value is left out, and so is the command that has it."""
     values = {

@@ -89,6 +89,26 @@ def test_no_text_of_a_target_holds_a_secret(file: Path) -> None:
     assert not any(secret in texts for secret in target.secrets())
 
 
+def test_the_token_is_sent_in_the_header_that_the_target_names(tmp_path: Path) -> None:
+    """Without one it is a bearer token; what is told of the header holds no token."""
+    file = tmp_path / "targets.toml"
+    api = "url = 'https://veza.example', token = 't0ken-of-mine'"
+    for more, header in (
+        ("", "Authorization: Bearer {token}"),
+        (", token_header = 'X-Api-Key: {token}'", "X-Api-Key: {token}"),
+    ):
+        file.write_text(
+            f"[targets.small]\nenvironment = 'staging'\napi = {{ {api}{more} }}\n"
+            "login = { path = '/login' }\n"
+        )
+        target = load(file, "small", {})
+        assert target.api is not None
+        assert target.api.token_header == header
+        assert target.login.token_header == "Authorization: Bearer {token}"
+        assert summary_of(target).placeholders["token_header"] == header
+        assert f'with the token, in the header "{header}"' in describe(target)
+
+
 def test_the_account_of_the_login_is_a_secret(tmp_path: Path) -> None:
     """Neither the account nor its password is in a text of a target; what is sent is told."""
     file = tmp_path / "targets.toml"

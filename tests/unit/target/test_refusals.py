@@ -70,6 +70,18 @@ EDITS = {
     "a URL with a login": ('"https://veza.example"', '"https://u:hunter22@veza.example"'),
     "a URL that no parser reads": ('"https://veza.example"', '"https://u:hunter22@\u2100"'),
     "a secret that is a number": ('"env:TOKEN"', "3"),
+    "a header without the place of the token": (
+        'token = "env:TOKEN"',
+        'token = "env:TOKEN"\ntoken_header = "X-Api-Key: s3cret"',
+    ),
+    "a header that a shell would not take as it is": (
+        'token = "env:TOKEN"',
+        'token = "env:TOKEN"\ntoken_header = "X-Api-Key: {token}$(id)"',
+    ),
+    "a header without a name": (
+        'token = "env:TOKEN"',
+        'token = "env:TOKEN"\ntoken_header = "{token}"',
+    ),
     "a route without a slash": ('"/api/v1/uploads/', '"api/v1/uploads/'),
     "a route without a slash, where false is allowed": ('"/api/v1/tracks/', '"api/v1/tracks/'),
     "a route that is true, where false is allowed": ('"/api/v1/tracks/{track_id}"', "true"),
