@@ -84,6 +84,25 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
     assert logs.timeouts().counts == (1,), logs.timeouts()
 
 
+def test_entries_of_an_exported_journal_are_read(log_dir: Path, logs_of: Make) -> None:
+    """Entries of the journal in JSON have their times in microseconds, and numbers for levels."""
+    entries = [
+        {
+            "__REALTIME_TIMESTAMP": f"{(time.time() - age) * 1e6:.0f}",
+            "PRIORITY": level,
+            "MESSAGE": text,
+        }
+        for age, level, text in (
+            (7200, "3", "tâche 1 impossible"),
+            (60, "3", "tâche 2: boom"),
+            (50, "6", "tâche 3: fine"),
+        )
+    ]
+    (log_dir / "a.log").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    errors = logs_of().errors()
+    assert (errors.counts, errors.undated) == ((1,), 0), errors
+
+
 @pytest.mark.parametrize("hours", [-5, 5.5, 2, 0])
 def test_times_of_another_zone_are_read(log_dir: Path, logs_of: Make, hours: float) -> None:
     """Times without a zone are in the zone of the program, which the file's last write shows."""

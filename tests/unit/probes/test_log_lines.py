@@ -106,6 +106,8 @@ FORMS = [
     'Dec 15 09:59:00 web1 veza[8]: {"level":"error","msg":"job failed","error":"boom"}',
     '2025-12-15T09:59:00Z stdout F {"level":"error","msg":"job failed","error":"boom"}',
     '{"log":"level=error msg=failed err=boom\\n","stream":"stderr","time":"2025-12-15T09:59:00Z"}',
+    '{"__REALTIME_TIMESTAMP":"1765792740000000","PRIORITY":"3","MESSAGE":"job failed error=boom"}',
+    '{"__REALTIME_TIMESTAMP":"1765792740000000","PRIORITY":"6","MESSAGE":"ERROR failed err=boom"}',
     "api-1  | 2025-12-15T09:59:00Z ERR job failed error=boom",
     "[pod/api-7f/api] 2025-12-15T09:59:00Z [error] job failed error=boom",
     '{"level":50,"time":1765792740000,"msg":"job failed","err":{"message":"boom"}}',
@@ -121,6 +123,13 @@ def test_every_form_has_its_time_level_and_error(text: str) -> None:
     """A line in a form of a common logger, container or log daemon is parsed."""
     line = parse_line(text, NOW)
     assert (line.age(NOW), line.level, line.error) == (60.0, "error", "boom")
+
+
+def test_the_journals_info_is_no_level() -> None:
+    """The journal calls all that a service prints "info", so a line's own words decide."""
+    entry = '{"__REALTIME_TIMESTAMP":"1765792740000000","PRIORITY":"6","MESSAGE":"job failed"}'
+    line = parse_line(entry, NOW)
+    assert (line.level, line.message) == (None, "job failed")
 
 
 @pytest.mark.parametrize("tail", ["", " upload=284", ", upload=284"])
