@@ -242,14 +242,14 @@ def heartbeat(session: Connection, worker: str, consuming: bool) -> None:
     )
 
 
-def consuming_workers(session: Connection) -> set[str]:
-    """Return the names of the workers that are alive and consume jobs."""
+def consuming_workers(session: Connection) -> dict[str, float]:
+    """Return the workers that are alive and consume jobs, with the age of each heartbeat."""
     rows = session.execute(
-        "SELECT worker FROM worker_heartbeats"
+        "SELECT worker, extract(epoch FROM now() - seen_at)::float AS age FROM worker_heartbeats"
         " WHERE consuming AND now() - seen_at < make_interval(secs => %s)",
         (HEARTBEAT_MAX_SECONDS,),
     )
-    return {row["worker"] for row in rows}
+    return {row["worker"]: row["age"] for row in rows}
 
 
 def worker_state(session: Connection) -> str:

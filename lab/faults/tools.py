@@ -169,11 +169,16 @@ class FaultTools:
         return psycopg.connect(self.lab.owner_dsn, connect_timeout=5, row_factory=dict_row)
 
     def wait_for_all_workers(self) -> None:
-        """Wait until every worker consumes jobs."""
+        """Wait until every worker consumes jobs, by a heartbeat of its present process."""
+        pids = {worker: self.pid(worker) for worker in self.lab.workers}
 
         def consume() -> bool:
             with self._dict_session() as session:
-                return database.consuming_workers(session) == set(self.lab.workers)
+                ages = database.consuming_workers(session)
+            return all(
+                pid and worker in ages and ages[worker] < uptime(pid)
+                for worker, pid in pids.items()
+            )
 
         self.wait(consume, 30, "workers that consume")
 

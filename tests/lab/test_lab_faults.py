@@ -239,6 +239,20 @@ def test_users_who_give_up_leave_half_a_file(tools: FaultTools) -> None:
     assert_healthy(tools)
 
 
+def test_a_heartbeat_of_the_former_process_is_not_the_workers(tools: FaultTools) -> None:
+    """Right after a restart the last heartbeat is young, and the new process consumes nothing."""
+    tools.wait_for_all_workers()
+    try:
+        tools.stop("worker")
+        restarted = tools.query("SELECT clock_timestamp()")
+        tools.start("worker")
+        tools.wait_for_all_workers()
+        assert tools.query("SELECT seen_at FROM worker_heartbeats") > restarted
+    finally:
+        # A second start in the log looks like a crash loop.
+        faults.heal(tools.directory)
+
+
 def test_unknown_fault_suggests_the_closest_name(tools: FaultTools) -> None:
     """The error for a misspelt fault suggests the closest name."""
     with pytest.raises(LabError, match="did you mean worker-killed"):
