@@ -1,4 +1,4 @@
-"""Fixture `own_server`: a PostgreSQL server whose settings a test may change."""
+"""Fixture `own_server`: a PostgreSQL server whose settings and locks disturb nobody."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def own_server() -> Iterator[Lab]:
     """The lab's roles and empty tables, and nothing that uses them.
 
-    In `lab` a session that the application opens under such a setting would keep it for as long as
-    it lives.
+    In `lab` a session that the application opens under a setting of a test would keep it for as
+    long as it lives, and an upload that waits too long for a lock of a test would leave an error in
+    the log.
     """
     with tempfile.TemporaryDirectory(prefix="veza-test-") as folder:
         server = new_lab(

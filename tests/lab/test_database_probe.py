@@ -551,25 +551,23 @@ def test_text_payloads_and_zoneless_times_are_read(
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Paris"])
 def test_zoneless_times_are_in_the_zone_of_the_database(
-    odd: Owner, services: Lab, probe_of: Make, zone: str
+    own_server: Lab, probe_of: Make, zone: str
 ) -> None:
     """Times without a zone are read in the time zone of the database."""
-    odd.execute(
-        "CREATE TABLE odd.uploads (id int, status text DEFAULT 'uploading', progress int,"
-        " created_at timestamp, updated_at timestamp, error_message text)"
-    )
-    odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
-    name = psycopg.sql.Literal(zone)
-    odd.execute(psycopg.sql.SQL("ALTER DATABASE veza SET TimeZone TO {}").format(name))
     try:
-        odd.execute(psycopg.sql.SQL("SET TimeZone TO {}").format(name))
-        odd.execute(
-            "INSERT INTO odd.uploads (id, created_at) VALUES (1, now() - interval '1 min'),"
-            " (2, now() - interval '30 min')"
+        superuser(
+            own_server,
+            f"ALTER DATABASE veza SET TimeZone TO '{zone}'",
+            f"SET TimeZone TO '{zone}'",
+            "CREATE TABLE zoneless (id int, status text DEFAULT 'uploading', progress int,"
+            " created_at timestamp, updated_at timestamp, error_message text)",
+            "GRANT SELECT ON zoneless TO veza_checks",
+            "INSERT INTO zoneless (id, created_at) VALUES (1, now() - interval '1 min'),"
+            " (2, now() - interval '30 min')",
         )
-        stuck = probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0)
+        stuck = probe_of(own_server.dsn, uploads_table="zoneless").stuck_uploads(600.0)
     finally:
-        odd.execute("ALTER DATABASE veza RESET TimeZone")
+        superuser(own_server, "DROP TABLE IF EXISTS zoneless", "ALTER DATABASE veza RESET TimeZone")
     assert [upload.id for upload in stuck.shown] == ["2"]
     assert 1800 <= stuck.oldest_seconds < 1900
 
@@ -594,11 +592,10 @@ def test_invalid_progress_is_ignored(odd: Owner, services: Lab, probe_of: Make, 
     assert progress == [None, None, None, 99]
 
 
-def test_locked_table_costs_one_wait_and_names_its_holder(
-    services: Lab, probe: DatabaseProbe
-) -> None:
+def test_locked_table_costs_one_wait_and_names_its_holder(own_server: Lab, probe_of: Make) -> None:
     """A locked table is waited for once; locks() still works and names the holder."""
-    with locked(services.owner_dsn, "uploads") as pid:
+    probe = probe_of(own_server.dsn)
+    with locked(own_server.owner_dsn, "uploads") as pid:
         with pytest.raises(Unreachable, match="uploads is locked by another session"):
             probe.stuck_uploads(600.0)
         locks = probe.locks(2.0)
@@ -611,17 +608,19 @@ def test_locked_table_costs_one_wait_and_names_its_holder(
             call()
 
 
-def test_lock_on_one_table_leaves_the_other_readable(services: Lab, probe: DatabaseProbe) -> None:
+def test_lock_on_one_table_leaves_the_other_readable(own_server: Lab, probe_of: Make) -> None:
     """A statement on both tables that meets a lock marks only the locked table."""
-    with locked(services.owner_dsn, "uploads"):
+    probe = probe_of(own_server.dsn)
+    with locked(own_server.owner_dsn, "uploads"):
         with pytest.raises(Unreachable, match=": uploads is locked"):
             probe.ended_jobs()
         assert probe.flow(300.0)
 
 
-def test_brief_lock_is_no_fault(services: Lab, probe: DatabaseProbe) -> None:
+def test_brief_lock_is_no_fault(own_server: Lab, probe_of: Make) -> None:
     """A lock that ends within a reader's time limit blocks no upload."""
-    with locked(services.owner_dsn, "job_queue"):
+    probe = probe_of(own_server.dsn)
+    with locked(own_server.owner_dsn, "job_queue"):
         assert probe._tables.schema()
         first = probe.locks(30.0)
     assert first.are_blocking
@@ -1099,9 +1098,10 @@ def test_a_statement_that_fails_ahead_costs_no_other(
     assert not probe.flow(300.0).stands_still
 
 
-def test_a_locked_table_is_not_read_ahead(services: Lab, probe: DatabaseProbe) -> None:
+def test_a_locked_table_is_not_read_ahead(own_server: Lab, probe_of: Make) -> None:
     """While a table is locked, a rehearsal waits for nothing, and the lock is named afterwards."""
-    with locked(services.owner_dsn, "uploads"):
+    probe = probe_of(own_server.dsn)
+    with locked(own_server.owner_dsn, "uploads"):
         probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
         assert not probe._session.is_locked("uploads")
         with pytest.raises(Unreachable, match="uploads is locked by another session"):
