@@ -74,8 +74,12 @@ def heal_logins(tools: FaultTools) -> None:
 
 
 def _reset_bugs(tools: FaultTools) -> None:
-    """Turn off all bugs; end an API that remembers the logins of one address."""
-    if read_bugs(tools.directory).ignores_proxy:
+    """Turn off all bugs; end an API that remembers the logins of one address, or still hashes.
+
+    A login that began under a high cost would store its hash after the healing.
+    """
+    bugs = read_bugs(tools.directory)
+    if bugs.ignores_proxy or bugs.hash_rounds > Bugs.hash_rounds:
         tools.stop("api")
     write_bugs(tools.directory, Bugs())
 

@@ -10,6 +10,7 @@ import pytest
 from pika.exceptions import ProbableAccessDeniedError
 
 from lab import broker, faults
+from lab.bugs import Bugs
 from lab.errors import LabError
 from lab.faults.tools import FaultTools
 from lab.processes import process_state
@@ -119,13 +120,13 @@ def test_starved_workers_still_work(tools: FaultTools) -> None:
     )
     # The worker works: a job may end, and the next one that it takes has just started.
     assert rows
-    assert tools.worker_state() == "ok"
     pid = tools.pid("worker")
     assert pid is not None
-    heartbeat = "SELECT seen_at FROM worker_heartbeats"
+    heartbeat = "SELECT seen_at FROM worker_heartbeats WHERE consuming"
     before = tools.query(heartbeat)
     eventually(lambda: process_state(pid) == "T", "a stopped worker")
-    eventually(lambda: tools.query(heartbeat) != before, "the worker's next heartbeat")
+    # On a busy machine a heartbeat may be late for its limit, and the next one still comes.
+    eventually(lambda: tools.query(heartbeat) > before, "the worker's next heartbeat")
     faults.heal(tools.directory)
     assert_healthy(tools)
 
@@ -251,6 +252,14 @@ def test_a_heartbeat_of_the_former_process_is_not_the_workers(tools: FaultTools)
     finally:
         # A second start in the log looks like a crash loop.
         faults.heal(tools.directory)
+
+
+def test_healing_ends_an_api_that_may_still_hash(tools: FaultTools) -> None:
+    """It would store the slow hash of a login that began before the healing."""
+    before = tools.pid("api")
+    tools.turn_on(hash_rounds=2 * Bugs.hash_rounds)
+    faults.heal(tools.directory, logins_only=True)
+    assert tools.pid("api") not in (before, None)
 
 
 def test_unknown_fault_suggests_the_closest_name(tools: FaultTools) -> None:
