@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("report", type=_report, metavar="REPORT", help=tr("such as out/live"))
     parser.add_argument(
         "--do",
-        type=int,
+        type=_number,
         action="append",
         metavar="STEP",
         help=tr("show what this step would run; can be repeated; starts nothing"),
@@ -142,6 +143,12 @@ def _duration(text: str) -> float:
         return parse_duration(text)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise argparse.ArgumentTypeError(tr("write the number of a step, such as 2"))
+    return int(text)
 
 
 def _report(text: str) -> Path:

@@ -237,7 +237,13 @@ def main() -> int:
     try:
         tables = tomllib.loads(options.targets.read_text(encoding="utf-8")).get("targets", {})
         documents = manifests(tables, options.image, options.every)
-    except (OSError, ValueError) as exc:
+    except OSError as exc:
+        print(f"{parser.prog}: {options.targets} cannot be read: {exc.strerror}", file=sys.stderr)
+        return 2
+    except tomllib.TOMLDecodeError as exc:
+        print(f"{parser.prog}: {options.targets} is not valid TOML: {exc}", file=sys.stderr)
+        return 2
+    except ValueError as exc:
         print(f"{parser.prog}: {options.targets}: {exc}", file=sys.stderr)
         return 2
     sys.stdout.write("".join(f"---\n{yaml(document)}" for document in documents))

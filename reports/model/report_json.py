@@ -97,8 +97,22 @@ def load_report(path: Path) -> Report:
     try:
         content = read_file(path, MAX_BYTES)
     except FileError as exc:
+        if isinstance(exc.__cause__, IsADirectoryError):
+            raise LoadError(_no_report(path)) from exc
         raise LoadError(str(exc)) from exc
     return parse_report(content, str(path))
+
+
+def _no_report(folder: Path) -> str:
+    name = f"{PARTIAL}/report.json"
+    found = [one for one in (folder / name, *folder.glob(f"*/{name}")) if one.exists()]
+    if not found:
+        return tr("{folder} has no report.json: no run has written one there", folder=folder)
+    return tr(
+        "{folder} has no report of a whole run; that of a narrowed or interrupted one is {path}",
+        folder=folder,
+        path=found[0],
+    )
 
 
 def parse_report(raw: bytes, name: str) -> Report:

@@ -180,7 +180,7 @@ class _Screen:
         if self._report.partial:
             title = self._title(f"{partial_run(self._report)} · {where} · {seconds}")
             second = tr(
-                "partial, so not the state of {target}; the whole: {command}",
+                "this is not the whole state of {target}; to see it: {command}",
                 target=where,
                 command=self._again,
             )
@@ -226,7 +226,7 @@ class _Screen:
         if report.partial:
             blocks.append(Block(0, (self._title(partial_run(self._report)),)))
             target = report.target.name
-            so_far = tr("{target}: {state} as far as it was looked", target=target, state=word)
+            so_far = tr("{target}: {state} in what was checked", target=target, state=word)
             facts.insert(0, so_far)
             blocks.append(self._block(1, f"  {' · '.join(filter(None, facts))}"))
         else:

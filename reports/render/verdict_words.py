@@ -67,9 +67,9 @@ def failed_symptoms(report: Report) -> list[Outcome]:
 
 
 def more_symptoms(symptoms: Sequence[Outcome]) -> str:
-    """Return how many symptoms failed beside the first, in brackets; empty where none did."""
+    """Return how many symptoms failed beside the first, for the end of it; empty where none did."""
     more = len(symptoms) - 1
-    return trn(" (and {n} more symptom)", " (and {n} more symptoms)", more) if more > 0 else ""
+    return trn(", and {n} more symptom", ", and {n} more symptoms", more) if more > 0 else ""
 
 
 def no_symptom(report: Report) -> str:
@@ -289,7 +289,7 @@ def where_to_look(report: Report) -> list[str]:
             # It was not selected.
             looks = [tr("run the check {check}", check=proposed.check)]
         else:
-            looks = [tr("find out: {sentence}", sentence=plain(sentence))]
+            looks = [tr("find out whether this holds: {sentence}", sentence=plain(sentence))]
     return looks[:PLACES_MAX]
 
 

@@ -95,8 +95,15 @@ def test_a_missing_targets_file_is_an_error(machine: Path) -> None:
 def test_a_run_needs_a_target() -> None:
     """`run` without a target prints its usage."""
     done = call([DEPLOY / "run"])
-    assert done.returncode != 0
-    assert "usage: deploy/run TARGET" in done.stdout
+    assert done.returncode == 4
+    assert done.stdout == "usage: deploy/run TARGET [OPTION...]\n"
+
+
+def test_a_run_without_its_python_is_a_sentence() -> None:
+    """Where the checks are not installed, the schedule's log says what to do."""
+    done = call([DEPLOY / "run", "staging"], os.environ | {"VEZA_PYTHON": "/nowhere/python"})
+    assert done.returncode == 4
+    assert "install the checks in " in done.stdout
 
 
 @pytest.mark.parametrize("several", ["all", "staging,live"])

@@ -147,6 +147,13 @@ def test_a_step_that_may_not_run_is_refused(
     assert not (call.report.parent / NAME).exists()
 
 
+def test_a_step_is_a_number(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """A word in its place is a usage error that says what to write."""
+    with pytest.raises(SystemExit, match="2"):
+        main(call.arguments("--do", "restart"))
+    assert "argument --do: write the number of a step, such as 2\n" in capsys.readouterr().err
+
+
 def test_a_report_that_is_no_ground_to_act_is_refused(
     call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -206,7 +206,7 @@ def test_a_pipe_in_place_of_the_report_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(LoadError, match="not a regular file"):
         load_report(tmp_path / "pipe")
-    with pytest.raises(LoadError, match=r"cannot be read: "):
+    with pytest.raises(LoadError, match=r"has no report\.json"):
         load_report(tmp_path)
 
 
@@ -242,3 +242,14 @@ def test_a_folder_stands_for_the_newest_report_in_it(tmp_path: Path) -> None:
         assert newest_report(lost) == lost
     (target / "report.json").write_text("{}")
     assert newest_report(target / "report.json") == target / "report.json"
+
+
+def test_a_folder_without_a_whole_report_says_so(tmp_path: Path) -> None:
+    """Of a partial report it says where that is, as only its own path stands for it."""
+    with pytest.raises(LoadError, match=r"has no report\.json: no run has written one there"):
+        load_report(tmp_path)
+    path = tmp_path / "upload_stuck/partial/report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    with pytest.raises(LoadError, match=r"that of a narrowed or interrupted one is .*/partial/"):
+        load_report(tmp_path)
