@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_CHECKS = 1000
 COMMAND_MAX = 1000
+MOOT = ("moot_when", "moot_if_failed", "moot_unless_passed")
+"""The keys of a check that name another check, on which depends whether a pass is evidence."""
 
 Role = Literal["symptom", "cause"]
 
@@ -67,8 +69,8 @@ class CheckRow:
     `explained_by` has (cause id, weight) in the order of the causes; a weight is the probability
     that this cause alone makes the check fail. `leak` is the probability that it fails without any
     cause. A pass is no evidence if the check `moot_when` passed, the check `moot_if_failed` failed,
-    or the figure `moot_at_zero` is 0. A failure is none if a check of `follows_from` failed, which
-    says the same more exactly.
+    the check `moot_unless_passed` did not pass, or the figure `moot_at_zero` is 0. A failure is no
+    evidence if a check of `follows_from` failed, which says the same more exactly.
     """
 
     id: str
@@ -79,6 +81,7 @@ class CheckRow:
     leak: float
     moot_when: str | None = None
     moot_if_failed: str | None = None
+    moot_unless_passed: str | None = None
     moot_at_zero: str | None = None
     follows_from: tuple[str, ...] = ()
     gate: bool = False
@@ -90,9 +93,11 @@ class CheckRow:
 
         `zero` are the figures that are 0.
         """
+        proof = self.moot_unless_passed
         return (
             (self.moot_when in passed and self.moot_when not in failed)
             or self.moot_if_failed in failed
+            or (proof is not None and (proof not in passed or proof in failed))
             or self.moot_at_zero in zero
         )
 
@@ -169,6 +174,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             leak=row.leak,
             moot_when=row.moot_when,
             moot_if_failed=row.moot_if_failed,
+            moot_unless_passed=row.moot_unless_passed,
             moot_at_zero=row.moot_at_zero,
             follows_from=tuple(row.follows_from),
             gate=row.gate,
@@ -230,6 +236,7 @@ class _Check(_Table):
     leak: Probability
     moot_when: str | None = None
     moot_if_failed: str | None = None
+    moot_unless_passed: str | None = None
     moot_at_zero: Line | None = None
     follows_from: Annotated[list[str], Field(max_length=5)] = []
     gate: bool = False
@@ -293,7 +300,7 @@ def _check_references(
             problem = tr("is not a cause of this file") + nearest(cause, causes)
             raise EvidenceError(f'{path}: [checks."{key}"] explained_by.{name}: {problem}')
     others = [("follows_from", other) for other in row.follows_from]
-    others += [(name, getattr(row, name)) for name in ("moot_when", "moot_if_failed")]
+    others += [(name, getattr(row, name)) for name in MOOT]
     for name, other in others:
         if other is not None and (other not in checks or other == key):
             problem = tr("must name another check")

@@ -429,19 +429,37 @@ def test_a_moot_pass_is_no_evidence() -> None:
 
 
 def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
-    """While the worker logs nothing, no logged error is no evidence; an error still counts."""
+    """A frozen worker still has its connections: they are no evidence, their absence still is."""
+    evidence = model(
+        {"h": 0.1, "frozen": 0.1},
+        {"m/responsive": ({"frozen": 0.5}, 0.01), "m/connected": ({"h": 0.5}, 0.01)},
+    )
+    row = replace(evidence.checks[1], moot_if_failed="m/responsive")
+    evidence = replace(evidence, checks=(evidence.checks[0], row))
+    blind = probabilities(run(evidence, m_responsive="failed"))
+    assert probabilities(run(evidence, m_responsive="failed", m_connected="passed")) == blind
+    failed = probabilities(run(evidence, m_responsive="failed", m_connected="failed"))
+    assert failed["h"] > blind["h"]
+    for status in ("passed", "unreachable", "skipped"):
+        posterior = probabilities(run(evidence, m_responsive=status, m_connected="passed"))
+        assert posterior["h"] < probabilities(run(evidence, m_responsive=status))["h"]
+
+
+def test_a_pass_is_evidence_only_where_something_would_be_seen() -> None:
+    """Where no line is known to be the worker's, no logged error is none; an error still counts."""
     evidence = model(
         {"h": 0.1, "silence": 0.1},
         {"m/logging": ({"silence": 0.5}, 0.01), "m/errors": ({"h": 0.5}, 0.01)},
     )
-    row = replace(evidence.checks[1], moot_if_failed="m/logging")
+    row = replace(evidence.checks[1], moot_unless_passed="m/logging")
     evidence = replace(evidence, checks=(evidence.checks[0], row))
-    silent = probabilities(run(evidence, m_logging="failed"))
-    assert probabilities(run(evidence, m_logging="failed", m_errors="passed")) == silent
-    assert probabilities(run(evidence, m_logging="failed", m_errors="failed"))["h"] > silent["h"]
-    for status in ("passed", "unreachable", "skipped"):
-        posterior = probabilities(run(evidence, m_logging=status, m_errors="passed"))
-        assert posterior["h"] < probabilities(run(evidence, m_logging=status))["h"]
+    for status in ("failed", "unreachable", "skipped"):
+        unseen = probabilities(run(evidence, m_logging=status))
+        assert probabilities(run(evidence, m_logging=status, m_errors="passed")) == unseen
+        failed = probabilities(run(evidence, m_logging=status, m_errors="failed"))
+        assert failed["h"] > unseen["h"]
+    seen = probabilities(run(evidence, m_logging="passed"))
+    assert probabilities(run(evidence, m_logging="passed", m_errors="passed"))["h"] < seen["h"]
 
 
 def test_a_pass_with_nothing_to_see_is_no_evidence() -> None:

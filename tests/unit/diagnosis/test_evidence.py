@@ -103,7 +103,8 @@ def matrix(evidence: Evidence) -> str:
         weights = dict(row.explained_by)
         cells = [f"{weights[c.id]:g}" if c.id in weights else "" for c in evidence.causes]
         name = f"**{row.id}**" if row.role == "symptom" else row.id
-        signs = [" †"] if row.moot_when or row.moot_if_failed or row.moot_at_zero else []
+        moot = (row.moot_when, row.moot_if_failed, row.moot_unless_passed, row.moot_at_zero)
+        signs = [" †"] if any(moot) else []
         signs += [" ‡"] if row.follows_from else []
         lines.append([name + "".join(signs), *cells, f"{row.leak:g}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -179,6 +180,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("checks", "a/b", "moot_when"), "a/z", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_when"), "a/b", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_if_failed"), "a/z", r"moot_if_failed: must name another check"),
+    (("checks", "a/b", "moot_unless_passed"), "a/b", r"moot_unless_passed: must name another"),
     (("checks", "a/b", "follows_from"), ["a/b"], r"follows_from: must name another check"),
     (("checks", "a/b", "moot_when"), ["a/c"], r"moot_when: must be text"),
     (("checks", "a/b", "explained_by"), [], r"explained_by: must be a table"),
