@@ -239,10 +239,10 @@ def new_lab(
     storage_kind: str,
     drops_capabilities: bool,
 ) -> Lab:
-    """Return a lab with free ports and new passwords; starts and writes nothing."""
+    """Return a lab with ports of its own and new passwords; starts and writes nothing."""
     return Lab(
         directory=directory,
-        ports=Ports(*_free_ports(6)),
+        ports=Ports(*_reserve_ports(6)),
         passwords=Passwords(*(secrets.token_hex(12) for _ in range(8))),
         variant=variant,
         broker=broker and variant.broker is not None,
@@ -251,13 +251,19 @@ def new_lab(
     )
 
 
-def _free_ports(count: int) -> list[int]:
-    # All sockets are open at the same time, so that no port comes twice.
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for server in sockets:
-            server.bind(("127.0.0.1", 0))
-        return [server.getsockname()[1] for server in sockets]
-    finally:
-        for server in sockets:
-            server.close()
+_reserved: list[socket.socket] = []
+"""Sockets that are bound and never listen: they keep the ports of labs until this process ends."""
+
+
+def _reserve_ports(count: int) -> list[int]:
+    """Return ports on which a server can listen, and which nobody gets who takes any free one.
+
+    Otherwise a client's connection could get the port of a service that starts, or is down.
+    """
+    for _ in range(count):
+        reserved = socket.socket()
+        # Servers set it too: two sockets may then have one port while at most one listens.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        _reserved.append(reserved)
+    return [reserved.getsockname()[1] for reserved in _reserved[-count:]]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,7 @@ from lab.log_formats import SLOG, ZAP_CONSOLE, ZAP_JSON, LogFormat
 from lab.messages import FRENCH
 from lab.processes import Identity, identify
 from lab.processing import stored_name
-from lab.state import escape_ere
+from lab.state import escape_ere, new_lab
 from lab.variants import STANDARD, VARIANTS, get_variant
 from lab.zaplog import ZapLog, log_line
 from tests.waiting import eventually
@@ -276,3 +278,18 @@ def test_pairs_and_triples_cross_hypotheses() -> None:
     for names in (*COMBINATIONS[UPLOAD_STUCK], *COMBINATIONS[LOGIN_FAILS]):
         truth = frozenset().union(*(FAULTS[name].truth for name in names))
         assert len(truth) == len(names), names
+
+
+def test_nobody_else_gets_the_ports_of_a_lab(tmp_path: Path) -> None:
+    """A program that asks for one of them is refused, and the lab's server can listen there."""
+    lab = new_lab(
+        tmp_path,
+        variant=STANDARD,
+        broker=False,
+        storage_kind="directory",
+        drops_capabilities=False,
+    )
+    for port in astuple(lab.ports):
+        with socket.socket() as other, pytest.raises(OSError, match="already in use"):
+            other.bind(("127.0.0.1", port))
+        socket.create_server(("127.0.0.1", port)).close()
