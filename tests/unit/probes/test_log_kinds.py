@@ -41,6 +41,9 @@ def zap(msg: str, level: str = "error", caller: str = "x/y.go:1", **fields: obje
         (zap("job failed", job_type="send_invoice"), False),
         (zap("job failed", caller="jobs/newsletter.go:3"), False),
         (zap("royalties job failed"), False),
+        (parse_line("lvl=error msg=failed kind=email upload=None err=smtp", NOW), False),
+        (parse_line("lvl=error msg=failed kind=email upload=upl_01m8 err=smtp", NOW), True),
+        (zap("email failed", upload_id=0), False),
     ],
 )
 def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
