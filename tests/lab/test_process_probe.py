@@ -108,6 +108,21 @@ def test_no_count_is_not_offered(listing: Callable[[str], Shell]) -> None:
         ProcessProbe([shell], "job.*worker", 2).worker_count()
 
 
+def test_a_worker_that_is_gone_at_the_next_look_is_not_settled(
+    listing: Callable[[str], Shell],
+) -> None:
+    """A worker that dies at each start may be there at one look and gone at the next."""
+    seen: list[Process] = []
+    shell = listing(f"{INIT}  700     1 Ss   00:03 /opt/job-worker")
+    assert ProcessProbe([shell], "job.*worker", seen=seen).uptime().all_longer_than(2)
+    shell = listing(INIT)
+    ended = ProcessProbe([shell], "job.*worker", seen=seen).uptime()
+    assert not ended.all_longer_than(2)
+    assert "had been up for 3.0 s at an earlier look and has ended" in str(ended)
+    with pytest.raises(Unreachable, match="nothing to check"):
+        ProcessProbe([shell], "job.*worker").uptime()
+
+
 @pytest.mark.parametrize(
     "line",
     [
