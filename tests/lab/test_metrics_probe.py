@@ -110,6 +110,18 @@ def test_counter_is_not_read_as_a_gauge(reply_server: ReplyServer, probe_of: Mak
         probe.uploading()
 
 
+def test_series_that_do_not_stand_together_are_one_metric(
+    reply_server: ReplyServer, probe_of: Make
+) -> None:
+    """A metric's series count wherever they stand: an exporter made by hand need not group them."""
+    text = b'veza_file_uploads_total{status="%s"} %d\n'
+    body = text % (b"uploading", 5) + b"other 1\n" + text % (b"completed", 7)
+    reply_server.reply = Reply(body=body, media_type="text/plain")
+    probe = probe_of(reply_server.url)
+    assert probe.uploading().value == 5
+    assert probe.served().series == 3
+
+
 def test_missing_series_are_named(reply_server: ReplyServer, probe_of: Make) -> None:
     """Metrics without the runbook's series fail and name the series."""
     reply_server.reply = Reply(body=b"up 1\n")
