@@ -34,6 +34,8 @@ class Manners:
     statuses: list[str | int] = field(default_factory=lambda: ["uploading", "completed"])
     told_id: str = "u1"
     track: dict[str, Any] = field(default_factory=lambda: {"data": {"id": "u1"}})
+    track_status: int = 200
+    track_headers: dict[str, str] = field(default_factory=dict)
     delete: int = 200
     shown_after: bool = False
     mute: bool = False
@@ -92,7 +94,7 @@ class MadeApiHandler(QuietHandler, BaseHTTPRequestHandler):
         if self.server.deleted:
             self._answer(404, {"error": {"message": "no such upload"}})
         elif "/tracks/" in self.path:
-            self._answer(200, manners.track)
+            self._answer(manners.track_status, manners.track, manners.track_headers)
         else:
             statuses = manners.statuses
             status = statuses.pop(0) if len(statuses) > 1 else statuses[0]

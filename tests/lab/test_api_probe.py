@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from fixtures.probes.background import begin
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.api import ApiProbe
 from fixtures.probes.http.client import HttpClient
@@ -19,6 +25,7 @@ from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
@@ -91,6 +98,18 @@ def test_young_upload_is_not_stuck(
     assert statuses.uploads[0].status == "uploading"
 
 
+def test_one_request_too_many_is_unreachable(probe_of: Make, reply_server: ReplyServer) -> None:
+    """A limit of requests says nothing of the token, of the API's health, or of an upload."""
+    reply_server.reply = Reply(429, b'{"error": "slow down"}')
+    probe = probe_of(reply_server.url)
+    assert probe.first_answer().ok
+    for call in (probe.token, probe.readiness, probe.worker_health):
+        with pytest.raises(Unreachable, match=r"answers HTTP 429 on /.*: it limits how often"):
+            call()
+    with pytest.raises(Unreachable, match=r"answers HTTP 429 on /.*: it limits how often"):
+        probe.statuses((Subject("u1"),), 600.0)
+
+
 def test_wrong_token_is_refused_and_stays_secret(probe_of: Make, services: Lab) -> None:
     """A wrong token is refused, makes statuses unreachable, and appears in no message."""
     probe = probe_of(services.api_url)
@@ -156,6 +175,42 @@ def test_drip_feeding_server_ends_in_time(probe_of: Make, reply_server: ReplySer
     """A server that sends single bytes is cut off at the time limit of the whole call."""
     reply_server.reply = Reply(body=b"x" * 100_000, drip=0.05)
     assert "did not answer within 0.4 s" in str(probe_of(reply_server.url, timeout=0.4).reach())
+
+
+def test_a_server_behind_a_proxy_ends_in_time(
+    probe_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that sends single bytes through a proxy's tunnel is cut off at the same limit."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no certificate can be made here: apt-get install openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=api.test", "-addext", "subjectAltName=DNS:api.test"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    ended = threading.Event()
+
+    def tunnel(listener: socket.socket) -> None:
+        client = listener.accept()[0]
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with suppress(OSError), context.wrap_socket(client, server_side=True) as peer:
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not ended.wait(0.05):
+                peer.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        threading.Thread(target=tunnel, args=(listener,), daemon=True).start()
+        reach = begin(probe_of("https://api.test", timeout=1.5).reach)
+        try:
+            assert "did not answer within 1.5 s" in str(reach.result(PATIENCE))
+        finally:
+            ended.set()
 
 
 def test_large_answer_is_refused(probe_of: Make, reply_server: ReplyServer) -> None:

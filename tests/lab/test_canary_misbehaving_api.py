@@ -314,6 +314,26 @@ def test_a_different_track_fails(made_api: MadeApi, send: Callable[..., Sent]) -
     assert "is 3 bytes" in str(send().observer.track())
 
 
+def test_a_track_in_a_store_of_objects_is_unreachable(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """A redirect to where the file is does not say that it is missing."""
+    made_api.manners.track_status = 302
+    made_api.manners.track_headers = {"Location": "https://files.example/u1?signature=s"}
+    with pytest.raises(Unreachable, match=r"a redirect to https://files\.example for the track"):
+        send().observer.track()
+
+
+def test_a_canary_whose_answer_is_too_long_stays_known(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """The file was sent: the next run looks for it, although the answer was not read."""
+    made_api.manners.posts = [(202, {"data": {"upload_id": "u1", "log": "x" * 2**20}}, {})]
+    sent = send()
+    assert "more than 1 MiB" in str(sent.result("acceptance"))
+    assert [entry.name for entry in sent.journal.pending()] == [NAME]
+
+
 def test_a_failed_delete_is_repeated_by_the_next_run(
     made_api: MadeApi, send: Callable[..., Sent], tmp_path: Path
 ) -> None:

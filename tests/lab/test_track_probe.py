@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,22 @@ def test_track_is_served_with_200_and_json(tracks_of: Make, reply_server: ReplyS
         assert "answers HTTP 200 with an error in its body" in str(track)
     reply_server.reply = Reply(body=b'{"success": true, "data": {"id": "t"}, "error": null}')
     assert tracks.track("x", "t").served
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(429), "answers HTTP 429 on /api/v1/tracks/{track_id}: it limits how often"),
+        (Reply(302, location="https://files.example/t?sig=s"), "a redirect to https://files.exam"),
+    ],
+)
+def test_an_answer_about_something_else_is_unreachable(
+    tracks_of: Make, reply_server: ReplyServer, reply: Reply, reason: str
+) -> None:
+    """One request too many, and a redirect to a store of objects, do not say that it is missing."""
+    reply_server.replies["/api/v1/tracks/t"] = reply
+    with pytest.raises(Unreachable, match=re.escape(reason)):
+        tracks_of(reply_server.url).track("x", "t")
 
 
 def test_track_id_comes_from_the_status_answer(tracks_of: Make, reply_server: ReplyServer) -> None:
