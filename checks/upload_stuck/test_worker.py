@@ -27,7 +27,7 @@ def test_no_process_waits_on_disk(worker):
 
 def test_process_is_settled(worker, limits):
     """Each worker process has been up longer than `worker_settle`."""
-    uptime = worker.uptime()
+    uptime = worker.settled(limits.worker_settle)
     assert uptime.all_longer_than(limits.worker_settle), uptime
 
 

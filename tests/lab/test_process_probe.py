@@ -53,6 +53,18 @@ def test_worker_is_found(shell: Shell, worker: tuple[subprocess.Popen[bytes], st
     assert not probe.uptime().all_longer_than(30)
 
 
+def test_a_worker_that_has_just_started_counts_beside_late_work(
+    shell: Shell, worker: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    """Each deployment starts it: without late work it is skipped; where nobody knows, it fails."""
+    _, pattern = worker
+    with pytest.raises(NotOffered, match=r"has been up .*does not show a crash loop; .*30 s"):
+        ProcessProbe([shell], pattern, is_work_late=lambda: False).settled(30.0)
+    late = ProcessProbe([shell], pattern, is_work_late=lambda: True)
+    assert not late.settled(30.0).all_longer_than(30)
+    assert not ProcessProbe([shell], pattern).settled(30.0).all_longer_than(30)
+
+
 @pytest.fixture
 def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Shell]:
     """Return a function that makes a host whose ps prints a given text."""
