@@ -41,9 +41,12 @@ class Selection:
         option = self._config.option
         places = self._config.args_source is pytest.Config.ArgsSource.ARGS
         places = places or bool(option.ignore or option.ignore_glob)
+        # Those of the cache are missing under -p no:cacheprovider.
+        places = places or getattr(option, "lf", False)
+        ends_early = option.maxfail or getattr(option, "stepwise", False)
         return bool(
             self._deselected
             or (places and not self._uncollected and unselected_of(outcomes, evidence))
-            or (option.maxfail and any(outcome.status == "missing" for outcome in outcomes))
+            or (ends_early and any(outcome.status == "missing" for outcome in outcomes))
             or self._config.hook.pytest_check_named_items(config=self._config)
         )

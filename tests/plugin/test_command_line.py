@@ -291,6 +291,28 @@ def test_a_run_of_the_folder_above_says_where_to_run_it(tmp_path: Path) -> None:
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
+def test_a_run_without_asserts_is_refused(file: Path, tmp_path: Path) -> None:
+    """A Python that leaves out assertions would have every check pass that has an answer."""
+    where = (f"--targets-file={file}", "--target", "staging")
+    run = run_suite(*where, out=tmp_path / "out", environ={"PYTHONOPTIMIZE": "1"})
+    assert run.status == 4, run.text
+    assert "PYTHONOPTIMIZE" in run.errors
+    assert len(run.errors.strip().splitlines()) == 1, run.errors
+    assert run.report is None
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [("--help", "--runbook"), ("--version", "pytest "), ("--markers", "pytest.mark.gate")],
+)
+def test_what_asks_for_no_run_starts_none(tmp_path: Path, option: str, shown: str) -> None:
+    """The environment may name several targets and runbooks: nobody asked to check them."""
+    environ = {"VEZA_TARGET": "here,there", "VEZA_RUNBOOK": "all", "VEZA_TARGETS_FILE": "nowhere"}
+    run = run_suite(option, out=tmp_path / "out", environ=environ)
+    assert run.status == 0, run.errors
+    assert shown in run.text
+
+
 def test_a_forgotten_environment_is_one_sentence() -> None:
     """Where the packages are missing, it says where they may be, and shows no traceback."""
     code = (

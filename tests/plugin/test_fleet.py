@@ -58,6 +58,19 @@ def test_an_unknown_target_among_them_is_refused(file: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_target_that_is_called_all_is_refused(file: Path, tmp_path: Path) -> None:
+    """Its own run would be one of all targets again, and so on without end."""
+    file.write_text('default_target = "all"\n' + file.read_text() + storage_target("all", tmp_path))
+    run = run_suite(f"--targets-file={file}", out=tmp_path / "out")
+    assert run.status == 4
+    assert "the target's name 'all' is invalid" in run.errors
+    assert not (tmp_path / "out").exists()
+    values = {"target": "all", "targets_file": str(file)}
+    config = SimpleNamespace(getoption=values.get, rootpath=tmp_path)
+    with pytest.raises(pytest.UsageError, match="the target's name 'all' is invalid"):
+        several_targets.targets_of(cast("pytest.Config", config))
+
+
 def test_the_lab_twice_needs_no_targets_file(tmp_path: Path) -> None:
     """The lab has a file of its own; --check-config ends the call before a lab starts."""
     where = (f"--targets-file={tmp_path / 'none.toml'}", "--target", "lab,lab", "--check-config")

@@ -104,6 +104,22 @@ def test_a_narrowed_run_replaces_nothing(folder: Path, options: tuple[str, ...])
 
 
 @pytest.mark.patient
+@pytest.mark.parametrize("option", ["--last-failed", "--stepwise"])
+def test_a_run_by_the_cache_replaces_nothing(tmp_path: Path, option: str) -> None:
+    """pytest says of no check that it is left out: a file without failures is not even read."""
+    (tmp_path / "targets.toml").write_text(TARGET.format(folder=tmp_path))
+    whole = run(tmp_path)
+    assert whole.state == "at risk"
+    before = contents(tmp_path / "out/here/upload_stuck")
+    cache = f"--override-ini=cache_dir={tmp_path / 'cache'}"
+    run(tmp_path, cache, NODE)
+    again = run(tmp_path, cache, option)
+    assert again.report is not None
+    assert again.report["partial"], again.text
+    assert contents(tmp_path / "out/here/upload_stuck") == before
+
+
+@pytest.mark.patient
 def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
     """The line of the whole run's report stays, and that of the partial one is UNKNOWN."""
     line = nagios(folder / "out/here/upload_stuck/report.json")
