@@ -82,6 +82,14 @@ def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 INIT = "    1     0 Ss   2-00:00:00 /sbin/init\n"
 
 
+def test_a_long_command_line_is_matched_at_both_ends(listing: Callable[[str], Shell]) -> None:
+    """The class that Java runs stands behind a class path of any length."""
+    line = f"   77     1 Sl      10:00 java -cp {'/opt/lib.jar:' * 2000} com.veza.JobWorker --all"
+    for pattern in ("com[.]veza[.]JobWorker", "^java ", "--all$"):
+        running = ProcessProbe([listing(INIT + line)], pattern).running()
+        assert [process.pid for process in running.processes] == [77], pattern
+
+
 def test_a_child_of_the_worker_has_no_uptime(listing: Callable[[str], Shell]) -> None:
     """A process that a worker started for one job does not count for the uptime."""
     shell = listing(
@@ -318,6 +326,23 @@ def test_a_zombie_does_not_respond(shell: Shell, tmp_path: Path) -> None:
 def _install_without_ps(directory: Path) -> None:
     for tool in ("sh", "env", "timeout", "tr", "head", "getconf"):
         (directory / tool).symlink_to(shutil.which(tool) or tool)
+
+
+def test_a_niced_worker_of_busybox_is_seen(
+    worker: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """busybox's ps writes the state of a niced process with a space, and cuts 70 days: 100000:."""
+    process, pattern = worker
+    (tmp_path / "ps").write_text(
+        "#!/bin/sh\ncase $1 in -eww) echo 'ps: unrecognized option: w' >&2; exit 1 ;; esac\n"
+        "echo 'PID   PPID  STAT ELAPSED COMMAND'\n"
+        f"echo '{process.pid:5}     1 S N  100000: python x job-worker-{pattern[12:-1]}'\n"
+    )
+    (tmp_path / "ps").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (found,) = ProcessProbe([Shell("local://", timeout=PATIENCE)], pattern).running().processes
+    assert (found.pid, found.state) == (process.pid, "S")
+    assert found.seconds < PATIENCE
 
 
 def test_a_line_break_in_a_name_hides_no_process_without_ps(

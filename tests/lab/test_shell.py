@@ -174,6 +174,26 @@ def alive(pid: int) -> bool:
     return process_state(pid) not in (None, "Z")
 
 
+def test_a_command_that_a_signal_ends_timed_out(shell: Shell) -> None:
+    """busybox's `timeout` leaves no exit code of its own: its command dies of the signal."""
+    with pytest.raises(TimedOut, match="a search timed out on"):
+        shell.run("kill -TERM $$", doing="a search")
+    assert shell.run("echo on").stdout == "on\n"
+
+
+def test_what_a_login_prints_is_no_output(ssh_server: SshServer) -> None:
+    """A greeting of the user's start-up files is not taken for the answer."""
+    start_up = ssh_server.folder / ".bashrc"
+    start_up.write_text("echo Welcome to Veza\n")
+    shell = ssh_server.shell()
+    try:
+        result = shell.run("echo empty")
+    finally:
+        start_up.unlink()
+        shell.close()
+    assert result.stdout == "empty\n"
+
+
 def test_a_script_that_timed_out_is_not_run_again(tmp_path: Path) -> None:
     """On a disk that hangs each script costs one time limit, not one for each check."""
     shell = Shell("local://", timeout=PATIENCE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,9 @@ import pytest
 
 from core.units import Amount
 from fixtures.probes.errors import Unreachable
-from fixtures.probes.host.shell import Shell
+from fixtures.probes.host.shell import Shell, load_script
 from fixtures.probes.host.storage import StorageProbe
+from fixtures.probes.host.storage_survey import SURVEY, parse_survey
 from fixtures.probes.subjects import Subject
 from tests.waiting import PATIENCE
 
@@ -76,6 +79,75 @@ def test_access_needs_the_permission_bits(
     uploads.chmod(0o755)
     assert access.is_granted is granted, access
     assert granted or f"may not write to {uploads} on {shell.name}: mode {mode:04o}" in str(access)
+
+
+def test_an_access_control_list_may_let_the_user_in(shell: Shell, uploads: Path) -> None:
+    """The bits refuse the user, and a list may not: that is unknown, and no fault."""
+    (uploads / "u1").write_text("x")
+    (uploads / "u1").chmod(0o600)
+    try:
+        # Version 2: owner rwx, user 1 rwx, group ---, mask rwx, others ---.
+        entries = [(1, 7, 2**32 - 1), (2, 7, 1), (4, 0, 2**32 - 1), (16, 7, 2**32 - 1)]
+        packed = [struct.pack("<HHI", *entry) for entry in (*entries, (32, 0, 2**32 - 1))]
+        value = struct.pack("<I", 2) + b"".join(packed)
+        os.setxattr(uploads, "system.posix_acl_access", value)
+    except OSError:
+        pytest.skip("this file system has no access control lists")
+    storage = StorageProbe([shell], str(uploads), "nobody")
+    unknown = re.escape(f"whether user nobody may use {uploads} on {shell.name} is unknown")
+    if all(path.stat().st_mode & 1 for path in uploads.parents):
+        with pytest.raises(Unreachable, match=unknown):
+            storage.access()
+    with pytest.raises(Unreachable, match=unknown):
+        storage.readable_files((Subject("u1"),))
+    # The owner's bits are final.
+    assert StorageProbe([shell], str(uploads), me()).access().is_granted
+
+
+STOPPING = """#!/bin/sh
+echo called >> {0}/calls
+[ "$(wc -l < {0}/calls)" -gt 1 ] || exec echo veza-ready
+echo 'Error response from daemon: container x is not running' >&2
+exit 1
+"""
+
+
+def test_a_container_that_stops_meanwhile_has_no_directory_to_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that broke off does not say that the directory is something else."""
+    (tmp_path / "docker").write_text(STOPPING.format(tmp_path))
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    storage = StorageProbe([Shell("docker://x", timeout=PATIENCE)], "/srv/up", "root")
+    reason = r"inspecting /srv/up ended early on docker://x: Error .* container x is not running"
+    with pytest.raises(Unreachable, match=reason):
+        storage.directory()
+
+
+def test_a_host_without_a_stat_that_fits_is_unreachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BSD's stat knows no -c: that says nothing of the directory."""
+    (tmp_path / "stat").write_text("#!/bin/sh\necho 'stat: illegal option -- c' >&2\nexit 1\n")
+    (tmp_path / "stat").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    storage = StorageProbe([Shell("local://", timeout=PATIENCE)], str(tmp_path), "root")
+    with pytest.raises(Unreachable, match="not possible on local: stat: illegal option -- c"):
+        storage.directory()
+
+
+def test_a_mount_behind_many_others_is_seen(tmp_path: Path) -> None:
+    """The machines of a cluster have hundreds of mounts with long options."""
+    layers = ":".join(f"/var/lib/layers/{n:026}" for n in range(60))
+    others = "".join(
+        f"overlay /run/{n}/merged overlay rw,lowerdir={layers} 0 0\n" for n in range(150)
+    )
+    (tmp_path / "mounts").write_text(f"{others}nfs {tmp_path} nfs4 ro,relatime,vers=4.2 0 0\n")
+    script = load_script(SURVEY).replace("/proc/self/mounts", str(tmp_path / "mounts"))
+    result = Shell("local://", timeout=PATIENCE).run(script, str(tmp_path), "root")
+    survey = parse_survey(result.stdout, "local", "root", str(tmp_path))
+    assert survey.mount_options == "ro"
 
 
 def test_every_parent_must_be_open(shell: Shell, tmp_path: Path) -> None:
