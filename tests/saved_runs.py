@@ -1,6 +1,6 @@
 """Outcomes of real runs against the lab, saved as JSON; the snapshot tests make reports of them.
 
-    python -m tests.saved_runs out/lab/report.json incident
+    python -m tests.saved_runs out/lab/upload_stuck/report.json incident
 
 saves what the checks of that run ended with as tests/saved/incident.json, without the probes' raw
 data, and with a neutral path in place of the lab's folder.

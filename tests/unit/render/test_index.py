@@ -143,7 +143,7 @@ def test_what_overdue_means_without_an_interval() -> None:
 def test_since_when_is_what_the_report_says() -> None:
     """An incident began with its oldest stuck upload; a state with the first run that saw it."""
     past = Past(runs(), "2026-03-01T00:00:00+00:00", since_at_least=True)
-    assert row("live", past).since == "2026-03-02T09:12:55+00:00"
+    assert row("live", past).since == "2026-03-02T09:29:57+00:00"
     assert not row("live", past).since_at_least
     assert (row("staging", past).since, row("staging", past).since_at_least) == (past.since, True)
     assert row("staging", Past()).since == row("staging").started

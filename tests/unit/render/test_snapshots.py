@@ -58,11 +58,11 @@ def unreachable(outcome: Outcome) -> Outcome:
 
 
 STUCK_UPLOAD = Journey(
-    "bcb9269b-800b-4717-9841-05a4b1aed44c",
+    "98a27a56-ccc8-4df3-a2d0-203f1c5b9ddc",
     "uploading",
     (
-        Stage("received", True, 2826.0, "uploads"),
-        Stage("job created", True, 2825.0, "job_queue", "its job is pending"),
+        Stage("received", True, 1826.0, "uploads"),
+        Stage("job created", True, 1825.0, "job_queue", "its job is pending"),
         Stage("picked up", False, None, "job_queue", "its job is pending"),
         Stage("processed", False, None, "job_queue", "its job is pending"),
         Stage("recorded", False, None, "uploads", "uploading"),

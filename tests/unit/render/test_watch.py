@@ -112,4 +112,4 @@ def test_a_share_that_changes_is_in_percent(tmp_path: Path) -> None:
         for one in state.report.figures
     ]
     state.report = replace(state.report, watch=(metric,), figures=tuple(free))
-    assert "free share of the fullest upload file system: 99.6 % → 31.2 %" in line(state)
+    assert "free share of the fullest upload file system: 99.2 % → 31.2 %" in line(state)
