@@ -97,9 +97,10 @@ def test_any_consumer_is_a_printable_sentence(details: dict[str, object]) -> Non
 
 def held(consumers: tuple[Consumer, ...], **counts: int) -> HeldDeliveries:
     zero = dict.fromkeys(("unacknowledged", "pending", "missing", "running", "just_ended"), 0)
-    stalled = bool(counts.pop("stalled", 0))
-    numbers = zero | counts
-    return HeldDeliveries("the broker", 300.0, consumers=consumers, stalled=stalled, **numbers)
+    stalled, flowing = bool(counts.pop("stalled", 0)), bool(counts.pop("flowing", 0))
+    return HeldDeliveries(
+        "the broker", 300.0, consumers=consumers, stalled=stalled, flowing=flowing, **zero | counts
+    )
 
 
 WORKER = Consumer("1", "app", "a", 4, True, "1 (1)", "worker-1", 2, 90)
@@ -257,6 +258,16 @@ def test_client_errors_are_one_printable_line() -> None:
 
 
 NONE_RUNS = {"unacknowledged": 4, "pending": 3}
+
+
+def test_no_connection_of_a_worker_that_does_other_work_is_to_be_closed() -> None:
+    """Behind other work in the same queue uploads wait; a worker that acknowledges is at it."""
+    assert held((WORKER,), **NONE_RUNS).placeholders()
+    busy = held((WORKER,), flowing=1, **NONE_RUNS)
+    assert not busy.placeholders()
+    assert "(acknowledged meanwhile: other work)" in str(busy)
+    beside = held((WORKER, EXPORT), flowing=1, **NONE_RUNS)
+    assert beside.placeholders() == {"broker_connection": EXPORT.connection}
 
 
 @pytest.mark.parametrize(
