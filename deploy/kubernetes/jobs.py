@@ -11,6 +11,7 @@ Each job gets only the secrets that its own target names, from the Secret veza-c
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import sys
@@ -51,7 +52,7 @@ def secrets_of(table: object) -> tuple[list[str], list[str]]:
     """Return the variables and the files that a target's table names, each once and sorted.
 
     Those of `[actions]` are left out: a scheduled run has no use for rights to change anything.
-    Raises TargetsError for a file outside the folder of the targets file.
+    Raises TargetsError for a file outside the folder of the targets file, and for two of one key.
     """
     references: set[str] = set()
     pending = [table]
@@ -68,6 +69,14 @@ def secrets_of(table: object) -> tuple[list[str], list[str]]:
     for path in files:
         if path.startswith("/") or ".." in PurePosixPath(path).parts or not path:
             raise TargetsError(f"file:{path} must lie beside the targets file, as file:live/token")
+    keys = {f"env:{name}": name for name in names} | {
+        f"file:{path}": key_of(path) for path in files
+    }
+    for one, other in itertools.combinations(keys, 2):
+        if keys[one] == keys[other]:
+            raise TargetsError(
+                f"{one} and {other} would have one key in the Secret, {keys[one]}; rename one"
+            )
     return names, files
 
 

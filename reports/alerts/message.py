@@ -151,16 +151,18 @@ def _to_do(report: Report, limit: int) -> str:
         parts.append(_harmless(f"{number}. {step.title}{warning}"))
         for command in step.commands:
             lines = [f"    {line}" for line in command.text.strip().splitlines()]
-            if max(map(len, lines), default=0) > LINE_MAX:
-                # Half of a command is worse than none, and what follows may need it.
+            if any(len(line) > LINE_MAX or _MENTION.search(line) for line in lines):
+                # Half of a command, or another one, is worse than none; what follows may need it.
                 left_out = True
                 break
             parts.append("\n".join(map(_harmless, lines)))
     parts = parts or [_harmless(f"- {place}") for place in where_to_look(report)]
-    verify = verify_command(report)
+    verify, more = verify_command(report), tr("(more in the report)")
+    mentions = bool(_MENTION.search(verify))
     if not parts:
-        return _harmless(tr("To look again: {command}", command=verify))
-    more, last = tr("(more in the report)"), _harmless(tr("Then verify: {command}", command=verify))
+        return more if mentions else _harmless(tr("To look again: {command}", command=verify))
+    last = "" if mentions else _harmless(tr("Then verify: {command}", command=verify))
+    left_out |= mentions
     text = tr("Do this:")
     for place, part in enumerate(parts):
         is_last = place == len(parts) - 1 and not left_out

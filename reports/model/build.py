@@ -26,12 +26,11 @@ from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_step, with_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from core.journey import Journey
     from core.outcome import Outcome
     from core.target_summary import TargetSummary
-    from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.result import Diagnosis
     from reports.model.bundle import RunbookBundle
     from reports.model.figures import Figure
@@ -156,9 +155,9 @@ def remedies_for(
     """Return the actions for each accepted cause, with placeholders filled.
 
     A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
-    commands that only look, and so has a component outside it whose cause is not known. Where the
-    cause is unclear there are the commands of the checks of causes that `failed`: a remedy for a
-    guess is a second incident.
+    commands that only look. A component outside it whose cause is not known has the commands of its
+    checks that failed. Where the cause is unclear there are those of the checks of causes that
+    `failed`: a remedy for a guess is a second incident.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
     actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
@@ -170,12 +169,12 @@ def remedies_for(
             title, steps = group.title, _shown(group.steps, facts)
         elif looks[cause.id]:
             title = tr("{cause}: look, change nothing", cause=cause.title)
-            steps = [_look(looks[cause.id])]
+            steps = [_look(_looks_of(looks[cause.id]))]
         else:
             continue
         remedies.append(Remedy(cause.id, title, tuple(fill_step(step, values) for step in steps)))
     if diagnosis.certainty == "outside" and not remedies:
-        remedies += _looks_at_components(diagnosis, bundle.evidence, values)
+        remedies += _looks_at_components(diagnosis, bundle, values)
     if failed and not remedies:
         remedies += _looks_at_checks(failed, bundle.document, values)
     return tuple(remedies)
@@ -185,36 +184,50 @@ def _looks_at_checks(
     failed: frozenset[str], document: Runbook, values: Mapping[str, str]
 ) -> Iterator[Remedy]:
     """Yield the first commands of the runbook's verifications for these checks."""
-    commands = [
-        command
-        for verification in document.verifications
-        for command in verification.commands
-        if failed.intersection(command.checks)
-        and not command.dangerous
-        and not _SENDS.search(command.text)
-    ]
     text = tr(
         "The cause is not clear, and a fix for the wrong cause can be a second incident. These "
         "are the runbook's commands to look at what failed."
     )
-    whole = Step(1, tr("Look at what failed"), text, tuple(commands), 0)
-    step = fill_step(whole, values)
+    whole = Step(1, tr("Look at what failed"), text, _commands_of(failed, document), 0)
+    step = _first_looks(fill_step(whole, values))
     if step.commands:
-        first = replace(step, commands=step.commands[:LOOKS_MAX], left_out=())
-        yield Remedy("", tr("The cause is not clear: look, change nothing"), (first,))
+        yield Remedy("", tr("The cause is not clear: look, change nothing"), (step,))
+
+
+def _commands_of(checks: Set[str], document: Runbook) -> tuple[Command, ...]:
+    """Return the commands of the verifications for these checks that only look."""
+    return tuple(
+        command
+        for verification in document.verifications
+        for command in verification.commands
+        if not checks.isdisjoint(command.checks)
+        and not command.dangerous
+        and not _SENDS.search(command.text)
+    )
+
+
+def _first_looks(step: Step) -> Step:
+    return replace(step, commands=step.commands[:LOOKS_MAX], left_out=())
 
 
 def _looks_at_components(
-    diagnosis: Diagnosis, evidence: Evidence, values: Mapping[str, str]
+    diagnosis: Diagnosis, bundle: RunbookBundle, values: Mapping[str, str]
 ) -> Iterator[Remedy]:
-    """Yield for each component that failed the commands of the first cause that lies in it."""
+    """Yield for each component the commands of its checks that failed.
+
+    Where none can be filled, those of the first cause that lies in it.
+    """
     for component in dict.fromkeys(failure.component for failure in diagnosis.unexplained):
-        for cause in evidence.outside:
-            if cause.component == component and cause.look:
-                step = fill_step(_look(cause.look), values)
-                title = tr("{cause}: look, change nothing", cause=component_word(component))
-                yield Remedy(component, title, (step,))
-                break
+        failed = {one.check for one in diagnosis.unexplained if one.component == component}
+        causes = (cause.look for cause in bundle.evidence.outside if cause.component == component)
+        steps = [
+            _first_looks(fill_step(_look(_commands_of(failed, bundle.document)), values)),
+            *(fill_step(_look(_looks_of(look)), values) for look in causes if look),
+        ]
+        step = next((step for step in steps if step.commands), None)
+        if step:
+            title = tr("{cause}: look, change nothing", cause=component_word(component))
+            yield Remedy(component, title, (step,))
 
 
 def _shown(steps: Sequence[Step], facts: Facts) -> list[Step]:
@@ -230,11 +243,13 @@ def _shown(steps: Sequence[Step], facts: Facts) -> list[Step]:
     ]
 
 
-def _look(commands: Sequence[str]) -> Step:
+def _look(commands: tuple[Command, ...]) -> Step:
     """Return the step that has the commands of a cause outside the runbook."""
     text = tr("The runbook has no repair for this cause. These commands only read.")
-    return Step(1, tr("Look at it"), text, tuple(map(_command_of, commands)), 0)
+    return Step(1, tr("Look at it"), text, commands, 0)
 
 
-def _command_of(text: str) -> Command:
-    return Command("sql" if text.startswith("SELECT ") else "bash", text, 0)
+def _looks_of(texts: Sequence[str]) -> tuple[Command, ...]:
+    return tuple(
+        Command("sql" if text.startswith("SELECT ") else "bash", text, 0) for text in texts
+    )

@@ -85,7 +85,7 @@ def at_zero(figures: Sequence[Figure]) -> frozenset[str]:
 
 
 def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, str]:
-    """Return the observed values of placeholders, by the placeholder's name.
+    """Return the observed values of placeholders, by the placeholder's name; the first one counts.
 
     A value that does not have its placeholder's form is left out: a target's texts are hostile, and
     a person pastes these commands. The ids of the items that suffer most have the placeholder of
@@ -93,7 +93,7 @@ def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, st
     check gave it stay.
     """
     observed = observations(outcomes)
-    values = {name: value for o in observed for name, value in o.placeholders.items()}
+    values = {name: value for o in reversed(observed) for name, value in o.placeholders.items()}
     affected = next((o.affected for o in observed if o.affected), ())
     if layout.impact and affected:
         values[f"{layout.impact.placeholder}_ids"] = "\n".join(item.id for item in affected)

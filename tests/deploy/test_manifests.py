@@ -134,6 +134,14 @@ def test_a_job_is_unprivileged_and_has_only_its_own_secrets(tmp_path: Path) -> N
         ("[targets.a_b]\n[targets.A-b]\n", "would both have the name veza-checks-a-b"),
         (f"[targets.{'x' * 41}]\n", "at most 40 letters"),
         ('[targets.a.api]\ntoken = "file:/etc/token"\n', "must lie beside the targets file"),
+        (
+            '[targets.a.api]\ntoken = "file:a/b"\n[targets.a.canary]\ntoken = "file:a.b"\n',
+            "file:a.b and file:a/b would have one key in the Secret, a.b",
+        ),
+        (
+            '[targets.a.api]\ntoken = "file:T"\n[targets.a.canary]\ntoken = "env:T"\n',
+            "env:T and file:T would have one key in the Secret, T",
+        ),
         ('[targets.a.api]\ntoken = "file:../token"\n', "must lie beside the targets file"),
         ("targets = [\n", "Invalid value"),
     ],

@@ -81,7 +81,8 @@ class Operator:
             node = broker.environment(lab)
             own = {name: node[name] for name in node if name not in os.environ or name == "HOME"}
             lines = "".join(f"export {name}='{value}'\n" for name, value in own.items())
-            self._write(tools / "rabbitmqctl", f'{lines}exec {broker.SCRIPTS}/rabbitmqctl "$@"')
+            for name in ("rabbitmqctl", "rabbitmq-diagnostics"):
+                self._write(tools / name, f'{lines}exec {broker.SCRIPTS}/{name} "$@"')
             self.environment["RABBITMQ_LOGIN"] = f"veza:{lab.passwords.owner}"
 
     def _write(self, path: Path, body: str) -> None:

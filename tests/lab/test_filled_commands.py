@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from lab.state import Lab
+    from tests.lab.fix_operator import Operator
+
 RUNBOOKS = Path(__file__).parents[2] / "runbooks" / "upload_stuck"
 
 VALUES = st.text(st.sampled_from("a1 '\"\\-/*;$()`|&<>\n.%é#!"), min_size=1, max_size=25)
@@ -130,3 +133,18 @@ def test_postgresql_reads_each_statement_of_the_verifications(
         text, missing = fill_command(command.text, "sql", values)
         assert not missing
         owner.execute(text.encode())
+
+
+@pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])
+def test_the_first_command_for_an_alarm_shows_disk_and_memory(
+    lab: Lab, operator: Operator, document: str
+) -> None:
+    """Either can be the reason, and each limit stands beside what there is."""
+    if not lab.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    when = "queue/broker_has_no_alarm failed"
+    groups = load_runbook(RUNBOOKS / document).actions
+    [step] = [step for group in groups for step in group.steps if step.when == when]
+    output = operator.run(step.commands[0])
+    for text in ("Free disk space: ", "Low free disk space watermark: ", "Total memory used: "):
+        assert text in output

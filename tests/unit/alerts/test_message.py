@@ -42,6 +42,19 @@ def test_no_command_is_cut() -> None:
     assert "1. Send them again\n    cat messages.jsonl\nThen verify: " in whole
 
 
+def test_a_command_stays_what_it_is_or_is_left_out() -> None:
+    """A mention of everybody in it is neither sent nor made harmless: the command would differ."""
+    report = with_step(Command("bash", "ssh ops@all-in-one uptime", 1))
+    text = _to_do(report, 1_800)
+    assert "@" not in text
+    assert "(more in the report)\nThen verify: " in text
+    command = "veza-checks --out=/srv/@here/out"
+    report = with_step(Command("bash", "ssh ops@web-1 uptime", 1))
+    target = replace(report.target, command=command)
+    text = _to_do(replace(report, target=target), 1_800)
+    assert text == "Do this:\n1. Send them again\n    ssh ops@web-1 uptime\n(more in the report)"
+
+
 def with_step(*commands: Command) -> Report:
     """Return an incident whose only corrective step has these commands."""
     report = made.incident()

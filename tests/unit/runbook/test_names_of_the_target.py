@@ -15,7 +15,9 @@ from reports.model.build import remedies_for
 from reports.model.bundle import RUNBOOKS, load_bundle
 from reports.runbook.conditions import facts_of
 from reports.runbook.markdown import load_runbook
+from reports.runbook.placeholders import with_routes
 from reports.runbook.run_rules import SQL
+from tests import made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +106,21 @@ def test_what_looks_at_a_failure_has_the_names_and_limits_of_the_target() -> Non
     assert looks_at("logs/no_recent_processing_errors")[0].endswith(
         "/srv/log/api.txt /srv/log/transcoder.txt | tail -n 50"
     )
+
+
+def test_an_unknown_cause_in_a_component_is_looked_at_where_it_failed() -> None:
+    """Old statuses are seen in the API's answer and the row, not in whether the API is ready."""
+    values = {"upload_id": "u1", **summary_of(Target.model_validate(TARGET)).placeholders}
+    bundle = load_bundle(RUNBOOKS / "upload_stuck")
+    outcomes = [
+        result.outcome for result in made.report(["upload_status/api_agrees_with_database"]).results
+    ]
+    diagnosis = diagnose(bundle.evidence, outcomes)
+    [remedy] = remedies_for(diagnosis, bundle, with_routes(values), facts_of(outcomes, {}, []))
+    [status, row] = [command.text for step in remedy.steps for command in step.commands]
+    assert status.startswith('curl -sS -m 5 -H "Authorization: Bearer ${API_TOKEN:?api.token}"')
+    assert "/u1" in status
+    assert 'FROM "ops"."upload_now"\n WHERE id = \'u1\'' in row
 
 
 def test_a_target_that_names_nothing_has_the_standard_names() -> None:
