@@ -214,7 +214,7 @@ def test_a_canary_that_does_not_complete_is_reported(
     detail: str,
 ) -> None:
     """The sentence has its last status and the time; the canary is removed in any case."""
-    made_api.manners.statuses = statuses
+    made_api.manners.statuses = list(statuses)
     # Long enough to see each status; the last one stays.
     sent = send(deadline=1.0)
     timeline = sent.result(name)
