@@ -169,6 +169,27 @@ def test_lost_broker_is_bounded(
         assert way.accepted == 1
 
 
+@pytest.mark.timeout(60)
+def test_closing_ends_also_where_others_have_the_cpu(
+    services: Lab, proxy: Callable[[str, int], Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for a silent broker's answer may pass before the client waits for it."""
+    if not services.broker:
+        pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
+    way = proxy("127.0.0.1", services.ports.amqp)
+    url = services.amqp_url.replace(f":{services.ports.amqp}/", f":{way.port}/")
+    client = AmqpClient(url, PATIENCE)
+    client.open()
+    way.go_deaf()
+    call_later = client._loop.call_later
+
+    def call_at_once(_seconds: float, callback: Callable[[], object]) -> object:
+        return call_later(0, callback)
+
+    monkeypatch.setattr(client._loop, "call_later", call_at_once)
+    client.close()
+
+
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_run_interrupted_while_it_connects_can_close(
     services: Lab, monkeypatch: pytest.MonkeyPatch
