@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -1067,6 +1068,179 @@ def test_questions_are_read_ahead_together(
     stuck, flow, locks, _ = [question() for question in questions]
     assert (stuck.total, flow.stands_still, locks.are_blocking) == (0, False, False)
     assert way.accepted == 1
+
+
+def sharing(probe: DatabaseProbe) -> list[Callable[[], Any]]:
+    """Return questions whose statements share rows."""
+    return [
+        lambda: probe.pending_jobs(300.0, 300.0),
+        lambda: probe.running_jobs(300.0),
+        lambda: probe.passed_over_jobs(300.0),
+        lambda: probe.flow(300.0),
+        lambda: probe.processing_time(900.0),
+        lambda: probe.last_jobs(300.0),
+        probe.unfinished_jobs,
+        lambda: probe.unfinished_jobs(300.0),
+        probe.ended_jobs,
+        probe.uploading,
+        lambda: probe.overdue_processing(300.0),
+    ]
+
+
+def rounded(answer: object) -> str:
+    """Return an answer with its seconds as whole minutes."""
+    return re.sub(r"\b\d+\.\d+\b", lambda number: f"{float(number[0]) / 60:.0f}", repr(answer))
+
+
+@pytest.mark.parametrize("kind", ["jsonb", "text"])
+def test_statements_on_the_same_rows_are_one(
+    odd: Owner, services: Lab, probe_of: Make, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """They have the answers that each has by itself."""
+    odd.execute("CREATE TABLE odd.uploads AS TABLE public.uploads WITH NO DATA")
+    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
+    odd.execute(f"ALTER TABLE odd.jobs ALTER payload TYPE {kind}")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+    names = {"uploads_table": "odd.uploads", "jobs_table": "odd.jobs"}
+
+    def answers(*, together: bool) -> list[str]:
+        probe = probe_of(services.dsn, **names)
+        probe.schema()
+        read = probe._session._read_at_once
+        rounds: list[int] = []
+
+        def counted(connection: Any, missing: Any) -> bool:
+            rounds.append(len(missing))
+            return read(connection, missing)
+
+        monkeypatch.setattr(probe._session, "_read_at_once", counted)
+        if together:
+            probe.rehearse([quietly(question) for question in sharing(probe)])
+            assert rounds == statements, "with the one for locks; then the last uploads"
+        told = []
+        for question in sharing(probe):
+            probe.begin_question()
+            told.append(rounded(settle(Future[object](), question)._result or "raised"))
+        return told
+
+    statements = [4]
+    assert answers(together=True) == answers(together=False)
+    odd.execute(
+        "INSERT INTO odd.uploads (id, user_id, status, progress, created_at, updated_at)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), (array['uploading', 'pending', 'processing',"
+        " 'completed', 'failed'])[n % 5 + 1], 100, now() - n * interval '1 minute', now() -"
+        " interval '20 minutes' FROM generate_series(1, 60) AS n"
+    )
+    odd.execute(
+        "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at, completed_at)"
+        " SELECT gen_random_uuid(), 'process_upload', (CASE WHEN progress > 0 THEN"
+        f" jsonb_build_object('upload_id', id) END)::{kind}, (array['pending', 'processing',"
+        " 'completed', 'failed'])[extract(epoch FROM now() - created_at)::int / 60 % 4 + 1],"
+        " created_at, CASE WHEN status <> 'pending' THEN created_at + interval '10 s' END,"
+        " CASE WHEN status <> 'pending' THEN created_at + interval '20 s' END FROM odd.uploads"
+    )
+    statements = [4, 1]
+    together = answers(together=True)
+    assert together == answers(together=False)
+    assert "raised" not in together
+
+
+def test_of_rows_that_cannot_be_read_each_question_has_the_error(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """Of statements that are read as one, each is then read by itself."""
+    odd.execute(
+        "CREATE VIEW odd.jobs AS SELECT id, type, payload, CASE WHEN random() >= 0 THEN"
+        " (1 / 0)::text END AS status, created_at, started_at, completed_at FROM public.job_queue"
+    )
+    odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
+    probe = probe_of(services.dsn, jobs_table="odd.jobs")
+    probe.rehearse([quietly(question) for question in sharing(probe)])
+    for question in sharing(probe)[:3]:
+        probe.begin_question()
+        with pytest.raises(Unreachable, match="division by zero"):
+            question()
+    assert probe.uploading() == 0
+
+
+def test_a_common_statement_may_take_longer(odd: Owner, services: Lab, probe_of: Make) -> None:
+    """What reads the same rows has more time together, and each by itself as much as before."""
+    odd.execute(
+        "CREATE VIEW odd.jobs AS SELECT id, type, payload, status, created_at, started_at,"
+        " completed_at FROM (SELECT *, pg_sleep(4) FROM public.job_queue LIMIT 1) AS job"
+    )
+    odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
+    probe = probe_of(services.dsn, jobs_table="odd.jobs", timeout=3.0)
+    probe.schema()
+    questions: list[Callable[[], Any]] = [
+        lambda: probe.pending_jobs(300.0, 300.0),
+        lambda: probe.running_jobs(300.0),
+    ]
+    probe.rehearse([quietly(question) for question in questions])
+    for question in questions:
+        assert question().total == 0
+    probe.end_rehearsal()
+    with pytest.raises(Unreachable, match="did not answer a statement within 3 s"):
+        questions[0]()
+
+
+def test_the_sample_is_read_once(
+    services: Lab,
+    proxy: Callable[[str, int], Proxy],
+    probe_of: Make,
+    aged_upload: Callable[..., str],
+) -> None:
+    """The check of stuck uploads counts those among which the sample was selected."""
+    upload = aged_upload()
+    way = proxy("127.0.0.1", services.ports.postgres)
+    probe = probe_of(services.dsn.replace(f":{services.ports.postgres}/", f":{way.port}/"))
+    assert [one.id for one in probe.subjects(None, 600.0, 3)] == [upload]
+    way.go_deaf()
+    stuck = probe.stuck_uploads(600.0)
+    assert (stuck.total, stuck.users, stuck.shown[0].id) == (1, 1, upload)
+
+
+def test_older_rows_are_read_where_few_are_recent(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """The newest upload, the last jobs and the last completion may be of any age."""
+    odd.execute("CREATE TABLE odd.uploads AS TABLE public.uploads WITH NO DATA")
+    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+
+    def probe() -> DatabaseProbe:
+        return probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+
+    def add(minutes: int) -> str:
+        row = odd.execute(
+            "INSERT INTO odd.uploads (id, status, progress, created_at, updated_at) SELECT"
+            " gen_random_uuid(), 'completed', 100, at, at FROM (SELECT now() - %s * interval"
+            " '1 minute') AS it(at) RETURNING id::text",
+            (minutes,),
+        ).fetchone()
+        assert row is not None
+        odd.execute(
+            "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at, completed_at)"
+            " SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', id),"
+            " 'completed', created_at, created_at, created_at FROM odd.uploads WHERE id::text = %s",
+            row,
+        )
+        return str(row[0])
+
+    old = [add(minutes) for minutes in (300, 200, 100)]
+    assert probe().newest_completed().id == old[-1]
+    assert "0 jobs completed in the last 5 min, the last one 100 min ago" in str(
+        probe().flow(300.0)
+    )
+    assert probe().flow(3 * 3600.0).completed == 1
+    assert "2 uploads completed in the last 4 h" in str(probe().processing_time(4 * 3600.0))
+    last = probe().last_jobs(300.0)
+    assert (last.completed, round(last.newest_seconds or 0) // 60) == (3, 100)
+    new = add(2)
+    assert probe().newest_completed().id == new
+    last = probe().last_jobs(300.0)
+    assert (last.completed, round(last.newest_seconds or 0) // 60) == (4, 2)
+    assert probe().flow(300.0).completed == 1
 
 
 def test_what_was_read_ahead_is_used_once(probe: DatabaseProbe, aged_upload: Any) -> None:
