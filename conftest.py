@@ -18,6 +18,8 @@ except ModuleNotFoundError as exc:
         file=sys.stderr,
     )
     raise SystemExit(4) from None
+except KeyboardInterrupt:
+    raise SystemExit(int(pytest.ExitCode.INTERRUPTED)) from None
 
 # Most of what a run creates stays: modules, classes, results. To search it for garbage again and
 # again takes a seventh of the run's processor time, and once more at its end another seventh.

@@ -79,7 +79,8 @@ class _Optional(io.FileIO):
         return io.TextIOWrapper(
             io.BufferedWriter(raw),
             encoding=stream.encoding,
-            errors=stream.errors,
+            # A sentence may have letters that the encoding does not have.
+            errors="replace" if stream.errors == "strict" else stream.errors,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

@@ -49,15 +49,27 @@ _IN_URL = re.compile(r"password=([^&#\s]+)")
 
 _HIDDEN: set[str] = set()
 
-_NAMES = r"(?:passw(?:or)?d|secret|token|api[_-]?key|signature)"
+_NAMES = (
+    r"(?:passw(?:or)?d|[_-]pass|secret(?:[_-]?(?:access[_-]?)?key)?|token|api[_-]?key|signature)"
+)
 # Places in texts that others wrote, log lines most of all, that hold a secret which no target
 # names. A value that begins with <, $ or * is a placeholder.
 # Each pattern is linear: where a search begins often, what it repeats is bounded.
 _ELSEWHERE = (
-    (re.compile(r"(://[^:/@\s\"]*:)[^@/\s\"]+(?=@)"), rf"\1{MASK}"),
+    (
+        # Up to the @ that stands before the host: a program quotes a URL that it cannot read, such
+        # as one whose password has a slash. A number before a path is a port.
+        re.compile(
+            r"(://[^:/@\s\"]*:)(?!\d{1,5}[/?#])"
+            r"(?:[^\s\"]{1,200}?(?=@[\w.:,\[\]-]{1,300}(?:[/?#\\'\"\s(){}<>;`]|$))|[^@/\s\"]+(?=@))"
+        ),
+        rf"\1{MASK}",
+    ),
     (
         re.compile(
-            r"\b(bearer|basic)(\s{1,9})(?=[\w.~+/=-]{0,999}\d)[\w.~+/=-]{6,}", re.IGNORECASE
+            r"\b(bearer|basic)(\s{1,9})(?=[\w.~+/=-]{0,999}(?:\d|(?-i:[a-z][A-Z])))"
+            r"[\w.~+/=-]{6,}",
+            re.IGNORECASE,
         ),
         rf"\1\2{MASK}",
     ),
@@ -65,7 +77,7 @@ _ELSEWHERE = (
     (re.compile(r"(?<![\w-])eyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]{0,4000}"), MASK),
     (
         re.compile(
-            rf"({_NAMES})(\s{{0,9}}=\s{{0,9}}[\"']?|\\?\"\s{{0,9}}:\s{{0,9}}\\?\")"
+            rf"({_NAMES})(\s{{0,9}}=\s{{0,9}}[\"']?|\\?[\"']\s{{0,9}}:\s{{0,9}}\\?[\"'])"
             r"[^\s\"'&,;}<$*\\][^\s\"'&,;}\\]*",
             re.IGNORECASE,
         ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.language import in_every_language, mark, numeral, tr, trn
 from core.outcome import STATUS_WORDS, component_word, counted, counts_in_words
-from core.text import capitalized, count, cut, listed, uncapitalized
+from core.text import capitalized, count, cut, flat, listed, uncapitalized
 from core.units import format_duration
 from reports.model.alike import merged, sentences_of_hosts
 from reports.model.report import state_word
@@ -79,7 +79,7 @@ def headline_of(
     else:
         reason = _impact(figures, impact) or _reason(state, results, problems, interrupted)
     named = capitalized(state_word(state))
-    text = cut(tr("{title}: {text}", title=named, text=reason), REASON_MAX)
+    text = cut(flat(tr("{title}: {text}", title=named, text=reason)), REASON_MAX)
     if not text.endswith((".", "…", "!", "?")):
         text += "."
     if part:

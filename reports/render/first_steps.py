@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from reports.runbook.placeholders import placeholders
+from reports.runbook.placeholders import is_valid, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,9 @@ def command_again(report: Report) -> str:
 def verify_command(report: Report) -> str:
     """Return the command that shows whether the actions have helped."""
     impact = report.layout.impact
-    asks = report.affected and impact and impact.option
+    # The id is the target's: one that a shell acts on is no id that the option takes.
+    known = report.affected and is_valid("id", report.affected[0].id)
+    asks = known and impact and impact.option
     option = f" {impact.option}={report.affected[0].id}" if impact and asks else ""
     return command_again(report) + option
 
@@ -54,7 +56,10 @@ def actions_command(report: Report, folder: str) -> str:
     It needs the targets file that the run was given.
     """
     again = report.target.command
-    words = shlex.split(again) if again.startswith("pytest ") else []
+    try:
+        words = shlex.split(again) if again.startswith("pytest ") else []
+    except ValueError:  # a saved report may have been edited
+        words = []
     options = [word for word in words if word.startswith("--targets-file=")]
     return shlex.join(["python", "-m", "actions", folder, *options])
 

@@ -222,6 +222,18 @@ def test_what_is_above_the_verdict_is_ascii_where_the_terminal_is(
     assert "\\x" not in run.text
 
 
+@pytest.mark.parametrize("option", ["--check-config", "--runbook=upload_stuck,login_fails"])
+def test_a_letter_that_the_output_lacks_costs_nothing(
+    file: Path, tmp_path: Path, option: str
+) -> None:
+    """A description and a line for each run are printed where the output is not UTF-8, too."""
+    where = (f"--targets-file={file}", "--target", "staging", "--lang", "fr", option)
+    environ = {"PYTHONIOENCODING": "ascii"}
+    run = run_suite(*where, "-k", "reachable", out=tmp_path / "out", environ=environ)
+    assert "Traceback" not in run.errors
+    assert len(run.text.splitlines()) > 1
+
+
 def test_help_lists_every_option(tmp_path: Path) -> None:
     """--help works without a target and begins with our options, a line or two for each.
 
@@ -289,6 +301,30 @@ def test_a_run_of_the_folder_above_says_where_to_run_it(tmp_path: Path) -> None:
     assert f"run pytest in {tmp_path / 'clone'}" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+def test_an_interrupt_while_it_starts_is_no_traceback() -> None:
+    """Ctrl-C in the first second ends as an interrupted run does."""
+    code = """
+import sys, pytest
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pydantic":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+sys.exit(pytest.main(["--target", "lab"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
 def test_a_run_without_asserts_is_refused(file: Path, tmp_path: Path) -> None:

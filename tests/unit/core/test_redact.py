@@ -18,6 +18,14 @@ from core.secrets import Redactor
         ("host=db user=veza password='pass word' dbname=veza", "pass"),
         ('panic: {\\"api_key\\": \\"k3y\\"}', "k3y"),
         ("VEZA_LIVE_TOKEN=t0ken-1", "t0ken-1"),
+        ('parse "amqp://veza:pa/ss@mq-1:5672/": invalid port ":pa" after host', "ss@"),
+        ("connecting to amqp://veza:Hunter@Two@mq-1:5672/%2F", "Two"),
+        ("redis://:pa/ss@cache:6379/0 refused", "ss@"),
+        ("{'password': 'HunterTwo', 'user': 'veza'}", "HunterTwo"),
+        ("JWT_SECRET_KEY=HunterTwo AWS_SECRET_ACCESS_KEY=x", "HunterTwo"),
+        ("AWS_SECRET_ACCESS_KEY=HunterTwo", "HunterTwo"),
+        ("RABBITMQ_DEFAULT_PASS=HunterTwo", "HunterTwo"),
+        ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
         ("the route refused eyJhbGciOi.eyJzdWIiOi.c2ln-bmF0 in the middleware", "eyJzdWIiOi"),
     ],
 )
@@ -38,6 +46,11 @@ def test_a_secret_in_a_line_of_a_log_is_starred(line: str, secret: str) -> None:
         "a bearer token is needed",
         "user_id=7 upload=ab12 size=400 path=/var/veza/uploads/ab12",
         "http://127.0.0.1:9 could not be asked; see ops@veza.example",
+        "GET http://api:8080/v1/users?mail=ops@veza.example answered 404",
+        "GET http://api:8080?mail=ops@veza.example answered 404",
+        "http://api:8080/a and ops@veza.example",
+        "12 pass=11 bypass=on compass=north",
+        "basic information, and Basic Authentication",
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:

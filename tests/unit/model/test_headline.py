@@ -111,6 +111,16 @@ def test_checks_without_a_result_are_counted_by_their_statuses() -> None:
     )
 
 
+def test_a_headline_is_one_line() -> None:
+    """A call with several targets prints one for each; an error has its place in a second line."""
+    seen = "RuntimeError in call: no\nat /srv/veza/checks/test_queue.py:7"
+    for statuses, problems in (({ALL[0]: "error"}, []), ({}, ["one\n\ntwo"])):
+        report = made.report(statuses=statuses, seen=seen, problems=problems)  # type: ignore[arg-type]
+        assert report.state == "unknown"
+        assert "\n" not in report.headline
+        assert report.headline.endswith((" at /srv/veza/checks/test_queue.py:7.", ": one two."))
+
+
 @pytest.mark.parametrize(
     ("failed", "sentence"),
     [

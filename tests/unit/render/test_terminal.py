@@ -18,6 +18,7 @@ from core.language import ENGLISH, set_language
 from core.outcome import STATUSES, Affected
 from reports.history.incidents import RunRecord
 from reports.model.build import remedies_for
+from reports.render.first_steps import actions_command, verify_command
 from reports.render.terminal import render
 from reports.render.terminal_commands import step_lines, wrap
 from reports.render.terminal_verdict import Footer
@@ -44,6 +45,23 @@ def test_a_named_upload_without_a_status_is_unknown() -> None:
     ):
         report = replace(REPORTS["incident"](), journeys=(Journey("upload-1", None, stages),))
         assert f"is unknown: {where}" in render(report, 100, FOOTER)
+
+
+def test_a_command_of_a_saved_report_may_be_anything() -> None:
+    """One that no shell could read ends no rendering."""
+    report = REPORTS["incident"]()
+    odd = replace(report, target=replace(report.target, command="pytest --targets-file='x"))
+    assert actions_command(odd, "out/live") == "python -m actions out/live"
+
+
+def test_a_command_names_no_id_that_a_shell_acts_on() -> None:
+    """The id comes from the target's table, and the command is there to be copied."""
+    plain_one, hostile = Affected("upload-1"), Affected("x; touch /tmp/y #")
+    seen = {one.id: verify_command(made.report(stuck=[one])) for one in (plain_one, hostile)}
+    assert seen == {
+        plain_one.id: "pytest --target live --upload-id=upload-1",
+        hostile.id: "pytest --target live",
+    }
 
 
 def assert_fits(text: str, width: int = 80) -> None:

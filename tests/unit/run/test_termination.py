@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fixtures.run import termination
-from fixtures.run.budget import CHECK_ENDS, DeadlineExceeded, deadline
+from fixtures.run import termination, watchdog
+from fixtures.run.budget import CHECK_ENDS, ENDS, OVER, DeadlineExceeded, deadline
 from fixtures.run.termination import Interrupt
 from tests.waiting import PATIENCE
 
@@ -78,3 +78,15 @@ def test_an_import_that_hangs_is_interrupted(folder: Path, monkeypatch: pytest.M
     with handled(signal.SIGTERM), pytest.raises(KeyboardInterrupt):
         import_and_wait()
     assert NAME not in sys.modules
+
+
+def test_a_person_in_a_debugger_is_not_thrown_out() -> None:
+    """With --pdb a check waits for a person; the budget ends neither it nor the process."""
+    cleanups: list[object] = []
+    config = SimpleNamespace(
+        stash={ENDS: time.monotonic() + PATIENCE, OVER: time.monotonic() + PATIENCE},
+        getoption=lambda _: True,
+        add_cleanup=cleanups.append,
+    )
+    watchdog.pytest_configure(cast("pytest.Config", config))
+    assert cleanups == []
