@@ -146,8 +146,8 @@ def bench(
 @contextmanager
 def _own_lab(variant: Variant) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="veza-bench-") as folder:
-        lifecycle.up(Path(folder), variant=variant, owner=os.getpid())
         try:
+            lifecycle.up(Path(folder), variant=variant, owner=os.getpid())
             yield Path(folder)
         finally:
             lifecycle.down(Path(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -225,6 +226,7 @@ def _heal(parsed: argparse.Namespace) -> int:
 def _bench(parsed: argparse.Namespace) -> int:
     from lab.bench import bench
 
+    signal.signal(signal.SIGTERM, _end)
     variants = (
         list(VARIANTS.values())
         if "all" in parsed.variant
@@ -240,6 +242,12 @@ def _bench(parsed: argparse.Namespace) -> int:
         parsed.runbook,
     )
     return 1 if runs.failures else 0
+
+
+def _end(number: int, _frame: object) -> None:
+    """End the process with what it would leave: its lab, and the folder of that."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _down(parsed: argparse.Namespace) -> int:

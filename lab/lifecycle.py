@@ -104,6 +104,8 @@ def down(directory: Path) -> bool:
             process.wait(5)
     child = _supervisors.pop(directory, None)
     if child:
+        # One that has just begun is in no file yet.
+        child.terminate()
         child.wait(DOWN_SECONDS)
     clean_up.clear(directory)
     for name in clean_up.KEPT - {clean_up.MARKER}:

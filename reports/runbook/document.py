@@ -16,11 +16,11 @@ ALTERNATIVE = re.compile(r"\s*#\s*(or|ou)\b", re.IGNORECASE)
 # database or to the broker. The rule is small on purpose: it marks, it does not protect.
 _DANGEROUS = re.compile(
     r"\b(purge_queue|delete_queue|reset|close_connection|rm|rmdir|kill|pkill|killall|truncate)\b"
-    r"|\bch(own|mod|grp)\s"
     r"|\bcurl\s.*\s(-X\s*(POST|PUT|PATCH|DELETE)|--data)"
     r"|(?<![\w.-])(restart|stop|down|reboot|shutdown|remount)(?![\w.-])"
     r"|\s-delete\b",
 )
+_RIGHTS = re.compile(r"\bch(own|mod|grp)\s")
 _WRITES = re.compile(r"\b(update|insert\s+into|delete\s+from|truncate|drop|alter)\b", re.IGNORECASE)
 
 
@@ -47,8 +47,13 @@ class Command:
 
     @property
     def dangerous(self) -> bool:
-        """Return whether it may lose data or interrupt the service (`is_dangerous`)."""
+        """Return whether it changes the system (`is_dangerous`)."""
         return is_dangerous(self.text)
+
+    @property
+    def harmful(self) -> bool:
+        """Return whether it may lose data or interrupt the service: rights can be set back."""
+        return _matches(self.text, _DANGEROUS, _WRITES)
 
     @property
     def is_alternative(self) -> bool:
@@ -83,7 +88,7 @@ class Step:
 
     @property
     def dangerous(self) -> bool:
-        """Return whether a command of it may lose data or interrupt the service."""
+        """Return whether a command of it changes the system."""
         return any(command.dangerous for command in self.commands)
 
 
@@ -114,10 +119,14 @@ class Runbook:
 
 
 def is_dangerous(command: str) -> bool:
-    """Return whether a command may lose data or interrupt a service.
+    """Return whether a command changes the system.
 
     Purges, deletions, changes of rights, restarts, and what writes to the database or by HTTP.
     Comment lines do not count. A rule of thumb for the reader, not a guard.
     """
-    lines = (line for line in command.splitlines() if not COMMENT.match(line))
-    return any(_DANGEROUS.search(line) or _WRITES.search(line) for line in lines)
+    return _matches(command, _DANGEROUS, _RIGHTS, _WRITES)
+
+
+def _matches(command: str, *patterns: re.Pattern[str]) -> bool:
+    lines = [line for line in command.splitlines() if not COMMENT.match(line)]
+    return any(pattern.search(line) for line in lines for pattern in patterns)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab import faults
-from lab.bench import bench
+from lab.bench import ROOT, bench
 from lab.errors import LabError
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,3 +59,20 @@ def test_a_broken_lab_is_left_alone(lab: Lab) -> None:
         assert faults.active(lab.directory) == ["user-errors"]
     finally:
         faults.heal(lab.directory)
+
+
+def test_a_bench_that_is_ended_leaves_no_folder(tmp_path: Path) -> None:
+    """SIGTERM, also while its lab starts, ends the lab and removes its folder."""
+    command = [sys.executable, "-m", "lab", "bench", "--variant", "bare", "--fault", "healthy"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    ended = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        eventually(
+            lambda: any(tmp_path.glob("veza-bench-*/supervisor.log")), "the lab of the bench"
+        )
+        ended.terminate()
+        assert ended.wait(PATIENCE) == 143
+    finally:
+        ended.kill()
+        ended.wait()
+    assert list(tmp_path.iterdir()) == []

@@ -367,7 +367,8 @@ def test_commands_are_whole_filled_and_marked() -> None:
     assert set(commands) <= set(page.codes)
     # The first one stands at the top too.
     dangerous = sum(is_dangerous(command) for command in (first, *commands))
-    assert page.text.count("May lose data or interrupt the service.") == dangerous > 0
+    warnings = ("May lose data or interrupt the service.", "Changes the system.")
+    assert sum(map(page.text.count, warnings)) == dangerous > 0
     assert any("systemctl restart" in command for command in commands)
     assert "Left out: tail -n 200 <worker_log_files>" in page.text
 

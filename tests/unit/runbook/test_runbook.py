@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.files import READ_MAX
-from reports.runbook.document import Runbook, RunbookError, is_dangerous
+from reports.runbook.document import Command, Runbook, RunbookError, is_dangerous
 from reports.runbook.markdown import PARTS, load_runbook, parse_runbook
 from reports.runbook.placeholders import fill, fill_step, placeholders
 
@@ -320,6 +320,19 @@ def test_a_step_is_filled_as_a_whole(shipped: Runbook) -> None:
 def test_a_dangerous_command_is_marked(command: str) -> None:
     """A command that loses data, interrupts a service or writes."""
     assert is_dangerous(command)
+
+
+def test_rights_that_are_changed_lose_nothing() -> None:
+    """They can be set back, so the page does not warn of lost data beside them."""
+    for text, harmful in (
+        ("sudo chmod u+rwx /srv/uploads", False),
+        ("sudo chown veza: /srv/uploads", False),
+        ("sudo chown veza: /srv/uploads\nsudo systemctl restart veza", True),
+        ("UPDATE uploads SET status = 'failed'", True),
+    ):
+        command = Command("bash", text, 1)
+        assert command.dangerous
+        assert command.harmful is harmful
 
 
 @pytest.mark.parametrize(
