@@ -125,6 +125,60 @@ def test_coloured_info_lines_stay_on_the_host(log_dir: Path, logs_of: Make) -> N
     assert logs_of().errors().counts == (1,), logs_of().errors()
 
 
+DOCKER = '"stream":"stdout","time":"{iso}"}}'
+
+
+@pytest.mark.parametrize(
+    ("info", "error"),
+    [
+        ('{{"level":30,"time":{ms},"msg":"{msg}"}}', '{{"level":50,"time":{ms},"msg":"{msg}"}}'),
+        (
+            '{{"@timestamp":"{iso}","log.level":"info","message":"{msg}"}}',
+            '{{"@timestamp":"{iso}","log.level":"error","message":"{msg}"}}',
+        ),
+        (
+            '{{"log":"{{\\"level\\":\\"info\\",\\"msg\\":\\"{msg}\\"}}\\n",' + DOCKER,
+            '{{"log":"{{\\"level\\":\\"error\\",\\"msg\\":\\"{msg}\\"}}\\n",' + DOCKER,
+        ),
+    ],
+    ids=["pino", "ECS", "docker"],
+)
+def test_info_lines_of_each_form_stay_on_the_host(
+    log_dir: Path, logs_of: Make, info: str, error: str
+) -> None:
+    """However a program writes the level, its many info lines displace no error."""
+    now = time.time() - 30
+    iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+
+    def line(form: str, msg: str) -> str:
+        return form.format(ms=int(now * 1000), iso=iso, msg=msg) + "\n"
+
+    (log_dir / "a.log").write_text(
+        line(error, "job 7 failed") + line(info, "GET /upload 200, keep-alive timeout=5") * 600
+    )
+    assert logs_of().timeouts().none, logs_of().timeouts()
+    (log_dir / "a.log").write_text(line(error, "job 7 failed") + line(info, "job failed: 0") * 600)
+    assert logs_of().errors().counts == (1,), logs_of().errors()
+
+
+def test_a_number_within_is_not_the_level(log_dir: Path, logs_of: Make) -> None:
+    """An error line with a field "level" of something else is transferred."""
+    (log_dir / "a.log").write_text(zap(30, "job 7 failed", "error", battery={"level": 30}))
+    assert logs_of().errors().counts == (1,), logs_of().errors()
+
+
+def test_the_file_in_use_is_read_beside_many_old_ones(log_dir: Path, logs_of: Make) -> None:
+    """A program that keeps all its rotated files has hundreds, whose names come first."""
+    for number in range(600):
+        old = log_dir / f"app-2026-01-01T00-00-{number:05}.log"
+        old.write_text("old\n")
+        os.utime(old, (time.time() - 90_000,) * 2)
+    (log_dir / "app.log").write_text(zap(60, "upload processing failed", "error"))
+    logs = logs_of()
+    assert logs.activity(300).is_within(300), logs.activity(300)
+    assert logs.errors().counts == (1,), logs.errors()
+
+
 def test_rotated_and_compressed_logs_are_read(log_dir: Path, logs_of: Make) -> None:
     """Every file that was written to in the window is read, rotated and compressed ones too."""
     (log_dir / "a.log").touch()
@@ -625,6 +679,12 @@ def test_a_units_journal_is_a_log(journal: MadeJournal) -> None:
     assert "job 7 failed" in errors.samples[-1]
     (written,) = logs.activity(60.0).silences
     assert written[1] == pytest.approx(40, abs=20)
+
+
+def test_an_entry_with_control_characters_is_read(journal: MadeJournal) -> None:
+    """journalctl prints "blob data" for what it cannot show, unless it is asked for all."""
+    journal.write([(30, "ERROR upload processing failed: \x01 unexpected byte")])
+    assert of_the_journal().errors().counts == (1,), of_the_journal().errors()
 
 
 def test_a_unit_without_entries_has_no_log(journal: MadeJournal) -> None:
