@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from unittest import mock
 
 import httpx
 import psycopg
@@ -13,6 +14,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from fixtures.probes.http import client as http
 from fixtures.probes.postgres import session
 from fixtures.probes.rabbitmq import amqp
+from fixtures.probes.rabbitmq.queue import QueueProbe
 
 
 @pytest.mark.parametrize(
@@ -79,3 +81,30 @@ def test_a_variable_that_vanishes_meanwhile_is_no_error() -> None:
         return os.environ[vanished.pop()] if vanished else "read"
 
     assert http.undisturbed(read) == "read"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("NOT_FOUND - no queue 'q' in vhost '/'", "has no queue q; declare it"),
+        (
+            "NOT_FOUND - home node 'rabbit@mq2' of durable queue 'q' in vhost '/' is down",
+            "cannot use the queue q: NOT_FOUND - home node 'rabbit@mq2' of durable queue",
+        ),
+    ],
+)
+def test_a_queue_whose_node_is_down_is_not_gone(
+    monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
+) -> None:
+    """A cluster answers 404 for both, and declaring a queue again would lose its messages."""
+
+    def refuse(*_: object) -> None:
+        raise exceptions.ChannelClosedByBroker(404, text)
+
+    client = amqp.AmqpClient("amqp://mq-1", 1.0)
+    monkeypatch.setattr(client, "open", lambda: None)
+    monkeypatch.setattr(client, "_channel", mock.Mock(is_open=True))
+    monkeypatch.setattr(client, "_run", refuse)
+    existence = QueueProbe(client, "q").exists()
+    assert not existence.ok
+    assert sentence in str(existence)
