@@ -132,6 +132,19 @@ def test_the_journals_info_is_no_level() -> None:
     assert (line.level, line.message) == (None, "job failed")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"log":"upload 7: disk full\\n","stream":"stderr","time":"2025-12-15T09:59:00Z"}', ""),
+        ('{"__REALTIME_TIMESTAMP":"1765792740000000","MESSAGE":"upload 7: disk full"}', ""),
+        ('{"log":"{\\"msg\\":\\"failed\\",\\"id\\":7}","stream":"stderr"}', "failed"),
+    ],
+)
+def test_a_line_within_another_is_what_it_says(line: str, words: str) -> None:
+    """What Docker or the journal wrote around a line is none of its words, so none is quoted."""
+    assert parse_line(line, NOW).words == (words or "upload 7: disk full")
+
+
 @pytest.mark.parametrize("tail", ["", " upload=284", ", upload=284"])
 def test_an_error_without_quotation_marks_may_have_spaces(tail: str) -> None:
     """It ends where the next field begins, or with the line."""
