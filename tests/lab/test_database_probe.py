@@ -247,6 +247,19 @@ def test_several_partial_uploads_know_whether_others_arrived(
     assert not probe.has_arrived_since(-60.0)
 
 
+def test_an_upload_at_zero_knows_whether_progress_is_recorded(
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """The newest completed upload shows it."""
+    upload = aged_upload(minutes=50)
+    owner.execute("UPDATE uploads SET progress = 0 WHERE id::text = %s", (upload,))
+    for progress, recorded in ((100, True), (0, False)):
+        owner.execute("UPDATE uploads SET progress = %s WHERE status = 'completed'", (progress,))
+        (subject,) = probe.subjects((upload,), 600.0, 20)
+        assert (subject.records_progress, subject.looks_partial) == (recorded, recorded)
+        assert subject.has_job is (False if recorded else None)
+
+
 def test_errors_of_time_limits_are_told_from_others(
     probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:

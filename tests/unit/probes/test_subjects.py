@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from fixtures.probes.errors import Unreachable
@@ -9,7 +13,13 @@ from fixtures.probes.subjects import Subject
 from fixtures.probes.transfers import TransferProbe
 from fixtures.subjects import unknown_id
 
+if TYPE_CHECKING:
+    from fixtures.probes.host.storage import StorageProbe
+
 AFTER = 600.0
+
+
+AT_ZERO = Subject("u1", "uploading", 0, 700.0, 20.0, 9, has_job=False, records_progress=True)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +88,40 @@ def test_no_user_is_blamed_where_no_upload_arrives() -> None:
     with pytest.raises(Unreachable, match="whether its user gave up is unknown"):
         TransferProbe(None).transfers((alone,))
     assert TransferProbe(None).partial((alone,)), "neither its file nor its job is expected"
+
+
+class OneFile:
+    """A storage in which the file of u1 is whole or not."""
+
+    def __init__(self, is_whole: bool) -> None:
+        self.is_whole = is_whole
+
+    def whole_files(self, subjects: tuple[Subject, ...]) -> SimpleNamespace:
+        file = SimpleNamespace(upload="u1", is_whole=self.is_whole)
+        return SimpleNamespace(files=(file,) if subjects else ())
+
+
+@pytest.mark.parametrize(
+    ("subject", "storage", "expects_file"),
+    [
+        (AT_ZERO, OneFile(False), False),
+        (AT_ZERO, OneFile(True), True),
+        (AT_ZERO, None, True),
+        (replace(AT_ZERO, size=None), OneFile(False), True),
+        (replace(AT_ZERO, has_job=True), OneFile(False), True),
+        (replace(AT_ZERO, records_progress=False), OneFile(False), True),
+    ],
+)
+def test_no_file_is_expected_of_an_upload_of_which_nothing_arrived(
+    subject: Subject, storage: OneFile | None, expects_file: bool
+) -> None:
+    """At 0 %, where progress is recorded, without a job and a whole file; nobody is blamed."""
+    probe = TransferProbe(cast("StorageProbe | None", storage))
+    assert (probe.partial((subject,)) == ()) is expects_file
+    if not expects_file:
+        with pytest.raises(Unreachable, match="nothing has arrived of 1 sampled stuck upload"):
+            probe.transfers((subject,))
+    assert not subject.is_arriving
 
 
 def test_a_transfer_that_goes_on_has_not_stopped() -> None:
