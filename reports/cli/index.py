@@ -130,7 +130,8 @@ def folders(out: Path) -> list[Path]:
     paths: list[Path] = []
     for target in _folders_in(out):
         try:
-            runbooks = [place for place in _folders_in(target) if _has(place, *FILES, PARTIAL)]
+            places = [one for one in _folders_in(target) if one.name not in (PARTIAL, CONFIRMED)]
+            runbooks = [place for place in places if _has(place, *FILES, PARTIAL)]
         except FileError:
             runbooks = []
         # Its own partial runs are of an older version, which had one folder for all runbooks.
@@ -147,8 +148,7 @@ def _folders_in(folder: Path) -> list[Path]:
         raise FileError(
             tr("{path} cannot be read: {reason}", path=folder, reason=exc.strerror)
         ) from exc
-    left_out = (PARTIAL, CONFIRMED, OF_THE_VOLUME)
-    return [folder / name for name in sorted(names) if name[0] != "." and name not in left_out]
+    return [folder / name for name in sorted(names) if name[0] != "." and name != OF_THE_VOLUME]
 
 
 def _has(folder: Path, *names: str) -> bool:

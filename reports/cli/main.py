@@ -77,6 +77,11 @@ INPUT_ERRORS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        # A sentence may have characters that the terminal's encoding does not have.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     language_error = choose_language_of(arguments)
     parser = Parser(
         prog="python -m reports",
@@ -103,11 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if language_error:
         parser.error(language_error)
-    open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # A text of the target may have characters that the terminal's encoding does not have.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
     return _run(options)
 
 

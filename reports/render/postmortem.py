@@ -16,7 +16,7 @@ from reports.render import postmortem_sections as sections
 from reports.render.incident_times import local, times_of
 from reports.render.markdown import escaped
 from reports.render.preventive import ticked
-from reports.runbook.placeholders import fill
+from reports.runbook.placeholders import fill, is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,8 +153,10 @@ def _affected(report: Report, episode: Incident | None) -> dict[str, str]:
 
 
 def _listed(names: list[str]) -> str:
-    # A placeholder takes 200 characters, and no id is cut in two.
-    return named([name[:48] for name in names], most=ITEMS_NAMED)
+    # A placeholder takes 200 characters, and no id is cut in two. In a code span a sign that is
+    # escaped would be shown so: only an odd id is.
+    shown = [name[:48] if is_valid("id", name) else escaped(name[:48]) for name in names]
+    return named(shown, most=ITEMS_NAMED)
 
 
 def _most(report: Report, episode: Incident | None, figure: str) -> str:

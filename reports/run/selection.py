@@ -41,11 +41,12 @@ class Selection:
         option = self._config.option
         places = self._config.args_source is pytest.Config.ArgsSource.ARGS
         places = places or bool(option.ignore or option.ignore_glob)
-        # Those of the cache are missing under -p no:cacheprovider.
+        # Options of pytest's plugins are missing where -p leaves the plugin out.
         places = places or getattr(option, "lf", False)
         ends_early = option.maxfail or getattr(option, "stepwise", False)
         return bool(
             self._deselected
+            or getattr(option, "setuponly", False)
             or (places and not self._uncollected and unselected_of(outcomes, evidence))
             or (ends_early and any(outcome.status == "missing" for outcome in outcomes))
             or self._config.hook.pytest_check_named_items(config=self._config)

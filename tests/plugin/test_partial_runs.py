@@ -87,6 +87,7 @@ def nagios(report: Path) -> tuple[int, str]:
         pytest.param(("--ignore=checks/upload_stuck/test_queue.py",), marks=pytest.mark.patient),
         pytest.param(("--upload-id", UPLOAD), marks=pytest.mark.patient),
         ("-x",),
+        pytest.param(("--setup-plan",), marks=pytest.mark.patient),
     ],
     ids=" ".join,
 )

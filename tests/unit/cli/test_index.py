@@ -90,6 +90,13 @@ def test_each_runbook_of_a_target_has_a_row(out: Path) -> None:
     assert 'href="eu/login_fails/report.html"' in page
 
 
+@pytest.mark.parametrize("name", ["partial", "confirmed"])
+def test_a_target_may_have_the_name_of_a_folder_of_ours(out: Path, name: str) -> None:
+    """Below a target's folder it is one of ours, beside the targets it is a target."""
+    (out / "live").rename(out / name)
+    assert [*indexed(out)] == [name]
+
+
 def test_the_folder_of_a_file_system_has_no_row(out: Path) -> None:
     """A volume of its own has `lost+found` at its top, and no run has to do with that."""
     (out / "lost+found").mkdir(mode=0o700)

@@ -348,6 +348,20 @@ def test_output_that_cannot_be_written_is_one_sentence(
     assert (done.returncode, done.stdout, done.stderr) == (status, "", errors)
 
 
+def test_a_wrong_command_line_is_unknown_in_every_encoding(report: Path) -> None:
+    """A traceback would end with 1, which says WARNING."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reports", "nagios", str(report), "--max-age", "soon"],
+        cwd=made.ROOT,
+        env=dict(os.environ) | {"PYTHONIOENCODING": "ascii", "VEZA_LANG": "fr"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith("UNKNOWN: argument --max-age: l'?crire comme")
+
+
 def test_a_terminal_with_another_encoding_works(report: Path, tmp_path: Path) -> None:
     """Characters that it lacks are replaced, without a traceback."""
     path = save_report(tmp_path, made.incident(seen="Überlauf ✗"))

@@ -242,6 +242,14 @@ def test_a_teams_own_document_keeps_its_words(path: Path) -> None:
 HOSTILE = "``` </code> <script>alert(1)</script> | [x](http://evil) ![y](z)\n# Heading\n- [ ] box `"
 
 
+def test_an_id_is_text_in_a_teams_own_document() -> None:
+    """There a placeholder may stand outside of a code span."""
+    rows = [Affected("<img src=x onerror=alert(1)>", age_seconds=900.0), Affected("upl_1-2")]
+    document = replace(RUNBOOK, postmortem="- Upload: <upload_id>")
+    text = render(made.incident(stuck=rows), document)
+    assert "- Upload: \\<img src=x onerror=alert(1)\\>, upl_1-2" in text
+
+
 def test_what_a_target_said_is_text() -> None:
     """Tags, links, headings and table cells in what was seen stay text."""
     rows = [Affected(HOSTILE, user_id=HOSTILE, age_seconds=900.0, error_message=HOSTILE)]
