@@ -97,7 +97,7 @@ def load_report(path: Path) -> Report:
     try:
         content = read_file(path, MAX_BYTES)
     except FileError as exc:
-        if isinstance(exc.__cause__, IsADirectoryError):
+        if isinstance(exc.__cause__, IsADirectoryError) and path.name != "report.json":
             raise LoadError(_no_report(path)) from exc
         raise LoadError(str(exc)) from exc
     return parse_report(content, str(path))
