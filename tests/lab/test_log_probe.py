@@ -396,6 +396,17 @@ def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> N
     assert logs_of().worker_lines(300).keeps_up(300)
 
 
+def test_worker_lines_without_a_date_prove_no_silence(log_dir: Path, logs_of: Make) -> None:
+    """Where the worker's lines have a time of day alone, it may have logged a moment ago."""
+    clock = time.strftime("%H:%M:%S", time.gmtime(time.time() - 20))
+    (log_dir / "a.log").write_text(f"{clock}.123 [main] INFO Runner - job worker takes u1\n")
+    (log_dir / "b.log").write_text(zap(400, "upload accepted", id="u1", status="uploading"))
+    with pytest.raises(Unreachable, match=r"1 worker line may be recent, .*: .*takes u1"):
+        logs_of().worker_lines(300)
+    (log_dir / "c.log").write_text(zap(250, "process_upload: uploading -> processing"))
+    assert logs_of().worker_lines(300).keeps_up(300)
+
+
 def test_a_worker_that_logs_elsewhere_is_skipped(log_dir: Path, logs_of: Make) -> None:
     """Without any line of the worker and without log_files the check is skipped."""
     (log_dir / "a.log").write_text(zap(400, "upload received") + "x\n")

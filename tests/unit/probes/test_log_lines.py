@@ -85,6 +85,8 @@ def test_colours_are_removed() -> None:
         ("2025/12/15 09:59:00 upload error", 60.0),
         ("[2025-12-15 09:59:00,250] x", 59.75),
         ("2025-12-15 09:59:00 Zebra", 60.0),
+        ("E, [2025-12-15T09:59:00.500000 #123] ERROR -- : job failed", 59.5),
+        ("15-Dec-2025 09:59:00.500 SEVERE [main] org.apache.catalina x", 59.5),
     ],
 )
 def test_leading_times_are_parsed(text: str, age: float) -> None:
