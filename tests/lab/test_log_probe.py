@@ -554,8 +554,9 @@ def test_only_the_newest_files_are_read(
 class MadeUploads:
     """Uploads of a database with their statuses; `asked` has the ids of each question."""
 
-    def __init__(self, statuses: dict[str, str] | None) -> None:
+    def __init__(self, statuses: dict[str, str] | None, reason: str | None = None) -> None:
         self.statuses = statuses
+        self.reason = reason
         self.asked: list[tuple[str, ...]] = []
 
     def arrivals(self, seconds: float) -> tuple[float, ...]:
@@ -565,7 +566,9 @@ class MadeUploads:
         self.asked.append(ids or ())
         if self.statuses is None:
             raise Unreachable("refused")
-        return tuple(Subject(one, self.statuses.get(one)) for one in ids or ())
+        return tuple(
+            Subject(one, self.statuses.get(one), error_message=self.reason) for one in ids or ()
+        )
 
 
 @pytest.mark.parametrize(
@@ -592,7 +595,30 @@ def test_an_error_of_an_upload_that_completed_is_over(
     errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
     assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
     assert database.asked == [("0193a2f4-7c1e", "upl_7a")]
-    assert ("have completed" in str(errors)) == (left < 4)
+    assert ("completed or failed with a reason" in str(errors)) == (left < 4)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "level", "none"),
+    [
+        ("failed", "not an audio file", "warn", True),
+        ("quarantined", "infected", "warn", True),
+        ("failed", None, "warn", False),
+        ("failed", "disk full", "error", False),
+        ("processing", "not an audio file", "warn", False),
+    ],
+)
+def test_a_warning_of_an_upload_whose_user_was_told_is_no_error(
+    shell: Shell, log_dir: Path, status: str, reason: str | None, level: str, none: bool
+) -> None:
+    """A user's bad file fails with a reason and a warning; an error is one, whoever was told."""
+    (log_dir / "a.log").write_text(
+        zap(40, "processing failed", "warn", upload_id="upl_7a")
+        + zap(30, "processing failed", level, upload_id="upl_7a")
+    )
+    database = MadeUploads({"upl_7a": status}, reason)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    assert LogProbe(source, None, 900.0, 2**20, database=database).errors().none is none
 
 
 def test_a_log_without_its_tool_is_unreachable(
