@@ -55,9 +55,9 @@ def test_no_job_was_passed_over(database, limits):
     assert passed_over.total == 0, passed_over
 
 
-def test_jobs_finish_in_time(database, limits):
+def test_jobs_finish_in_time(jobs, limits):
     """No job is `processing` longer than `processing_max`."""
-    running = database.running_jobs(limits.processing_max)
+    running = jobs.running(limits.processing_max)
     assert running.total == 0, running
 
 

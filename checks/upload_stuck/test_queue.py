@@ -27,7 +27,7 @@ def test_queue_exists(queue):
 
 def test_queue_has_a_consumer(queue):
     """The upload queue has at least one consumer."""
-    depth = queue.depth()
+    depth = queue.consumers()
     assert depth.consumers >= 1, depth
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fixtures.probes.errors import NotOffered
-from fixtures.probes.jobs_and_queue import JobConsistency
+from fixtures.probes.jobs_and_queue import JobConsistency, LateJobs
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.waiting import eventually
 
@@ -75,6 +75,32 @@ def test_an_overdue_job_without_a_message_is_abandoned(
     channel.basic_publish("", NAME, b"1")
     eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
     assert consistency.overdue_messages(LONGEST).without == 0
+
+
+def test_a_job_that_waits_for_its_next_attempt_does_not_run(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Its message is in a queue that gives it back later; a job whose message is held may run."""
+    upload = aged_upload("processing", job="processing", started=30.0)
+    probe = queue_probe_of()
+    assert LateJobs(lab_database, probe).running(LONGEST).total == 1
+    assert LateJobs(lab_database, None).running(LONGEST).upload_ids == (upload,)
+    retry = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": NAME}
+    channel.queue_declare("retry", arguments=retry | {"x-message-ttl": 3_600_000})
+    try:
+        channel.basic_publish("", "retry", b"1")
+        eventually(lambda: probe.delayed() == 1, "figures of the retry queue")
+        with pytest.raises(NotOffered, match="1 message waits in another queue for its next"):
+            LateJobs(lab_database, probe).running(LONGEST)
+        channel.basic_consume(NAME, lambda *_: None)
+        channel.basic_publish("", NAME, b"2")
+        eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
+        assert LateJobs(lab_database, probe).running(LONGEST).total == 1
+    finally:
+        channel.queue_delete("retry")
 
 
 def test_a_dead_letter_may_be_the_jobs_message(

@@ -48,6 +48,21 @@ def test_healthy_broker_passes(queue_probe_of: Make, services: Lab) -> None:
     assert {consumer.user for consumer in probe.figures(300.0).consumers} == {"veza"}
 
 
+def test_a_queue_without_a_consumer_names_those_that_have_some(
+    queue_probe_of: Make, channel: Any
+) -> None:
+    """The lab's worker consumes from another queue; without management that is not known."""
+    probe = queue_probe_of()
+    eventually(
+        lambda: "0 consumers (process_upload has 1)" in str(probe.consumers()),
+        "figures of the worker",
+    )
+    assert probe.consumers().consumers == 0
+    assert "process_upload" not in str(queue_probe_of(management=None).consumers())
+    channel.basic_consume(NAME, lambda *_: None)
+    assert "process_upload" not in str(queue_probe_of().consumers())
+
+
 def test_messages_are_counted_not_taken(queue_probe_of: Make, channel: Any) -> None:
     """The depth counts ready messages and takes none."""
     for number in range(3):
