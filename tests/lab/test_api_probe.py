@@ -98,6 +98,13 @@ def test_young_upload_is_not_stuck(
     assert statuses.uploads[0].status == "uploading"
 
 
+def test_a_status_in_capital_letters_is_the_same(probe_of: Make, reply_server: ReplyServer) -> None:
+    """An API may write its statuses as its language writes constants."""
+    reply_server.reply = Reply(body=status_body("UPLOADING"))
+    statuses = probe_of(reply_server.url).statuses((Subject("u1"),), 600.0)
+    assert len(statuses.stuck) == 1, statuses
+
+
 def test_one_request_too_many_is_unreachable(probe_of: Make, reply_server: ReplyServer) -> None:
     """A limit of requests says nothing of the token, of the API's health, or of an upload."""
     reply_server.reply = Reply(429, b'{"error": "slow down"}')

@@ -314,6 +314,20 @@ def test_a_different_track_fails(made_api: MadeApi, send: Callable[..., Sent]) -
     assert "is 3 bytes" in str(send().observer.track())
 
 
+def test_statuses_in_capital_letters_are_followed(
+    made_api: MadeApi, send: Callable[..., Sent]
+) -> None:
+    """An API may write its statuses as its language writes constants."""
+    made_api.manners.posts = [(202, {"data": {"upload_id": "u1", "status": "UPLOADING"}}, {})]
+    made_api.manners.statuses = ["UPLOADING", "COMPLETED"]
+    sent = send(deadline=1.0)
+    assert sent.observer.completion().completed, sent.observer.completion()
+    assert [stage.status for stage in sent.observer.completion().stages] == [
+        "uploading",
+        "completed",
+    ]
+
+
 def test_a_track_in_a_store_of_objects_is_unreachable(
     made_api: MadeApi, send: Callable[..., Sent]
 ) -> None:
