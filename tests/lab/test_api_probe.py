@@ -406,6 +406,25 @@ def test_any_success_is_ready(probe_of: Make, reply_server: ReplyServer, status:
     assert not probe.broker_access().refusals
 
 
+@pytest.mark.parametrize(
+    ("body", "is_ok"),
+    [
+        (b'{"status": "DOWN"}', False),
+        (b'{"success": true, "data": {"status": "not running"}}', False),
+        (b'{"healthy": false, "worker": "no heartbeat"}', False),
+        (b'{"status": "degraded", "checks": {"cache": "down"}}', True),
+        (b'{"status": "UP"}', True),
+    ],
+)
+def test_a_success_that_says_it_is_down_is_none(
+    probe_of: Make, reply_server: ReplyServer, body: bytes, is_ok: bool
+) -> None:
+    """Some health routes always answer 200, and say in the body how it is."""
+    reply_server.replies["/health/worker"] = Reply(body=body)
+    health = probe_of(reply_server.url).worker_health()
+    assert health.ok is is_ok, health
+
+
 def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServer) -> None:
     """An API that is not ready names its unhealthy parts."""
     body = json.dumps({"status": "ok", "checks": {"db": "ok", "queue": "connection lost"}})
