@@ -119,7 +119,7 @@ def diagnose(
     outside = tuple(findings[node] for node in ranked if causes[node].outside)
     inside_ids = tuple(cause.id for cause in chosen if not cause.outside)
     outside_ids = tuple(cause.id for cause in chosen if cause.outside)
-    certainty = _certainty(evidence, hypotheses, outside, {*inside_ids, *outside_ids}, failures)
+    certainty = _certainty(evidence, hypotheses, outside, {*inside_ids, *outside_ids}, results)
     return Diagnosis(
         hypotheses=hypotheses,
         outside=outside,
@@ -242,9 +242,15 @@ def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> 
 
 
 def _unseen(
-    evidence: Evidence, results: list[tuple[str, str]], findings: set[Finding]
+    evidence: Evidence,
+    results: list[tuple[str, str]],
+    findings: set[Finding],
+    named: Container[str] = (),
 ) -> tuple[UnseenComponent, ...]:
-    """Return the components without an observed check that hide evidence of a possible cause."""
+    """Return the components without an observed check that hide evidence of a possible cause.
+
+    With `named` it is evidence of a cause that is not among these.
+    """
     possible = {finding.id for finding in findings if finding.probability >= RULED_OUT}
     statuses: dict[str, set[str]] = {}
     for check, status in results:
@@ -254,7 +260,7 @@ def _unseen(
     components = dict.fromkeys(
         row.component
         for row in evidence.checks
-        if any(_is_own(row, cause, possible, evidence) for cause in possible)
+        if any(_is_own(row, c, possible, evidence) for c in possible if c not in named)
     )
     return tuple(
         UnseenComponent(component, _status_of_unobserved(statuses.get(component, set())))
@@ -277,8 +283,9 @@ def _certainty(
     hypotheses: tuple[Finding, ...],
     outside: tuple[Finding, ...],
     chosen: set[str],
-    failures: list[str],
+    results: list[tuple[str, str]],
 ) -> Certainty:
+    failures = [check for check, status in results if status == "failed"]
     if not failures:
         return "none"
     named = [
@@ -300,7 +307,8 @@ def _certainty(
     ids = {finding.id for finding in named}
     decisive = [row for row in map(evidence.row, failures) if row and not row.is_implied(failures)]
     surprises = [row for row in decisive if _surprises(row, ids)]
-    certain = weakest >= CERTAIN and not others and not surprises and chosen <= ids
+    hidden = _unseen(evidence, results, {*hypotheses, *outside}, ids)
+    certain = weakest >= CERTAIN and not others and not surprises and not hidden and chosen <= ids
     return "certain" if certain else "likely"
 
 

@@ -428,6 +428,24 @@ def test_a_moot_pass_is_no_evidence() -> None:
     assert probabilities(run(evidence, m_stuck="failed", m_files="passed"))["h"] < stuck
 
 
+def test_nothing_is_certain_beside_a_hidden_rival() -> None:
+    """A component that was not looked at, and shows another possible cause, leaves it likely."""
+    evidence = model(
+        {"hung": 0.1, "dropped": 0.08},
+        {"m/late": ({"hung": 0.9}, 0.001), "q/dropped": ({"dropped": 0.9}, 0.001)},
+    )
+    rows = [replace(row, component=row.id[0]) for row in evidence.checks]
+    evidence = replace(evidence, checks=tuple(rows))
+
+    def certainty(dropped: str) -> str:
+        diagnosis = run(evidence, m_late="failed", q_dropped=dropped)
+        assert [finding.id for finding in diagnosis.accepted] == ["hung"]
+        return diagnosis.certainty
+
+    assert certainty("passed") == "certain"
+    assert certainty("unreachable") == certainty("skipped") == "likely"
+
+
 def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
     """A frozen worker still has its connections: they are no evidence, their absence still is."""
     evidence = model(
