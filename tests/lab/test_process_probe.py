@@ -90,6 +90,34 @@ def test_a_long_command_line_is_matched_at_both_ends(listing: Callable[[str], Sh
         assert [process.pid for process in running.processes] == [77], pattern
 
 
+@pytest.mark.parametrize(
+    ("spec", "error", "is_stopped"),
+    [
+        ("docker://x", "Error response from daemon: container 7f9c is not running", True),
+        ("docker://x", "Error response from daemon: Container 7f9c is restarting, wait", True),
+        ("kubectl://x", 'error: unable to upgrade connection: container not found ("w")', True),
+        ("docker://x", "Error response from daemon: No such container: x", False),
+        ("docker://x", "error during connect: the docker daemon is not running", False),
+    ],
+)
+def test_no_worker_runs_in_a_stopped_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, error: str, is_stopped: bool
+) -> None:
+    """A container that ended has no worker; one that is not there has another name, maybe."""
+    program = tmp_path / spec.partition(":")[0]
+    program.write_text(f"#!/bin/sh\necho '{error}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    probe = ProcessProbe([Shell(spec, timeout=PATIENCE)], "job-worker")
+    for _ in range(2):
+        if is_stopped:
+            assert not probe.running().at_least_one
+        else:
+            with pytest.raises(Unreachable, match="cannot be reached: "):
+                probe.running()
+        probe = ProcessProbe(probe._shells, "job-worker")
+
+
 def test_a_child_of_the_worker_has_no_uptime(listing: Callable[[str], Shell]) -> None:
     """A process that a worker started for one job does not count for the uptime."""
     shell = listing(
