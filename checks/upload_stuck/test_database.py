@@ -20,7 +20,7 @@ def test_schema_is_as_expected(database):
 
 
 def test_no_stuck_upload_is_partial(transfers, stuck):
-    """No sampled stuck upload stopped part-way, at 1 to 99 %, without a job or an error."""
+    """No sampled stuck upload stopped part-way, below 100 %, without a job or an error."""
     stopped = transfers.transfers(stuck)
     assert not stopped.partial, stopped
 

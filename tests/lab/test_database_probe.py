@@ -258,6 +258,8 @@ def test_an_upload_at_zero_knows_whether_progress_is_recorded(
         (subject,) = probe.subjects((upload,), 600.0, 20)
         assert (subject.records_progress, subject.looks_partial) == (recorded, recorded)
         assert subject.has_job is (False if recorded else None)
+        # Also of one alone: whether the API accepts others tells who stopped it.
+        assert (subject.others_arrived is None) is not recorded
 
 
 def test_errors_of_time_limits_are_told_from_others(

@@ -124,6 +124,15 @@ def test_no_file_is_expected_of_an_upload_of_which_nothing_arrived(
     assert not subject.is_arriving
 
 
+def test_a_user_who_sent_nothing_gave_up_where_other_uploads_arrive() -> None:
+    """An API that accepts others has not refused it."""
+    left = replace(AT_ZERO, others_arrived=True, updated_seconds=700.0)
+    probe = TransferProbe(cast("StorageProbe", OneFile(False)))
+    assert probe.transfers((left,)).partial == ("u1 (at 0 %)",)
+    with pytest.raises(Unreachable, match="nothing has arrived"):
+        probe.transfers((replace(left, others_arrived=False),))
+
+
 def test_a_transfer_that_goes_on_has_not_stopped() -> None:
     """A large file over a slow line changes its row again and again; nobody gave up."""
     slow = Subject("u1", "uploading", 40, 2000.0, 30.0, has_job=False)
