@@ -22,6 +22,7 @@ from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
+from fixtures.probes.postgres.uploads import NewestCompleted
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_journal import UNIT
 from tests.waiting import PATIENCE
@@ -554,13 +555,19 @@ def test_only_the_newest_files_are_read(
 class MadeUploads:
     """Uploads of a database with their statuses; `asked` has the ids of each question."""
 
-    def __init__(self, statuses: dict[str, str] | None, reason: str | None = None) -> None:
+    def __init__(
+        self, statuses: dict[str, str] | None, reason: str | None = None, completed: float = 5.0
+    ) -> None:
         self.statuses = statuses
         self.reason = reason
+        self.completed = completed
         self.asked: list[tuple[str, ...]] = []
 
     def arrivals(self, seconds: float) -> tuple[float, ...]:
         return (seconds / 2,)
+
+    def newest_completed(self) -> NewestCompleted:
+        return NewestCompleted("here", "u9", None, self.completed)
 
     def subjects(self, ids: tuple[str, ...] | None, after: float, cap: int) -> tuple[Subject, ...]:
         self.asked.append(ids or ())
@@ -599,24 +606,32 @@ def test_an_error_of_an_upload_that_completed_is_over(
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "level", "none"),
+    ("status", "reason", "level", "completed", "none"),
     [
-        ("failed", "not an audio file", "warn", True),
-        ("quarantined", "infected", "warn", True),
-        ("failed", None, "warn", False),
-        ("failed", "disk full", "error", False),
-        ("processing", "not an audio file", "warn", False),
+        ("failed", "not an audio file", "warn", 5.0, True),
+        ("quarantined", "infected", "warn", 5.0, True),
+        ("failed", None, "warn", 5.0, False),
+        ("failed", "disk full", "error", 5.0, False),
+        ("processing", "not an audio file", "warn", 5.0, False),
+        # All fail: it is not their users.
+        ("failed", "not an audio file", "warn", 600.0, False),
     ],
 )
 def test_a_warning_of_an_upload_whose_user_was_told_is_no_error(
-    shell: Shell, log_dir: Path, status: str, reason: str | None, level: str, none: bool
+    shell: Shell,
+    log_dir: Path,
+    status: str,
+    reason: str | None,
+    level: str,
+    completed: float,
+    none: bool,
 ) -> None:
     """A user's bad file fails with a reason and a warning; an error is one, whoever was told."""
     (log_dir / "a.log").write_text(
         zap(40, "processing failed", "warn", upload_id="upl_7a")
         + zap(30, "processing failed", level, upload_id="upl_7a")
     )
-    database = MadeUploads({"upl_7a": status}, reason)
+    database = MadeUploads({"upl_7a": status}, reason, completed)
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     assert LogProbe(source, None, 900.0, 2**20, database=database).errors().none is none
 
