@@ -96,7 +96,7 @@ class OneFile:
     def __init__(self, is_whole: bool) -> None:
         self.is_whole = is_whole
 
-    def whole_files(self, subjects: tuple[Subject, ...]) -> SimpleNamespace:
+    def files(self, subjects: tuple[Subject, ...]) -> SimpleNamespace:
         file = SimpleNamespace(upload="u1", is_whole=self.is_whole)
         return SimpleNamespace(files=(file,) if subjects else ())
 
