@@ -145,3 +145,34 @@ def test_of_many_hosts_the_fullest_are_named() -> None:
     assert str(Free("/x", "inodes", alike)).endswith("; 70.0 % on w1, w2, w3 and 44 more")
     shared = tuple(FileSystem(f"w{n}", "/srv", 9, 100) for n in range(48))
     assert str(Free("/x", "inodes", shared)).endswith("under /x on 48 hosts (file system /srv)")
+
+
+class Answering(Shell):
+    """A host whose survey is this text."""
+
+    text = ""
+
+    def run(self, *_: object, **__: object) -> CommandResult:
+        """Return the text."""
+        return CommandResult(0, self.text, "")
+
+
+@pytest.mark.parametrize(
+    ("spec", "capabilities", "granted"),
+    [
+        ("docker://api", "00000000a80425fb", True),
+        ("docker://api", "0000000000000000", False),
+        ("docker://api", "", False),
+        ("ssh://web-1", "000001ffffffffff", False),
+    ],
+)
+def test_root_in_a_container_may_pass_without_bits(
+    spec: str, capabilities: str, granted: bool
+) -> None:
+    """A volume often has the owner of the machine outside; root writes to it all the same."""
+    shell = Answering(spec)
+    shell.text = (
+        f"uid 0\ngids 0\ncapabilities {capabilities}\nreal /up\nkind directory\n"
+        "bits 1000 1000 755 /up\nbits 0 0 755 /\nmount vol /up ext4 rw\n"
+    )
+    assert StorageProbe([shell], "/up", "root").access().is_granted is granted
