@@ -12,6 +12,7 @@ is half-done, and run nothing then. A last call repairs what is left. Exits with
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import re
 import subprocess
@@ -183,7 +184,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="veza-kills-") as name:
         directory = Path(name, "lab")
         directory.mkdir()
-        lab = lifecycle.up(directory)
+        lab = lifecycle.up(directory, owner=os.getpid())
         try:
             return 0 if kill_calls(lab, Path(name), options.kills, options.seed) else 1
         finally:

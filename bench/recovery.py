@@ -9,6 +9,7 @@ runbook leaves to people has its reason in the table.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import tempfile
 import time
@@ -37,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="veza-recovery-") as folder:
         directory = Path(folder, "lab")
         directory.mkdir()
-        lab = lifecycle.up(directory, variant=get_variant(options.variant))
+        lab = lifecycle.up(directory, variant=get_variant(options.variant), owner=os.getpid())
         try:
             for name in options.faults or REPAIRS:
                 work = Path(folder, name)

@@ -148,7 +148,8 @@ def lab() -> Iterator[tuple[Path, dict[str, Any]]]:
     os.environ["VEZA_LAB_DIR"] = str(folder / "lab")
     command = [sys.executable, "-m", "lab"]
     try:
-        subprocess.run([*command, "up"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        up = [*command, "up", "--owner", str(os.getpid())]
+        subprocess.run(up, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         status = subprocess.run(
             [*command, "status", "--json"], cwd=ROOT, check=True, capture_output=True, text=True
         )
