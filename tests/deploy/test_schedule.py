@@ -235,6 +235,7 @@ def test_it_stops_in_time_for_the_next_start(machine: Path, refused: Path) -> No
 
 def test_a_wrong_time_is_refused() -> None:
     """With one sentence, before anything runs."""
-    done = call([DEPLOY / "run", "live"], {"PATH": os.environ["PATH"], "VEZA_LOOK_AGAIN": "1min"})
+    environ = os.environ | {"VEZA_PYTHON": sys.executable, "VEZA_LOOK_AGAIN": "1min"}
+    done = call([DEPLOY / "run", "live"], environ)
     assert done.returncode == 4
     assert "whole seconds, not '1min'" in done.stdout
