@@ -100,4 +100,6 @@ def broker_absent(tools: FaultTools) -> None:
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
     # The logs must not show the change: in this control it was made long ago.
     delete_logs(tools)
+    tools.wait(tools.lab.api_log.exists, 20, "the next line of the API's log")
+    tools.wait_for_worker_log()
     tools.wait_for_settled_worker()
