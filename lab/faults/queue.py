@@ -140,10 +140,13 @@ def expired(tools: FaultTools) -> None:
 @FAMILY.fault("messages-purged", "somebody purged the queue while jobs waited", Need.BROKER)
 def purged(tools: FaultTools) -> None:
     """Purge the queue while the workers are paused; later uploads complete."""
-    with tools.workers_paused():
-        uploads = tools.upload()
-        tools.wait_for_queue(messages_ready=(len(uploads), UNLIMITED))
-        tools.purge_queue()
+    # Messages of other uploads would be lost, too, and their jobs too young to be published again.
+    with tools.load_generator_stopped():
+        tools.wait_for_queue(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
+        with tools.workers_paused():
+            uploads = tools.upload()
+            tools.wait_for_queue(messages_ready=(len(uploads), len(uploads)))
+            tools.purge_queue()
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
     tools.wait_for_uploads(uploads, "uploading", "pending")
     tools.backdate(uploads)
