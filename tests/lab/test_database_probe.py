@@ -253,7 +253,7 @@ def test_an_upload_at_zero_knows_whether_progress_is_recorded(
     """The newest completed upload shows it."""
     upload = aged_upload(minutes=50)
     owner.execute("UPDATE uploads SET progress = 0 WHERE id::text = %s", (upload,))
-    for progress, recorded in ((100, True), (0, False)):
+    for progress, recorded in ((0, False), (100, True)):
         owner.execute("UPDATE uploads SET progress = %s WHERE status = 'completed'", (progress,))
         (subject,) = probe.subjects((upload,), 600.0, 20)
         assert (subject.records_progress, subject.looks_partial) == (recorded, recorded)
