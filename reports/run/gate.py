@@ -49,12 +49,17 @@ def unseen(report: Report) -> tuple[str, ...]:
 
 
 def worse(report: Report, baseline: Report) -> tuple[str, ...]:
-    """Return the checks that are bad now and were not, or were not there, in the baseline."""
-    known = {r.outcome.check for r in baseline.results if r.outcome.status in BAD}
+    """Return the checks that are bad now and were not, or were not there, in the baseline.
+
+    What could not be observed there is not known to have failed before.
+    """
+    before = {r.outcome.check: r.outcome.status for r in baseline.results}
     return tuple(
         r.outcome.check
         for r in report.results
-        if r.outcome.status in BAD and r.outcome.check not in known
+        if (status := r.outcome.status) in BAD
+        and (was := before.get(r.outcome.check)) != "failed"
+        and (status == "failed" or was not in BAD)
     )
 
 

@@ -78,6 +78,22 @@ def test_a_known_failure_does_not_block(
     assert "Worse than the baseline: queue/backlog_is_bounded." in worse.text
 
 
+def test_what_the_baseline_could_not_see_counts_as_worse_when_it_fails(
+    run_checks: Callable[..., Run], pytester: pytest.Pytester
+) -> None:
+    """A check that was unreachable is not known to have failed before; it may be unreachable."""
+    unseen = "from fixtures.probes.errors import Unreachable; raise Unreachable('no answer')"
+    run_checks(GATE.format(consumer=unseen, backlog="pass"))
+    shutil.copy(
+        pytester.path / "out/made-up/upload_stuck/report.json", pytester.path / "before.json"
+    )
+    fails = run_checks(GATE.format(consumer=FAILS, backlog="pass"), "--baseline=before.json")
+    assert fails.status == 1
+    assert "Worse than the baseline: queue/queue_has_a_consumer." in fails.text
+    same = run_checks(GATE.format(consumer=unseen, backlog="pass"), "--baseline=before.json")
+    assert same.status == 0
+
+
 def test_a_baseline_does_not_forgive_silence(
     run_checks: Callable[..., Run], pytester: pytest.Pytester
 ) -> None:
