@@ -49,6 +49,8 @@ EDITS = {
     "a missing environment": ('environment = "staging"', ""),
     "an unknown environment": ('environment = "staging"', 'environment = "prod"'),
     "a flag that is a word": ("allow_writes = true", 'allow_writes = "maybe"'),
+    "a flag that is another word for true": ("allow_writes = true", 'allow_writes = "yes"'),
+    "a flag that is a number": ("allow_writes = true", "allow_writes = 1"),
     "a table that is text": (FULL, small("lab", 'api = "https://veza.example"')),
     "a duration without a known unit": ('"12 min"', '"12 mins"'),
     "a duration that is a number": ('"12 min"', "12"),
