@@ -120,7 +120,7 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
 def impact(report: Report) -> str:
     """Return what users feel, on one line."""
     if report.partial and report.state == "healthy":
-        return tr("{checks}, not the state of the target", checks=_part(report))
+        return tr("{checks}; whether the target is healthy is not known", checks=_part(report))
     if report.state == "healthy":
         observed = health(report.results, report.figures, report.layout.impact)
         return ", ".join(filter(None, [observed, completed(report)]))

@@ -406,7 +406,7 @@ def test_partial_run_is_not_shown_as_the_state_of_the_target() -> None:
     passed = saved_runs.load("healthy", storage_only, partial=True)
     page = Page(render(passed))
     assert "Partial run lab 7 of" in page.text
-    assert "all passed, not the state of the target" in page.text
+    assert "all passed; whether the target is healthy is not known" in page.text
     assert "verdict open" in page.values("class")
 
 
