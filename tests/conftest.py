@@ -19,6 +19,7 @@ pytest_plugins = (
     "tests.lab.fix_operator",
     "tests.lab.fix_journal",
     "tests.lab.fix_ssh",
+    "tests.lab.fix_tls",
     "tests.lab.fix_proxy",
     "tests.lab.fix_queue",
     "tests.lab.fix_services",

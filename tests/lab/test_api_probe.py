@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,8 +21,8 @@ from tests.lab.made_probes import api_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
@@ -184,26 +181,35 @@ def test_drip_feeding_server_ends_in_time(probe_of: Make, reply_server: ReplySer
     assert "did not answer within 0.4 s" in str(probe_of(reply_server.url, timeout=0.4).reach())
 
 
+def test_an_authority_of_ones_own_is_trusted_on_this_machine(
+    probe_of: Make, tls_server: int
+) -> None:
+    """The authority in SSL_CERT_FILE counts for 127.0.0.1 as well, as at the end of a tunnel."""
+    reach = probe_of(f"https://127.0.0.1:{tls_server}").reach()
+    assert reach.ok, reach
+
+
+def test_an_unknown_authority_has_a_remedy(
+    probe_of: Make, tls_server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a certificate that is not accepted the sentence says why, and what to do."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    reach = probe_of(f"https://127.0.0.1:{tls_server}").reach()
+    assert not reach.ok
+    assert "not accepted: self-signed certificate; renew or correct it" in str(reach)
+
+
 def test_a_server_behind_a_proxy_ends_in_time(
-    probe_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    probe_of: Make, server_side: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that sends single bytes through a proxy's tunnel is cut off at the same limit."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no certificate can be made here: apt-get install openssl")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=api.test", "-addext", "subjectAltName=DNS:api.test"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
     ended = threading.Event()
 
     def tunnel(listener: socket.socket) -> None:
         client = listener.accept()[0]
         client.recv(65536)
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with suppress(OSError), context.wrap_socket(client, server_side=True) as peer:
+        with suppress(OSError), server_side.wrap_socket(client, True) as peer:
             peer.recv(65536)
             peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
             while not ended.wait(0.05):
@@ -211,7 +217,6 @@ def test_a_server_behind_a_proxy_ends_in_time(
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         threading.Thread(target=tunnel, args=(listener,), daemon=True).start()
         reach = begin(probe_of("https://api.test", timeout=1.5).reach)
         try:

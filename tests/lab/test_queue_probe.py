@@ -252,6 +252,16 @@ def test_wrong_url_has_a_remedy_and_no_secret(
     assert "wrong-secret" not in str(refused.value)
 
 
+def test_an_unknown_authority_of_the_broker_has_a_remedy(
+    tls_server: int, queue_probe_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a certificate that is not accepted the sentence says why; the URL is well formed."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    reach = queue_probe_of(url=f"amqps://a:b@127.0.0.1:{tls_server}/v").reach()
+    assert not reach.ok
+    assert "not accepted: self-signed certificate; renew or correct it" in str(reach)
+
+
 def test_url_of_another_scheme_has_a_remedy(services: Lab, queue_probe_of: Make) -> None:
     """A URL that is not one of AMQP is refused with the form that it should have."""
     reach = queue_probe_of(services.amqp_url.replace("amqp://", "http://")).reach()
