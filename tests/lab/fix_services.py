@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
@@ -41,6 +42,8 @@ class Reply:
     media_type: str = "application/json"
     drip: float = 0.0
     location: str = ""
+    ahead: float = 0.0
+    """Seconds that its Date header is ahead."""
 
 
 class ReplyServer(LoopbackServer):
@@ -65,7 +68,8 @@ class ReplyHandler(QuietHandler, BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         self.server.requests.append((self.command, self.path, self.headers.get("Authorization")))
         reply = self.server.replies.get(path, self.server.reply)
-        self.send_response(reply.status)
+        self.send_response_only(reply.status)
+        self.send_header("Date", self.date_time_string(time.time() + reply.ahead))
         self.send_header("Content-Type", reply.media_type)
         self.send_header("Content-Length", str(len(reply.body)))
         if reply.location:

@@ -328,6 +328,20 @@ def test_an_answer_has_its_time(probe_of: Make, reply_server: ReplyServer) -> No
     assert not probe_of(reply_server.url, known="17").known_answer_time(0.1).ok
 
 
+def test_one_upload_with_a_server_error_does_not_hide_the_others(
+    probe_of: Make, reply_server: ReplyServer
+) -> None:
+    """What is known of the others counts; without a stuck one the answer is not known."""
+    sample = (Subject("u1"), Subject("u2"))
+    reply_server.replies["/api/v1/uploads/u1/status"] = Reply(500)
+    reply_server.replies["/api/v1/uploads/u2/status"] = Reply(body=status_body())
+    statuses = probe_of(reply_server.url).statuses(sample, 600.0)
+    assert [upload.id for upload in statuses.stuck] == ["u2"]
+    reply_server.replies["/api/v1/uploads/u2/status"] = Reply(body=status_body("completed"))
+    with pytest.raises(Unreachable, match="answers HTTP 500 for upload u1; see the API's log"):
+        probe_of(reply_server.url).statuses(sample, 600.0)
+
+
 @pytest.mark.parametrize("status", [200, 401, 404])
 def test_another_status_is_no_server_error(
     probe_of: Make, reply_server: ReplyServer, status: int
@@ -428,6 +442,21 @@ def test_a_success_that_says_it_is_down_is_none(
     reply_server.replies["/health/worker"] = Reply(body=body)
     health = probe_of(reply_server.url).worker_health()
     assert health.ok is is_ok, health
+
+
+@pytest.mark.parametrize("status", [400, 405])
+def test_a_route_that_takes_no_get_is_no_health_report(
+    probe_of: Make, reply_server: ReplyServer, status: int
+) -> None:
+    """A refused request says nothing of the service, nor of its access to the broker."""
+    for route in ("/readyz", "/health/worker"):
+        reply_server.replies[route] = Reply(status)
+    probe = probe_of(reply_server.url)
+    for call in (probe.readiness, probe.worker_health):
+        with pytest.raises(Unreachable, match=rf"HTTP {status} on .*: not a health report; check"):
+            call()
+    with pytest.raises(NotOffered, match="has no health report"):
+        probe.broker_access()
 
 
 def test_readiness_names_unhealthy_parts(probe_of: Make, reply_server: ReplyServer) -> None:

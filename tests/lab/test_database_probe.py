@@ -21,7 +21,7 @@ from fixtures.probes.http.client import HttpClient
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.transfers import TransferProbe
-from tests.lab.fix_services import locked
+from tests.lab.fix_services import Reply, locked
 from tests.lab.made_probes import api_probe, database_probe
 from tests.waiting import PATIENCE, eventually
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fixtures.probes.postgres.job_results import LastJobs
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
+    from tests.lab.fix_services import ReplyServer
 
 Make = Callable[..., DatabaseProbe]
 Owner = psycopg.Connection[tuple[Any, ...]]
@@ -1038,6 +1039,52 @@ def test_another_time_zone_is_seen_in_the_times_of_the_api(
             continue
         with pytest.raises(Unreachable, match=r"uploads are 2 h older in the database than in"):
             consistency.same_status(subjects, 600.0)
+
+
+@pytest.fixture
+def made_api(reply_server: ReplyServer) -> Iterator[ApiProbe]:
+    """A probe of an API whose replies the test sets."""
+    http = HttpClient(reply_server.url, PATIENCE, "the API")
+    yield api_probe(http, "token")
+    http.close()
+
+
+@pytest.mark.parametrize(("minutes", "way"), [(20, "ahead of"), (-20, "behind")])
+def test_another_clock_of_the_api_is_no_health(
+    services: Lab,
+    probe_of: Make,
+    made_api: ApiProbe,
+    reply_server: ReplyServer,
+    minutes: int,
+    way: str,
+) -> None:
+    """Ages are wrong by as much as the clocks differ: with that, nothing counts as compared."""
+    reply_server.reply = Reply(404, b"{}", ahead=minutes * 60.0)
+    consistency = StatusConsistency(made_api, probe_of(services.dsn), tuple)
+    with pytest.raises(Unreachable, match=f"the API's clock is 20 min {way} the database's"):
+        consistency.same_status((), 600.0)
+
+
+def test_an_upload_that_the_api_cannot_read_does_not_hide_a_difference(
+    services: Lab,
+    probe_of: Make,
+    made_api: ApiProbe,
+    reply_server: ReplyServer,
+    aged_upload: Callable[..., str],
+) -> None:
+    """The others are compared; where they agree, that one keeps the answer unknown."""
+    broken, other = aged_upload(minutes=20), aged_upload(minutes=21)
+    probe = probe_of(services.dsn)
+    subjects = probe.subjects((broken, other), 600.0, 2)
+    reply_server.reply = Reply(404, b"{}")
+    reply_server.replies[f"/api/v1/uploads/{broken}/status"] = Reply(500)
+    reply_server.replies[f"/api/v1/uploads/{other}/status"] = Reply(body=b'{"status": "failed"}')
+    consistency = StatusConsistency(made_api, probe, tuple)
+    same = consistency.same_status(subjects, 600.0)
+    assert [difference.id for difference in same.differences] == [other]
+    reply_server.replies[f"/api/v1/uploads/{other}/status"] = Reply(body=b'{"status": "uploading"}')
+    with pytest.raises(Unreachable, match=f"answers HTTP 500 for upload {broken}"):
+        consistency.same_status(subjects, 600.0)
 
 
 def test_text_of_an_sql_ascii_database_is_read(services: Lab, probe_of: Make) -> None:
