@@ -22,7 +22,8 @@ from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
-from fixtures.probes.postgres.uploads import NewestCompleted
+from fixtures.probes.postgres.overdue import Overdue
+from fixtures.probes.postgres.uploads import NewestCompleted, StuckUploads
 from fixtures.probes.subjects import Subject
 from tests.lab.fix_journal import UNIT
 from tests.waiting import PATIENCE
@@ -556,18 +557,31 @@ class MadeUploads:
     """Uploads of a database with their statuses; `asked` has the ids of each question."""
 
     def __init__(
-        self, statuses: dict[str, str] | None, reason: str | None = None, completed: float = 5.0
+        self,
+        statuses: dict[str, str] | None,
+        reason: str | None = None,
+        completed: float = 5.0,
+        arrived: float | None = None,
+        unfinished: int = 0,
     ) -> None:
         self.statuses = statuses
         self.reason = reason
         self.completed = completed
+        self.arrived = arrived
+        self.unfinished = unfinished
         self.asked: list[tuple[str, ...]] = []
 
     def arrivals(self, seconds: float) -> tuple[float, ...]:
         return (seconds / 2,)
 
     def newest_completed(self) -> NewestCompleted:
-        return NewestCompleted("here", "u9", None, self.completed)
+        return NewestCompleted("here", "u9", None, self.completed, self.arrived)
+
+    def stuck_uploads(self, after: float) -> StuckUploads:
+        return StuckUploads("here", after, self.unfinished, None, (), None)
+
+    def overdue_processing(self, after: float) -> Overdue:
+        return Overdue("here", "upload", "processing", after, 0, 0.0, ())
 
     def subjects(self, ids: tuple[str, ...] | None, after: float, cap: int) -> tuple[Subject, ...]:
         self.asked.append(ids or ())
@@ -603,6 +617,53 @@ def test_an_error_of_an_upload_that_completed_is_over(
     assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
     assert database.asked == [("0193a2f4-7c1e", "upl_7a")]
     assert ("completed or failed with a reason" in str(errors)) == (left < 4)
+
+
+REFUSED = {
+    "broker_refusals": "amqp: ACCESS_REFUSED - login was refused using authentication PLAIN",
+    "database_refusals": 'FATAL: password authentication failed for user "veza"',
+    "refused_writes": "cannot execute INSERT in a read-only transaction",
+}
+RIGHT = "ERROR: permission denied for table uploads (SQLSTATE 42501)"
+
+
+@pytest.mark.parametrize(
+    ("ages", "arrived", "unfinished", "text", "none"),
+    [
+        ((300, 240), 200, 0, None, True),
+        ((240,), 200, 0, None, True),
+        ((300, 240), 250, 0, None, False),
+        ((300, 240), None, 0, None, False),
+        # An upload of that time waits: it is why.
+        ((300, 240), 200, 1, None, False),
+        # They come and go.
+        ((300, 100), 60, 0, None, False),
+        # Another statement may be refused than those of an upload.
+        ((300, 240), 200, 0, RIGHT, False),
+    ],
+)
+@pytest.mark.parametrize("question", REFUSED)
+def test_a_refusal_is_over_when_later_uploads_have_completed(
+    shell: Shell,
+    log_dir: Path,
+    question: str,
+    ages: tuple[float, ...],
+    arrived: float | None,
+    unfinished: int,
+    text: str | None,
+    none: bool,
+) -> None:
+    """Such an upload shows that it ended; no upload that waits since then is explained by it."""
+    if text and question != "database_refusals":
+        pytest.skip("a right is the database's")
+    lines = [zap(age, "cannot go on", "error", error=text or REFUSED[question]) for age in ages]
+    (log_dir / "a.log").write_text("".join(lines))
+    database = MadeUploads({}, arrived=arrived, unfinished=unfinished)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    logs = LogProbe(source, None, 900.0, 2**20, database=database)
+    refusals = getattr(logs, question)()
+    assert refusals.none is none, refusals
+    assert ("over: an upload that arrived later has completed" in str(refusals)) is none
 
 
 @pytest.mark.parametrize(
