@@ -106,7 +106,7 @@ def test_the_time_of_rest_is_known(services: Lab, odd: Owner, probe_of: Make) ->
     add("pending", "3 minutes")
     assert idle() == 0
     add("uploading", "3 minutes")
-    assert probe_of(services.dsn, uploads_table="odd.uploads").uploading() == 1
+    assert probe_of(services.dsn, uploads_table="odd.uploads").uploading(9) == 1
 
 
 def test_a_status_that_is_null_is_no_word(services: Lab, odd: Owner, probe_of: Make) -> None:
@@ -249,14 +249,14 @@ def test_several_partial_uploads_know_whether_others_arrived(
 
 
 def test_an_upload_at_zero_knows_whether_progress_is_recorded(
-    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+    services: Lab, owner: Owner, probe_of: Make, aged_upload: Callable[..., str]
 ) -> None:
     """The newest completed upload shows it."""
     upload = aged_upload(minutes=50)
     owner.execute("UPDATE uploads SET progress = 0 WHERE id::text = %s", (upload,))
     for progress, recorded in ((0, False), (100, True)):
         owner.execute("UPDATE uploads SET progress = %s WHERE status = 'completed'", (progress,))
-        (subject,) = probe.subjects((upload,), 600.0, 20)
+        (subject,) = probe_of(services.dsn).subjects((upload,), 600.0, 20)
         assert (subject.records_progress, subject.looks_partial) == (recorded, recorded)
         assert subject.has_job is (False if recorded else None)
         # Also of one alone: whether the API accepts others tells who stopped it.
@@ -1142,9 +1142,9 @@ def sharing(probe: DatabaseProbe) -> list[Callable[[], Any]]:
         lambda: probe.processing_time(900.0),
         lambda: probe.last_jobs(300.0),
         probe.unfinished_jobs,
-        lambda: probe.unfinished_jobs(300.0),
+        lambda: probe.unfinished_and_ended(300.0),
         probe.ended_jobs,
-        probe.uploading,
+        lambda: probe.uploading(9),
         lambda: probe.overdue_processing(300.0),
     ]
 
@@ -1222,7 +1222,7 @@ def test_of_rows_that_cannot_be_read_each_question_has_the_error(
         probe.begin_question()
         with pytest.raises(Unreachable, match="division by zero"):
             question()
-    assert probe.uploading() == 0
+    assert probe.uploading(9) == 0
 
 
 def test_a_common_statement_may_take_longer(odd: Owner, services: Lab, probe_of: Make) -> None:
@@ -1248,16 +1248,23 @@ def test_a_common_statement_may_take_longer(odd: Owner, services: Lab, probe_of:
 
 def test_the_sample_is_read_once(
     services: Lab,
+    owner: Owner,
     proxy: Callable[[str, int], Proxy],
     probe_of: Make,
     aged_upload: Callable[..., str],
 ) -> None:
-    """The check of stuck uploads counts those among which the sample was selected."""
-    upload = aged_upload()
+    """The check of stuck uploads counts those among which the sample was selected.
+
+    What has a job is known.
+    """
+    upload = aged_upload(job="pending")
+    owner.execute("UPDATE uploads SET progress = 10 WHERE id::text = %s", (upload,))
     way = proxy("127.0.0.1", services.ports.postgres)
     probe = probe_of(services.dsn.replace(f":{services.ports.postgres}/", f":{way.port}/"))
-    assert [one.id for one in probe.subjects(None, 600.0, 3)] == [upload]
+    sampled = probe.subjects(None, 600.0, 3)
+    assert [one.id for one in sampled] == [upload]
     way.go_deaf()
+    assert probe.jobs_of(sampled, 600.0).without == ()
     stuck = probe.stuck_uploads(600.0)
     assert (stuck.total, stuck.users, stuck.shown[0].id) == (1, 1, upload)
 
@@ -1265,7 +1272,7 @@ def test_the_sample_is_read_once(
 def test_older_rows_are_read_where_few_are_recent(
     odd: Owner, services: Lab, probe_of: Make
 ) -> None:
-    """The newest upload, the last jobs and the last completion may be of any age."""
+    """The newest upload, its progress, the last jobs and completion may be of any age."""
     odd.execute("CREATE TABLE odd.uploads AS TABLE public.uploads WITH NO DATA")
     odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
     odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
@@ -1291,6 +1298,9 @@ def test_older_rows_are_read_where_few_are_recent(
 
     old = [add(minutes) for minutes in (300, 200, 100)]
     assert probe().newest_completed().id == old[-1]
+    assert probe().records_progress()
+    odd.execute("UPDATE odd.uploads SET progress = 0 WHERE id::text = %s", (old[-1],))
+    assert not probe().records_progress()
     assert "0 jobs completed in the last 5 min, the last one 100 min ago" in str(
         probe().flow(300.0)
     )
@@ -1300,6 +1310,7 @@ def test_older_rows_are_read_where_few_are_recent(
     assert (last.completed, round(last.newest_seconds or 0) // 60) == (3, 100)
     new = add(2)
     assert probe().newest_completed().id == new
+    assert probe().records_progress()
     last = probe().last_jobs(300.0)
     assert (last.completed, round(last.newest_seconds or 0) // 60) == (4, 2)
     assert probe().flow(300.0).completed == 1
