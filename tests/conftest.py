@@ -23,6 +23,7 @@ pytest_plugins = (
     "tests.lab.fix_proxy",
     "tests.lab.fix_queue",
     "tests.lab.fix_services",
+    "tests.lab.fix_pooler",
     "tests.lab.fix_postgres",
 )
 

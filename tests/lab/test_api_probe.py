@@ -102,6 +102,16 @@ def test_a_status_in_capital_letters_is_the_same(probe_of: Make, reply_server: R
     assert len(statuses.stuck) == 1, statuses
 
 
+def test_the_attributes_of_json_api_are_read(probe_of: Make, reply_server: ReplyServer) -> None:
+    """JSON:API has an upload's fields in `data.attributes`."""
+    fields = b'{"status": "completed", "progress": 100}'
+    reply_server.reply = Reply(
+        body=b'{"data": {"type": "uploads", "id": "x", "attributes": ' + fields + b"}}"
+    )
+    (upload,) = probe_of(reply_server.url).statuses((Subject("x"),), 600.0).uploads
+    assert (upload.status, upload.progress) == ("completed", 100)
+
+
 def test_one_request_too_many_is_unreachable(probe_of: Make, reply_server: ReplyServer) -> None:
     """A limit of requests says nothing of the token, of the API's health, or of an upload."""
     reply_server.reply = Reply(429, b'{"error": "slow down"}')

@@ -149,6 +149,20 @@ def test_session_can_only_read(services: Lab, probe_of: Make) -> None:
     assert rows == [("90s", "1s", "veza-checks")]
 
 
+def test_a_pooler_keeps_the_limits(pooler: str, probe_of: Make) -> None:
+    """Behind a pooler that takes no settings of a session, each statement has its limits."""
+    from psycopg import sql
+
+    probe = probe_of(pooler, timeout=90.0)
+    assert probe.reach().ok
+    with pytest.raises(Unreachable, match="read-only transaction"):
+        probe._session.rows(sql.SQL("DELETE FROM uploads RETURNING id"), (Column.TEXT,))
+    limits = sql.SQL("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+    assert probe._session.rows(limits, (Column.TEXT,) * 2) == [("90s", "1s")]
+    others = sql.SQL("SELECT setting FROM pg_settings WHERE name = 'default_transaction_read_only'")
+    assert probe._session.rows(others, (Column.TEXT,)) == [("off",)], "left to the next client"
+
+
 @pytest.mark.parametrize(
     ("session_attrs", "accepted"),
     [("any", True), ("read-write", True), ("primary", True), ("read-only", False)],
