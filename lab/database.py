@@ -32,6 +32,10 @@ def reason(exc: Exception) -> str:
     text = str(exc).partition("\n")[0]
     if "refused" in text:
         return "dial tcp: connect: connection refused"
+    # A refused login has no SQLSTATE here, but the server's reason.
+    _, fatal, refusal = text.partition("FATAL:  ")
+    if fatal:
+        return f"pq: {refusal}"
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is None:
         return "unexpected EOF"
     return f"pq: {text}"

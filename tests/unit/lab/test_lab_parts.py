@@ -12,11 +12,12 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import broker, bugs, clean_up, install, variants, zaplog
+from lab import broker, bugs, clean_up, database, install, variants, zaplog
 from lab.audio import NotAudioError, Track, tone
 from lab.errors import LabError
 from lab.faults import (
@@ -193,6 +194,25 @@ def test_log_size_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for number in range(20):
         zap.info("x.go:1", "line", number=number)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 600
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            psycopg.OperationalError(
+                'connection failed: connection to server at "127.0.0.1", port 5432 failed: '
+                'FATAL:  password authentication failed for user "veza"'
+            ),
+            'pq: password authentication failed for user "veza"',
+        ),
+        (psycopg.OperationalError("server closed the connection"), "unexpected EOF"),
+        (psycopg.errors.UndefinedTable('relation "x" does not exist'), 'pq: relation "x" does not'),
+    ],
+)
+def test_the_log_has_the_reason_of_the_database(error: psycopg.Error, reason: str) -> None:
+    """A refused login is logged with the server's words, as a Go driver does."""
+    assert database.reason(error).startswith(reason)
 
 
 def test_bugs_are_saved_and_read(tmp_path: Path) -> None:
