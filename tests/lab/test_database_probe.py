@@ -20,6 +20,7 @@ from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.postgres.locks import LockQueries, Locks
 from fixtures.probes.transfers import TransferProbe
 from tests.lab.fix_services import Reply, locked
 from tests.lab.made_probes import api_probe, database_probe
@@ -678,6 +679,38 @@ def test_row_waits_are_seen(
             holder.rollback()
             waiter.pgconn.get_result()
             waiter.pgconn.get_result()
+
+
+def test_an_attempt_after_a_pause_is_seen(
+    services: Lab,
+    probe: DatabaseProbe,
+    aged_upload: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A session that tries again behind an idle transaction is seen, though it waits not yet."""
+    look = LockQueries._query
+    statement = b"SELECT FROM uploads WHERE id = $1 FOR UPDATE"
+    values = [aged_upload().encode()]
+    with (
+        psycopg.connect(services.owner_dsn) as holder,
+        psycopg.connect(services.owner_dsn, autocommit=True) as waiter,
+    ):
+
+        def look_before_the_attempt(queries: LockQueries, wait_max: float) -> Locks:
+            locks = look(queries, wait_max)
+            if not locks.waiting:
+                waiter.pgconn.send_query_params(statement, values)
+                monkeypatch.undo()
+            return locks
+
+        holder.pgconn.exec_(b"BEGIN")
+        holder.pgconn.exec_params(statement, values)
+        monkeypatch.setattr(LockQueries, "_query", look_before_the_attempt)
+        locks = probe.locks(0.0)
+        holder.rollback()
+        while waiter.pgconn.get_result():
+            pass
+    assert locks.is_left_open, locks
 
 
 @pytest.mark.parametrize(
