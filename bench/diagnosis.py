@@ -12,22 +12,14 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from core.outcome import Outcome
 from reports.diagnosis.diagnose import MAX_CAUSES, diagnose
 from reports.diagnosis.evidence import Cause, CheckRow, Evidence, load_evidence
 
 SHIPPED = Path(__file__).resolve().parents[1] / "runbooks/upload_stuck/evidence.toml"
 CHECKS = 60
-
-
-@dataclass(frozen=True)
-class Result:
-    """The two fields of an outcome that the diagnosis reads."""
-
-    check: str
-    status: str
 
 
 def synthetic(causes: int) -> Evidence:
@@ -55,7 +47,7 @@ def milliseconds(evidence: Evidence, healthy: bool = False) -> float:
     Every third check has failed, or none where the run is `healthy`.
     """
     results = [
-        Result(row.id, "passed" if n % 3 or healthy else "failed")
+        Outcome(row.id, "passed" if n % 3 or healthy else "failed")
         for n, row in enumerate(evidence.checks)
     ]
     best = math.inf

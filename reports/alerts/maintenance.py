@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.files import FileError, read_text
@@ -26,13 +26,6 @@ LONGEST = 7 * 24 * 3_600.0
 _RECURRING = re.compile(r"(?P<cron>.+?)\s+for\s+(?P<length>.+?)(?:\s+in\s+(?P<zone>\S+))?")
 
 EXAMPLES = mark('write it like 2026-11-23T22:00/2026-11-23T23:00, or "0 2 * * SUN for 2h"')
-
-
-class Window(Protocol):
-    """A maintenance window."""
-
-    def is_open(self, now: datetime) -> bool:
-        """Return whether `now`, with its zone, is within it."""
 
 
 @frozen
@@ -72,6 +65,9 @@ class RecurringWindow:
             if start <= now:
                 return now < start + self.length
         return False
+
+
+Window = MaintenanceWindow | RecurringWindow
 
 
 def parse_window(text: str) -> Window:

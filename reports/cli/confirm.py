@@ -13,6 +13,7 @@ from core.validation import nearest
 from reports.alerts.addresses import OptionError
 from reports.cli.history import add_target_dir, history_folder, read_runs
 from reports.cli.postmortem import NoIncidentError, surest_report
+from reports.diagnosis.evidence import load_evidence
 from reports.history.confirmed import (
     FALSE_ALARM,
     OTHER,
@@ -22,7 +23,7 @@ from reports.history.confirmed import (
     write_confirmation,
 )
 from reports.history.incidents import incidents
-from reports.model.bundle import evidence_of
+from reports.model.bundle import folder_of
 from reports.render.incident_times import local
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
         raise NoIncidentError(
             tr("the history in {folder} has no report of this incident", folder=folder)
         )
-    titles = {cause.id: cause.title for cause in evidence_of(report).causes}
+    evidence = load_evidence(folder_of(report) / "evidence.toml")
+    titles = {cause.id: cause.title for cause in evidence.causes}
     if not options.cause:
         for line in _choices(episodes, learned, titles):
             print(clean(line))

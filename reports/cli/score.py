@@ -13,11 +13,11 @@ from core.language import mark, tr, trn
 from core.text import capitalized, clean
 from reports.cli.history import add_target_dir, history_folder, runs_beside
 from reports.cli.postmortem import NoIncidentError
-from reports.diagnosis.evidence import EvidenceError, parse_evidence
+from reports.diagnosis.evidence import EvidenceError, load_evidence, parse_evidence
 from reports.history.confirmed import read_learned, report_of, settle
 from reports.history.incidents import incidents
 from reports.history.score import judge, suggest_priors, with_priors
-from reports.model.bundle import evidence_of
+from reports.model.bundle import folder_of
 from reports.render.score import diff_of, render
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
                 command="python -m reports confirm --help",
             )
         )
-    evidence = evidence_of(pairs[-1][1], options.evidence)
+    evidence = load_evidence(options.evidence or folder_of(pairs[-1][1]) / "evidence.toml")
     cases = judge(evidence, pairs)
     priors = suggest_priors(evidence, cases)
     better = with_priors(evidence, priors)

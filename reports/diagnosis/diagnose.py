@@ -6,7 +6,7 @@ outcomes give the same bytes, whatever their order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.outcome import OBSERVED, base_id
@@ -30,6 +30,7 @@ from reports.diagnosis.result import (
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from core.outcome import Outcome, Status
     from reports.diagnosis.evidence import Cause, CheckRow, Evidence
     from reports.diagnosis.result import Certainty
 
@@ -67,19 +68,9 @@ class ModelTooLargeError(ValueError):
     """The evidence has more causes than can be enumerated."""
 
 
-class CheckResult(Protocol):
-    """The part of an outcome that the diagnosis reads."""
-
-    @property
-    def check(self) -> str: ...
-
-    @property
-    def status(self) -> str: ...
-
-
 def diagnose(
     evidence: Evidence,
-    outcomes: Iterable[CheckResult],
+    outcomes: Iterable[Outcome],
     *,
     zero: Container[str] = (),
     explain: bool = True,
@@ -139,7 +130,7 @@ def diagnose(
 
 
 def _observe(
-    evidence: Evidence, results: list[tuple[str, str]], zero: Container[str]
+    evidence: Evidence, results: list[tuple[str, Status]], zero: Container[str]
 ) -> list[Observed]:
     """Return the observed rows, in the order of the evidence table.
 
@@ -190,7 +181,7 @@ def _findings(
     evidence: Evidence,
     observed: list[Observed],
     odds: list[float],
-    results: list[tuple[str, str]],
+    results: list[tuple[str, Status]],
     contributions: list[list[Contribution]] | None,
 ) -> list[Finding]:
     contributions = contributions or [[] for _ in evidence.causes]
@@ -243,7 +234,7 @@ def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> 
 
 def _unseen(
     evidence: Evidence,
-    results: list[tuple[str, str]],
+    results: list[tuple[str, Status]],
     findings: set[Finding],
     named: Container[str] = (),
 ) -> tuple[UnseenComponent, ...]:
@@ -283,7 +274,7 @@ def _certainty(
     hypotheses: tuple[Finding, ...],
     outside: tuple[Finding, ...],
     chosen: set[str],
-    results: list[tuple[str, str]],
+    results: list[tuple[str, Status]],
 ) -> Certainty:
     failures = [check for check, status in results if status == "failed"]
     if not failures:
@@ -336,7 +327,7 @@ def _unexplained(
     return tuple(unexplained)
 
 
-def _coverage(evidence: Evidence, results: list[tuple[str, str]]) -> Coverage:
+def _coverage(evidence: Evidence, results: list[tuple[str, Status]]) -> Coverage:
     counts = {row.component: [0, 0] for row in evidence.checks}
     for check, status in results:
         if status != "skipped":

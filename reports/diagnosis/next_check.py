@@ -13,6 +13,7 @@ from reports.diagnosis.result import CERTAIN, NextCheck
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from core.outcome import Status
     from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.network import Network
     from reports.diagnosis.result import Certainty, Finding
@@ -27,7 +28,7 @@ def choose_next_check(
     evidence: Evidence,
     network: Network,
     hypotheses: tuple[Finding, ...],
-    results: list[tuple[str, str]],
+    results: list[tuple[str, Status]],
     certainty: Certainty,
     zero: Container[str] = (),
 ) -> NextCheck | None:

@@ -66,38 +66,19 @@ def bundle_of(
     `evidence` and `document` replace its evidence table and its document. Raises EvidenceError,
     RunbookError.
     """
-    folder = _folder_of(report)
     team_document = report.target.runbook_document
     return load_bundle(
-        folder,
+        folder_of(report),
         load_evidence(evidence) if evidence else None,
         document or (Path(team_document) if team_document else None),
     )
 
 
-def runbook_of(report: Report) -> str:
-    """Return the name of the folder of a report's runbook; raises RunbookError."""
-    return _folder_of(report).name
-
-
-def layout_of(report: Report) -> Layout:
-    """Return the layout of the runbook that a report was made with; one of no runbook: none.
+def folder_of(report: Report) -> Path:
+    """Return the folder of a report's runbook, else of the one that knows most of its checks.
 
     Raises RunbookError.
     """
-    return load_layout(_folder_of(report))
-
-
-def evidence_of(report: Report, path: Path | None = None) -> Evidence:
-    """Load the evidence table that a report was made with, or the one at `path`.
-
-    Raises EvidenceError, RunbookError.
-    """
-    return load_evidence(path or _folder_of(report) / "evidence.toml")
-
-
-def _folder_of(report: Report) -> Path:
-    """Return the folder of a report's runbook, else of the one that knows most of its checks."""
     folders = sorted(path.parent for path in RUNBOOKS.glob("*/evidence.toml"))
     for folder in folders:
         if folder.name == report.runbook_name:

@@ -20,7 +20,8 @@ from core.language import tr
 from core.secrets import Redactor
 from core.text import printable
 from core.validation import place_of, problem_of
-from reports.model.bundle import layout_of
+from reports.model.bundle import folder_of
+from reports.model.layout_file import load_layout
 from reports.model.report import SCHEMA, Report
 from reports.runbook.document import RunbookError
 
@@ -138,7 +139,7 @@ def parse_report(raw: bytes, name: str) -> Report:
         report = _adapter().validate_json(content, strict=True)
         if "layout" not in document:
             # A report of an earlier version: its runbook still says what to show.
-            report = replace(report, layout=layout_of(report).in_report())
+            report = replace(report, layout=load_layout(folder_of(report)).in_report())
         _check(report)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED
-from reports.model.bundle import RUNBOOKS, runbook_of
+from reports.model.bundle import RUNBOOKS, folder_of
 from reports.render.markdown import escaped
 from reports.runbook.document import RunbookError
 
@@ -70,7 +70,7 @@ def look(title: str, report: Report) -> Seen:
 
 def _looks_of(report: Report) -> Sequence[tuple[str, Look]]:
     try:
-        return _load(runbook_of(report))
+        return _load(folder_of(report).name)
     except RunbookError:
         return ()
 

@@ -64,12 +64,11 @@ class Since:
 
 @frozen
 class Action:
-    """The first action. `more` counts the other commands of its step, `steps` all steps."""
+    """The first action. `steps` counts all steps."""
 
     title: str
     command: Command | None
     dangerous: bool
-    more: int
     steps: int
 
 
@@ -82,7 +81,6 @@ class Verdict:
     """
 
     kind: str
-    state: str
     impact: str
     since: Since | None
     streak: str
@@ -103,7 +101,6 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
     is_open = report.partial and report.state == "healthy"
     return Verdict(
         kind="open" if is_open else STATE_CLASSES.get(report.state, "open"),
-        state=report.state,
         impact=cut(impact(report), IMPACT_MAX),
         since=_since(report, runs),
         streak="" if report.partial else streak(runs),
@@ -203,8 +200,7 @@ def _action(report: Report) -> Action | None:
         ready = [one for one in step.commands if not placeholders(one.text)]
         command = next(iter(ready or step.commands), None)
         dangerous = command.dangerous if command else step.dangerous
-        more = max(len(step.commands) - 1, 0)
-        return Action(step.title, command, dangerous, more, total)
+        return Action(step.title, command, dangerous, total)
     looks = where_to_look(report)
     title = capitalized(looks[0]) if looks else ""
-    return Action(title, None, dangerous=False, more=0, steps=0)
+    return Action(title, None, dangerous=False, steps=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.language import tr
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME
-from reports.model.bundle import runbook_of
+from reports.model.bundle import folder_of
 from reports.model.report_json import PARTIAL, LoadError, load_report
 from reports.runbook.document import RunbookError
 
@@ -35,7 +35,7 @@ def move_old_files(folder: Path) -> str:
         return ""
     with suppress(LoadError, RunbookError):
         report = load_report(target / "report.json")
-        folder = target / (report.runbook_name or runbook_of(report))
+        folder = target / (report.runbook_name or folder_of(report).name)
     left: list[str] = []
     place = f"{target.name}/{folder.name}/"
     try:

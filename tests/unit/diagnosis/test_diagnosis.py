@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from core.outcome import Outcome, Status
 from reports.diagnosis.diagnose import ModelTooLargeError, diagnose
 from reports.diagnosis.evidence import Cause, CheckRow, Evidence, load_evidence
 
@@ -26,15 +27,7 @@ QUIET = settings(
     max_examples=60,
     database=None,  # nothing is left on disk
 )
-SILENT = ("unreachable", "skipped", "error", "missing")
-
-
-@dataclass(frozen=True)
-class Result:
-    """The part of an outcome that the diagnosis reads."""
-
-    check: str
-    status: str
+SILENT: tuple[Status, ...] = ("unreachable", "skipped", "error", "missing")
 
 
 def model(
@@ -56,9 +49,9 @@ def model(
     )
 
 
-def run(evidence: Evidence, **statuses: str) -> Diagnosis:
+def run(evidence: Evidence, **statuses: Status) -> Diagnosis:
     """Diagnose checks named `m_x`, meaning "m/x"."""
-    return diagnose(evidence, [Result(k.replace("_", "/", 1), v) for k, v in statuses.items()])
+    return diagnose(evidence, [Outcome(k.replace("_", "/", 1), v) for k, v in statuses.items()])
 
 
 def probabilities(diagnosis: Diagnosis) -> dict[str, float]:
@@ -68,7 +61,7 @@ def probabilities(diagnosis: Diagnosis) -> dict[str, float]:
     }
 
 
-def brute_force(evidence: Evidence, statuses: dict[str, str]) -> dict[str, float]:
+def brute_force(evidence: Evidence, statuses: dict[str, Status]) -> dict[str, float]:
     """Return the sum over all sets of causes, written as plainly as possible."""
     mass = dict.fromkeys((cause.id for cause in evidence.causes), 0.0)
     total = 0.0
@@ -98,7 +91,7 @@ weight = st.floats(0.01, 0.99)
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[Evidence, dict[str, str]]:
+def worlds(draw: st.DrawFn) -> tuple[Evidence, dict[str, Status]]:
     """Draw a small model, and outcomes of its checks."""
     names = [f"h{n}" for n in range(draw(st.integers(1, 4)))]
     priors = {name: draw(st.floats(0.01, 0.6)) for name in names}
@@ -109,18 +102,20 @@ def worlds(draw: st.DrawFn) -> tuple[Evidence, dict[str, str]]:
         )
         for n in range(draw(st.integers(1, 6)))
     }
-    statuses = {name: draw(st.sampled_from(("passed", "failed", *SILENT))) for name in rows}
+    statuses: dict[str, Status] = {
+        name: draw(st.sampled_from(("passed", "failed", *SILENT))) for name in rows
+    }
     return model(priors, rows), statuses
 
 
-def diagnose_all(evidence: Evidence, statuses: dict[str, str]) -> Diagnosis:
+def diagnose_all(evidence: Evidence, statuses: dict[str, Status]) -> Diagnosis:
     """Diagnose a mapping of check to status."""
-    return diagnose(evidence, [Result(check, status) for check, status in statuses.items()])
+    return diagnose(evidence, [Outcome(check, status) for check, status in statuses.items()])
 
 
 @QUIET
 @given(worlds())
-def test_it_agrees_with_brute_force(world: tuple[Evidence, dict[str, str]]) -> None:
+def test_it_agrees_with_brute_force(world: tuple[Evidence, dict[str, Status]]) -> None:
     """The fast sums equal plain enumeration, and every probability is from 0 to 1."""
     evidence, statuses = world
     expected = brute_force(evidence, statuses)
@@ -132,7 +127,7 @@ def test_it_agrees_with_brute_force(world: tuple[Evidence, dict[str, str]]) -> N
 @QUIET
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_outcomes_does_not_matter(
-    world: tuple[Evidence, dict[str, str]], rng: random.Random
+    world: tuple[Evidence, dict[str, Status]], rng: random.Random
 ) -> None:
     """Shuffled outcomes give a diagnosis that is the same to the last byte."""
     evidence, statuses = world
@@ -143,7 +138,7 @@ def test_the_order_of_outcomes_does_not_matter(
 
 @QUIET
 @given(worlds())
-def test_an_unobserved_check_changes_nothing(world: tuple[Evidence, dict[str, str]]) -> None:
+def test_an_unobserved_check_changes_nothing(world: tuple[Evidence, dict[str, Status]]) -> None:
     """Leaving an unobserved check out gives the same probabilities."""
     evidence, statuses = world
     observed = {check: status for check, status in statuses.items() if status not in SILENT}
@@ -155,7 +150,7 @@ def test_an_unobserved_check_changes_nothing(world: tuple[Evidence, dict[str, st
 @QUIET
 @given(worlds())
 def test_a_failure_never_lowers_its_cause_while_the_others_are_known(
-    world: tuple[Evidence, dict[str, str]],
+    world: tuple[Evidence, dict[str, Status]],
 ) -> None:
     """With every other cause known, a failure raises a cause that explains it, a pass lowers it.
 
@@ -184,7 +179,7 @@ def test_a_failure_never_lowers_its_cause_while_the_others_are_known(
 @QUIET
 @given(worlds())
 def test_a_first_failure_never_lowers_a_cause_that_explains_it(
-    world: tuple[Evidence, dict[str, str]],
+    world: tuple[Evidence, dict[str, Status]],
 ) -> None:
     """Where all else passed, causes are independent, and a failure only raises its causes."""
     evidence, statuses = world
@@ -199,7 +194,7 @@ def test_a_first_failure_never_lowers_a_cause_that_explains_it(
 @QUIET
 @given(worlds())
 def test_a_failure_with_one_cause_never_lowers_it(
-    world: tuple[Evidence, dict[str, str]],
+    world: tuple[Evidence, dict[str, Status]],
 ) -> None:
     """Whatever else failed, a failure that one cause alone explains raises that cause."""
     evidence, statuses = world
@@ -213,7 +208,7 @@ def test_a_failure_with_one_cause_never_lowers_it(
 @QUIET
 @given(worlds())
 def test_a_failure_never_lowers_the_probability_that_any_of_its_causes_is_true(
-    world: tuple[Evidence, dict[str, str]],
+    world: tuple[Evidence, dict[str, Status]],
 ) -> None:
     """Whatever else failed."""
     evidence, statuses = world
@@ -230,7 +225,7 @@ def test_a_failure_never_lowers_the_probability_that_any_of_its_causes_is_true(
     )
     assume(names)
 
-    def any_true(status: str) -> float:
+    def any_true(status: Status) -> float:
         # With q = P(some explainer), the marker's odds are (q + (1 - q) / 2) : q.
         p = probabilities(diagnose_all(larger, {**statuses, row.id: status, "m/any": "failed"}))[
             "marker"
@@ -330,7 +325,7 @@ def test_equal_hypotheses_are_unclear_and_the_best_check_is_named() -> None:
         ("canary/sharp", {}),
     ],
 )
-def test_no_check_is_proposed_that_would_not_look(sharp: str, statuses: dict[str, str]) -> None:
+def test_no_check_is_proposed_that_would_not_look(sharp: str, statuses: dict[str, Status]) -> None:
     """One that the target leaves out is skipped again, and a canary needs a permission."""
     evidence = model(
         {"a": 0.05, "b": 0.05},
@@ -407,7 +402,7 @@ def test_a_failure_without_a_row_is_unexplained() -> None:
 def test_the_cases_of_one_check_count_once() -> None:
     """Of three hosts one failed: one failure, named by its case, and no pass."""
     evidence = model({"h": 0.1}, {"m/c": ({"h": 0.8}, 0.05)})
-    results = [Result(f"m/c[{n}]", "failed" if n == "b" else "passed") for n in "abc"]
+    results = [Outcome(f"m/c[{n}]", "failed" if n == "b" else "passed") for n in "abc"]
     diagnosis = diagnose(evidence, results)
     assert probabilities(diagnosis)["h"] == pytest.approx(0.642857, abs=1e-6)
     assert diagnosis.hypotheses[0].supporting[0].check == "m/c[b]"
@@ -437,7 +432,7 @@ def test_nothing_is_certain_beside_a_hidden_rival() -> None:
     rows = [replace(row, component=row.id[0]) for row in evidence.checks]
     evidence = replace(evidence, checks=tuple(rows))
 
-    def certainty(dropped: str) -> str:
+    def certainty(dropped: Status) -> str:
         diagnosis = run(evidence, m_late="failed", q_dropped=dropped)
         assert [finding.id for finding in diagnosis.accepted] == ["hung"]
         return diagnosis.certainty
@@ -485,8 +480,8 @@ def test_a_pass_with_nothing_to_see_is_no_evidence() -> None:
     evidence = model({"h": 0.1}, {"m/late": ({"h": 0.5}, 0.01)})
     evidence = replace(evidence, checks=(replace(evidence.checks[0], moot_at_zero="done"),))
 
-    def posterior(status: str, *zero: str) -> float:
-        return probabilities(diagnose(evidence, [Result("m/late", status)], zero=zero))["h"]
+    def posterior(status: Status, *zero: str) -> float:
+        return probabilities(diagnose(evidence, [Outcome("m/late", status)], zero=zero))["h"]
 
     assert posterior("passed", "done") == posterior("skipped")
     assert posterior("passed", "other") == posterior("passed") < posterior("skipped")
@@ -499,7 +494,7 @@ def test_a_pass_beside_a_failed_signal_is_evidence() -> None:
     late, stuck = evidence.checks
     checks = (replace(late, moot_at_zero="done"), replace(stuck, verification=0))
     evidence = replace(evidence, checks=checks)
-    results = [Result("m/late", "passed"), Result("m/stuck", "failed")]
+    results = [Outcome("m/late", "passed"), Outcome("m/stuck", "failed")]
     assert diagnose(evidence, results, zero={"done"}) == diagnose(evidence, results)
 
 
@@ -527,7 +522,7 @@ def test_a_failure_that_follows_from_another_is_no_evidence() -> None:
 
 def test_nothing_observed_leaves_the_priors() -> None:
     """A run without observations accuses no cause and lists every check as not observed."""
-    diagnosis = diagnose(SHIPPED, [Result(row.id, "unreachable") for row in SHIPPED.checks])
+    diagnosis = diagnose(SHIPPED, [Outcome(row.id, "unreachable") for row in SHIPPED.checks])
     assert diagnosis.certainty == "none"
     assert diagnosis.most_likely_set == ()
     assert diagnosis.coverage.observed == 0
@@ -563,7 +558,7 @@ def test_rounding_decides_no_tie(passed: str) -> None:
 
     Sums are rounded in another way by Python 3.12.
     """
-    diagnosis = diagnose(SHIPPED, [Result(passed, "passed")] if passed else [])
+    diagnosis = diagnose(SHIPPED, [Outcome(passed, "passed")] if passed else [])
     places = {cause.id: place for place, cause in enumerate(SHIPPED.hypotheses)}
     for first, second in itertools.pairwise(diagnosis.hypotheses):
         if math.isclose(first.probability, second.probability, rel_tol=1e-12):
@@ -582,10 +577,10 @@ def test_sixteen_causes_are_allowed_and_seventeen_refused() -> None:
 def test_sixty_extreme_checks_do_not_overflow() -> None:
     """Evidence beyond the range of a float still gives finite numbers."""
     rows = {f"m/c{n}": ({"a": 1 - 1e-6}, 1e-6) for n in range(60)}
-    diagnosis = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "failed") for c in rows])
+    diagnosis = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Outcome(c, "failed") for c in rows])
     assert diagnosis.hypotheses[0].probability == pytest.approx(1.0)
     assert all(math.isfinite(shift.log_odds) for shift in diagnosis.hypotheses[0].supporting)
-    diagnosis = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Result(c, "passed") for c in rows])
+    diagnosis = diagnose(model({"a": 0.05, "b": 0.05}, rows), [Outcome(c, "passed") for c in rows])
     assert diagnosis.hypotheses[-1].probability == pytest.approx(0.0)
 
 

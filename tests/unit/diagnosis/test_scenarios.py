@@ -7,12 +7,13 @@ bench on the lab does that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.outcome import Outcome, Status
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.evidence import CheckRow, Evidence, load_evidence
 
@@ -31,14 +32,6 @@ F, T = "processing_failed_silently", "processing_timeout"
 def evidence() -> Evidence:
     """The shipped model."""
     return load_evidence(ROOT / "runbooks/upload_stuck/evidence.toml")
-
-
-@dataclass(frozen=True)
-class Result:
-    """The part of an outcome that the diagnosis reads."""
-
-    check: str
-    status: str
 
 
 def check_ids(text: str) -> frozenset[str]:
@@ -668,7 +661,7 @@ LIKELY = 0.5
 """Weight from which a cause makes a check that no scenario names fail here."""
 
 
-def status_of(row: CheckRow, failed: Set[str], unreachable: Set[str], causes: Set[str]) -> str:
+def status_of(row: CheckRow, failed: Set[str], unreachable: Set[str], causes: Set[str]) -> Status:
     """Return what a check ends with: as the scenario says, or for a new one as its row says."""
     if row.id in unreachable:
         return "unreachable"
@@ -690,7 +683,7 @@ def run(evidence: Evidence, failing: str, blind: str = "", causes: Set[str] = NO
     return diagnose(
         evidence,
         [
-            Result(row.id, status_of(row, failed, unreachable, causes))
+            Outcome(row.id, status_of(row, failed, unreachable, causes))
             for row in evidence.checks
             if sent or not row.id.startswith("canary/")
         ],
@@ -848,7 +841,7 @@ def test_without_a_queue_a_dead_worker_is_still_found(evidence: Evidence) -> Non
     """A Veza that works from its job table alone skips the queue's checks."""
     failing = check_ids(SINGLES["worker-killed"][1])
     results = [
-        Result(
+        Outcome(
             row.id,
             "skipped"
             if row.id.startswith("queue/") or row.id == "database/pending_jobs_are_in_the_queue"
@@ -898,7 +891,7 @@ def test_a_cause_is_named_while_nobody_uploads(
     health = "upload_status/worker_health_is_ok broker_accepts_the_application"
     failed, unreachable = check_ids(failing), check_ids(f"{blind} {health}")
     results = [
-        Result(row.id, status_of(row, failed, unreachable - failed, NONE))
+        Outcome(row.id, status_of(row, failed, unreachable - failed, NONE))
         for row in evidence.checks
         if not row.id.startswith("canary/")
     ]

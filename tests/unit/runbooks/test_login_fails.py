@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from core.outcome import Outcome, Status
 from fixtures.target.model import Target
 from fixtures.target.summary import summary_of
 from reports.cli.lint import checks_of, filling
@@ -150,28 +150,19 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    """The part of an outcome that the diagnosis reads."""
-
-    check: str
-    status: str
-
-
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
     """The shipped model."""
     return load_evidence(FOLDER / "evidence.toml")
 
 
-def results(evidence: Evidence, failed: str, silent: str) -> list[Result]:
+def results(evidence: Evidence, failed: str, silent: str) -> list[Outcome]:
     """Return a result for each check: every one that is not named has passed."""
     known = {row.id for row in evidence.checks}
     assert set(failed.split()) | set(silent.split()) <= known
-    statuses = dict.fromkeys(silent.split(), "unreachable") | dict.fromkeys(
-        failed.split(), "failed"
-    )
-    return [Result(row.id, statuses.get(row.id, "passed")) for row in evidence.checks]
+    statuses: dict[str, Status] = dict.fromkeys(silent.split(), "unreachable")
+    statuses |= dict.fromkeys(failed.split(), "failed")
+    return [Outcome(row.id, statuses.get(row.id, "passed")) for row in evidence.checks]
 
 
 @pytest.mark.parametrize("name", SINGLES)
