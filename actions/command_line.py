@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +32,6 @@ from reports.model.report_json import LoadError, newest_report
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fixtures.target.model import Target
     from reports.model.report import Report
     from reports.runbook.document import Step

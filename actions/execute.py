@@ -8,8 +8,10 @@ import select
 import socket
 import sys
 import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actions.errors import Failed, Refused, Uncertain
@@ -27,9 +29,6 @@ from core.units import format_duration
 from fixtures.target.lock import BusyError, take_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from actions.looks import Looks
     from actions.operations import Operation
     from actions.plan import PlannedCommand

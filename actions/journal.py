@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from core.files import FileError, sync_folder, write_file
 from core.frozen import frozen
 from core.language import tr
 from reports.history.actions import NAME
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BYTES_MAX = 4 * 2**20
 """Bytes from which the older half of the journal is dropped."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,6 @@ from fixtures.target.load import read_targets
 from reports.model.report_json import PARTIAL, LoadError, load_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from fixtures.target.model import Target
     from reports.model.report import Report
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,8 +26,6 @@ from fixtures.probes.host.spec import display_name
 from reports.runbook.placeholders import sql_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from actions.plan import PlannedCommand
     from fixtures.target.model import Actions, Target
     from fixtures.target.rights import Rights

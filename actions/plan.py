@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,8 +14,6 @@ from reports.model.figures import placeholders_of
 from reports.runbook.run_rules import IN_SQL, RunRule, parse_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from fixtures.target.model import Target
     from reports.model.report import Report
     from reports.runbook.document import Command, Step

@@ -20,16 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.receiver import Receiver
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report_json import LoadError, load_report
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN_MAX = 180.0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -28,8 +29,6 @@ from reports.diagnosis.robustness import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from reports.diagnosis.evidence import Evidence
 
 RUNBOOKS = Path(__file__).resolve().parents[1] / "runbooks"

@@ -11,12 +11,10 @@ import gettext
 import os
 import re
 import string
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
+from typing import Any
 
 VARIABLE = "VEZA_LANG"
 

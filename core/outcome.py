@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from core.frozen import frozen
 from core.language import mark, tr, trc, trn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 Status = Literal["passed", "failed", "unreachable", "skipped", "error", "missing"]
 

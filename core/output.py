@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from core.language import tr
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def discard_output() -> None:

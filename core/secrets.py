@@ -6,18 +6,16 @@ import base64
 import os
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from core import urls
 from core.files import FileError, read_text
 from core.language import tr
 from core.text import CONTROL, TEXT_MAX, cut
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 T = TypeVar("T")
 

@@ -7,12 +7,9 @@ import hashlib
 import io
 import math
 import wave
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from pathlib import Path
 
 FRAMES_PER_CHUNK = 2048
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -29,8 +30,6 @@ from lab.state import load
 from lab.variants import STANDARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from lab.score import Score
     from lab.variants import Variant
 

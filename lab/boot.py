@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,6 @@ from lab.processes import environment_with_lab, run, spawn, uptime, wait_until
 from lab.state import LOAD_GENERATOR, WORKER, Lab, load, new_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lab.children import Children, Start
     from lab.variants import Variant
 

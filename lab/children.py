@@ -6,14 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from lab import clean_up
 from lab.errors import LabError
 from lab.processes import identify
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 OUTPUT_MAX_BYTES = 4 * 1024 * 1024

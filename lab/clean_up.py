@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
 
 from core.files import write_file
 from lab.errors import LabError
 from lab.processes import Identity, identify
 from lab.storage import release
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
 
 MARKER = ".veza-lab"
 KEPT = {MARKER, "lock", "supervisor.log", "phase"}

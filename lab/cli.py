@@ -7,8 +7,8 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.output import discard_output
 from core.units import format_duration
@@ -17,9 +17,6 @@ from lab.errors import LabError
 from lab.install import COMMAND, setup
 from lab.state import default_directory, refuse_of_another_user
 from lab.variants import VARIANTS, get_variant
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import clean_up, control, targets
@@ -16,8 +17,6 @@ from lab.state import Lab, load
 from lab.variants import STANDARD
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.variants import Variant
 
 UP_SECONDS = 150.0

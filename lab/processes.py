@@ -8,16 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lab.errors import LabError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 NOBODY = 65534
 AS_NOBODY = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import threading
 import time
+from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,9 +17,6 @@ from lab.audio import NotAudioError, Track
 from lab.bugs import Bugs, is_unusual, read_bugs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from lab.state import Lab
     from lab.zaplog import ZapLog
 

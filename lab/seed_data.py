@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
@@ -15,8 +16,6 @@ from lab.state import WORKER, Lab
 from lab.zaplog import log_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.variants import Variant
 
 UPLOADS = 300

@@ -12,7 +12,9 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.files import write_file
@@ -26,8 +28,6 @@ from lab.variants import STANDARD, get_variant
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 class Stop(BaseException):

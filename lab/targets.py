@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import write_file
@@ -12,8 +13,6 @@ from lab import accounts
 from lab.variants import STANDARD
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.state import Lab
     from lab.variants import Variant
 

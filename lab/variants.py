@@ -6,17 +6,15 @@ A variant is data. Schema, API, worker, logs and the lab's targets.toml read it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.errors import find
 from lab.log_formats import SLOG, ZAP_CONSOLE, ZAP_JSON, LogFormat
 from lab.messages import FRENCH
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 SCHEMAS = Path(__file__).parent / "schemas"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.variants import Variant
 
 MAX_BYTES = 8 * 1024 * 1024

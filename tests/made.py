@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,8 +14,6 @@ from reports.model.build import build_report
 from reports.model.bundle import load_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from core.outcome import Status
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,6 @@ from reports.model.report_json import load_report
 from tests import made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reports.model.report import Report
 
 FOLDER = Path(__file__).parent / "saved"

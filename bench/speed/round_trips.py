@@ -10,15 +10,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from bench.delay_proxy import DelayProxies, Traffic
 from bench.speed.timed import CELLS, PYTEST, ROOT, Timed, head, lab, row, suite, targets_of_lab
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ROUND_TRIPS = (0.0, 0.02, 0.08, 0.2)
 PLUGINS = Path("/usr/lib/nagios/plugins")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from bench.speed.timed import CELLS, head, lab, row, suite, take_turns
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ROWS, STUCK = 3_000_000, 100_000
 

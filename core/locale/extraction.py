@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import tomllib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from core.runbooks import AGREEING, WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import BinaryIO
 
     Message = tuple[int, str | None, str | tuple[str, str], list[str]]

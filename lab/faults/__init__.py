@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -23,10 +24,6 @@ from lab.faults.heal import heal_logins
 from lab.faults.model import LOGIN_FAILS, UPLOAD_STUCK, Fault, Kind, Need
 from lab.faults.tools import FaultTools
 from lab.variants import VARIANTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 __all__ = [
     "COMBINATIONS",

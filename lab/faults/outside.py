@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,8 +17,6 @@ from lab.faults.model import EVERY_RUNBOOK, Family, Kind, Need
 from lab.faults.tools import STEM, STUCK_UPLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.OUTSIDE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import storage
@@ -12,9 +14,6 @@ from lab.errors import LabError
 from lab.faults.model import Family, Kind, Need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "storage_problem")

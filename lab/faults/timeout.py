@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from lab.consumers import CONCURRENCY
 from lab.faults.model import Family, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "processing_timeout")

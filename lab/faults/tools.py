@@ -6,9 +6,11 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, LiteralString
+from pathlib import Path
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import httpx
@@ -23,10 +25,6 @@ from lab.errors import LabError
 from lab.processes import process_state, uptime, wait_until
 from lab.processing import stored_name
 from lab.state import LOAD_GENERATOR, WORKER, load
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 NOT_AUDIO = b"ID3\x03\x00 not a RIFF file, although its name ends in .wav\n" * 40
 HISTORY_MINUTES = 50

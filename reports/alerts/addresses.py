@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from urllib.parse import SplitResult
 
 from core.language import tr
 from core.secrets import SecretError, resolve
 from core.urls import parse_http_url
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
 
 _SEPARATOR = re.compile(r"[\s,]+(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s*\n\s*")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -14,8 +15,6 @@ from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from apprise import AppriseResult
 
     from reports.alerts.incident_services import Subject

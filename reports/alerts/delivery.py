@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
@@ -16,8 +17,6 @@ from core.language import tr
 from reports.alerts.http_call import CallError, no_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.alerts.destinations import Destination, Sender
     from reports.alerts.outbox import Message, Outbox
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from core.frozen import frozen
@@ -13,8 +14,6 @@ from reports.alerts.apprise_sender import AppriseSender
 from reports.alerts.incident_services import Alertmanager, Opsgenie, PagerDuty
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.alerts.incident_services import Subject
     from reports.alerts.outbox import Message
 

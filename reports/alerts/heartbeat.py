@@ -6,14 +6,10 @@ Healthchecks, which is the address for a success and /fail below it for a failur
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode
 
 from reports.alerts.addresses import parse_http_address
 from reports.alerts.http_call import call
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
 
 QUERY_TEXT_MAX = 200
 """Characters of the headline that fit into an address; a body has room for all of it."""

@@ -6,20 +6,17 @@ import base64
 import queue
 import re
 import threading
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote
+from urllib.parse import SplitResult, unquote
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from core.language import tr
 from core.secrets import Redactor
 from core.text import clean, flat
 from core.urls import host_and_port
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from urllib.parse import SplitResult
 
 SECONDS_MAX = 10.0
 """Deadline of a whole call, whatever the server does."""

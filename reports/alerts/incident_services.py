@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote
 
 from core.frozen import frozen
 from core.language import tr
@@ -25,8 +25,6 @@ from reports.alerts.http_call import call
 from reports.model.report import state_word
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
-
     from reports.alerts.outbox import Message
     from reports.model.report import State
 

@@ -6,17 +6,14 @@ A window is one period, "START/END", or comes back, "CRON for DURATION in ZONE".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.files import FileError, read_text
 from core.frozen import frozen
 from core.language import mark, tr
 from core.units import parse_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 WINDOWS_MAX = 1_000
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -23,10 +25,6 @@ from reports.render.verdict_words import (
 from reports.render.words import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import tzinfo
-    from pathlib import Path
-
     from reports.alerts.policy import Change
     from reports.model.report import Report
 

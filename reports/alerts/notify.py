@@ -7,8 +7,10 @@ retried.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -28,8 +30,6 @@ from reports.alerts.policy import Rule, counted_runs, next_alert
 from reports.history.store import NAME, HistoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
     from typing import Literal
 
     from reports.alerts.maintenance import Window

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from core.frozen import frozen
@@ -23,8 +24,6 @@ from reports.history.file import (
 from reports.model.report_json import to_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.alerts.policy import Change
     from reports.model.report import Report
 

@@ -7,15 +7,13 @@ not health. A run that did not observe the checks of an incident does not end it
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from core.frozen import frozen
 from reports.history.incidents import unobserved
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Severity = Literal["good", "at risk", "incident", "unknown"]
 Event = Literal["alert", "worse", "reminder", "recovery"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,8 +17,6 @@ from reports.model.report_json import LoadError, load_report, newest_report
 from reports.render import nagios
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from reports.model.report import Report
 
     # argparse has no public name for it.

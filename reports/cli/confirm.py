@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.language import mark, tr
@@ -27,9 +29,6 @@ from reports.model.bundle import folder_of
 from reports.render.incident_times import local
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Mapping, Sequence
-
     from reports.cli.command import Commands
     from reports.history.confirmed import Learned
     from reports.history.incidents import Incident

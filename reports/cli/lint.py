@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.language import mark, tr, trn
@@ -12,9 +14,6 @@ from reports.model.lint import lint
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
-    import argparse
-    from pathlib import Path
-
     from reports.cli.command import Commands
 
 SUMMARY = mark("say what is missing in a runbook")

@@ -6,13 +6,10 @@ import select
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from core.units import RUN_MAX
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 STOP_MAX = 10.0
 """Seconds in which a process must end after its signal."""

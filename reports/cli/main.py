@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
 from core.files import FileError
 from core.language import tr
@@ -42,9 +43,6 @@ from reports.history.store import HistoryError
 from reports.model.report_json import LoadError
 from reports.render.nagios import UNKNOWN
 from reports.runbook.document import RunbookError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMMANDS = (
     render,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -11,8 +12,6 @@ from reports.model.report_json import LoadError
 from reports.render.nagios import UNKNOWN, line, render, status_of
 
 if TYPE_CHECKING:
-    import argparse
-
     from reports.cli.command import Commands
 
 MAX_AGE = "15min"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from reports.model.bundle import RUNBOOKS
 from reports.model.report_json import PARTIAL
 
 if TYPE_CHECKING:
-    import argparse
-
     from reports.cli.command import Commands
 
 SUMMARY = mark("make the files of a new runbook")

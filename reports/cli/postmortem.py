@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -14,9 +16,6 @@ from reports.history.store import NAME, History
 from reports.model.bundle import bundle_of
 
 if TYPE_CHECKING:
-    import argparse
-    from pathlib import Path
-
     from reports.cli.command import Commands
     from reports.history.incidents import Incident
     from reports.model.report import Report

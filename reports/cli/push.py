@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -9,8 +10,6 @@ from reports.alerts.pushgateway import push
 from reports.cli.command import add_command, load_whole_report
 
 if TYPE_CHECKING:
-    import argparse
-
     from reports.cli.command import Commands
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -13,9 +15,6 @@ from reports.model.report_json import to_json
 from reports.render.words import has_unicode
 
 if TYPE_CHECKING:
-    import argparse
-    from pathlib import Path
-
     from reports.cli.command import Commands
     from reports.history.incidents import RunRecord
     from reports.model.report import Report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from reports.model.bundle import bundle_of
 from reports.model.figures import at_zero
 
 if TYPE_CHECKING:
-    import argparse
-
     from reports.cli.command import Commands
 
 

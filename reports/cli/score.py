@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tomllib
@@ -21,8 +22,6 @@ from reports.model.bundle import folder_of
 from reports.render.score import diff_of, render
 
 if TYPE_CHECKING:
-    import argparse
-
     from reports.cli.command import Commands
 
 SUMMARY = mark("compare verdicts with confirmed causes, and suggest priors")

@@ -6,6 +6,7 @@ outcomes give the same bytes, whatever their order.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -28,8 +29,6 @@ from reports.diagnosis.result import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
-
     from core.outcome import Outcome, Status
     from reports.diagnosis.evidence import Cause, CheckRow, Evidence
     from reports.diagnosis.result import Certainty

@@ -7,8 +7,10 @@ sentence that names the file, the table and the key.
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -25,10 +27,6 @@ from core.language import tr
 from core.outcome import base_id
 from core.text import CONTROL, LINE_MAX, printable
 from core.validation import first_of, nearest, problem_of
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
-    from pathlib import Path
 
 MAX_CHECKS = 1000
 COMMAND_MAX = 1000

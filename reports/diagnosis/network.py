@@ -13,14 +13,13 @@ approximated. A list of masses has one for each set, up to a common factor.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from math import exp, log, log1p, log2, prod
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.diagnosis.evidence import Cause, CheckRow
 
 SMALL = 1e-100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Container
 from itertools import compress
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from reports.diagnosis.network import information
 from reports.diagnosis.result import CERTAIN, NextCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from core.outcome import Status
     from reports.diagnosis.evidence import Evidence
     from reports.diagnosis.network import Network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from core.outcome import OBSERVED, base_id, component_word
 from reports.diagnosis.diagnose import diagnose
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Sequence
-
     from core.outcome import Outcome, Status
     from reports.diagnosis.evidence import Evidence
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from core.files import FileError, read_file
 from core.frozen import frozen
 from core.language import tr, trn
 from core.text import printable
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME = "actions.jsonl"
 

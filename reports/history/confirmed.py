@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_file, sync_folder, write_file
@@ -24,9 +26,6 @@ from reports.model.report_json import LoadError, load_report, to_json
 from reports.model.seen_before import SeenBefore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
     from pydantic import TypeAdapter
 
     from reports.history.incidents import Incident, RunRecord

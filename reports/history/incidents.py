@@ -7,6 +7,7 @@ nor prolongs it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from reports.model.figures import quantity
 from reports.model.layout import FigureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from reports.model.watch import WatchedMetric
 
 INCIDENT_RUNS = 2_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
@@ -16,8 +17,6 @@ from reports.history.confirmed import FALSE_ALARM, OTHER
 from reports.model.figures import at_zero
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from reports.diagnosis.evidence import Cause, Evidence
     from reports.history.confirmed import Confirmation
     from reports.model.report import Report

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from core.frozen import frozen
@@ -27,9 +29,6 @@ from reports.history.trend import POINTS_MAX, Point
 from reports.model.report_json import MAX_BYTES, LoadError, parse_report, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from reports.model.report import Report
 
 NAME = "history.sqlite3"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
@@ -11,9 +13,6 @@ from core.text import listed, named
 from reports.history.incidents import is_over, last_incident, recovery_from, unobserved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
     from core.outcome import Status
     from reports.history.incidents import Incident, MetricRecovery, RunRecord
     from reports.model.report import Report

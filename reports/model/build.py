@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,6 @@ from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_step, with_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence, Set
-
     from core.journey import Journey
     from core.outcome import Outcome
     from core.target_summary import TargetSummary

@@ -5,6 +5,7 @@ Probes measure them (`core.outcome.ProbeResult`); the runbook's report.toml name
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,8 +16,6 @@ from core.units import format_duration
 from reports.runbook.placeholders import valid_part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from core.outcome import Observation, Outcome
     from reports.model.layout import FigureKind, Layout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.language import in_every_language, mark, numeral, tr, trn
@@ -12,8 +13,6 @@ from reports.model.alike import merged, sentences_of_hosts
 from reports.model.report import state_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from core.journey import Journey
     from reports.diagnosis.evidence import Role
     from reports.diagnosis.result import Diagnosis, Finding, NextCheck

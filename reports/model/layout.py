@@ -6,6 +6,7 @@ to be shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,8 +15,6 @@ from core.language import is_one, mark, tr
 from core.text import LINE_MAX, capitalized, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reports.diagnosis.evidence import Evidence
 
 FIGURES_MAX = 60

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from core.files import FileError, read_toml
 from core.language import plural, tr
@@ -11,9 +12,6 @@ from core.runbooks import AGREEING, WORDS
 from core.validation import first_of, place_of, problem_of
 from reports.model.layout import Layout
 from reports.runbook.document import RunbookError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME = "report.toml"
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text
@@ -24,9 +26,6 @@ from reports.runbook.placeholders import placeholders
 from reports.runbook.run_rules import parse_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
     from reports.diagnosis.evidence import Evidence
     from reports.model.layout import Layout
     from reports.runbook.document import Command, Runbook

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
@@ -20,8 +21,6 @@ from reports.model.watch import WatchedMetric
 from reports.runbook.document import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.diagnosis.evidence import Evidence
     from reports.runbook.document import Runbook
 

@@ -10,9 +10,11 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.files import FileError, read_file
@@ -26,9 +28,6 @@ from reports.model.report import SCHEMA, Report
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     from pydantic import TypeAdapter
 
     from reports.diagnosis.result import Diagnosis

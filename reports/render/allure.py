@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from reports.render.markdown import coded, escaped, fenced
 from reports.render.verdict_words import items_affected, where_to_look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     from core.outcome import Observation
     from reports.model.report import Report, Result
     from reports.runbook.document import Runbook

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -17,8 +18,6 @@ from reports.render.verdict_words import evidence_lines, failed_components
 from reports.render.words import moment, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from reports.history.trend import Point
     from reports.model.report import Report
     from reports.render.verdict import Verdict

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reports.runbook.placeholders import is_valid, placeholders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from reports.model.report import Report
     from reports.runbook.document import Step
 

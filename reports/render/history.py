@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from core.language import numeral, tr
@@ -12,9 +14,6 @@ from reports.model.layout import Layout
 from reports.render.incident_times import local, times_of_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import tzinfo
-
     from reports.history.incidents import RunRecord
     from reports.model.layout import Impact
     from reports.model.watch import WatchedMetric

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,6 @@ from reports.render.verdict import NOT_SEEN, verdict_of
 from reports.render.words import BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.model.report import Report
 
 SCHEMA = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from core.frozen import frozen
@@ -11,8 +12,6 @@ from core.text import listed
 from reports.model.figures import limit, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from core.outcome import Outcome
     from reports.diagnosis.result import Finding
     from reports.model.layout import StationFigure, StationKind

@@ -6,6 +6,8 @@ What the checks cannot know, such as the actions that people took, stays a visib
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from core.language import numeral, tr
@@ -19,9 +21,6 @@ from reports.render.preventive import ticked
 from reports.runbook.placeholders import fill, is_valid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import tzinfo
-
     from reports.history.actions import Action
     from reports.history.confirmed import Confirmation, Learned
     from reports.history.incidents import Incident, RunRecord

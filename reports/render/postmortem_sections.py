@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from core.language import mark, numeral, tr, trn
@@ -21,9 +22,6 @@ from reports.render.verdict_words import cause_of, failed_symptoms, how_many, we
 from reports.render.words import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import tzinfo
-
     from reports.diagnosis.result import Contribution
     from reports.history.actions import Action
     from reports.history.confirmed import Confirmation

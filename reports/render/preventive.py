@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,6 @@ from reports.render.markdown import escaped
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from reports.model.report import Report
 
     Look = Callable[[Report], "Seen"]

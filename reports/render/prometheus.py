@@ -9,6 +9,7 @@ there are no probabilities either.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from core.outcome import STATUSES
 from reports.model.report import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from prometheus_client.metrics_core import Metric
 
     from reports.model.report import Report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from reports.history.score import INTERVAL, PRESENT_PRIORS, calibration, confusi
 from reports.model.figures import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from reports.history.score import Case, Prior
 
 _TABLE = re.compile(r"""\s*\[\s*(?:hypotheses|outside)\s*\.\s*["']?(\w+)["']?\s*\]""")

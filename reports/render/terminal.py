@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,8 +17,6 @@ from reports.render.terminal_verdict import Footer, verdict
 from reports.render.words import as_ascii
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.history.incidents import RunRecord
     from reports.model.report import Report
 

@@ -6,6 +6,8 @@ are left out; no line is ever wider than the screen, and no command is cut.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -49,9 +51,6 @@ from reports.render.verdict_words import (
 from reports.render.words import clock, plain, short_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import tzinfo
-
     from core.journey import Stage
     from reports.diagnosis.result import Finding
     from reports.history.incidents import RunRecord

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,6 @@ from reports.render.words import plain
 from reports.runbook.placeholders import placeholders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.history.trend import Point
     from reports.model.report import Report
     from reports.runbook.document import Command

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -23,9 +24,6 @@ from reports.render.verdict_words import cause_of, checks_alike
 from reports.render.words import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import tzinfo
-
     from core.outcome import Status
     from reports.history.incidents import RunRecord
     from reports.history.watched import Change, Watched

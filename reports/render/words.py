@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
@@ -12,9 +13,6 @@ from core.language import mark, month, tr, trc
 from core.text import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import tzinfo
-
     from reports.history.trend import Point
 
 ID_MAX = 8

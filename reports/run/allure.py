@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from core.language import tr
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 FAILURE = pytest.StashKey[str]()
 

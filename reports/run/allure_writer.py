@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,6 @@ from reports.render.terminal import render
 from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import pytest
     from allure_commons.model2 import TestResultContainer
 

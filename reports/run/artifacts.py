@@ -5,6 +5,7 @@ Each is written by itself: a failure is one sentence, and costs neither the othe
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.files import FileError, write_file
@@ -14,8 +15,6 @@ from reports.history.incidents import INCIDENT_RUNS
 from reports.history.trend import POINTS_MAX
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.history.incidents import RunRecord
     from reports.model.bundle import RunbookBundle
     from reports.model.report import Report

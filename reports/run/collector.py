@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -10,9 +12,6 @@ from core.outcome import Outcome, check_id
 from core.text import first_paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     from core.secrets import Redactor
 
 PROBLEMS_MAX = 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from core.outcome import check_id, component_word, read_outcome
 from reports.run.runbook_choice import evidence_for
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from reports.run.controller import Controller
 
 INTERVAL = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from core.language import tr
 from reports.history.confirmed import FOLDER as CONFIRMED
@@ -12,9 +12,6 @@ from reports.history.store import NAME
 from reports.model.bundle import folder_of
 from reports.model.report_json import PARTIAL, LoadError, load_report
 from reports.runbook.document import RunbookError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OF_THE_TARGET = "canaries.jsonl"
 """The start of the names of files that concern the target, whatever the runbook."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from _pytest.mark.expression import Expression
@@ -12,8 +13,6 @@ from core.language import tr, trn
 from reports.model.report import exit_status
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from reports.model.report import Report
 
 BAD = ("failed", "unreachable", "error", "missing")

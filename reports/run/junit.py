@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,6 @@ from reports.render.verdict_words import cause_of
 from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
     from _pytest.junitxml import LogXML
 
     from reports.model.report import Report, Result, VerificationTitle

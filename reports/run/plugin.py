@@ -7,7 +7,7 @@ side by side, and a second process would only ask the same questions again.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Generator
 
 import pytest
 
@@ -25,9 +25,6 @@ from reports.run.runbook_choice import (
     suggest_document_language,
 )
 from reports.run.selection import Selection
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 SETUP_SECONDS = pytest.StashKey[float]()
 

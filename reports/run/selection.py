@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ from core.outcome import check_id, is_canary
 from reports.model.report import unselected_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from core.outcome import Outcome
     from reports.diagnosis.evidence import Evidence
 

@@ -6,6 +6,7 @@ Tokens are those of markdown-it; lines are counted from 1.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from reports.runbook.document import COMMENT, Command, Step
 from reports.runbook.mistakes import warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from markdown_it.token import Token
 
 _CHECKS = re.compile(r"<!--\s*checks:([^>]*)-->")

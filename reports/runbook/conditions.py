@@ -14,6 +14,7 @@ local, ssh, docker, podman or kubectl.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
@@ -21,8 +22,6 @@ from core.language import tr
 from core.outcome import STATUSES, base_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from core.outcome import Outcome
 
 _STATUS = re.compile(rf"([a-z][a-z0-9_]*/[a-z][a-z0-9_]*) (not )?({'|'.join(STATUSES)})")

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 
@@ -43,9 +43,6 @@ from reports.runbook.conditions import problem_of
 from reports.runbook.document import ActionGroup, Command, Runbook, RunbookError, Verification
 from reports.runbook.mistakes import damage_of
 from reports.runbook.run_rules import parse_rule
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_LINES = 20_000
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from core.text import CONTROL, flat
 from reports.runbook.document import COMMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from reports.runbook.document import Command, Step
 
 MAX_VALUE = 200

@@ -6,6 +6,7 @@ import http.server
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,8 +21,6 @@ from reports.render.index import SLOTS, Past, Row, broken_row, overview_of
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from playwright.sync_api import Browser, Page
 
     Open = Callable[..., Page]

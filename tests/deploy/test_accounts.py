@@ -6,6 +6,8 @@ import contextlib
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
@@ -20,9 +22,6 @@ from tests.suite import run_suite
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from lab.state import Lab
 
 USER, PASSWORD = "veza_reader", "can only read"

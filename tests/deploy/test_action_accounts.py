@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -23,8 +24,6 @@ from tests.deploy.tools import DEPLOY, call, rabbitmq_account, tool, validate
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.state import Lab
 
 USER, PASSWORD = "veza_fixer", "may-only-fix"

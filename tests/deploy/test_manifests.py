@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,6 @@ from tests.deploy.tools import DEPLOY, ROOT, call, tool, validate
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
 JOBS = DEPLOY / "kubernetes/jobs.py"
 IMAGE = "registry.example/veza-checks:X.Y.Z"

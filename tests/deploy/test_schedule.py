@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ from tests.deploy.tools import DEPLOY, ROOT, call
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
     from bench.receiver import ReceivedRequest
     from lab.state import Lab

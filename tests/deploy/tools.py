@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from lab import broker
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from lab.state import Lab
 
 ROOT = Path(__file__).parents[2]

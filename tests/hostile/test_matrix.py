@@ -16,6 +16,7 @@ import threading
 import time
 import tomllib
 import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,6 @@ from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     import resource
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 BUDGET = 15.0
 LATE_MAX = 2.0

@@ -14,7 +14,9 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -25,9 +27,6 @@ from tests.suite import ROOT, environment, run_suite
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from tests.suite import Run
 
 TOKEN = "t0ken/with+signs&quotes'7"

@@ -6,13 +6,10 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 REMOTE = Path("/lib/systemd/systemd-journal-remote")
 UNIT = "veza-backend-api"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from tests.lab.serving import LoopbackServer, QuietHandler
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.state import Lab
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ import pytest
 from lab import lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.state import Lab
 
 

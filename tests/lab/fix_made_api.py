@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.lab.serving import LoopbackServer, QuietHandler
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 NAME = "veza-canary-test-1"
 STATUS = "/api/v1/uploads/{upload_id}/status"

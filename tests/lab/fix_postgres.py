@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +13,6 @@ from lab import postgres
 from lab.state import Lab, new_lab
 from lab.variants import STANDARD
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")

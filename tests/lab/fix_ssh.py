@@ -8,18 +8,15 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.probes.host.shell import Shell
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PRIVSEP_DIR = Path("/run/sshd")
 """Directory to which sshd, run by root, confines its unprivileged process."""

@@ -7,6 +7,7 @@ in psql as the application. Without VEZA_ALL_ACTIONS only a selection runs.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +19,6 @@ from lab.faults.tools import FaultTools
 from reports.model.report_json import parse_report
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.model.report import Report
     from reports.runbook.document import Step
     from tests.lab.fix_operator import Operator

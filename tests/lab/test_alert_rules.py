@@ -6,7 +6,9 @@ import shutil
 import socket
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +21,6 @@ from tests.suite import ROOT
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.lab.fix_services import ReplyServer
 
 RULES = """

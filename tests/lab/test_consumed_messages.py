@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,6 @@ from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fixtures.probes.postgres.database import DatabaseProbe
     from fixtures.probes.rabbitmq.queue import QueueProbe
     from lab.state import Lab

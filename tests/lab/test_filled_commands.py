@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import fill_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import psycopg
 
     from lab.state import Lab

@@ -6,7 +6,9 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +20,6 @@ from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
     from fixtures.probes.postgres.database import DatabaseProbe
 
 TEXT, INT8, FLOAT8 = 25, 20, 701

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ from lab.errors import LabError
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.state import Lab
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -17,8 +18,6 @@ from tests.suite import ROOT, environment
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.state import Lab
 
 

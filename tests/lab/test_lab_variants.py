@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ from lab.variants import BARE, BIGINT, STANDARD, ULID, VARIANTS
 from tests.suite import run_suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.state import Lab
 
 OTHERS = [variant for variant in VARIANTS.values() if variant is not STANDARD]

@@ -6,6 +6,7 @@ import html
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,6 @@ from tests.suite import ROOT, environment, run_suite
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.state import Lab
 
 ENGLISH = re.compile(r"[a-z]*[aceinouy][a-z]*")

@@ -6,6 +6,7 @@ One for each hypothesis and a control; all of them by VEZA_ALL_FAULTS=1, and by 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,6 @@ from lab.bench import run_trial
 from reports.cli.main import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.state import Lab
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +19,7 @@ from tests.lab.test_shell import callers, children
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from concurrent.futures import Future
-    from pathlib import Path
 
     from tests.lab.fix_ssh import SshServer
 

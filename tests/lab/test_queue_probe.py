@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,6 @@ from tests.lab.fix_services import Reply
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from fixtures.probes.jobs_and_queue_results import HeldDeliveries
     from fixtures.probes.postgres.database import DatabaseProbe
     from lab.state import Lab

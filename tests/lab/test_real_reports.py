@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -22,9 +24,6 @@ from tests import made
 from tests.suite import ROOT, run_suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from lab.state import Lab
 
 STATES = {"healthy": 0, "incident": 2, "unknown": 3}

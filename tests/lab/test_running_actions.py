@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -24,9 +26,6 @@ from tests.suite import ROOT, run_suite
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from lab.state import Lab
     from tests.lab.fix_operator import Operator
     from tests.lab.fix_ssh import SshServer

@@ -6,7 +6,7 @@ import os
 import re
 import struct
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +17,6 @@ from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.host.storage_survey import SURVEY, parse_survey
 from fixtures.probes.subjects import Subject
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOSTILE = 'it\'s $(touch pwned) `id` "q" \\ *'
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import tomllib
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,9 +21,6 @@ from reports.render.nagios import status_of
 from tests.suite import ROOT, Run, run_suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from lab.state import Lab
 
 EVIDENCE = tomllib.loads((ROOT / "runbooks/upload_stuck/evidence.toml").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import faults
@@ -12,8 +13,6 @@ from tests.suite import ROOT, environment
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lab.state import Lab
 
 

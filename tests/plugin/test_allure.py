@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,6 @@ from reports.render.allure import executor, old_categories, properties, source_a
 from reports.render.markdown import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.suite import Run
 
 BODY = '''

@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -15,10 +16,6 @@ from filelock import FileLock
 from tests.suite import ROOT, command, environment, run_suite, started_suite
 from tests.targets import api_target
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

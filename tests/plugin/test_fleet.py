@@ -7,8 +7,9 @@ import os
 import re
 import socket
 import sys
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 
@@ -17,9 +18,6 @@ from fixtures.run.several_targets import REPORT_MAX, TargetRun, TargetRuns, head
 from tests.suite import run_suite, started_suite
 from tests.targets import api_target, storage_target
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

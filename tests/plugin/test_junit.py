@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ import pytest
 from tests.plugin.test_allure import BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.suite import Run
 
 INTERRUPTED = '''

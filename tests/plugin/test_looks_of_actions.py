@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from actions.looks import Looks
 from fixtures.target.load import load
 from tests.suite import ROOT
 from tests.targets import storage_target
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.patient

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.suite import Run, run_suite
 from tests.targets import storage_target
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ neighbours; where no run was for long, nothing is drawn: silence is not health.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import isfinite
@@ -21,8 +22,6 @@ from reports.render.verdict import STATE_CLASSES
 from reports.render.words import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from core.target_summary import TargetSummary
     from reports.history.trend import Point
     from reports.model.layout import FigureKind

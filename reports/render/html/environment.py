@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -29,8 +30,6 @@ from reports.render.html import text as html_text
 from reports.render.verdict_words import probability, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,8 +22,6 @@ from reports.render.index import SLOT, SLOTS
 from reports.render.verdict import STATE_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.render.index import Overview, Row
 
 HEIGHTS = {"good": 4, "warn": 7, "bad": 12, "open": 9}

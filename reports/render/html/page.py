@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -19,8 +20,6 @@ from reports.render.path import stations
 from reports.render.verdict import verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reports.diagnosis.result import Diagnosis, Finding
     from reports.history.trend import Point
     from reports.model.report import Report

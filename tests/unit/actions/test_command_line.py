@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +20,6 @@ from reports.runbook.document import Command, Step
 from tests import saved_runs
 from tests.suite import ROOT
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TARGETS = """
 [targets.lab]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +17,6 @@ from fixtures.target.rights import resolve_rights
 from reports.runbook.document import Command
 from reports.runbook.run_rules import parse_rule
 from tests.suite import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TARGETS = """
 [targets.lab]

@@ -6,16 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from actions.folders import PREFIX, own_folder, remove_abandoned
 from tests.suite import ROOT
 from tests.waiting import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOLD = """
 import subprocess, sys

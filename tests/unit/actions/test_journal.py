@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from actions import journal
 from actions.journal import Journal
 from core.files import FileError
 from reports.history.actions import NAME
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

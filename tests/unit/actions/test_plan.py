@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,6 @@ from tests import made
 from tests.targets import ENVIRON, FULL
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fixtures.target.model import Target
 
 RESTART = "on=worker effect=restart verify=worker/process_is_running"

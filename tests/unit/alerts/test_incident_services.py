@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +20,6 @@ from tests import made
 from tests.unit.alerts.services import Alertmanager, Opsgenie, PagerDuty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from reports.model.report import Report
 
 PAGERDUTY_KEY = "0123456789abcdef0123456789abcdef"

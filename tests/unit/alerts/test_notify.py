@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -28,8 +29,6 @@ from tests import made
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.receiver import ReceivedRequest, Receiver
     from reports.model.report import Report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ from reports.model.report_json import to_json
 from tests import made
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.receiver import Receiver
 
 Capture = pytest.CaptureFixture[str]

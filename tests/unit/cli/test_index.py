@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,6 @@ from reports.model.report_json import to_json
 from tests import made
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +16,6 @@ from reports.cli.main import main
 from reports.cli.new import TAKEN, scaffold
 from reports.model.lint import lint
 from tests import made
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Capture = pytest.CaptureFixture[str]
 NAME = "page_stays_empty"

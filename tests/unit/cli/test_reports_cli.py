@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,6 @@ from reports.model.report_json import to_json
 from tests import made
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]

@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,8 +29,6 @@ from reports.render.score import diff_of
 from tests import made, saved_runs
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from syrupy.assertion import SnapshotAssertion
 
     from reports.model.report import Report

@@ -8,6 +8,8 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,9 +23,6 @@ from core.units import format_bytes, format_duration
 from tests.made import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from babel.messages.catalog import Catalog
 
 KEYWORDS = ("-k", "tr", "-k", "trn:1,2", "-k", "trc:1c,2", "-k", "mark")

@@ -8,7 +8,7 @@ import json
 import re
 import statistics
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -17,9 +17,6 @@ from hypothesis import strategies as st
 
 from core.secrets import Redactor, without_password
 from core.text import CONTROL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SECRETS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=8, max_size=40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,6 @@ from reports.diagnosis.robustness import (
 from tests import made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from reports.diagnosis.evidence import Evidence
 
     Guess = Callable[[Evidence, Iterable[Outcome]], frozenset[str]]

@@ -7,6 +7,7 @@ bench on the lab does that.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,6 @@ from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.evidence import CheckRow, Evidence, load_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Set
-
     from reports.diagnosis.result import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -32,8 +33,6 @@ from tests import made
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.history.incidents import Incident
 
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,6 @@ from tests import made
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
     from reports.history.incidents import RunRecord

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 
 from reports.history.schedule import GAPS_MIN, WORST_FIRST, interval_of, worst_states
 from reports.history.trend import Point
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

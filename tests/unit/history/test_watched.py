@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,6 @@ from reports.history.watched import Watched
 from tests import made
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reports.model.report import Report
 
 AT_RISK = ("storage/disk_space_is_free",)

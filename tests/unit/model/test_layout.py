@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,6 @@ from reports.model.layout_file import NAME, load_layout
 from reports.model.report_json import LoadError, parse_report, to_json
 from reports.runbook.document import RunbookError
 from tests import made
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FIGURE = '[[figures]]\nid = "a"\nmeaning = "things"\n'
 STATION = '[[stations]]\nkey = "{}"\nname = "One"\ncomponent = "api"\n'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -25,9 +27,6 @@ from reports.render.terminal import render as render_terminal
 from tests import made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from reports.model.report import Report
 
 MADE: dict[str, Callable[[], Report]] = {

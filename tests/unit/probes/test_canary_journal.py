@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from fixtures.probes.canary.journal import KEPT, LINES_MAX, Journal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from reports.cli.postmortem import postmortem_of
 from reports.history import store as history
 from reports.run.artifacts import write_artifacts
 from tests import made
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def states(folder: Path) -> list[str]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 
 from fixtures.run.lanes import Lanes
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Probe:

@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
@@ -17,10 +19,6 @@ from fixtures.run import termination, watchdog
 from fixtures.run.budget import CHECK_ENDS, ENDS, OVER, DeadlineExceeded, deadline
 from fixtures.run.termination import Interrupt
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 NAME = "imported_while_a_signal_comes"
 SIGNALLED = "import signal\nsignal.raise_signal(signal.{number})\nfinished = True\n"

@@ -6,7 +6,8 @@ import json
 import re
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import pglast
 import pytest
@@ -17,9 +18,6 @@ from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import fill_command, placeholders
 from tests.suite import ROOT
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SENTINEL = "PLAIN"
 POSITIONS = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +19,6 @@ from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import with_routes
 from reports.runbook.run_rules import SQL
 from tests import made
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(?!pg_)([a-z]\w*)")
 """A table that is named in a statement; the server's own have the same names everywhere."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,6 @@ from reports.diagnosis.evidence import load_evidence
 from reports.model.bundle import RUNBOOKS
 from reports.model.layout_file import load_layout
 from tests.made import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 ROOMS = ("reports", "fixtures/run")
 SAID = re.compile(r"upload|stuck", re.IGNORECASE)
