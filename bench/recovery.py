@@ -14,17 +14,14 @@ import re
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lab import faults, lifecycle
 from lab.variants import get_variant
+from reports.model.report import Report
 from reports.model.report_json import load_report
 from tests.lab.fix_operator import Operator
 from tests.lab.test_actions import REPAIRS
 from tests.suite import run_suite
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 
 def main() -> None:

@@ -24,13 +24,10 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reports.history.store import NAME, History, Retention
+from reports.model.report import Report
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = timedelta(minutes=5)

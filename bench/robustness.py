@@ -17,19 +17,15 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 from core.outcome import OBSERVED, Outcome, base_id
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence import Evidence, load_evidence
 from reports.diagnosis.robustness import (
     flipped,
     named,
     observed_components,
     without,
 )
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
 
 RUNBOOKS = Path(__file__).resolve().parents[1] / "runbooks"
 

@@ -6,17 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from core.outcome import Affected, Observation, Outcome
+from core.outcome import Affected, Observation, Outcome, Status
 from core.target_summary import TargetSummary
 from reports.model.build import build_report
-from reports.model.bundle import load_bundle
-
-if TYPE_CHECKING:
-    from core.outcome import Status
-    from reports.model.bundle import RunbookBundle
-    from reports.model.report import Report
+from reports.model.bundle import RunbookBundle, load_bundle
+from reports.model.report import Report
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,18 +13,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from core.outcome import Outcome, base_id
 from core.target_summary import TargetSummary
 from reports.model.build import build_report
+from reports.model.report import Report
 from reports.model.report_json import load_report
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 FOLDER = Path(__file__).parent / "saved"
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reports.history.trend import Point
+from reports.model.report import Report
 from reports.render.html.page import render
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from reports.model.report import Report
 
 FLAGS = [
     "--no-sandbox",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.deploy.tools import DEPLOY, ROOT, call, tool, validate
-
-if TYPE_CHECKING:
-    import subprocess
 
 JOBS = DEPLOY / "kubernetes/jobs.py"
 IMAGE = "registry.example/veza-checks:X.Y.Z"

@@ -7,19 +7,17 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.receiver import Receiver
+from bench.receiver import ReceivedRequest, Receiver
 from tests.deploy.tools import DEPLOY, ROOT, call
 
 if TYPE_CHECKING:
-    import subprocess
-
-    from bench.receiver import ReceivedRequest
     from lab.state import Lab
 
 SERVICE = (DEPLOY / "systemd/veza-checks@.service").read_text()

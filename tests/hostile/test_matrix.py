@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -20,16 +21,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.hostile import servers
 from tests.suite import ROOT, command, environment
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    import resource
 
 BUDGET = 15.0
 LATE_MAX = 2.0

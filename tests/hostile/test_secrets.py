@@ -17,17 +17,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
 from tests.hostile import servers
-from tests.suite import ROOT, environment, run_suite
+from tests.suite import ROOT, Run, environment, run_suite
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from tests.suite import Run
 
 TOKEN = "t0ken/with+signs&quotes'7"
 PASSWORD = "c0rrect-Horse&battery_"

@@ -14,10 +14,10 @@ import pytest
 from lab import broker, faults
 from lab.bench import ROOT
 from lab.processes import wait_until
+from reports.runbook.document import Command
 
 if TYPE_CHECKING:
     from lab.state import Lab
-    from reports.runbook.document import Command
 
 SHIM = """\
 import os, sys

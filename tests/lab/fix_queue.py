@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
+from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import QueueProbe
@@ -16,7 +17,6 @@ from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from fixtures.probes.postgres.database import DatabaseProbe
     from lab.state import Lab
 
 NAME = "probed"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import SecretStr
 
 from fixtures.database import open_database
 from fixtures.probes.http.api import ApiProbe
+from fixtures.probes.http.client import HttpClient
+from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.target.model import Api, Database
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from fixtures.probes.http.client import HttpClient
-    from fixtures.probes.postgres.database import DatabaseProbe
 
 API = Api.model_construct()
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from http.server import BaseHTTPRequestHandler
 
 
 class LoopbackServer(ThreadingHTTPServer):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,12 +16,10 @@ from lab import faults
 from lab.bench import run_suite
 from lab.faults.heal import delete_logs
 from lab.faults.tools import FaultTools
+from reports.model.report import Report
 from reports.model.report_json import parse_report
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
-    from reports.runbook.document import Step
-    from tests.lab.fix_operator import Operator
+from reports.runbook.document import Step
+from tests.lab.fix_operator import Operator
 
 AGAIN = "Have the uploads processed again"
 PUBLISH = "Publish the messages of these jobs"

@@ -9,19 +9,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.probes.errors import NotOffered
 from fixtures.probes.http.alert_rules import AlertRulesProbe
 from fixtures.probes.http.client import HttpClient
-from tests.lab.fix_services import Reply
+from tests.lab.fix_services import Reply, ReplyServer
 from tests.suite import ROOT
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    from tests.lab.fix_services import ReplyServer
 
 RULES = """
 groups:

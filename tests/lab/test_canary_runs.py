@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +18,13 @@ from fixtures.probes.canary.client import CanaryClient
 from fixtures.probes.canary.journal import Journal
 from fixtures.probes.canary.lookup import Lookup
 from lab import faults
+from tests.lab.fix_key_api import Gateway
 from tests.lab.fix_made_api import NAME, STATUS, TRACK
 from tests.suite import Run, run_suite, started_suite
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    import subprocess
-
     from lab.state import Lab
-    from tests.lab.fix_key_api import Gateway
 
 CANARY = (
     "canary/upload_is_accepted",

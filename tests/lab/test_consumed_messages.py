@@ -9,12 +9,12 @@ import pytest
 
 from fixtures.probes.errors import NotOffered
 from fixtures.probes.jobs_and_queue import JobConsistency, LateJobs
+from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.rabbitmq.queue import QueueProbe
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from fixtures.probes.postgres.database import DatabaseProbe
-    from fixtures.probes.rabbitmq.queue import QueueProbe
     from lab.state import Lab
 
 LONGEST = 300.0

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import fill_command
+from tests.lab.fix_operator import Operator
 
 if TYPE_CHECKING:
     import psycopg
 
     from lab.state import Lab
-    from tests.lab.fix_operator import Operator
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks" / "upload_stuck"
 

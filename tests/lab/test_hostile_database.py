@@ -9,18 +9,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.postgres.connection import BYTES_MAX
+from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.session import refusal
 from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from fixtures.probes.postgres.database import DatabaseProbe
 
 TEXT, INT8, FLOAT8 = 25, 20, 701
 

@@ -26,12 +26,10 @@ from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.postgres.overdue import Overdue
 from fixtures.probes.postgres.uploads import NewestCompleted, StuckUploads
 from fixtures.probes.subjects import Subject
-from tests.lab.fix_journal import UNIT
+from tests.lab.fix_journal import UNIT, MadeJournal
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from tests.lab.fix_journal import MadeJournal
-
     Make = Callable[..., LogProbe]
 
 

@@ -16,13 +16,13 @@ from fixtures.probes.login.visit import Routes, Visit
 from fixtures.probes.postgres.accounts import AccountsProbe
 from fixtures.target.model import Login
 from lab import accounts
+from tests.lab.fix_made_api import MadeApi
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     import psycopg
 
     from lab.state import Lab
-    from tests.lab.fix_made_api import MadeApi
 
 ROUTES = Routes(
     "/auth/login",

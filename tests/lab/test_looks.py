@@ -18,13 +18,13 @@ from fixtures.probes.kept import KEPT
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from lab import broker
 from reports.cli.looks import Looks
+from tests.lab.fix_ssh import SshServer
 from tests.lab.made_probes import database_probe
 from tests.suite import newest_report
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from lab.state import Lab
-    from tests.lab.fix_ssh import SshServer
 
 SESSIONS = """
 SELECT pid, backend_start FROM pg_stat_activity WHERE application_name = 'veza-checks'

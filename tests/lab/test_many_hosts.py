@@ -5,9 +5,8 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,13 +14,9 @@ from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
+from tests.lab.fix_ssh import SshServer
 from tests.lab.test_shell import callers, children
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from tests.lab.fix_ssh import SshServer
 
 NAMES = [f"many-{number}" for number in range(1, 31)]
 

@@ -10,12 +10,11 @@ import pytest
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.http.metrics import MetricsProbe
-from tests.lab.fix_services import Reply
+from tests.lab.fix_services import Reply, ReplyServer
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from lab.state import Lab
-    from tests.lab.fix_services import ReplyServer
 
 Make = Callable[[str], MetricsProbe]
 GAUGE = b'# TYPE veza_file_uploads_total gauge\nveza_file_uploads_total{status="%s"} %s\n'

@@ -15,21 +15,20 @@ import pytest
 
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.jobs_and_queue import JobConsistency
+from fixtures.probes.jobs_and_queue_results import HeldDeliveries
+from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq import amqp, management
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import READING_INTERVAL, QueueProbe
 from lab import broker
+from tests.lab.fix_proxy import Proxy
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
-from tests.lab.fix_services import Reply
+from tests.lab.fix_services import Reply, ReplyServer
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
-    from fixtures.probes.jobs_and_queue_results import HeldDeliveries
-    from fixtures.probes.postgres.database import DatabaseProbe
     from lab.state import Lab
-    from tests.lab.fix_proxy import Proxy
-    from tests.lab.fix_services import ReplyServer
 
 RABBITMQ = Reply(body=b'{"rabbitmq_version": "3.10.8", "management_version": "3.10.8"}')
 

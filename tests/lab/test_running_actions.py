@@ -21,14 +21,14 @@ from actions.journal import Journal
 from actions.operations import HostCommand, Publication, Transaction
 from fixtures.target.model import Actions, Target
 from lab import faults
+from tests.lab.fix_operator import Operator
+from tests.lab.fix_ssh import SshServer
 from tests.lab.test_actions import AGAIN, PUBLISH
 from tests.suite import ROOT, run_suite
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from lab.state import Lab
-    from tests.lab.fix_operator import Operator
-    from tests.lab.fix_ssh import SshServer
 
 RESTART = "Restart the worker"
 

@@ -8,18 +8,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.shell import Hosts, Shell, TimedOut
 from lab.processes import process_state
-from tests.lab.fix_ssh import free_port
+from tests.lab.fix_ssh import SshServer, free_port
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    from tests.lab.fix_ssh import SshServer
 
 HOSTILE = 'it\'s $(touch pwned) `id` "q" \\ *'
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import ANSWER_MAX, HttpClient
 from fixtures.probes.http.tracks import TrackProbe
-from tests.lab.fix_services import Reply
+from tests.lab.fix_services import Reply, ReplyServer
 from tests.lab.made_probes import API, api_probe
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from tests.lab.fix_services import ReplyServer
 
 Make = Callable[[str], TrackProbe]
 

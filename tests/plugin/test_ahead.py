@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.suite import Run
+from tests.suite import Run
 
 CHECKS = '''
 import threading

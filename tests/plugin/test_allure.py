@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from reports.model.attribution import ERROR, UNREACHABLE
 from reports.render.allure import executor, old_categories, properties, source_address
 from reports.render.markdown import escaped
-
-if TYPE_CHECKING:
-    from tests.suite import Run
+from tests.suite import Run
 
 BODY = '''
 import pytest

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.plugin.test_allure import BODY
-
-if TYPE_CHECKING:
-    from tests.suite import Run
+from tests.suite import Run
 
 INTERRUPTED = '''
 def test_broker_is_reachable():

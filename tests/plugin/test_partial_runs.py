@@ -9,15 +9,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import ROOT, environment, run_suite, started_suite
+from tests.suite import ROOT, Run, environment, run_suite, started_suite
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from tests.suite import Run
 
 TARGET = """
 [targets.here]

@@ -8,16 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from reports.cli.looks import Looks
-from tests.suite import ROOT, environment
+from tests.suite import ROOT, Run, environment
 from tests.waiting import PATIENCE, eventually
-
-if TYPE_CHECKING:
-    from tests.suite import Run
 
 CHECK = '''
 import os

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,14 +14,11 @@ from actions.execute import check_age
 from actions.operations import Publication, Transaction
 from actions.plan import BY_HAND, plan_step, refusal_of
 from fixtures.target.load import load
-from fixtures.target.model import Actions
+from fixtures.target.model import Actions, Target
 from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import sql_statements
 from tests import made
 from tests.targets import ENVIRON, FULL
-
-if TYPE_CHECKING:
-    from fixtures.target.model import Target
 
 RESTART = "on=worker effect=restart verify=worker/process_is_running"
 CHOWN = "on=storage effect=permissions verify=storage/directory_exists"

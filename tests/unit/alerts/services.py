@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-if TYPE_CHECKING:
-    from bench.receiver import ReceivedRequest
+from bench.receiver import ReceivedRequest
 
 SEVERITIES = {"critical", "error", "warning", "info"}
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")

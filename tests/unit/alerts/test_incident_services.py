@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,12 +15,10 @@ from bench.receiver import Receiver
 from reports.alerts.notify import Settings, notify
 from reports.alerts.policy import Rule
 from reports.history import store as history
+from reports.model.report import Report
 from reports.model.report_json import to_json
 from tests import made
 from tests.unit.alerts.services import Alertmanager, Opsgenie, PagerDuty
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 PAGERDUTY_KEY = "0123456789abcdef0123456789abcdef"
 OPSGENIE_KEY = "eb243592-faa2-4ba2-a551-1afdf565c889"

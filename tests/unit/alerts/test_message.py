@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from core.units import format_duration
 from reports.alerts.message import _to_do, body_of
 from reports.alerts.policy import Change
+from reports.model.report import Report
 from reports.runbook.document import Command, Step
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 
 @pytest.mark.parametrize("limit", [-500, 0, 50, 200])

@@ -12,25 +12,23 @@ import time
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from bench.receiver import ReceivedRequest, Receiver
 from reports.alerts import http_call
 from reports.alerts.maintenance import in_maintenance, parse_window, read_windows
 from reports.alerts.notify import Settings, notify
 from reports.alerts.policy import Rule
 from reports.cli.main import main
 from reports.history import store as history
+from reports.model.report import Report
 from reports.model.report_json import to_json
 from reports.render import words
 from tests import made
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from bench.receiver import ReceivedRequest, Receiver
-    from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]
 

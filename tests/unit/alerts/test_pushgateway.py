@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.receiver import Receiver
 from reports.alerts import http_call
 from reports.cli.main import main
 from reports.model.report_json import to_json
 from tests import made
-
-if TYPE_CHECKING:
-    from bench.receiver import Receiver
 
 Capture = pytest.CaptureFixture[str]
 

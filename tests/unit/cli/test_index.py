@@ -7,17 +7,15 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from reports.cli.main import main
 from reports.history.store import NAME, History, record
+from reports.model.report import Report
 from reports.model.report_json import to_json
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]
 

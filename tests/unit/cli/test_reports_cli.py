@@ -9,7 +9,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,11 +16,9 @@ from reports.cli.command import write
 from reports.cli.main import COMMANDS, main
 from reports.cli.render import FORMATS
 from reports.history import store as history
+from reports.model.report import Report
 from reports.model.report_json import to_json
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]
 

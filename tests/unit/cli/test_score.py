@@ -25,13 +25,13 @@ from reports.history.score import (
     suggest_priors,
     with_priors,
 )
+from reports.model.report import Report
 from reports.render.score import diff_of
 from tests import made, saved_runs
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
-    from reports.model.report import Report
 
 Capture = pytest.CaptureFixture[str]
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
+
+import pytest
 
 from core.secrets import child_environment
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_another_thread_may_change_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

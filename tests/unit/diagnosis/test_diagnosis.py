@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import assume, given, settings
@@ -15,11 +15,7 @@ from hypothesis import strategies as st
 from core.outcome import Outcome, Status
 from reports.diagnosis.diagnose import ModelTooLargeError, diagnose
 from reports.diagnosis.evidence import Cause, CheckRow, Evidence, load_evidence
-
-if TYPE_CHECKING:
-    import random
-
-    from reports.diagnosis.result import Diagnosis
+from reports.diagnosis.result import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = load_evidence(ROOT / "runbooks/upload_stuck/evidence.toml")

@@ -11,6 +11,7 @@ import pytest
 from bench.robustness import by_first_failure, by_naive_bayes, perturbed
 from core.language import ENGLISH, set_language
 from core.outcome import Outcome
+from reports.diagnosis.evidence import Evidence
 from reports.diagnosis.robustness import (
     explain_robustness,
     flipped,
@@ -21,8 +22,6 @@ from reports.diagnosis.robustness import (
 from tests import made
 
 if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
-
     Guess = Callable[[Evidence, Iterable[Outcome]], frozenset[str]]
 
 EVIDENCE = made.bundle().evidence

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from core.outcome import Outcome, Status
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.evidence import CheckRow, Evidence, load_evidence
-
-if TYPE_CHECKING:
-    from reports.diagnosis.result import Diagnosis
+from reports.diagnosis.result import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[3]
 NONE: Set[str] = frozenset()

@@ -10,7 +10,7 @@ import sys
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
 from hypothesis import given, settings
@@ -28,12 +28,9 @@ from reports.history.confirmed import (
     settle,
     write_confirmation,
 )
-from reports.history.incidents import incidents
+from reports.history.incidents import Incident, incidents
 from tests import made
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from reports.history.incidents import Incident
 
 
 def at(minutes: float) -> str:

@@ -12,27 +12,21 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from reports.history import file as history_file
 from reports.history import store as history
-from reports.history.incidents import flapping, incidents, last_incident, recovery
+from reports.history.incidents import RunRecord, flapping, incidents, last_incident, recovery
 from reports.history.store import History, HistoryError, Retention, record
+from reports.model.report import Report
 from reports.model.watch import WatchedMetric
 from reports.render import history as history_text
 from reports.render.incident_times import times_of_runs
 from tests import made
 from tests.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
-
 
 METRICS = made.incident().watch
 LAYOUT = made.bundle().layout

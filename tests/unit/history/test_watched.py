@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from reports.history import store as history
 from reports.history.watched import Watched
+from reports.model.report import Report
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 AT_RISK = ("storage/disk_space_is_free",)
 

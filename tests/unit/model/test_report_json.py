@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 import pytest
 
 from core.outcome import Affected
-from reports.model.report import SCHEMA
+from reports.model.report import SCHEMA, Report
 from reports.model.report_json import (
     LoadError,
     json_schema,
@@ -25,9 +25,6 @@ from reports.model.report_json import (
 from reports.model.seen_before import SeenBefore
 from reports.render.terminal import render as render_terminal
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 MADE: dict[str, Callable[[], Report]] = {
     "healthy": made.recovered,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 
 from fixtures.probes.errors import Unreachable
+from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.subjects import Subject
 from fixtures.probes.transfers import TransferProbe
 from fixtures.subjects import unknown_id
-
-if TYPE_CHECKING:
-    from fixtures.probes.host.storage import StorageProbe
 
 AFTER = 600.0
 

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,6 +18,7 @@ from core.language import ENGLISH, PSEUDO, set_language, tr
 from core.outcome import Affected, Observation, Outcome
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
+from reports.model.report import Report
 from reports.model.report_json import parse_report, to_json
 from reports.model.seen_before import SeenBefore
 from reports.render.html import charts
@@ -29,9 +30,6 @@ from reports.render.verdict import impact
 from reports.runbook.document import is_dangerous
 from tests import made, saved_runs
 from tests.html_page import NASTY, Page, harmless
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 
 def seen_as(report: Report, text: str) -> Report:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.outcome import Outcome
 from core.text import clean, flat
 from reports.history.trend import Point
+from reports.model.report import Report
 from reports.render.html.environment import BYTES_MAX
 from reports.render.html.index import render
 from reports.render.index import (
@@ -33,8 +35,6 @@ from tests.html_page import NASTY, Page, harmless
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
-    from core.outcome import Outcome
-    from reports.model.report import Report
 
 NOW = datetime(2026, 3, 2, 10, 3, tzinfo=UTC)
 STATES = ("healthy", "at risk", "incident", "unknown")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from core.outcome import Observation, Outcome
 from reports.model.build import build_report
+from reports.model.report import Report
 from reports.render import chat
 from reports.render.html.checks import checks_of
 from reports.render.html.page import render
 from reports.render.terminal_checks import print_checks
 from reports.render.terminal_verdict import Footer, verdict
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 REFUSED = "cannot be reached: Connection refused"
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from reports.model.report import Report
 from reports.render.nagios import render, status_of
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 NOW = datetime.fromisoformat(made.STARTED) + timedelta(minutes=5)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -16,14 +16,11 @@ from core.outcome import Affected
 from reports.history import store as history
 from reports.history.actions import Action
 from reports.history.confirmed import Confirmation, Learned
-from reports.history.incidents import last_incident
+from reports.history.incidents import RunRecord, last_incident
+from reports.model.report import Report
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.postmortem import render
 from tests import made
-
-if TYPE_CHECKING:
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
 
 RUNBOOK = made.bundle().document
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.outcome import Observation
+from core.outcome import Observation, Status
+from reports.model.report import Report
 from reports.render.preventive import box, look, ticked
 from tests import made
-
-if TYPE_CHECKING:
-    from core.outcome import Status
-    from reports.model.report import Report
 
 METRICS = ("upload_status/metrics_are_served", "metrics.served")
 WORKER = ("upload_status/worker_health_is_ok", "api.worker_health")

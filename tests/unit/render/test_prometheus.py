@@ -10,16 +10,14 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from reports.model.report import Report
 from reports.render.prometheus import render
 from tests import made, saved_runs
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 RULES = made.ROOT / "deploy/prometheus/rules.yml"
 DASHBOARDS = sorted((made.ROOT / "deploy/grafana").glob("*.json"))

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.journey import Journey, Stage
+from core.outcome import Outcome
 from reports.alerts.message import body_of, title_of
 from reports.alerts.policy import Change
 from reports.history import store as history
-from reports.history.incidents import last_incident
+from reports.history.incidents import RunRecord, last_incident
 from reports.model.headline import INTERRUPTED
+from reports.model.report import Report
 from reports.model.seen_before import SeenBefore
 from reports.render.chat import render as as_chat
 from reports.render.nagios import render as as_nagios
@@ -26,10 +28,6 @@ from tests import made, saved_runs
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
-
-    from core.outcome import Outcome
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
 
 
 def symptoms_only(outcome: Outcome) -> Outcome | None:

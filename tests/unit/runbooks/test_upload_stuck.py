@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from core.outcome import Observation, Outcome
+from core.outcome import Observation, Outcome, Status
 from reports.model.build import build_report
 from tests import made
-
-if TYPE_CHECKING:
-    from core.outcome import Status
 
 STUCK = (
     "signal/no_upload_is_stuck",
