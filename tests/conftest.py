@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
 
 pytest_plugins = (
     "pytester",
@@ -29,11 +30,14 @@ pytest_plugins = (
 
 SHARING = (
     "deploy/test_accounts.py",
+    "deploy/test_action_accounts.py",
     "lab/test_real_reports.py",
     "plugin/test_allure.py",
     "plugin/test_gate.py",
     "plugin/test_junit.py",
     "plugin/test_outcomes.py",
+    "plugin/test_partial_runs.py",
+    "plugin/test_second_look.py",
 )
 """Files whose tests share runs or services that take long to make."""
 
@@ -42,7 +46,10 @@ SHARING_BY_CASE = "lab/test_lab_variants.py"
 
 
 class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
-    """Send tests to the processes one by one, but those that share something to the same."""
+    """Send tests to the processes one by one, but those that share something to the same.
+
+    A unit test is so short that sending it costs more: they go file by file.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
@@ -50,10 +57,20 @@ class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
             return "browser"
         if file.endswith(SHARING_BY_CASE):
             return file + test.partition("[")[2]
-        return file if file.endswith(SHARING) else nodeid
+        return file if "unit/" in file or file.endswith(SHARING) else nodeid
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Give one process the tests from the end, where the unit tests are.
+
+        It has work for the processor while the others, which begin with the lab, wait for theirs.
+        """
+        if node.gateway.id == "gw0":
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatIsShared:
     """Distribute the tests of `-n`. xdist's own groups need node ids that pytest 9.2 fixes."""
+    config.option.loadscopereorder = False
     return ByWhatIsShared(config, log)
