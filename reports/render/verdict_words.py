@@ -191,7 +191,8 @@ def unnamed_cause(report: Report) -> str:
         return tr("outside this runbook: {names}", names=listed([*map(component_word, parts)]))
     named = [f"{f.title} ({numeral(f.probability, 2)})" for f in suspects(diagnosis)]
     if not named:
-        return tr("not known to this runbook")
+        failed = sorted({result.component for result in report.failed})
+        return tr("not clear; what failed: {names}", names=listed([*map(component_word, failed)]))
     return tr("not clear: {causes}", causes=listed(named, "or"))
 
 

@@ -353,6 +353,12 @@ def test_an_unclear_cause_has_commands_that_only_look() -> None:
     assert "then verify" not in text
 
 
+def test_a_failure_that_accuses_nothing_names_its_component() -> None:
+    """One of two workers is gone at night: the runbook knows the check, and not why."""
+    report = made.report(["worker/expected_count_is_running"])
+    assert "not clear; what failed: worker" in render(report, 120, FOOTER)
+
+
 def test_a_cause_is_shown_with_what_accuses_it_alone() -> None:
     """Symptoms may weigh more, but they are in the first lines already and accuse every cause."""
     telling = "database/stuck_uploads_have_a_job"
