@@ -102,11 +102,20 @@ def test_entries_of_an_exported_journal_are_read(log_dir: Path, logs_of: Make) -
     assert (errors.counts, errors.undated) == ((1,), 0), errors
 
 
-@pytest.mark.parametrize("hours", [-5, 5.5, 2, 0])
-def test_times_of_another_zone_are_read(log_dir: Path, logs_of: Make, hours: float) -> None:
+@pytest.mark.parametrize(
+    ("hours", "form"),
+    [
+        *((hours, "%Y-%m-%d %H:%M:%S") for hours in (-5, 5.5, 2, 0)),
+        (-5, "%Y%m%dT%H%M%S"),
+        (2, "%d.%m.%Y %H:%M:%S"),
+    ],
+)
+def test_times_of_another_zone_are_read(
+    log_dir: Path, logs_of: Make, hours: float, form: str
+) -> None:
     """Times without a zone are in the zone of the program, which the file's last write shows."""
     lines = [
-        f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() - age + hours * 3600))},123 "
+        f"{time.strftime(form, time.gmtime(time.time() - age + hours * 3600))},123 "
         f"ERROR Verarbeitung von Upload {age} fehlgeschlagen: cp: No space left on device\n"
         for age in (3600, 1200, 100, 1)
     ]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.probes.logs.kinds import is_error
+from fixtures.probes.logs.kinds import KINDS, is_error
 from fixtures.probes.logs.lines import parse_line, parse_time
+from fixtures.probes.logs.scan import parse_scan
 
 NOW = 1_765_792_800.0  # 2025-12-15 10:00:00 UTC
 
@@ -87,6 +88,18 @@ def test_colours_are_removed() -> None:
         ("2025-12-15 09:59:00 Zebra", 60.0),
         ("E, [2025-12-15T09:59:00.500000 #123] ERROR -- : job failed", 59.5),
         ("15-Dec-2025 09:59:00.500 SEVERE [main] org.apache.catalina x", 59.5),
+        ("15 Dec 2025 09:59:00,500 [main] ERROR x", 59.5),
+        ("20251215T095900,500 [main] ERROR x", 59.5),
+        ("20251215T105900.500+0100 ERROR x", 59.5),
+        ("2025-12-15T10:59:00,500+01 ERROR x", 59.5),
+        ("2025-12-15 09:59:00 -12 dB", 60.0),
+        ("15.12.2025 09:59:00,500 ERROR x", 59.5),
+        ("05.12.2025 10:00:00 ERROR x", 864_000.0),
+        ("12/15/2025 9:59:00 AM ERROR x", 60.0),
+        ("[12/14/2025, 10:00:00 PM] ERROR x", 43_200.0),
+        ("12/15/2025 12:00:00 AM ERROR x", 36_000.0),
+        ("15/12/2025 09:59:00 ERROR x", 60.0),
+        ("12/12/2025 10:00:00 ERROR x", 259_200.0),
     ],
 )
 def test_leading_times_are_parsed(text: str, age: float) -> None:
@@ -153,6 +166,39 @@ def test_an_error_without_quotation_marks_may_have_spaces(tail: str) -> None:
     line = parse_line(f"job failed err=[Errno 2] No such file: '/srv/284.flac'{tail}", NOW)
     assert line.error == "[Errno 2] No such file: '/srv/284.flac'"
     assert dict(line.fields).get("upload") == ("284" if tail else None)
+
+
+@pytest.mark.parametrize(
+    ("day_first", "age"), [(None, None), (True, 864_000.0), (False, 18_748_800.0)]
+)
+def test_a_date_of_two_months_has_the_order_of_its_file(
+    day_first: bool | None, age: float | None
+) -> None:
+    """Half of the world writes the day first: without the order there is no time."""
+    assert parse_line("05/12/2025 10:00:00 x", NOW, day_first=day_first).age(NOW) == age
+
+
+@pytest.mark.parametrize(
+    ("last", "age"),
+    [
+        ("12/05/2025 09:59:30 AM", 60.0),
+        ("05/12/2025 09:59:30 AM", 17_884_860.0),
+        ("12/15/2025 09:59:30 AM", None),
+        ("2025-12-05 09:59:30", None),
+    ],
+)
+def test_the_last_line_of_a_file_shows_the_order_of_its_dates(last: str, age: float | None) -> None:
+    """It was written when the file was: of two months one is that day's."""
+    now = NOW - 10 * 86_400
+    lines = (
+        f"host {now:.0f} +0000",
+        f"last {now - 30:.0f} {last}",
+        "line error 12/05/2025 09:59:00 AM x",
+        "end\n",
+    )
+    scan = parse_scan("\n".join(lines), "here", KINDS)
+    assert scan is not None
+    assert [line.age(now) for _, line in scan.lines] == [age]
 
 
 def test_a_date_within_the_message_is_not_the_lines_time() -> None:
