@@ -141,6 +141,12 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
         consistency.overdue_messages(LONGEST)
+    # The job began half an hour ago: before a young worker, and while an old one ran.
+    lost = JobConsistency(lab_database, probe, lambda: 600.0).overdue_messages(LONGEST)
+    assert lost.without == 1
+    assert str(lost).endswith("so 1 job is without a message; each worker that runs is younger")
+    with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
+        JobConsistency(lab_database, probe, lambda: 1790.0).overdue_messages(LONGEST)
 
 
 @pytest.mark.parametrize("answer", [acknowledge, reject])
