@@ -63,7 +63,8 @@ FROM pg_class WHERE oid IN (:'uploads_table'::regclass, :'jobs_table'::regclass)
 SELECT format('REVOKE ALL ON %s, %s FROM %I',
               :'uploads_table'::regclass, :'jobs_table'::regclass, :'role') \gexec
 
--- Grant column by column, if the column exists: user_id, size, track_id and deleted_at are optional.
+-- Grant column by column, if the column exists: user_id, size, track_id and deleted_at are optional, and so
+-- is the time at which a job is due.
 SELECT format('GRANT SELECT (%s) ON %s TO %I',
               string_agg(quote_ident(attname), ', ' ORDER BY attnum), attrelid::regclass, :'role')
 FROM pg_attribute
@@ -72,7 +73,8 @@ WHERE attnum > 0 AND NOT attisdropped
            ('id', 'status', 'progress', 'created_at', 'updated_at', 'error_message',
             'user_id', 'size', 'track_id', 'deleted_at')
        OR attrelid = :'jobs_table'::regclass AND attname IN
-           ('id', 'type', 'payload', 'status', 'created_at', 'started_at', 'completed_at'))
+           ('id', 'type', 'payload', 'status', 'created_at', 'started_at', 'completed_at',
+            'run_after', 'run_at', 'next_attempt_at', 'next_retry_at', 'scheduled_at'))
 GROUP BY attrelid \gexec
 
 -- Shows how long a session has waited for a lock and who holds the lock. It also shows the statements

@@ -1036,6 +1036,24 @@ def test_a_job_passed_over_is_named(
     assert {again, young}.isdisjoint(passed_over.upload_ids)
 
 
+def test_a_retry_waits_since_it_is_due(
+    odd: Owner, services: Lab, probe_of: Make, aged_upload: Callable[..., str]
+) -> None:
+    """A job whose next attempt is ahead neither is late nor has a message; one that is due may."""
+    later, due = (aged_upload(job="pending", minutes=30) for _ in range(2))
+    odd.execute(
+        "CREATE VIEW odd.jobs AS SELECT *, now() + CASE payload ->> 'upload_id'"
+        f" WHEN '{later}' THEN interval '20 min' WHEN '{due}' THEN interval '-10 min' END"
+        " AS next_attempt_at FROM job_queue".encode()
+    )
+    odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
+    probe = probe_of(services.dsn, jobs_table="odd.jobs")
+    pending = probe.pending_jobs(300.0, 300.0)
+    assert pending.upload_ids == (due,)
+    assert pending.oldest_seconds == pytest.approx(600.0, abs=60.0)
+    assert probe.unfinished_jobs().waiting == 1
+
+
 def test_finished_uploads_are_spread_over_an_hour(
     odd: Owner, services: Lab, probe_of: Make
 ) -> None:
