@@ -540,6 +540,23 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
         channel.exchange_delete("retries")
 
 
+def test_a_stream_is_no_queue_that_drains(queue_probe_of: Make, channel: Any) -> None:
+    """A stream keeps all messages that were read: their number shows no backlog."""
+    name = "probed-stream"
+    channel.queue_declare(name, durable=True, arguments={"x-queue-type": "stream"})
+    try:
+        channel.basic_publish("", name, b"1")
+        probe = queue_probe_of(name=name)
+        assert probe.exists().ok
+        for call in (probe.consumers, probe.depth, lambda: probe.draining(300.0)):
+            with pytest.raises(NotOffered, match=r"probed-stream .* is a stream: it keeps"):
+                call()
+        with pytest.raises(NotOffered, match=r"probed-stream .* is a stream: it keeps"):
+            probe.deliveries(50, 300.0)
+    finally:
+        channel.queue_delete(name)
+
+
 def test_automatic_acknowledgements_leave_jobs_unknown(
     lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
 ) -> None:
