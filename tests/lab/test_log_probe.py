@@ -622,7 +622,7 @@ def test_an_error_of_an_upload_that_completed_is_over(
     errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
     assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
     assert database.asked == [("0193a2f4-7c1e", "upl_7a")]
-    assert ("completed or failed with a reason" in str(errors)) == (left < 4)
+    assert ("over: uploads completed since" in str(errors)) == (left < 4)
 
 
 REFUSED = {
@@ -662,14 +662,20 @@ def test_a_refusal_is_over_when_later_uploads_have_completed(
     """Such an upload shows that it ended; no upload that waits since then is explained by it."""
     if text and question != "database_refusals":
         pytest.skip("a right is the database's")
-    lines = [zap(age, "cannot go on", "error", error=text or REFUSED[question]) for age in ages]
+    lines = [zap(age, "upload failed", "error", error=text or REFUSED[question]) for age in ages]
     (log_dir / "a.log").write_text("".join(lines))
     database = MadeUploads({}, arrived=arrived, unfinished=unfinished)
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     logs = LogProbe(source, None, 900.0, 2**20, database=database)
     refusals = getattr(logs, question)()
     assert refusals.none is none, refusals
-    assert ("over: an upload that arrived later has completed" in str(refusals)) is none
+    assert ("over: uploads completed since" in str(refusals)) is none
+    # The same lines are errors of an upload; another one is not over with them.
+    assert logs.errors().none is none, logs.errors()
+    with (log_dir / "a.log").open("a") as file:
+        file.write(zap(200, "upload processing failed", "error", error="disk full"))
+    logs = LogProbe(source, None, 900.0, 2**20, database=database)
+    assert not logs.errors().none
 
 
 @pytest.mark.parametrize(
