@@ -144,7 +144,7 @@ def _to_do(report: Report, limit: int) -> str:
     """Return the first steps, with as many whole commands as fit into `limit` characters."""
     parts: list[str] = []
     left_out = False
-    for number, step in enumerate(first_steps(one.steps for one in report.remedies), start=1):
+    for number, step in enumerate(first_steps(report), start=1):
         warning = f" ({tr('changes the system')})" if step.dangerous else ""
         parts.append(_harmless(f"{number}. {step.title}{warning}"))
         for command in step.commands:

@@ -7,20 +7,18 @@ import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from core.files import FileError, write_file
 from core.language import choose_language, languages, named_in, suggest_language, tr
 from core.text import capitalized
 from core.units import parse_duration
+from reports.model.report import Report
 from reports.model.report_json import LoadError, load_report, newest_report
 from reports.render import nagios
 
-if TYPE_CHECKING:
-    from reports.model.report import Report
-
-    # argparse has no public name for it.
-    Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001
+# argparse has no public name for it.
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
 
 NOT_DELIVERED = 1
 """Exit status of a message, a heartbeat or metrics that were not delivered."""

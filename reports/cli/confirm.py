@@ -6,13 +6,13 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from core.language import mark, tr
 from core.text import capitalized, clean, listed, printable
 from core.units import format_duration
 from core.validation import nearest
 from reports.alerts.addresses import OptionError
+from reports.cli.command import Commands
 from reports.cli.history import add_target_dir, history_folder, read_runs
 from reports.cli.postmortem import NoIncidentError, surest_report
 from reports.diagnosis.evidence import load_evidence
@@ -20,18 +20,14 @@ from reports.history.confirmed import (
     FALSE_ALARM,
     OTHER,
     Confirmation,
+    Learned,
     read_learned,
     settle,
     write_confirmation,
 )
-from reports.history.incidents import incidents
+from reports.history.incidents import Incident, incidents
 from reports.model.bundle import folder_of
 from reports.render.incident_times import local
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
-    from reports.history.confirmed import Learned
-    from reports.history.incidents import Incident
 
 SUMMARY = mark("write down what the cause of an incident really was")
 

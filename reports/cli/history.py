@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.language import mark, tr
 from core.text import capitalized
-from reports.history.incidents import INCIDENT_RUNS
+from reports.cli.command import Commands
+from reports.history.incidents import INCIDENT_RUNS, RunRecord
 from reports.history.store import NAME, History, HistoryError
+from reports.model.report import Report
 from reports.model.report_json import LoadError, load_report
 from reports.render.history import render
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
 
 SUMMARY = mark("list the last runs, flapping checks, and metrics that recover")
 

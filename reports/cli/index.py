@@ -8,15 +8,15 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from core.files import FileError, write_file
 from core.language import mark, tr, trn
 from core.text import capitalized, listed
-from reports.cli.command import duration, open_report, whole
+from reports.cli.command import Commands, duration, open_report, whole
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME, History, HistoryError
-from reports.model.report import state_word
+from reports.model.report import State, state_word
 from reports.model.report_json import PARTIAL, LoadError, load_report
 from reports.render.html.index import render
 from reports.render.index import (
@@ -31,10 +31,6 @@ from reports.render.index import (
     streak_of,
     to_json,
 )
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
-    from reports.model.report import State
 
 SUMMARY = mark("write a page with all targets, for the wall")
 

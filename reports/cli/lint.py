@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.language import mark, tr, trn
 from core.text import capitalized, clean
+from reports.cli.command import Commands
 from reports.model.bundle import RUNBOOKS
 from reports.model.lint import lint
 from reports.runbook.document import RunbookError
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
 
 SUMMARY = mark("say what is missing in a runbook")
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.units import parse_duration
-from reports.cli.command import add_command, duration, open_report
+from reports.cli.command import Commands, add_command, duration, open_report
 from reports.model.report_json import LoadError
 from reports.render.nagios import UNKNOWN, line, render, status_of
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
 
 MAX_AGE = "15min"
 

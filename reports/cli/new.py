@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text, write_file
 from core.language import mark, tr
 from core.runbooks import ALL
 from core.text import capitalized
+from reports.cli.command import Commands
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.model.bundle import RUNBOOKS
 from reports.model.report_json import PARTIAL
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
 
 SUMMARY = mark("make the files of a new runbook")
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from core.language import tr
 from core.units import parse_duration
 from reports.alerts.addresses import OptionError, read_secret, split_addresses
-from reports.cli.command import NOT_DELIVERED, add_command, duration, load_whole_report
+from reports.cli.command import NOT_DELIVERED, Commands, add_command, duration, load_whole_report
 
 if TYPE_CHECKING:
     from reports.alerts.notify import Settings
-    from reports.cli.command import Commands
 
 REMIND_EVERY = "4h"
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.cli.command import add_command, add_document, add_output, open_report, write
+from reports.cli.command import Commands, add_command, add_document, add_output, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.confirmed import read_learned
-from reports.history.incidents import last_incident
+from reports.history.incidents import Incident, last_incident
 from reports.history.store import NAME, History
 from reports.model.bundle import bundle_of
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
-    from reports.history.incidents import Incident
-    from reports.model.report import Report
+from reports.model.report import Report
 
 CERTAINTIES = ("none", "unclear", "outside", "likely", "certain")
 """The certainties of a diagnosis, the least first."""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from core.language import tr
 from reports.alerts.pushgateway import push
-from reports.cli.command import add_command, load_whole_report
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
+from reports.cli.command import Commands, add_command, load_whole_report
 
 
 def add_to(commands: Commands) -> None:

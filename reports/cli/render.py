@@ -6,18 +6,14 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.cli.command import add_command, add_output, open_report, write
+from reports.cli.command import Commands, add_command, add_output, open_report, write
 from reports.cli.history import runs_beside
+from reports.history.incidents import RunRecord
+from reports.model.report import Report
 from reports.model.report_json import to_json
 from reports.render.words import has_unicode
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
 
 FORMATS = ("terminal", "json", "html", "prometheus")
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.language import tr
-from reports.cli.command import add_command, add_document, add_output, open_report, write
+from reports.cli.command import Commands, add_command, add_document, add_output, open_report, write
 from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
 from reports.model.figures import at_zero
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
 
 
 def add_to(commands: Commands) -> None:

@@ -7,11 +7,11 @@ import os
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.files import read_text
 from core.language import mark, tr, trn
 from core.text import capitalized, clean
+from reports.cli.command import Commands
 from reports.cli.history import add_target_dir, history_folder, runs_beside
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError, load_evidence, parse_evidence
@@ -20,9 +20,6 @@ from reports.history.incidents import incidents
 from reports.history.score import judge, suggest_priors, with_priors
 from reports.model.bundle import folder_of
 from reports.render.score import diff_of, render
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
 
 SUMMARY = mark("compare verdicts with confirmed causes, and suggest priors")
 

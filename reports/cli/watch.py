@@ -14,7 +14,6 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -24,7 +23,7 @@ from core.runbooks import ALL, asked_for
 from core.text import capitalized, clean, last_line
 from core.units import format_duration
 from reports.alerts.addresses import OptionError
-from reports.cli.command import duration, open_report
+from reports.cli.command import Commands, duration, open_report
 from reports.cli.history import read_runs
 from reports.cli.looks import Looks
 from reports.history.store import NAME, HistoryError
@@ -35,9 +34,6 @@ from reports.render.terminal import render
 from reports.render.terminal_verdict import Footer
 from reports.render.watch import line, result_of, screen
 from reports.render.words import as_ascii, has_unicode
-
-if TYPE_CHECKING:
-    from reports.cli.command import Commands
 
 SUMMARY = mark("look at a target again and again until its incident is over")
 

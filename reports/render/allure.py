@@ -146,7 +146,7 @@ def verdict_and_actions(report: Report) -> str:
     impact = items_affected(report)
     if impact:
         blocks.append(escaped(f"{impact}."))
-    steps = first_steps(remedy.steps for remedy in report.remedies)
+    steps = first_steps(report)
     places = [] if steps else where_to_look(report)
     if steps or places:
         blocks.append(tr("Do this:"))

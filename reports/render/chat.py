@@ -79,7 +79,7 @@ def _times(report: Report, verdict: Verdict) -> str:
 
 
 def _to_do(report: Report, verdict: Verdict) -> Iterator[str]:
-    steps = first_steps(remedy.steps for remedy in report.remedies)
+    steps = first_steps(report)
     if steps:
         yield tr("Do this:")
     elif verdict.action and verdict.action.title:

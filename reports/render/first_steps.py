@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reports.runbook.placeholders import is_valid, placeholders
@@ -17,12 +16,12 @@ STEPS_OF_SEVERAL_MAX = 4
 """Two steps of each of two causes: the first of a cause is often one that only looks."""
 
 
-def first_steps(remedies: Iterable[Iterable[Step]]) -> list[Step]:
+def first_steps(report: Report) -> list[Step]:
     """Return the first steps to show: of several causes in turn, those first that can be pasted.
 
     A step that only runs the checks again is left out: `verify_command` says it.
     """
-    groups = [[step for step in steps if not _runs_checks(step)] for steps in remedies]
+    groups = [[one for one in remedy.steps if not _runs_checks(one)] for remedy in report.remedies]
     order = {id(step): place for place, step in enumerate(step for g in groups for step in g)}
     ready = [[step for step in group if _is_ready(step)] or group for group in groups]
     chosen: list[Step] = []

@@ -103,15 +103,10 @@ class Past:
 
 @frozen
 class Overview:
-    """All rows, the worst first, at the time `now`; `slot_end` is where their strips end."""
+    """All rows, the worst first, at the time `now`."""
 
     rows: tuple[Row, ...]
     now: datetime
-
-    @property
-    def slot_end(self) -> datetime:
-        """Return the end of the last slot of the strips."""
-        return slot_end(self.now)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -198,7 +193,7 @@ def to_json(overview: Overview) -> str:
         "generated": _utc(overview.now),
         "counts": overview.counts,
         "strip": {
-            "end": _utc(overview.slot_end),
+            "end": _utc(slot_end(overview.now)),
             "slot_seconds": int(SLOT.total_seconds()),
             "slots": SLOTS,
         },

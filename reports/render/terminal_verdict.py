@@ -386,8 +386,7 @@ class _Screen:
         return blocks
 
     def _to_do(self) -> list[Block]:
-        remedies = self._report.remedies
-        steps = first_steps(remedy.steps for remedy in remedies)
+        steps = first_steps(self._report)
         blocks: list[Block] = []
         are_whole = True
         for place, step in enumerate(steps):

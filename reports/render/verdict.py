@@ -192,7 +192,7 @@ def _action(report: Report) -> Action | None:
     """Return the first step that can be pasted, or the first place to look at."""
     if report.state == "healthy":
         return None
-    steps = first_steps(remedy.steps for remedy in report.remedies)
+    steps = first_steps(report)
     total = sum(len(remedy.steps) for remedy in report.remedies)
     if steps:
         step = steps[0]

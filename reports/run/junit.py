@@ -132,7 +132,7 @@ def suite_properties(report: Report) -> list[tuple[str, str]]:
     ]
     if diagnosis.certainty != "none":
         properties.append(("cause", cause_of(report)))
-        steps = first_steps(remedy.steps for remedy in report.remedies)
+        steps = first_steps(report)
         properties += [
             (f"action.{number}", "\n".join([step.title, *(c.text.strip() for c in step.commands)]))
             for number, step in enumerate(steps, start=1)

@@ -18,7 +18,7 @@ from core.text import listed
 from core.units import format_duration
 from reports.history.schedule import WORST_FIRST
 from reports.render.html.environment import environment, fitting
-from reports.render.index import SLOT, SLOTS
+from reports.render.index import SLOT, SLOTS, slot_end
 from reports.render.verdict import STATE_CLASSES
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def render(overview: Overview, refresh: float | None = None) -> str:
             "future": tr("in the future"),
             "trouble": tr("This page cannot be loaded again: the server does not answer."),
         },
-        "from": (overview.slot_end - week).isoformat(timespec="seconds"),
+        "from": (slot_end(overview.now) - week).isoformat(timespec="seconds"),
     }
     template = templates.get_template("index.html")
 
