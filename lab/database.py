@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from lab.variants import Variant
 
 Connection = psycopg.Connection[DictRow]

@@ -8,9 +8,9 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -39,9 +39,6 @@ from lab.state import escape_ere, new_lab
 from lab.variants import STANDARD, VARIANTS, get_variant
 from lab.zaplog import ZapLog, log_line
 from tests.waiting import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HYPOTHESES = {
     UPLOAD_STUCK: {
