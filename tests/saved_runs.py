@@ -12,10 +12,12 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from core.language import language
 from core.outcome import Outcome, base_id
 from core.target_summary import TargetSummary
 from reports.model.build import build_report
@@ -32,7 +34,21 @@ def load(
     *problems: str,
     partial: bool = False,
 ) -> Report:
-    """Return the report of a saved run; `change` may replace an outcome or drop it."""
+    """Return the report of a saved run; `change` may replace an outcome or drop it.
+
+    It is made once in each language: to diagnose takes a tenth of a second.
+    """
+    return _make(language(), name, change, problems, partial)
+
+
+@cache
+def _make(
+    _language: str,
+    name: str,
+    change: Callable[[Outcome], Outcome | None],
+    problems: tuple[str, ...],
+    partial: bool,
+) -> Report:
     saved = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     outcomes = TypeAdapter(list[Outcome]).validate_python(saved["outcomes"])
     changed = [outcome for one in outcomes if (outcome := change(one)) is not None]
