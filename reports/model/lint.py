@@ -340,9 +340,11 @@ def filled_by(sources: Iterable[Path], layout: Layout) -> list[re.Pattern[str]]:
     if layout.impact:
         names.append(f"{re.escape(layout.impact.placeholder)}_ids?")
     for file in sources:
-        tree = _parse(file)
-        for node in ast.walk(tree):
-            is_summary = isinstance(node, ast.Module) and file.name == "summary.py"
+        in_summary = file.name == "summary.py"
+        if not in_summary and "def placeholders" not in read_text(file):
+            continue
+        for node in ast.walk(_parse(file)):
+            is_summary = in_summary and isinstance(node, ast.Module)
             if is_summary or (isinstance(node, ast.FunctionDef) and node.name == "placeholders"):
                 names += _keys_in(node)
     return [re.compile(name) for name in dict.fromkeys(names)]
