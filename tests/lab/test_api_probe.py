@@ -112,9 +112,13 @@ def test_the_attributes_of_json_api_are_read(probe_of: Make, reply_server: Reply
     assert (upload.status, upload.progress) == ("completed", 100)
 
 
-def test_one_request_too_many_is_unreachable(probe_of: Make, reply_server: ReplyServer) -> None:
+@pytest.mark.parametrize("body", [b'{"error": "slow down"}', b"<html>429 Too Many Requests"])
+def test_one_request_too_many_is_unreachable(
+    probe_of: Make, reply_server: ReplyServer, body: bytes
+) -> None:
     """A limit of requests says nothing of the token, of the API's health, or of an upload."""
-    reply_server.reply = Reply(429, b'{"error": "slow down"}')
+    reply_server.reply = Reply(429, body)
+    assert probe_of(reply_server.url).reach().ok
     probe = probe_of(reply_server.url)
     assert probe.first_answer().ok
     for call in (probe.token, probe.readiness, probe.worker_health):

@@ -108,6 +108,8 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="[Errno 2] No such file or directory: '/srv/u/7.wav'"), True),
         (zap("ffmpeg failed on upload", error="/srv/7: No such file or directory"), True),
         (zap("upload failed", error="open /srv/uploads/7/a.flac: no such file or directory"), True),
+        (zap("falhou", error="[Errno 2] No such file or directory: '/srv/vol2/7.flac'"), True),
+        (zap("falhou tipo=transcode", error="gzip: stdout: No space left on device"), True),
     ],
 )
 def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -> None:
@@ -183,6 +185,7 @@ POOL_WAITS = [
     "sorry, too many clients",
     "remaining connection slots are reserved for roles with the SUPERUSER attribute",
     "no more connections allowed (max_client_conn)",
+    "ProtocolViolation: query_wait_timeout",
 ]
 
 
@@ -296,10 +299,13 @@ STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514"
 REFUSALS = [
     'FATAL:  password authentication failed for user "veza"',
     "FATAL: sorry, too many clients already",
+    "connection failed: FATAL:  SASL authentication failed",
     "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
     'ERROR: permission denied for table "uploads"',
     "HikariPool-1 - Connection is not available, request timed out after 30000ms",
     'ERROR: new row for relation "u" violates check constraint "u_status_check"',
+    'ERROR: no partition of relation "job_queue" found for row',
+    "aucune partition de la relation « job_queue » trouvée pour la ligne",
     "ERROR: column u.checksum does not exist (SQLSTATE 42703)",
     "la colonne « somme » n'existe pas",
     "ERROR: canceling statement due to statement timeout",
