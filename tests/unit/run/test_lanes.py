@@ -38,6 +38,14 @@ def test_a_probe_is_called_in_one_thread() -> None:
     assert len(set(probe.threads)) == 1
 
 
+def test_a_probe_takes_keywords() -> None:
+    """A call in a lane has the keywords that it was made with."""
+    lanes = Lanes()
+    assert lanes.own("a b c", "api").split(maxsplit=1) == ["a", "b c"]
+    lanes.end()
+    lanes.join()
+
+
 def test_lanes_work_side_by_side() -> None:
     """Two calls in two lanes can wait for each other."""
     lanes = Lanes()
