@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -324,6 +324,24 @@ def test_a_server_error_for_real_uploads_alone_is_seen(
     assert not probe_of(reply_server.url, known="17").known_answer().ok
     for known in ("18", None):
         assert probe_of(reply_server.url, known=known).known_answer().ok
+
+
+def test_one_instance_that_fails_is_seen(
+    probe_of: Make, reply_server: ReplyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the instances behind one address, one may fail each of its requests."""
+    reply_server.reply = Reply(404, b"{}")
+    path = "/api/v1/uploads/17/status"
+
+    class InTurn(dict[str, Reply]):
+        def get(self, key: str, default: Any = None) -> Any:
+            first = not [one for one in reply_server.requests[:-1] if one[1] == path]
+            return Reply(200 if first else 503, b"{}") if key == path else default
+
+    monkeypatch.setattr(reply_server, "replies", InTurn())
+    answer = probe_of(reply_server.url, known="17").known_answer()
+    assert not answer.ok
+    assert "HTTP 503" in str(answer)
 
 
 def test_an_answer_has_its_time(probe_of: Make, reply_server: ReplyServer) -> None:
