@@ -102,6 +102,7 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="[Errno 13] Permission denied: 'ffmpeg'"), False),
         (zap("upload failed", error="[Errno 13] Permission denied: '/usr/bin/ffmpeg'"), False),
         (zap("upload failed", error="spawn /usr/bin/ffmpeg EACCES"), False),
+        (zap("upload failed", error="Error: spawn EACCES"), False),
         (zap("upload failed", error="sh: 1: /usr/local/bin/sox: Permission denied"), False),
         (zap("upload failed", error="/usr/bin/sox: /srv/u/7.wav: Permission denied"), True),
         (zap("upload failed", error="ffmpeg: /srv/tmp/x: No space left on device"), True),
