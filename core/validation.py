@@ -34,7 +34,11 @@ _PROBLEMS = {
     "model_type": mark("must be a table"),
     "model_attributes_type": mark("must be a table"),
     "dataclass_type": mark("must be a table"),
+    "greater_than_equal": mark("must be greater than or equal to {ge}"),
+    "less_than_equal": mark("must be less than or equal to {le}"),
+    "string_pattern_mismatch": mark("must match pattern '{pattern}'"),
 }
+"""Sentences by the error's type; their fields are of its `ctx`."""
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
@@ -53,72 +57,34 @@ def place_of(location: Iterable[str | int]) -> str:
 
 def problem_of(error: Mapping[str, Any]) -> str:
     """Return what is wrong with the value at an error's location, such as "must be text"."""
-    kind = error["type"]
+    kind, limits = error["type"], error.get("ctx", {})
     if kind in _PROBLEMS:
-        return tr(_PROBLEMS[kind])
-    if kind in _LIMITS:
-        return _limit(kind, error["ctx"])
+        return tr(_PROBLEMS[kind], **limits)
+    if kind == "literal_error":
+        return tr("must be {values}", values=listed(_SEPARATOR.split(limits["expected"]), "or"))
+    if kind == "string_too_short":
+        least = limits["min_length"]
+        return trn("must have at least {n} character", "must have at least {n} characters", least)
+    if kind == "string_too_long":
+        most = limits["max_length"]
+        return trn("must have at most {n} character", "must have at most {n} characters", most)
+    if kind == "too_short":
+        return trn(
+            "must have at least {n} item, not {actual_length}",
+            "must have at least {n} items, not {actual_length}",
+            limits["min_length"],
+            **limits,
+        )
+    if kind == "too_long":
+        return trn(
+            "must have at most {n} item, not {actual_length}",
+            "must have at most {n} items, not {actual_length}",
+            limits["max_length"],
+            **limits,
+        )
     message = error["msg"].removeprefix("Value error, ")
     message = re.sub(r"^(?:Input|String|Tuple|List) should ", "must ", message)
     return uncapitalized(message).replace(" after validation", "")
-
-
-_LIMITS = (
-    "literal_error",
-    "greater_than_equal",
-    "less_than_equal",
-    "string_pattern_mismatch",
-    "string_too_short",
-    "string_too_long",
-    "too_short",
-    "too_long",
-)
-
-
-def _limit(kind: str, limits: Mapping[str, Any]) -> str:
-    """Return the problem of a value beyond a limit, which pydantic says in English alone."""
-    if kind == "literal_error":
-        return tr("must be {values}", values=listed(_SEPARATOR.split(limits["expected"]), "or"))
-    if kind == "greater_than_equal":
-        return tr("must be greater than or equal to {least}", least=limits["ge"])
-    if kind == "less_than_equal":
-        return tr("must be less than or equal to {most}", most=limits["le"])
-    if kind == "string_pattern_mismatch":
-        return tr("must match pattern '{pattern}'", pattern=limits["pattern"])
-    if kind == "string_too_short":
-        least = limits["min_length"]
-        return trn(
-            "must have at least {least} character",
-            "must have at least {least} characters",
-            least,
-            least=least,
-        )
-    if kind == "string_too_long":
-        most = limits["max_length"]
-        return trn(
-            "must have at most {most} character",
-            "must have at most {most} characters",
-            most,
-            most=most,
-        )
-    there = limits["actual_length"]
-    if kind == "too_short":
-        least = limits["min_length"]
-        return trn(
-            "must have at least {least} item, not {there}",
-            "must have at least {least} items, not {there}",
-            least,
-            least=least,
-            there=there,
-        )
-    most = limits["max_length"]
-    return trn(
-        "must have at most {most} item, not {there}",
-        "must have at most {most} items, not {there}",
-        most,
-        most=most,
-        there=there,
-    )
 
 
 def first_of(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
