@@ -135,6 +135,17 @@ def aged_upload(
     owner.execute("DELETE FROM uploads WHERE id::text = ANY(%s)", (upload_ids,))
 
 
+@pytest.fixture
+def odd(
+    owner: psycopg.Connection[tuple[Any, ...]],
+) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """The application's session with a schema `odd`, which is dropped after the test."""
+    owner.execute("CREATE SCHEMA odd")
+    owner.execute("GRANT USAGE ON SCHEMA odd TO veza_checks")
+    yield owner
+    owner.execute("DROP SCHEMA odd CASCADE")
+
+
 @contextmanager
 def locked(dsn: str, table: str) -> Iterator[int]:
     """Lock `table` as a migration does; yields the session's process id."""

@@ -57,15 +57,6 @@ def probe(services: Lab, probe_of: Make) -> DatabaseProbe:
     return probe_of(services.dsn)
 
 
-@pytest.fixture
-def odd(owner: Owner) -> Iterator[Owner]:
-    """The application's session with a schema `odd`, which is dropped after the test."""
-    owner.execute("CREATE SCHEMA odd")
-    owner.execute("GRANT USAGE ON SCHEMA odd TO veza_checks")
-    yield owner
-    owner.execute("DROP SCHEMA odd CASCADE")
-
-
 def test_healthy_database_passes(probe: DatabaseProbe) -> None:
     """A healthy lab has the expected schema, and nothing is stuck, overdue or locked."""
     assert probe.reach().ok

@@ -1,0 +1,153 @@
+"""Second look at the database: it asks for what the first one counted, by its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+import pytest
+
+from fixtures.database import BEFORE, PROBE, pytest_second_look
+from fixtures.probes.postgres.known import KEYS_MAX
+from tests.lab.made_probes import database_probe
+
+if TYPE_CHECKING:
+    from fixtures.probes.postgres.database import DatabaseProbe
+    from lab.state import Lab
+
+Make = Callable[..., "DatabaseProbe"]
+Owner = psycopg.Connection[tuple[Any, ...]]
+
+IDS = {
+    "uuid": "gen_random_uuid()",
+    "bigint": "n * 7",
+    "text": "'upload ' || n",
+    "character varying": "'upload ' || n",
+}
+
+
+@pytest.fixture
+def second(odd: Owner, services: Lab) -> Iterator[Make]:
+    """Make the second look's probe of the tables in `odd`; called before, make the first one's."""
+    probes: list[DatabaseProbe] = []
+
+    def make() -> DatabaseProbe:
+        names = {"uploads_table": "odd.uploads", "jobs_table": "odd.jobs"}
+        probes.append(database_probe(services.dsn, **names))
+        if len(probes) > 1:
+            probes[-1].look_after(probes[0].known)
+        return probes[-1]
+
+    yield make
+    for probe in probes:
+        probe.close()
+
+
+def add(odd: Owner, number: int, kind: str = "uuid") -> None:
+    """Make tables with so many stuck uploads, each with a job that waits."""
+    odd.execute(
+        "CREATE TABLE odd.uploads AS SELECT id, 'uploading' AS status, 0 AS progress, at AS"
+        " created_at, at AS updated_at, NULL AS error_message, n % 3 AS user_id FROM"
+        f" (SELECT ({IDS[kind]})::{kind} AS id, n, now() - n * interval '1 hour' AS at"
+        f" FROM generate_series(1, {number}) AS n) AS made"
+    )
+    odd.execute(
+        "CREATE TABLE odd.jobs AS SELECT id, 'process_upload' AS type, jsonb_build_object("
+        "'upload_id', id) AS payload, 'pending' AS status, created_at, NULL::timestamptz AS"
+        " started_at, NULL::timestamptz AS completed_at FROM odd.uploads"
+    )
+    odd.execute(
+        f"INSERT INTO odd.jobs SELECT ({IDS[kind]})::{kind}, 'process_upload', '{{}}', 'completed',"
+        " now() - interval '20 minutes', now() - interval '20 minutes', now() - interval"
+        " '19 minutes' FROM generate_series(90000, 90000) AS n"
+    )
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+
+
+def counts(probe: DatabaseProbe) -> list[Any]:
+    """Return what each question counts."""
+    sampled = probe.subjects(None, 600.0, 20)
+    stuck = probe.stuck_uploads(600.0)
+    return [
+        (len(sampled), stuck.total, stuck.users),
+        probe.pending_jobs(300.0, 300.0).total,
+        (passed_over := probe.passed_over_jobs(300.0)).total,
+        passed_over.waiting,
+        probe.sent_jobs().waiting,
+        (probe.flow(300.0).waiting, probe.flow(300.0).stands_still),
+    ]
+
+
+@pytest.mark.parametrize("kind", list(IDS))
+@pytest.mark.parametrize("number", [3, 5 * KEYS_MAX])
+def test_a_second_look_is_about_what_the_first_one_counted(
+    odd: Owner, second: Make, monkeypatch: pytest.MonkeyPatch, kind: str, number: int
+) -> None:
+    """Whatever its ids are, it finds the same of few and of many, and nothing that is new."""
+    add(odd, number, kind)
+    first = counts(second())
+    assert first[0] == (min(number, 20), number, min(number, 3))
+    assert first[1:] == [number, number, number, number, (number, True)]
+    odd.execute(
+        f"INSERT INTO odd.uploads SELECT ({IDS[kind]})::{kind}, 'uploading', 0, now() - interval"
+        " '2 years' FROM generate_series(90001, 90005) AS n"
+    )
+    probe = second()
+    rows, values_seen = probe._session.rows, []
+
+    def recorded(statement: Any, columns: Any, values: Any = None, *rest: Any) -> Any:
+        if "odd" in statement.as_string(None):
+            values_seen.append(values)
+        return rows(statement, columns, values, *rest)
+
+    monkeypatch.setattr(probe._session, "rows", recorded)
+    assert counts(probe) == first
+    assert len(values_seen) == 6
+    assert all(len(values["keys"]) < 5 * KEYS_MAX for values in values_seen)
+
+
+def test_what_goes_on_is_no_longer_counted(odd: Owner, second: Make) -> None:
+    """Of many, those that moved are subtracted; where all that are asked for did, it is settled."""
+    many = 5 * KEYS_MAX
+    add(odd, many)
+    assert counts(second())[1] == many
+    odd.execute(
+        "UPDATE odd.jobs SET status = 'processing', started_at = now() WHERE status = 'pending'"
+        " AND created_at < now() - interval '495 hours'"
+    )
+    probe = second()
+    assert probe.pending_jobs(300.0, 300.0).total == many - 6
+    assert probe.passed_over_jobs(300.0).total == many - 6
+    # What they would have to be compared with is read again.
+    assert probe.sent_jobs().waiting == many - 6
+    odd.execute("UPDATE odd.uploads SET status = 'completed', updated_at = now()")
+    odd.execute("UPDATE odd.jobs SET status = 'completed', completed_at = now()")
+    settled = counts(second())
+    assert settled[0] == (0, 0, 0)
+    assert settled[1:] == [0, 0, 0, 0, (0, False)]
+
+
+def test_of_few_messages_are_missing_as_long_as_they_wait(odd: Owner, second: Make) -> None:
+    """Of three jobs that were sent, one starts: two still wait."""
+    add(odd, 3)
+    assert second().sent_jobs().waiting == 3
+    odd.execute(
+        "UPDATE odd.jobs SET status = 'processing', started_at = now() WHERE id = (SELECT id FROM"
+        " odd.jobs WHERE status = 'pending' LIMIT 1)"
+    )
+    assert second().sent_jobs().waiting == 2
+    assert second().unfinished_jobs().running == 1
+
+
+def test_only_the_first_look_is_handed_on(odd: Owner, second: Make) -> None:
+    """A third look reads the tables again."""
+    add(odd, 3)
+    stash = pytest.Stash()
+    stash[PROBE] = second()
+    config = cast("pytest.Config", SimpleNamespace(stash=stash))
+    pytest_second_look(config)
+    assert stash[BEFORE] is stash[PROBE].known
+    pytest_second_look(config)
+    assert stash[BEFORE] is None
