@@ -149,6 +149,32 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
         JobConsistency(lab_database, probe, lambda: 1790.0).overdue_messages(LONGEST)
 
 
+def test_a_message_that_is_put_back_is_taken_once(queue_probe_of: Make, channel: Any) -> None:
+    """A worker that cannot use its database puts a message back again and again."""
+    put_back: list[int] = []
+
+    def answer(channel: Any, method: Any, *_: object) -> None:
+        if len(put_back) < 30:
+            put_back.append(method.delivery_tag)
+            channel.basic_nack(method.delivery_tag)
+        else:
+            channel.basic_ack(method.delivery_tag)
+
+    probe = queue_probe_of()
+    channel.basic_publish("", NAME, b"1")
+    eventually(lambda: probe.figures(120.0).ready == 1, "figures of the queue")
+    channel.basic_consume(NAME, answer)
+
+    def is_answered() -> bool:
+        channel.connection.process_data_events(0.01)
+        figures = probe.figures(120.0)
+        return figures.acknowledged == 1 and figures.delivered is not None
+
+    eventually(is_answered, "figures of the answer")
+    assert len(put_back) == 30
+    assert (probe.figures(120.0).delivered or 0) <= 1
+
+
 @pytest.mark.parametrize("answer", [acknowledge, reject])
 def test_messages_of_pending_jobs_that_were_answered_are_ignored(
     answer: Callable[..., None],
