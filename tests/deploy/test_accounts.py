@@ -50,7 +50,8 @@ def role(lab: Lab) -> str:
 @pytest.fixture(scope="module")
 def user(lab: Lab) -> str:
     """The password of the broker's user, escaped for a URL; its script has run twice, as it may."""
-    rabbitmq_account(lab, USER, PASSWORD)
+    for _ in range(2):
+        rabbitmq_account(lab, USER, PASSWORD)
     return PASSWORD.replace(" ", "%20")
 
 

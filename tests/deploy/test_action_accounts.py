@@ -112,7 +112,7 @@ def test_the_role_can_do_no_more(role: str, statement: str) -> None:
 
 @pytest.fixture(scope="module")
 def url(lab: Lab) -> str:
-    """The AMQP URL of the user who may publish; its script has run twice, as it may."""
+    """The AMQP URL of the user who may publish."""
     rabbitmq_account(lab, USER, PASSWORD, "publish")
     return lab.amqp_url_as(USER, PASSWORD)
 

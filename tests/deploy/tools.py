@@ -62,7 +62,7 @@ def validate(*command: str | Path) -> str:
 
 
 def rabbitmq_account(lab: Lab, user: str, password: str, *words: str) -> None:
-    """Make a user of the lab's broker by the script, which runs twice, as it may."""
+    """Make a user of the lab's broker by the script."""
     if not lab.broker:
         pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
     environ = {
@@ -70,6 +70,5 @@ def rabbitmq_account(lab: Lab, user: str, password: str, *words: str) -> None:
         "VEZA_CHECKS_PASSWORD": password,
         "RABBITMQCTL": str(broker.SCRIPTS / "rabbitmqctl"),
     }
-    for _ in range(2):
-        done = call([DEPLOY / "accounts/rabbitmq.sh", user, "/", *words], environ)
-        assert done.returncode == 0, done.stdout
+    done = call([DEPLOY / "accounts/rabbitmq.sh", user, "/", *words], environ)
+    assert done.returncode == 0, done.stdout

@@ -102,9 +102,16 @@ def broken_by_hand(lab: Lab) -> Iterator[str]:
 
 
 def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
-    """A worker killed by hand and an aged upload: the sentences say what is wrong, and why."""
+    """A worker killed by hand and an aged upload: the sentences say what is wrong, and why.
+
+    After a narrowed run Nagios, the metrics file and the report say what they said before it.
+    """
+    folder = tmp_path / "lab/upload_stuck"
     with broken_by_hand(lab) as upload:
         run = run_lab(lab, tmp_path, "-v")
+        names = ("report.json", "report.html", "metrics.prom", "history.sqlite3", "postmortem.md")
+        before = {name: (folder / name).read_bytes() for name in names}
+        narrowed = run_lab(lab, tmp_path, "-k", "storage")
     assert run.status == 1
     assert run.state == "incident"
     for check in (
@@ -121,15 +128,6 @@ def test_a_killed_worker_is_an_incident(lab: Lab, tmp_path: Path) -> None:
     assert "CAUSE  Job worker down (" in verdict
     assert f"--upload-id={upload}" in verdict
 
-
-def test_a_narrowed_run_during_an_incident_changes_nothing(lab: Lab, tmp_path: Path) -> None:
-    """Nagios, the metrics file and the last report say what they said before it."""
-    folder = tmp_path / "lab/upload_stuck"
-    with broken_by_hand(lab):
-        run_lab(lab, tmp_path)
-        names = ("report.json", "report.html", "metrics.prom", "history.sqlite3", "postmortem.md")
-        before = {name: (folder / name).read_bytes() for name in names}
-        narrowed = run_lab(lab, tmp_path, "-k", "storage")
     assert narrowed.status == 0
     assert narrowed.report is not None
     assert narrowed.report["headline"].startswith("Partial run: 8 of ")
@@ -150,11 +148,6 @@ def test_a_fault_is_for_the_run_alone(lab: Lab, tmp_path: Path) -> None:
     slip = run_lab(lab, tmp_path / "slip", "--fault", "error-swalowed")
     assert slip.status == 4
     assert "did you mean error-swallowed?" in slip.errors
-
-
-def test_the_next_run_is_healthy(lab: Lab, tmp_path: Path) -> None:
-    """After healing nothing of the incident is left, in the lab or in the verdict."""
-    assert run_lab(lab, tmp_path).state == "healthy"
 
 
 @pytest.mark.parametrize(
