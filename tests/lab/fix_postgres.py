@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from lab import postgres
+from lab.processes import run, spawn
 from lab.state import Lab, new_lab
 from lab.variants import STANDARD
+from tests.lab.fix_ssh import free_port, listens
 from tests.waiting import PATIENCE, eventually
 
 
@@ -41,3 +44,21 @@ def own_server() -> Iterator[Lab]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE)
+
+
+@contextmanager
+def standby_of(server: Lab) -> Iterator[int]:
+    """Context with a standby that replays what the server writes; its port."""
+    data, port = server.directory / "standby", free_port()
+    copy = [str(postgres.binaries() / "pg_basebackup"), "-R", "-c", "fast", "-D", str(data)]
+    run([*copy, "-d", server.superuser_dsn], PATIENCE, unprivileged=True)
+    command = [str(postgres.binaries() / "postgres"), "-D", str(data), "-p", str(port)]
+    settings = [f"--{name}={value}" for name, value in postgres.SETTINGS.items()]
+    log = server.directory / "log" / "standby.out"
+    process = spawn([*command, *settings], log=log, death_signal="QUIT", unprivileged=True)
+    try:
+        eventually(lambda: listens(port), "the standby to listen")
+        yield port
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)

@@ -22,6 +22,7 @@ from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.locks import LockQueries, Locks
 from fixtures.probes.transfers import TransferProbe
+from tests.lab.fix_postgres import standby_of
 from tests.lab.fix_services import Reply, locked
 from tests.lab.made_probes import api_probe, database_probe
 from tests.waiting import PATIENCE, eventually
@@ -153,6 +154,29 @@ def test_a_pooler_keeps_the_limits(pooler: str, probe_of: Make) -> None:
     assert probe._session.rows(limits, (Column.TEXT,) * 2) == [("90s", "1s")]
     others = sql.SQL("SELECT setting FROM pg_settings WHERE name = 'default_transaction_read_only'")
     assert probe._session.rows(others, (Column.TEXT,)) == [("off",)], "left to the next client"
+
+
+def test_a_standby_that_does_not_replay_is_not_believed(
+    own_server: Lab, probe_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a standby far behind its primary are old; one that has all of them is read."""
+    monkeypatch.setattr("fixtures.probes.postgres.tables.BEHIND_MAX", 0.5)
+    with standby_of(own_server) as port:
+        dsn = own_server.dsn.replace(f":{own_server.ports.postgres}/", f":{port}/")
+        assert probe_of(dsn).stuck_uploads(600.0).total == 0
+        on_standby = own_server.superuser_dsn.replace(f":{own_server.ports.postgres}/", f":{port}/")
+        with psycopg.connect(on_standby, autocommit=True) as session:
+            session.execute("SELECT pg_wal_replay_pause()")
+        superuser(own_server, "CREATE TABLE made_for_test ()", "DROP TABLE made_for_test")
+
+        def is_behind() -> bool:
+            try:
+                probe_of(dsn).stuck_uploads(600.0)
+            except Unreachable as error:
+                return "s behind its primary; look why it does not replay" in str(error)
+            return False
+
+        eventually(is_behind, "the standby to be behind")
 
 
 @pytest.mark.parametrize(
