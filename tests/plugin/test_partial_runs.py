@@ -116,15 +116,23 @@ def test_a_run_by_the_cache_replaces_nothing(tmp_path: Path, option: str) -> Non
 
 
 @pytest.mark.patient
-def test_a_narrowed_run_keeps_the_nagios_line(folder: Path) -> None:
-    """The line of the whole run's report stays, and that of the partial one is UNKNOWN."""
-    line = nagios(folder / "out/here/upload_stuck/report.json")
+def test_a_partial_run_tells_nobody(folder: Path) -> None:
+    """Nagios keeps the whole run's line; no message, heartbeat or pushed metric comes from it."""
+    whole = folder / "out/here/upload_stuck/report.json"
+    partial = whole.parent / "partial/report.json"
+    line = nagios(whole)
     run(folder, NODE)
     assert line[0] == 1
-    assert nagios(folder / "out/here/upload_stuck/report.json") == line
-    status, text = nagios(folder / "out/here/upload_stuck/partial/report.json")
+    assert nagios(whole) == line
+    status, text = nagios(partial)
     assert status == 3
     assert re.match(r"UNKNOWN: Partial run: 1 of \d+ checks, passed\.", text)
+    for command, place in (("notify", "env:NOWHERE"), ("push", "http://127.0.0.1:9")):
+        done = reports(command, partial, "--to", place)
+        assert done.returncode == 2, command
+        assert done.stderr.strip().endswith(
+            "is of a partial run, which says nothing of the whole target"
+        ), command
 
 
 @pytest.mark.patient
@@ -175,17 +183,3 @@ def test_a_run_whose_budget_is_used_up_is_whole(tmp_path: Path) -> None:
     assert "missing" in slow.statuses.values()
     assert (tmp_path / "out/here/upload_stuck/metrics.prom").exists()
     assert not (tmp_path / "out/here/upload_stuck/partial").exists()
-
-
-@pytest.mark.patient
-@pytest.mark.parametrize("command", ["notify", "push"])
-def test_a_partial_run_tells_nobody(folder: Path, command: str) -> None:
-    """No message, heartbeat or pushed metric comes from it: one sentence says why."""
-    run(folder, NODE)
-    report = folder / "out/here/upload_stuck/partial/report.json"
-    place = "http://127.0.0.1:9" if command == "push" else "env:NOWHERE"
-    done = reports(command, report, "--to", place)
-    assert done.returncode == 2
-    assert done.stderr.strip().endswith(
-        "is of a partial run, which says nothing of the whole target"
-    )
