@@ -295,7 +295,7 @@ class Publication:
                         "",
                         self._queue,
                         message["payload"].encode(),
-                        pika.BasicProperties(delivery_mode=2),
+                        pika.BasicProperties(delivery_mode=2, priority=255),
                         mandatory=True,
                     )
                     published, is_publishing = published + 1, False

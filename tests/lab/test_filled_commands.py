@@ -104,8 +104,9 @@ def test_a_message_is_published_in_the_targets_form(
         text, missing = fill_command(query, "sql", values)
         assert not missing
         bodies = [row[0] for row in owner.execute(text.encode()).fetchall()]
-        payloads = [(json.loads(one) if isinstance(one, str) else one)["payload"] for one in bodies]
-        assert payloads == [message]
+        [written] = [json.loads(one) if isinstance(one, str) else one for one in bodies]
+        assert written["payload"] == message
+        assert written["properties"]["priority"] == 255, "old messages come first"
 
 
 @pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])

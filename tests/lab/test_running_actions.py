@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pika
 import psycopg
 import pytest
 
@@ -226,6 +227,25 @@ def test_messages_that_no_queue_takes_are_not_published(lab: Lab) -> None:
         Publication(dsn, url, "elsewhere", query, Actions()).prepare()
     with pytest.raises(Refused, match="more messages than rows_max"):
         Publication(dsn, url, "nowhere", query, Actions(rows_max=1)).prepare()
+
+
+def test_a_published_message_is_not_the_last_of_a_queue_by_priority(lab: Lab) -> None:
+    """It is older than those that wait there: without a priority all of them would come first."""
+    if not lab.broker:
+        pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
+    name = "by-priority"
+    query = f"SELECT json_build_object('routing_key', '{name}', 'payload', 'old')"
+    with pika.BlockingConnection(pika.URLParameters(lab.app_amqp_url)) as connection:
+        channel = connection.channel()
+        channel.queue_declare(name, arguments={"x-max-priority": 10})
+        try:
+            channel.basic_publish("", name, b"new", pika.BasicProperties(priority=9))
+            publication = Publication(lab.owner_dsn, lab.app_amqp_url, name, query, Actions())
+            publication.prepare()
+            publication.run()
+            assert channel.basic_get(name, auto_ack=True)[2] == b"old"
+        finally:
+            channel.queue_delete(name)
 
 
 # Ends the connection in which it runs, as a network does that fails.
