@@ -13,7 +13,7 @@ from fixtures.probes.postgres.shared_rows import TEXT_MAX, Reading, as_one, rows
 WAITING = psycopg.sql.SQL("(SELECT * FROM jobs WHERE kind = %(kind)s)").format()
 
 
-def reading(text: str, *columns: Column, shared: Any = WAITING, **values: Any) -> Reading:
+def reading(text: str, *columns: Column, shared: Any = (WAITING,), **values: Any) -> Reading:
     """Return the reading of a statement on the rows that wait."""
     statement = psycopg.sql.SQL(text).format(rows=WAITING)
     return Reading(statement, values, columns, shared)
@@ -32,9 +32,9 @@ OLDEST = reading(
 
 def test_readings_of_the_same_rows_are_a_group() -> None:
     """One that shares its rows with no other is in none."""
-    alone = reading("SELECT 1", Column.COUNT, shared=None)
-    assert sharing({"a": COUNT, "b": alone, "c": OLDEST}) == [{"a": COUNT, "c": OLDEST}]
-    assert sharing({"a": COUNT, "b": alone}) == []
+    alone = reading("SELECT 1", Column.COUNT, shared=())
+    assert sharing({"a": COUNT, "b": alone, "c": OLDEST}) == {"a": COUNT, "c": OLDEST}
+    assert sharing({"a": COUNT, "b": alone}) == {}
 
 
 def test_one_statement_names_the_rows_once_and_keeps_all_values() -> None:
@@ -46,6 +46,17 @@ def test_one_statement_names_the_rows_once_and_keeps_all_values() -> None:
     assert (one.values["age_0"], one.values["age_1"], one.values["kind"]) == (1, 2, "a")
     assert "age > %(age_0)s" in text
     assert "age > %(age_1)s" in text
+
+
+def test_a_statement_may_share_the_rows_of_several_tables() -> None:
+    """Each of them is named once, and adds to the time that the statement may take."""
+    other = psycopg.sql.SQL("(SELECT * FROM uploads)").format()
+    both = psycopg.sql.SQL("SELECT count(*) FROM {} AS a, {} AS b").format(WAITING, other)
+    one = as_one([COUNT, Reading(both, {"kind": "a"}, (Column.COUNT,), (WAITING, other))])
+    text = one.statement.as_string(None)
+    assert (text.count("FROM jobs"), text.count("FROM uploads")) == (1, 1)
+    assert "FROM shared_rows_0 AS a, shared_rows_1 AS b" in text
+    assert one.patience == 2 * as_one([COUNT, OLDEST]).patience
 
 
 def test_the_rows_of_each_are_of_its_columns() -> None:
