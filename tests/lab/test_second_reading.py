@@ -141,6 +141,25 @@ def test_of_few_messages_are_missing_as_long_as_they_wait(odd: Owner, second: Ma
     assert second().unfinished_jobs().running == 1
 
 
+def test_what_has_ended_is_not_asked_for_again(odd: Owner, second: Make) -> None:
+    """The uploads that finished stay so, and so does what shows that others arrived."""
+    add(odd, 3)
+    odd.execute(
+        "UPDATE odd.uploads SET status = 'completed', updated_at = now() - interval '5 minutes'"
+        " WHERE created_at > now() - interval '90 minutes'"
+    )
+    first = second()
+    finished = first.recently_finished()
+    assert len(finished) == 1
+    assert first.has_arrived_since(7200.0)
+    assert not first.has_arrived_since(60.0)
+    odd.execute("DELETE FROM odd.uploads")
+    probe = second()
+    assert probe.recently_finished() == finished
+    assert probe.has_arrived_since(7201.0)
+    assert not probe.has_arrived_since(60.0)
+
+
 def test_only_the_first_look_is_handed_on(odd: Owner, second: Make) -> None:
     """A third look reads the tables again."""
     add(odd, 3)
