@@ -56,14 +56,16 @@ def test_no_database_write_is_refused(logs):
 
 
 def test_no_database_access_is_refused(logs):
-    """No login, connection, right or statement that the database refused was logged within
-    `log_window`.
+    """No database that refused the application or a statement, or that it could not find or trust,
+    was logged within `log_window`.
     """
     refused = logs.database_refusals()
     assert refused.none, refused
 
 
 def test_no_broker_access_is_refused(logs):
-    """No access that the broker refused the application was logged within `log_window`."""
+    """No broker that refused the application, or that it could not find or trust, was logged within
+    `log_window`.
+    """
     refused = logs.broker_refusals()
     assert refused.none, refused

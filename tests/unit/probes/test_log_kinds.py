@@ -235,6 +235,12 @@ def test_a_jobs_deadline_beside_a_pool_counts(text: str) -> None:
         ),
         (zap("amqp", error="(405) RESOURCE_LOCKED - cannot obtain exclusive access"), False, False),
         (zap("x", error="HTTP 403 forbidden"), False, False),
+        (zap("x", error="amqp: dial tcp: lookup mq1 on 10.0.0.2:53: no such host"), False, True),
+        (zap("getaddrinfo ENOTFOUND rabbitmq.internal"), False, True),
+        (zap("x", error="amqps: x509: certificate signed by unknown authority"), False, True),
+        (zap("x", error="amqp: dial tcp 10.0.0.7:5672: connection refused"), False, False),
+        (zap("x", error="dial tcp: lookup s3.internal: no such host"), False, False),
+        (zap("broker certificate expires in 12 days", "warn"), False, False),
         (zap("x", error="access denied"), False, False),
         (zap("read-only file system"), False, False),
         (
@@ -272,6 +278,9 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
         (zap("redis: connection pool timeout", cache="postgres answers"), False),
         (zap("login refused", "warn", reason="password authentication failed for user bob"), False),
         (zap("x", error="HTTP 429 too many connections"), False),
+        (zap("x", error="pgx: hostname resolving error: lookup db2: no such host"), True),
+        (zap("x", error="psycopg: root certificate file missing; certificate verify failed"), True),
+        (zap("x", error="db of geoip: dial tcp: lookup geoip: no such host"), False),
         (zap("connected to postgres, pool timeout 30s", "info"), False),
         (zap("x", error="open /srv/x: permission denied"), False),
         (zap("x", error='new row for relation "u" violates check constraint "u_status"'), True),
@@ -309,6 +318,8 @@ STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514"
 REFUSALS = [
     'FATAL:  password authentication failed for user "veza"',
     "FATAL: sorry, too many clients already",
+    'psycopg: could not translate host name "db2" to address: Name or service not known',
+    "pgx: hostname resolving error: lookup db2: no such host",
     "connection failed: FATAL:  SASL authentication failed",
     "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
     'ERROR: permission denied for table "uploads"',
@@ -334,10 +345,31 @@ REFUSALS = [
 """What the database or a pool says, of each kind that the pattern has."""
 
 
+BROKER = [
+    "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN",
+    "Exception (403) Reason: username or password not allowed",
+    "NOT_ALLOWED - access to vhost 'v' refused for user 'u'",
+    "no access to this vhost",
+    "amqp: dial tcp: lookup mq1 on 10.0.0.2:53: no such host",
+    "getaddrinfo ENOTFOUND rabbitmq.internal",
+    "AMQPConnectionError: [Errno -2] Name or service not known",
+    "rabbitmq: UnknownHostException: mq1",
+    "broker: Temporary failure in name resolution",
+    "amqps: x509: certificate signed by unknown authority",
+]
+
+
 @pytest.mark.parametrize("text", REFUSALS)
 def test_hosts_select_refusals_by_the_database(text: str) -> None:
     """The host's pattern, in small letters, selects what may count."""
     assert re.search(kinds.DATABASE.pattern, text.lower())
+
+
+@pytest.mark.parametrize("text", BROKER)
+def test_hosts_select_refusals_by_the_broker(text: str) -> None:
+    """The host's pattern, in small letters, selects what counts."""
+    assert re.search(kinds.BROKER.pattern, text.lower())
+    assert kinds.is_broker_refusal(zap("x", error=text))
 
 
 READ_ONLY = [
@@ -359,6 +391,7 @@ READ_ONLY = [
     [
         ("database_access_refused", "logs/no_database_access_is_refused", [*REFUSALS, *POOL_WAITS]),
         ("database_read_only", "logs/no_database_write_is_refused", READ_ONLY),
+        ("broker_access_refused", "logs/no_broker_access_is_refused", BROKER),
     ],
 )
 def test_the_runbooks_grep_finds_the_lines_that_count(
