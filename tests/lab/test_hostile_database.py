@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -39,9 +40,10 @@ def data_row(*values: bytes) -> bytes:
     return message(b"D", struct.pack("!H", len(values)) + body)
 
 
-WELCOME = message(b"R", struct.pack("!I", 0)) + message(b"Z", b"I")
+READY = message(b"Z", b"I")
+WELCOME = message(b"R", struct.pack("!I", 0)) + READY
 PARSED = message(b"1") + message(b"2")
-END = message(b"C", b"SELECT 1\0") + message(b"Z", b"I")
+END = message(b"C", b"SELECT 1\0")
 
 
 def endless_rows() -> Iterator[bytes]:
@@ -104,18 +106,31 @@ class FakeServer:
                 continue
 
     def _serve(self, connection: socket.socket) -> None:
+        stream = connection.makefile("rb")
         # The startup message has no type. libpq may ask for encryption first.
-        while struct.unpack("!I", connection.recv(65536)[4:8])[0] in (80877103, 80877104):
+        while struct.unpack("!I", _body(stream)[:4])[0] in (80877103, 80877104):
             connection.sendall(b"N")
         connection.sendall(WELCOME)
-        while received := connection.recv(65536):
-            if received[:1] == b"X":
-                return
-            if received[:1] not in (b"P", b"Q"):
-                continue
-            for part in self._behaviour():
-                connection.sendall(part)
-                self.sent += len(part)
+        has_failed = False
+        while (kind := stream.read(1)) and kind != b"X":
+            _body(stream)
+            if kind in b"QE" and not has_failed:
+                for part in self._behaviour():
+                    connection.sendall(part)
+                    self.sent += len(part)
+                    # A server skips the other statements up to the next Sync.
+                    has_failed = has_failed or part[:1] == b"E"
+            if kind in b"QS":
+                has_failed = False
+                connection.sendall(READY)
+
+
+def _body(stream: IO[bytes]) -> bytes:
+    """Read one message of the client's side, without its type."""
+    length = stream.read(4)
+    if len(length) < 4:
+        raise ConnectionError
+    return stream.read(struct.unpack("!I", length)[0] - 4)
 
 
 def calls(probe: DatabaseProbe) -> list[Callable[[], object]]:
@@ -164,7 +179,7 @@ ODD = {
     "more values than columns": one_answer(TEXT, row=(b"a", b"b")),
     "garbage": lambda: [b"\0garbage, and not the protocol" * 40],
     "no answer": lambda: [END],
-    "error": lambda: [message(b"E", b"SERROR\0CXX000\0Mmade\0\0") + END],
+    "error": lambda: [message(b"E", b"SERROR\0CXX000\0Mmade\0\0")],
 }
 
 
