@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -177,6 +177,12 @@ ODD = {
     "no numbers": one_answer(INT8, INT8, TEXT, FLOAT8, row=(b"none", b"", b"\xff\xfe", b"x")),
     "long texts": one_answer(*[TEXT] * 4, row=(b"\xff" * 9000,) * 4, rows=50),
     "more values than columns": one_answer(TEXT, row=(b"a", b"b")),
+    "ready after each statement": lambda: [
+        PARSED + row_description(TEXT) + data_row(b"x") + END + READY
+    ],
+    "more answers than statements": lambda: (
+        [PARSED + row_description(TEXT) + data_row(b"x") + END + READY] * 3
+    ),
     "garbage": lambda: [b"\0garbage, and not the protocol" * 40],
     "no answer": lambda: [END],
     "error": lambda: [message(b"E", b"SERROR\0CXX000\0Mmade\0\0")],
@@ -187,14 +193,14 @@ ODD = {
 def test_an_odd_answer_is_unreachable(name: str) -> None:
     """Answers with other columns, types and values than asked for are one sentence, no crash."""
     with FakeServer(ODD[name]).serving() as server:
-        probe = database_probe(f"postgresql://u@127.0.0.1:{server.port}/d", timeout=5.0)
-        assert probe.reach().ok
-        for call in calls(probe):
-            with pytest.raises(Unreachable) as refused:
-                call()
-            assert str(refused.value).startswith("database d at 127.0.0.1:")
-            assert "\n" not in str(refused.value)
-        probe.close()
+        dsn = f"postgresql://u@127.0.0.1:{server.port}/d"
+        with closing(database_probe(dsn, timeout=5.0)) as probe:
+            assert probe.reach().ok
+            for call in calls(probe):
+                with pytest.raises(Unreachable) as refused:
+                    call()
+                assert str(refused.value).startswith("database d at 127.0.0.1:")
+                assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["passfile", "sslrootcert", "sslkey"])

@@ -59,7 +59,7 @@ filterwarnings = ["error"]
 """
 
 
-_RUNS: dict[tuple[str, ...], Run] = {}
+_RUNS: dict[tuple[object, ...], Run] = {}
 """Runs by what was run: several tests look at the same one, and none changes it."""
 
 
@@ -76,7 +76,10 @@ def run_checks(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Ca
     folder.mkdir(parents=True)
 
     def run(body: str, *args: str) -> Run:
-        key = (body, *args, *sorted(path.name for path in pytester.path.iterdir()))
+        files = {
+            path.name: path.is_file() and path.read_bytes() for path in pytester.path.iterdir()
+        }
+        key = (body, args, tuple(sorted(files.items())))
         if key in _RUNS:
             return _RUNS[key]
         (folder / "test_queue.py").write_text(body, encoding="utf-8")
