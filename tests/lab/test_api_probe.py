@@ -46,9 +46,14 @@ def probe_of() -> Iterator[Make]:
         known: str | None = None,
         worker_health_path: str | Literal[False] = "/health/worker",
     ) -> ApiProbe:
-        clients.append(HttpClient(url, timeout, "the API"))
+        client, *more = [HttpClient(url, timeout, "the API") for _ in range(3)]
+        clients.extend((client, *more))
         return api_probe(
-            clients[-1], token, worker_health_path=worker_health_path, known_upload=lambda: known
+            client,
+            token,
+            worker_health_path=worker_health_path,
+            known_upload=lambda: known,
+            more=more,
         )
 
     yield make
