@@ -46,7 +46,7 @@ def role(lab: Lab) -> str:
 
 @pytest.fixture
 def upload(lab: Lab) -> Iterator[str]:
-    """The id of an upload that waits, with a job that waits; neither is given to the worker."""
+    """The id of an upload that waits, with a job that began and failed; no worker has it."""
     with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
         row = session.execute(
             "INSERT INTO uploads"
@@ -55,7 +55,14 @@ def upload(lab: Lab) -> Iterator[str]:
             " RETURNING id::text"
         ).fetchone()
         assert row is not None
+        session.execute(
+            "INSERT INTO job_queue (type, payload, status, created_at, started_at)"
+            " VALUES ('process_upload', jsonb_build_object('upload_id', %s::text), 'failed',"
+            " now(), now())",
+            row,
+        )
         yield row[0]
+        session.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", row)
         session.execute("DELETE FROM uploads WHERE id::text = %s", row)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from lab import postgres
 from lab.processes import run, spawn
 from lab.state import Lab, new_lab
 from lab.variants import STANDARD
-from tests.lab.fix_ssh import free_port, listens
+from tests.lab.fix_ssh import free_port
 from tests.waiting import PATIENCE, eventually
 
 
@@ -46,6 +47,12 @@ def own_server() -> Iterator[Lab]:
             process.wait(PATIENCE)
 
 
+def _opens(dsn: str) -> bool:
+    with suppress(psycopg.OperationalError), psycopg.connect(dsn):
+        return True
+    return False
+
+
 @contextmanager
 def standby_of(server: Lab) -> Iterator[int]:
     """Context with a standby that replays what the server writes; its port."""
@@ -57,7 +64,8 @@ def standby_of(server: Lab) -> Iterator[int]:
     log = server.directory / "log" / "standby.out"
     process = spawn([*command, *settings], log=log, death_signal="QUIT", unprivileged=True)
     try:
-        eventually(lambda: listens(port), "the standby to listen")
+        dsn = server.superuser_dsn.replace(f":{server.ports.postgres}/", f":{port}/")
+        eventually(lambda: _opens(dsn), "the standby to open a session")
         yield port
     finally:
         process.send_signal(signal.SIGINT)
