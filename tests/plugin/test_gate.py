@@ -31,6 +31,12 @@ FAILS = 'assert False, "it is not"'
 SKIPS = 'pytest.skip("left out")'
 
 
+def keep_as_baseline(pytester: pytest.Pytester) -> None:
+    """Copy the last run's report to before.json."""
+    report = pytester.path / "out/made-up/upload_stuck/report.json"
+    shutil.copy(report, pytester.path / "before.json")
+
+
 def test_an_open_gate_is_exit_0(run_checks: Callable[..., Run]) -> None:
     """What is no part of the gate is not run, so that its skip does not close it."""
     run = run_checks(GATE.format(consumer="pass", backlog="pass"), "-m", "gate")
@@ -62,9 +68,7 @@ def test_a_known_failure_does_not_block(
 ) -> None:
     """With a baseline only what is worse fails, and it is named."""
     run_checks(GATE.format(consumer=FAILS, backlog="pass"))
-    shutil.copy(
-        pytester.path / "out/made-up/upload_stuck/report.json", pytester.path / "before.json"
-    )
+    keep_as_baseline(pytester)
     same = run_checks(GATE.format(consumer=FAILS, backlog="pass"), "--baseline=before.json")
     assert same.status == 0
     assert "Not worse than the baseline: 1 known failure." in same.text
@@ -81,9 +85,7 @@ def test_what_the_baseline_could_not_see_counts_as_worse_when_it_fails(
     """A check that was unreachable is not known to have failed before; it may be unreachable."""
     unseen = "from fixtures.probes.errors import Unreachable; raise Unreachable('no answer')"
     run_checks(GATE.format(consumer=unseen, backlog="pass"))
-    shutil.copy(
-        pytester.path / "out/made-up/upload_stuck/report.json", pytester.path / "before.json"
-    )
+    keep_as_baseline(pytester)
     fails = run_checks(GATE.format(consumer=FAILS, backlog="pass"), "--baseline=before.json")
     assert fails.status == 1
     assert "Worse than the baseline: queue/queue_has_a_consumer." in fails.text
@@ -96,9 +98,7 @@ def test_a_baseline_does_not_forgive_silence(
 ) -> None:
     """A run that saw nothing is not made good by a baseline that failed."""
     run_checks(GATE.format(consumer=FAILS, backlog=FAILS))
-    shutil.copy(
-        pytester.path / "out/made-up/upload_stuck/report.json", pytester.path / "before.json"
-    )
+    keep_as_baseline(pytester)
     body = "import pytest\n\ndef test_queue_exists():\n    pytest.skip('left out')\n"
     assert run_checks(body, "--baseline=before.json").status == 5
 
