@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -711,12 +712,12 @@ def test_an_attempt_after_a_pause_is_seen(
         psycopg.connect(services.owner_dsn, autocommit=True) as waiter,
     ):
 
-        def look_before_the_attempt(queries: LockQueries, wait_max: float) -> Locks:
-            locks = look(queries, wait_max)
+        def look_before_the_attempt(queries: LockQueries, wait_max: float) -> tuple[Locks, bool]:
+            locks, is_left_open = look(queries, wait_max)
             if not locks.waiting:
                 waiter.pgconn.send_query_params(statement, values)
                 monkeypatch.undo()
-            return locks
+            return locks, is_left_open
 
         holder.pgconn.exec_(b"BEGIN")
         holder.pgconn.exec_params(statement, values)
@@ -1188,9 +1189,9 @@ def test_text_of_an_sql_ascii_database_is_read(services: Lab, probe_of: Make) ->
         superuser(services, "DROP DATABASE ascii WITH (FORCE)")
 
 
-def quietly(question: Callable[[], object]) -> Callable[[], object]:
-    """Return the question with its error for a result, as a rehearsal expects it."""
-    return lambda: settle(Future[object](), question)
+def rehearse(probe: DatabaseProbe, *questions: Callable[[], Any]) -> dict[int, Future[Any]]:
+    """Read ahead for these questions; returns the answers that this gives, by their places."""
+    return dict(itertools.chain.from_iterable(probe.rehearse(questions)))
 
 
 def test_questions_are_read_ahead_together(
@@ -1205,7 +1206,7 @@ def test_questions_are_read_ahead_together(
         lambda: probe.locks(2.0),
         probe.recently_finished,
     ]
-    probe.rehearse([quietly(question) for question in questions])
+    rehearse(probe, *questions)
     way.go_deaf()
     stuck, flow, locks, _ = [question() for question in questions]
     assert (stuck.total, flow.stands_still, locks.are_blocking) == (0, False, False)
@@ -1257,7 +1258,7 @@ def test_statements_on_the_same_rows_are_one(
 
         monkeypatch.setattr(probe._session, "_read_at_once", counted)
         if together:
-            probe.rehearse([quietly(question) for question in sharing(probe)])
+            rehearse(probe, *sharing(probe))
             assert rounds == statements, "with the one for locks; then the last uploads"
         told = []
         for question in sharing(probe):
@@ -1297,7 +1298,7 @@ def test_of_rows_that_cannot_be_read_each_question_has_the_error(
     )
     odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
     probe = probe_of(services.dsn, jobs_table="odd.jobs")
-    probe.rehearse([quietly(question) for question in sharing(probe)])
+    rehearse(probe, *sharing(probe))
     for question in sharing(probe)[:3]:
         probe.begin_question()
         with pytest.raises(Unreachable, match="division by zero"):
@@ -1318,7 +1319,7 @@ def test_a_common_statement_may_take_longer(odd: Owner, services: Lab, probe_of:
         lambda: probe.pending_jobs(300.0, 300.0),
         lambda: probe.running_jobs(300.0),
     ]
-    probe.rehearse([quietly(question) for question in questions])
+    rehearse(probe, *questions)
     for question in questions:
         assert question().total == 0
     probe.end_rehearsal()
@@ -1398,14 +1399,88 @@ def test_older_rows_are_read_where_few_are_recent(
 
 def test_what_was_read_ahead_is_used_once(probe: DatabaseProbe, aged_upload: Any) -> None:
     """A second call reads anew, and so does a first one after the rehearsal was ended."""
-    probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
+    questions: list[Callable[[], Any]] = [
+        lambda: probe.stuck_uploads(600.0),
+        lambda: probe.flow(300.0),
+    ]
+    rehearse(probe, *questions)
     assert probe.stuck_uploads(600.0).total == 0
     aged_upload()
     assert probe.stuck_uploads(600.0).total == 1
-    probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
+    rehearse(probe, *questions)
     aged_upload()
     probe.end_rehearsal()
     assert probe.stuck_uploads(600.0).total == 2
+
+
+def test_a_question_is_answered_when_it_has_read_all(
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """The other ones may take more round trips; one that reads the same again is left for later."""
+    upload_id = aged_upload()
+
+    def twice() -> tuple[int, int]:
+        return probe.stuck_uploads(600.0).total, probe.stuck_uploads(600.0).total
+
+    def one_after_the_other() -> tuple[object, bool]:
+        return probe.subjects((upload_id,), 600.0, 1), probe.records_progress()
+
+    questions: list[Callable[[], Any]] = [
+        lambda: probe.flow(300.0),
+        one_after_the_other,
+        twice,
+        lambda: probe.pending_jobs(300.0, 300.0),
+    ]
+    probe.schema()
+    steps = [[place for place, _ in answers] for answers in probe.rehearse(questions)]
+    assert steps == [[], [0, 3], [1]]
+
+
+def test_a_question_that_joins_is_about_what_is_then(
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """What was read before it came is not for it; what nobody has read is read with the others."""
+    questions: list[Callable[[], Any]] = [
+        lambda: probe.pending_jobs(300.0, 300.0),
+        lambda: (probe.flow(300.0), probe.records_progress()),
+    ]
+    probe.schema()
+    rehearsal = probe.rehearse(questions)
+    assert next(rehearsal) == []
+    ((_, before),) = next(rehearsal)
+    aged_upload(job="pending")
+    questions += [lambda: probe.pending_jobs(300.0, 300.0), lambda: probe.running_jobs(300.0)]
+    ((place, _),) = next(rehearsal)
+    assert place == 1, "it was complete when the others had joined"
+    ((place, running),) = itertools.chain.from_iterable(rehearsal)
+    assert (place, running.result().total) == (3, 0)
+    probe.end_rehearsal()
+    assert (before.result().total, questions[2]().total) == (0, 1)
+
+
+def test_two_statements_of_one_question_are_sent_together(
+    probe: DatabaseProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement alone is left to its question, whose error explains it."""
+    probe.schema()
+    rounds = []
+    read = probe._session._read_at_once
+
+    def counted(connection: Any, missing: Any) -> bool:
+        rounds.append(len(missing))
+        return read(connection, missing)
+
+    monkeypatch.setattr(probe._session, "_read_at_once", counted)
+    assert rehearse(probe, lambda: probe.unfinished_and_ended(300.0))
+    assert not rehearse(probe, lambda: probe.flow(300.0))
+    assert rounds == [1], "both read the same rows, and so are one statement"
+
+
+def test_closing_waits_for_what_is_rehearsed_with_it(probe: DatabaseProbe) -> None:
+    """A session that was closed too early would be opened again, and left."""
+    probe.schema()
+    assert [*rehearse(probe, lambda: probe.flow(300.0), probe.close)] == [0]
+    assert probe._session._connection is not None
 
 
 def test_a_statement_that_fails_ahead_costs_no_other(
@@ -1419,7 +1494,7 @@ def test_a_statement_that_fails_ahead_costs_no_other(
     odd.execute("GRANT SELECT ON odd.uploads TO veza_checks")
     probe = probe_of(services.dsn, uploads_table="odd.uploads")
     questions = [lambda: probe.stuck_uploads(600.0), lambda: probe.flow(300.0)]
-    probe.rehearse([quietly(question) for question in questions])
+    rehearse(probe, *questions)
     with pytest.raises(Unreachable, match="division by zero"):
         probe.stuck_uploads(600.0)
     assert not probe.flow(300.0).stands_still
@@ -1429,7 +1504,7 @@ def test_a_locked_table_is_not_read_ahead(own_server: Lab, probe_of: Make) -> No
     """While a table is locked, a rehearsal waits for nothing, and the lock is named afterwards."""
     probe = probe_of(own_server.dsn)
     with locked(own_server.owner_dsn, "uploads"):
-        probe.rehearse([quietly(lambda: probe.stuck_uploads(600.0))])
+        rehearse(probe, lambda: probe.stuck_uploads(600.0))
         assert not probe._session.is_locked("uploads")
         with pytest.raises(Unreachable, match="uploads is locked by another session"):
             probe.stuck_uploads(600.0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
+from fixtures.probes.background import settle
 from fixtures.run.lanes import Lanes
 from tests.waiting import PATIENCE
 
@@ -90,34 +93,65 @@ def test_a_lane_that_hangs_is_left_behind() -> None:
     released.set()
 
 
-def test_calls_that_wait_together_are_rehearsed() -> None:
-    """Calls that come while their lane is busy are prepared together; a failure costs none."""
-    lanes = Lanes()
-    prepared: list[int] = []
-    begun, may_end = threading.Event(), threading.Event()
+class Prepared(Probe):
+    """Answers the first question while it prepares, and the first one that joins."""
 
-    def be_busy() -> None:
-        begun.set()
-        may_end.wait(PATIENCE)
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.may_go_on = threading.Event()
+        self.fails = False
 
-    class Prepared(Probe):
-        def rehearse(self, questions: Sequence[object]) -> None:
-            prepared.append(len(questions))
+    def rehearse(
+        self, questions: Sequence[Callable[[], Any]]
+    ) -> Iterator[Sequence[tuple[int, Future[Any]]]]:
+        """Prepare these questions in two steps; between them wait to go on."""
+        self.said.append(f"prepare {len(questions)}")
+        if self.fails:
             raise ValueError("a rehearsal that fails")
+        yield [(0, settle(Future[Any](), questions[0]))]
+        assert self.may_go_on.wait(PATIENCE)
+        yield []
+        if len(questions) > 1:
+            yield [(1, settle(Future[Any](), questions[1]))]
 
-        def begin_question(self) -> None:
-            prepared.append(1)
+    def look(self, answer: str) -> str:
+        """Return the answer."""
+        self.said.append(answer)
+        return answer
 
-        def end_rehearsal(self) -> None:
-            prepared.append(0)
+    def begin_question(self) -> None:
+        """Note it."""
+        self.said.append("turn")
 
-    rehearsed = Prepared()
-    probe = lanes.own(rehearsed, "database", rehearsal=rehearsed)
-    lanes["database"].submit(be_busy)
-    assert begun.wait(PATIENCE)
-    looks = [lanes["database"].submit(probe.look, word) for word in ("one", "two")]
-    may_end.set()
-    assert [look.result(PATIENCE) for look in looks] == ["one", "two"]
+    def end_rehearsal(self) -> None:
+        """Note it."""
+        self.said.append("end")
+
+
+def test_a_rehearsed_call_has_its_result_as_soon_as_it_is_there() -> None:
+    """Calls that come meanwhile join it; those that it does not answer are made after it."""
+    lanes = Lanes()
+    prepared = Prepared()
+    lanes.own(prepared, "database", rehearsal=prepared)
+    lane = lanes["database"]
+    assert lane.submit(prepared.look, "first").result(PATIENCE) == "first"
+    looks = [lane.submit(prepared.look, word) for word in ("joined", "kept")]
+    prepared.may_go_on.set()
+    assert [look.result(PATIENCE) for look in looks] == ["joined", "kept"]
     lanes.end()
     lanes.join()
-    assert prepared[:4] == [2, 1, 1, 0]
+    kept = ["prepare 1", "kept", "end"]
+    assert prepared.said == ["prepare 1", "first", "joined", "end", *kept]
+
+
+def test_a_rehearsal_that_fails_costs_no_call() -> None:
+    """Each call is then made in its turn."""
+    lanes = Lanes()
+    prepared = Prepared()
+    prepared.fails = True
+    probe = lanes.own(prepared, "database", rehearsal=prepared)
+    assert probe.look("it") == "it"
+    lanes.end()
+    lanes.join()
+    assert prepared.said == ["prepare 1", "turn", "it", "end"]
