@@ -160,15 +160,13 @@ def _run(options: argparse.Namespace) -> int:
     saved = open_report(options.report)
     folder = options.report.resolve().parent
     if saved.partial:
-        raise Refused(tr("{path} is of a partial run: run all checks", path=options.report))
+        raise Refused("{path} is of a partial run: run all checks", path=options.report)
     if (folder.parent.name, folder.name) != (saved.target.name, saved.runbook_name):
         place = f"{saved.target.name}/{saved.runbook_name}"
         raise Refused(
-            tr(
-                "{path} is not in the folder of its target and runbook, {folder}",
-                path=options.report,
-                folder=place,
-            )
+            "{path} is not in the folder of its target and runbook, {folder}",
+            path=options.report,
+            folder=place,
         )
     path = _targets_file(options.targets_file, saved.target.name)
     target = _target(path, saved.target.name)
@@ -243,11 +241,9 @@ def _step(report: Report, number: int) -> Step:
         if step.number == number:
             return step
     raise Refused(
-        tr(
-            "there is no step {number}: the cause has the steps 1 to {last}",
-            number=number,
-            last=len(steps),
-        )
+        "there is no step {number}: the cause has the steps 1 to {last}",
+        number=number,
+        last=len(steps),
     )
 
 

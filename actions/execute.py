@@ -48,7 +48,7 @@ ANSWER_MAX = 120.0
 def cause_of(report: Report) -> Finding:
     """Return the likeliest cause of a report; raises Refused where none is accepted."""
     if not report.diagnosis.accepted or not report.remedies:
-        raise Refused(tr("the report names no cause: {headline}", headline=report.headline))
+        raise Refused("the report names no cause: {headline}", headline=report.headline)
     return report.diagnosis.accepted[0]
 
 
@@ -66,14 +66,11 @@ def check_age(report: Report, now: datetime) -> None:
     if age > AGE_MAX:
         old = format_duration(age.total_seconds())
         raise Refused(
-            tr("the report is {age} old: run the checks again, and act within 10 min", age=old)
+            "the report is {age} old: run the checks again, and act within 10 min", age=old
         )
     if age < -timedelta(minutes=1):
         raise Refused(
-            tr(
-                "the report is of {time}, in the future: look at the clocks",
-                time=report.started,
-            )
+            "the report is of {time}, in the future: look at the clocks", time=report.started
         )
 
 
@@ -83,12 +80,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock = take_lock(folder, patience=0.0, is_action=True)
     except BusyError as exc:
-        raise Refused(
-            tr("a run or another action holds the target ({reason})", reason=exc)
-        ) from exc
+        raise Refused("a run or another action holds the target ({reason})", reason=exc) from exc
     except OSError as exc:
         raise Refused(
-            tr("{folder} cannot be locked: {reason}", folder=folder, reason=exc.strerror)
+            "{folder} cannot be locked: {reason}", folder=folder, reason=exc.strerror
         ) from exc
     try:
         yield
@@ -105,12 +100,10 @@ def confirm(target: Target, title: str, yes: str | None) -> None:
     if yes is not None:
         if yes != name:
             raise Refused(
-                tr("--yes names {name}, and the report is of {target}", name=yes, target=name)
+                "--yes names {name}, and the report is of {target}", name=yes, target=name
             )
         if not target.allow_actions:
-            raise Refused(
-                tr("--yes needs allow_actions = true in the target {target}", target=name)
-            )
+            raise Refused("--yes needs allow_actions = true in the target {target}", target=name)
     elif target.environment == "live":
         if sys.stdin is None or not sys.stdin.isatty():
             raise Refused(
@@ -123,10 +116,7 @@ def confirm(target: Target, title: str, yes: str | None) -> None:
         print(f"\n{question}", end="", flush=True)
         if not select.select([sys.stdin], [], [], ANSWER_MAX)[0]:
             raise Refused(
-                tr(
-                    "no answer within {duration}; nothing was run",
-                    duration=format_duration(ANSWER_MAX),
-                )
+                "no answer within {duration}; nothing was run", duration=format_duration(ANSWER_MAX)
             )
         if sys.stdin.readline().strip() != name:
             raise Refused(tr("that is not the target's name; nothing was run"))
@@ -198,22 +188,18 @@ class Execution:
     def _check_cause(self, cause: Finding, fresh: Report) -> None:
         accepted = fresh.diagnosis.accepted
         if fresh.partial:
-            raise Refused(tr("the new look is incomplete: {headline}", headline=fresh.headline))
+            raise Refused("the new look is incomplete: {headline}", headline=fresh.headline)
         if not accepted:
             raise Refused(
-                tr(
-                    "the cause was {cause}, and now none is named: {headline}",
-                    cause=cause.title,
-                    headline=fresh.headline,
-                )
+                "the cause was {cause}, and now none is named: {headline}",
+                cause=cause.title,
+                headline=fresh.headline,
             )
         if accepted[0].id != cause.id:
             raise Refused(
-                tr(
-                    "the cause was {before}, and is now {now}",
-                    before=cause.title,
-                    now=accepted[0].title,
-                )
+                "the cause was {before}, and is now {now}",
+                before=cause.title,
+                now=accepted[0].title,
             )
 
     def _plan(self, step: Step, report: Report, host: str) -> list[PlannedCommand]:
@@ -222,13 +208,10 @@ class Execution:
         refusal = refusal_of(step, planned)
         if refusal == tr(BY_HAND):
             raise Refused(
-                tr(
-                    '"{step}" is for people: its commands have no run: in the runbook',
-                    step=step.title,
-                )
+                '"{step}" is for people: its commands have no run: in the runbook', step=step.title
             )
         if refusal:
-            raise Refused(tr('"{step}": {reason}', step=step.title, reason=refusal))
+            raise Refused('"{step}": {reason}', step=step.title, reason=refusal)
         return [one for one in planned if one.rule]
 
     def _facts(self, fresh: Report, step: Step) -> dict[str, object]:
@@ -329,11 +312,7 @@ def _same_step(step: Step, fresh: Report) -> Step:
         if one.title == step.title:
             return one
     raise Refused(
-        tr(
-            '"{step}" no longer fits what is seen: {headline}',
-            step=step.title,
-            headline=fresh.headline,
-        )
+        '"{step}" no longer fits what is seen: {headline}', step=step.title, headline=fresh.headline
     )
 
 

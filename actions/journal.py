@@ -76,11 +76,7 @@ class Journal:
             sync_folder(self.path.parent)
         except OSError as exc:
             raise FileError(
-                tr(
-                    "{path} cannot be written: {reason}",
-                    path=self.path,
-                    reason=exc.strerror or exc,
-                )
+                "{path} cannot be written: {reason}", path=self.path, reason=exc.strerror or exc
             ) from exc
 
     def half_done(self) -> HalfDone | None:
@@ -112,11 +108,7 @@ class Journal:
             return []
         except OSError as exc:
             raise FileError(
-                tr(
-                    "{path} cannot be read: {reason}",
-                    path=self.path,
-                    reason=exc.strerror or exc,
-                )
+                "{path} cannot be read: {reason}", path=self.path, reason=exc.strerror or exc
             ) from exc
         events = []
         for line in lines:

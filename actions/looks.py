@@ -50,7 +50,7 @@ class Looks:
         try:
             return self._run(checks)
         except OSError as exc:
-            raise Refused(tr("the checks cannot be run: {reason}", reason=exc.strerror)) from exc
+            raise Refused("the checks cannot be run: {reason}", reason=exc.strerror) from exc
 
     def _run(self, checks: Sequence[str]) -> Report:
         ids = [self._node_id(check) for check in checks] or [str(self.checks)]
@@ -83,7 +83,7 @@ class Looks:
                 return load_report(written[0])
             except (IndexError, LoadError) as exc:
                 reason = last_line(done.stderr or done.stdout)
-                raise Refused(tr("the checks wrote no report: {reason}", reason=reason)) from exc
+                raise Refused("the checks wrote no report: {reason}", reason=reason) from exc
 
     def until_they_hold(self, checks: Sequence[str], seconds: float) -> Iterator[Recovery]:
         """Look at these checks again and again; yield each state, the last one when it is over."""

@@ -118,7 +118,7 @@ class HostCommand:
         output, _, code = result.stdout.rpartition("\n")
         if not code.isdigit():
             raise Uncertain(
-                tr("the command was ended on {place} before it had finished", place=self.place)
+                "the command was ended on {place} before it had finished", place=self.place
             )
         if code != "0":
             raise Failed(
@@ -153,7 +153,7 @@ class Transaction:
                 self._announced = self._execute(session)
                 session.rollback()
         except psycopg.Error as exc:
-            raise Refused(tr("the database refused it: {reason}", reason=_reason(exc))) from exc
+            raise Refused("the database refused it: {reason}", reason=_reason(exc)) from exc
         rows = sum(rows for _, rows in self._announced)
         if rows == 0:
             raise Refused(tr("it would change no row"))
@@ -169,23 +169,21 @@ class Transaction:
                 if counts != self._announced:
                     session.rollback()
                     raise Failed(
-                        tr(
-                            "rolled back: announced were {announced}, it was {counted}",
-                            announced=_counts(self._announced),
-                            counted=_counts(counts),
-                        )
+                        "rolled back: announced were {announced}, it was {counted}",
+                        announced=_counts(self._announced),
+                        counted=_counts(counts),
                     )
                 is_committing = True
                 session.commit()
         except Refused as exc:
-            raise Failed(tr("rolled back: {reason}", reason=exc)) from exc
+            raise Failed("rolled back: {reason}", reason=exc) from exc
         except psycopg.Error as exc:
             # With another code the server answered: it refused the commit.
             if is_committing and (exc.sqlstate or LOST[0])[:2] in LOST:
                 raise Uncertain(
-                    tr("the connection was lost in the commit: {reason}", reason=_reason(exc))
+                    "the connection was lost in the commit: {reason}", reason=_reason(exc)
                 ) from exc
-            raise Failed(tr("rolled back: {reason}", reason=_reason(exc))) from exc
+            raise Failed("rolled back: {reason}", reason=_reason(exc)) from exc
         return tr("committed: {counts}", counts=_counts(counts))
 
     def _execute(self, session: psycopg.Connection[Any]) -> list[tuple[str, int]]:
@@ -198,12 +196,9 @@ class Transaction:
             counts.append((word, rows))
             if sum(rows for _, rows in counts) > self._rights.rows_max:
                 raise Refused(
-                    tr(
-                        "{counts}: more rows than rows_max in the target's [actions] "
-                        "permits, {most}",
-                        counts=_counts(counts),
-                        most=self._rights.rows_max,
-                    )
+                    "{counts}: more rows than rows_max in the target's [actions] permits, {most}",
+                    counts=_counts(counts),
+                    most=self._rights.rows_max,
                 )
         return counts
 
@@ -240,7 +235,7 @@ class Publication:
         try:
             messages = self._messages()
         except Refused as exc:
-            raise Failed(tr("nothing was published: {reason}", reason=exc)) from exc
+            raise Failed("nothing was published: {reason}", reason=exc) from exc
         if len(messages) != self._announced:
             raise Failed(
                 trn(
@@ -261,14 +256,11 @@ class Publication:
                 rows = session.execute(query.encode(), binary=True).fetchall()
         except (psycopg.Error, ValueError) as exc:
             # A text that is not UTF-8 is no JSON for the client.
-            raise Refused(tr("the database refused it: {reason}", reason=_reason(exc))) from exc
+            raise Refused("the database refused it: {reason}", reason=_reason(exc)) from exc
         if len(rows) > limit:
             raise Refused(
-                tr(
-                    "there are more messages than rows_max in the target's "
-                    "[actions] permits, {most}",
-                    most=limit,
-                )
+                "there are more messages than rows_max in the target's [actions] permits, {most}",
+                most=limit,
             )
         messages = [row[0] for row in rows]
         for message in messages:
@@ -277,7 +269,7 @@ class Publication:
                 or message.get("routing_key") != self._queue
                 or not isinstance(message.get("payload"), str)
             ):
-                raise Refused(tr("a row is no message to the queue {queue}", queue=self._queue))
+                raise Refused("a row is no message to the queue {queue}", queue=self._queue)
         return messages
 
     def _publish(self, messages: Sequence[dict[str, Any]]) -> str:
@@ -373,7 +365,7 @@ def _written_statements(text: str) -> list[tuple[str, str]]:
         if not other:
             raise Refused(tr("only UPDATE, INSERT and DELETE may run, not nothing"))
         raise Refused(
-            tr("only UPDATE, INSERT and DELETE may run, not {statements}", statements=named(other))
+            "only UPDATE, INSERT and DELETE may run, not {statements}", statements=named(other)
         )
     return words
 

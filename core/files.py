@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from core.errors import TranslatedError
 from core.language import tr
 from core.text import printable
 
@@ -35,7 +36,7 @@ _STRING_OR_COMMENT = re.compile(
 """A string or a comment of TOML; one that nothing closes goes on to the end."""
 
 
-class FileError(OSError):
+class FileError(TranslatedError, OSError):
     """A file cannot be read or written; `str()` is one sentence that names it and the reason."""
 
 
@@ -53,14 +54,12 @@ def read_file(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -
             content = file.read(limit + 1) if regular else b""
     except (OSError, ValueError) as exc:
         raise FileError(
-            tr(
-                "{path} cannot be read: {reason}",
-                path=path,
-                reason=getattr(exc, "strerror", None) or exc,
-            )
+            "{path} cannot be read: {reason}",
+            path=path,
+            reason=getattr(exc, "strerror", None) or exc,
         ) from exc
     if not regular:
-        raise FileError(tr("{path} cannot be read: not a regular file", path=path))
+        raise FileError("{path} cannot be read: not a regular file", path=path)
     if len(content) > limit:
         if limit >= 2**20:
             problem = tr(
@@ -81,7 +80,7 @@ def read_text(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
-        raise FileError(tr("{path}, line {line}: not UTF-8 text", path=path, line=line)) from exc
+        raise FileError("{path}, line {line}: not UTF-8 text", path=path, line=line) from exc
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -95,35 +94,29 @@ def read_toml(path: str | Path) -> dict[str, Any]:
             keys.append(value)
         if any(key.count(".") > KEY_PARTS_MAX for key in keys):
             raise FileError(
-                tr(
-                    "{path}, line {line}: not valid TOML: a key has more than {most} parts",
-                    path=path,
-                    line=number,
-                    most=KEY_PARTS_MAX,
-                )
+                "{path}, line {line}: not valid TOML: a key has more than {most} parts",
+                path=path,
+                line=number,
+                most=KEY_PARTS_MAX,
             )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise FileError(
-            tr("{path} is not valid TOML: {problem}", path=path, problem=printable(exc))
+            "{path} is not valid TOML: {problem}", path=path, problem=printable(exc)
         ) from exc
     except RecursionError as exc:
         raise FileError(
-            tr(
-                "{path} is not valid TOML: lists or tables are nested too deep; write each table "
-                "under a [header] of its own",
-                path=path,
-            )
+            "{path} is not valid TOML: lists or tables are nested too deep; write each table "
+            "under a [header] of its own",
+            path=path,
         ) from exc
     except ValueError as exc:
         # Python's own limit; a date that does not exist ends here as well.
         raise FileError(
-            tr(
-                "{path} is not valid TOML: {problem}; correct this value",
-                path=path,
-                problem=printable(str(exc).partition(";")[0]),
-            )
+            "{path} is not valid TOML: {problem}; correct this value",
+            path=path,
+            problem=printable(str(exc).partition(";")[0]),
         ) from exc
 
 
@@ -165,7 +158,7 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
         temporary = None
     except OSError as exc:
         raise FileError(
-            tr("{path} cannot be written: {reason}", path=path, reason=exc.strerror)
+            "{path} cannot be written: {reason}", path=path, reason=exc.strerror
         ) from exc
     finally:
         if temporary is not None:

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from core import urls
+from core.errors import TranslatedError
 from core.files import FileError, read_text
-from core.language import tr
 from core.text import CONTROL, TEXT_MAX, cut
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ _PLAIN = re.compile("[0-9A-Za-z]+")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
-class SecretError(ValueError):
+class SecretError(TranslatedError, ValueError):
     """A reference to a secret cannot be resolved; `str()` is one sentence without the secret."""
 
 
@@ -108,16 +108,16 @@ def resolve(reference: str, environ: Mapping[str, str], folder: Path = Path()) -
         value = environ.get(name, "").strip()
         if not value:
             raise SecretError(
-                tr("the environment variable {name} is not set or empty; export it", name=name)
+                "the environment variable {name} is not set or empty; export it", name=name
             )
         return value
     if kind == "file":
         try:
             value = read_text(folder / name, SECRET_FILE_MAX).strip()
         except FileError as exc:
-            raise SecretError(tr("the file {problem}", problem=exc)) from exc
+            raise SecretError("the file {problem}", problem=exc) from exc
         if not value:
-            raise SecretError(tr("the file {path} is empty", path=folder / name))
+            raise SecretError("the file {path} is empty", path=folder / name)
         return value
     return None
 

@@ -6,14 +6,14 @@ import os
 import re
 from urllib.parse import SplitResult
 
-from core.language import tr
+from core.errors import TranslatedError
 from core.secrets import SecretError, resolve
 from core.urls import parse_http_url
 
 _SEPARATOR = re.compile(r"[\s,]+(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s*\n\s*")
 
 
-class OptionError(ValueError):
+class OptionError(TranslatedError, ValueError):
     """The value of an option cannot be used; `str()` is one sentence without the secret."""
 
 
@@ -22,14 +22,12 @@ def read_secret(reference: str, option: str) -> str:
     try:
         value = resolve(reference, os.environ)
     except SecretError as exc:
-        raise OptionError(tr("{title}: {text}", title=option, text=exc)) from exc
+        raise OptionError("{title}: {text}", title=option, text=exc) from exc
     if value is None:
         raise OptionError(
-            tr(
-                "{option}: an address may contain a token, so it is not "
-                "written here: write env:NAME or file:PATH",
-                option=option,
-            )
+            "{option}: an address may contain a token, so it is not "
+            "written here: write env:NAME or file:PATH",
+            option=option,
         )
     return value
 
@@ -43,5 +41,5 @@ def parse_http_address(text: str, option: str) -> SplitResult:
     """Return an http or https address in parts; raises OptionError without quoting it."""
     parts = parse_http_url(text)
     if parts is None:
-        raise OptionError(tr("{option}: not an http or https address", option=option))
+        raise OptionError("{option}: not an http or https address", option=option)
     return parts

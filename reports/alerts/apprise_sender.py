@@ -105,7 +105,7 @@ class AppriseSender:
             )
         except Exception as exc:
             # A hundred services, each with errors of its own.
-            raise CallError(tr("it failed with {error}", error=type(exc).__name__)) from exc
+            raise CallError("it failed with {error}", error=type(exc).__name__) from exc
         problem = _problem(sent)
         if problem:
             raise CallError(problem)

@@ -13,6 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, unquote
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
+from core.errors import TranslatedError
 from core.language import tr
 from core.secrets import Redactor
 from core.text import clean, flat
@@ -28,7 +29,7 @@ TOKEN_MIN = 8
 """Characters from which a part of an address may be a token."""
 
 
-class CallError(Exception):
+class CallError(TranslatedError):
     """The call failed; `str()` names the host and the reason in one sentence."""
 
 
@@ -86,7 +87,7 @@ def call(
     if problem:
         # A server may quote what it refuses.
         hidden = Redactor([*secrets, *_tokens(address)])
-        raise CallError(tr("{title}: {text}", title=host, text=hidden.text(problem)))
+        raise CallError("{title}: {text}", title=host, text=hidden.text(problem))
 
 
 def _tokens(address: SplitResult) -> list[str]:

@@ -88,7 +88,7 @@ class PagerDuty:
         severity = str(options.get("severity") or "").lower()
         if severity and severity not in PAGERDUTY_SEVERITIES:
             raise OptionError(
-                tr("severity= is one of {choices}", choices=", ".join(PAGERDUTY_SEVERITIES))
+                "severity= is one of {choices}", choices=", ".join(PAGERDUTY_SEVERITIES)
             )
         self._severity = severity
         self._options = options
@@ -272,7 +272,7 @@ def _endpoint(options: dict[str, Any], servers: dict[str, str], path: str) -> Sp
     """Return the address of an API, by the option region= or api_url=; raises OptionError."""
     region = str(options.get("region_name") or "us").lower()
     if region not in servers:
-        raise OptionError(tr("region= is one of {choices}", choices=", ".join(servers)))
+        raise OptionError("region= is one of {choices}", choices=", ".join(servers))
     url = options.get("qsd", {}).get("api_url") or servers[region]
     parts = parse_http_url(url)
     if parts is None:

@@ -120,7 +120,7 @@ def whole(report: Report, path: Path) -> Report:
     """Return the report if it is of a whole run; raises LoadError."""
     if report.partial:
         raise LoadError(
-            tr("{path} is of a partial run, which says nothing of the whole target", path=path)
+            "{path} is of a partial run, which says nothing of the whole target", path=path
         )
     return report
 
@@ -162,7 +162,7 @@ def write(text: str, output: Path | None) -> None:
                 file.write(text)
         except OSError as exc:
             raise FileError(
-                tr("{path} cannot be written: {reason}", path=output, reason=exc.strerror)
+                "{path} cannot be written: {reason}", path=output, reason=exc.strerror
             ) from exc
 
 

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     folder = history_folder(options.target_dir)
     episodes = incidents(read_runs(folder))
     if not episodes:
-        raise NoIncidentError(tr("the history in {folder} has no incident", folder=folder))
+        raise NoIncidentError("the history in {folder} has no incident", folder=folder)
     learned = read_learned(folder)
     for note in learned.notes:
         print(clean(note), file=sys.stderr)
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     report = surest_report(folder, incident)
     if report is None:
         raise NoIncidentError(
-            tr("the history in {folder} has no report of this incident", folder=folder)
+            "the history in {folder} has no report of this incident", folder=folder
         )
     evidence = load_evidence(folder_of(report) / "evidence.toml")
     titles = {cause.id: cause.title for cause in evidence.causes}
@@ -151,11 +151,9 @@ def _chosen(episodes: Sequence[Incident], text: str) -> Incident:
         else tr("no incident has a run that began {time!r}", time=printable(wanted, 40))
     )
     raise OptionError(
-        tr(
-            "--incident: {problem}; the incidents began {times}",
-            problem=problem,
-            times=", ".join(starts),
-        )
+        "--incident: {problem}; the incidents began {times}",
+        problem=problem,
+        times=", ".join(starts),
     )
 
 
@@ -166,12 +164,12 @@ def _check_causes(causes: Sequence[str], note: str, titles: Mapping[str, str]) -
         if cause not in known:
             hint = nearest(cause, known) or tr("; without --cause this command lists them")
             raise OptionError(
-                tr("--cause: {cause!r} is not a cause{hint}", cause=printable(cause, 80), hint=hint)
+                "--cause: {cause!r} is not a cause{hint}", cause=printable(cause, 80), hint=hint
             )
     if FALSE_ALARM in causes and len(set(causes)) > 1:
-        raise OptionError(tr("--cause: {cause} excludes any other cause", cause=FALSE_ALARM))
+        raise OptionError("--cause: {cause} excludes any other cause", cause=FALSE_ALARM)
     if OTHER in causes and not note.strip():
-        raise OptionError(tr("--cause {cause} needs --note, which says what it was", cause=OTHER))
+        raise OptionError("--cause {cause} needs --note, which says what it was", cause=OTHER)
 
 
 def _choices(

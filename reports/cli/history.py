@@ -92,11 +92,9 @@ def history_folder(named: Path | None) -> Path:
         return folders[0]
     if folders:
         raise HistoryError(
-            tr(
-                "{folder}/ has several histories: {folders}; name one of them with --target-dir",
-                folder=folder,
-                folders=", ".join(map(str, folders)),
-            )
+            "{folder}/ has several histories: {folders}; name one of them with --target-dir",
+            folder=folder,
+            folders=", ".join(map(str, folders)),
         )
     if named:
         return named

@@ -141,7 +141,7 @@ def _folders_in(folder: Path) -> list[Path]:
             names = [one.name for one in entries if one.is_dir()]
     except OSError as exc:
         raise FileError(
-            tr("{path} cannot be read: {reason}", path=folder, reason=exc.strerror)
+            "{path} cannot be read: {reason}", path=folder, reason=exc.strerror
         ) from exc
     return [folder / name for name in sorted(names) if name[0] != "." and name != OF_THE_VOLUME]
 

@@ -76,11 +76,9 @@ def _folders(name: str | None) -> list[Path]:
     if name not in known:
         names = ", ".join(known) or tr("none")
         raise RunbookError(
-            tr(
-                "{folder} has no runbook {runbook!r}; it has {runbooks}",
-                folder=RUNBOOKS,
-                runbook=name[:60],
-                runbooks=names,
-            )
+            "{folder} has no runbook {runbook!r}; it has {runbooks}",
+            folder=RUNBOOKS,
+            runbook=name[:60],
+            runbooks=names,
         )
     return [known[name]]

@@ -72,17 +72,13 @@ def scaffold(root: Path, name: str) -> list[Path]:
     """
     if not _NAME.fullmatch(name):
         raise FileError(
-            tr(
-                "{name!r} is no name for a runbook: use at most 40 lower case "
-                "letters, digits and _, with a letter first, such as "
-                "login_fails",
-                name=name[:60],
-            )
+            "{name!r} is no name for a runbook: use at most 40 lower case "
+            "letters, digits and _, with a letter first, such as "
+            "login_fails",
+            name=name[:60],
         )
     if name in TAKEN:
-        raise FileError(
-            tr("{name!r} has another meaning: give the runbook another name", name=name)
-        )
+        raise FileError("{name!r} has another meaning: give the runbook another name", name=name)
     title = capitalized(name.replace("_", " "))
     files = {root / "checks" / name / "__init__.py": ""}
     for template, place in FILES.items():
@@ -91,7 +87,7 @@ def scaffold(root: Path, name: str) -> list[Path]:
         files[path] = text.replace("{{name}}", name).replace("{{title}}", title)
     for path in (root / "runbooks" / name, root / "checks" / name, *files):
         if path.exists():
-            raise FileError(tr("{path} is there already: nothing was written", path=path))
+            raise FileError("{path} is there already: nothing was written", path=path)
     for path, text in files.items():
         write_file(path, text)
     return sorted(files)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from core.errors import TranslatedError
 from core.language import tr
 from reports.cli.command import Commands, add_command, add_document, add_output, open_report, write
 from reports.cli.history import runs_beside
@@ -19,7 +20,7 @@ CERTAINTIES = ("none", "unclear", "outside", "likely", "certain")
 """The certainties of a diagnosis, the least first."""
 
 
-class NoIncidentError(ValueError):
+class NoIncidentError(TranslatedError, ValueError):
     """There is no incident to write a post-mortem of."""
 
 
@@ -58,9 +59,7 @@ def postmortem_of(report: Report, path: Path, document: Path | None) -> str:
         incident = last_incident(runs)
         incident_report = surest_report(path.parent, incident) if incident else None
     if incident_report is None:
-        raise NoIncidentError(
-            tr("neither {path} nor a history beside it has an incident", path=path)
-        )
+        raise NoIncidentError("neither {path} nor a history beside it has an incident", path=path)
     from reports.render.postmortem import of_incident
 
     learned = read_learned(path.parent)

@@ -66,11 +66,9 @@ def run(options: argparse.Namespace) -> int:
         print(clean(note), file=sys.stderr)
     if not pairs:
         raise NoIncidentError(
-            tr(
-                "{folder} has no confirmed incident: {command}",
-                folder=folder,
-                command="python -m reports confirm --help",
-            )
+            "{folder} has no confirmed incident: {command}",
+            folder=folder,
+            command="python -m reports confirm --help",
         )
     evidence = load_evidence(options.evidence or folder_of(pairs[-1][1]) / "evidence.toml")
     cases = judge(evidence, pairs)
@@ -80,12 +78,10 @@ def run(options: argparse.Namespace) -> int:
     text, diff = diff_of(read_text(evidence.path), priors, name)
     if parse_evidence(tomllib.loads(text), evidence.path) != better:
         raise EvidenceError(
-            tr(
-                "{path}: its priors are written in a way that a diff cannot "
-                "change; write each cause as a table of its own, with a line "
-                "for its prior",
-                path=name,
-            )
+            "{path}: its priors are written in a way that a diff cannot "
+            "change; write each cause as a table of its own, with a line "
+            "for its prior",
+            path=name,
         )
     print(render(cases, priors, judge(better, pairs), name, diff), end="")
     return 0

@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.live import Live
 
+from core.errors import TranslatedError
 from core.language import mark, tr
 from core.runbooks import ALL, asked_for
 from core.text import capitalized, clean, last_line
@@ -134,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         looks.end()
 
 
-class UsageError(Exception):
+class UsageError(TranslatedError):
     """The first look was refused; `str()` is what pytest printed."""
 
 

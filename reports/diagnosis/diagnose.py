@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
-from core.language import tr
+from core.errors import TranslatedError
 from core.outcome import OBSERVED, base_id
 from reports.diagnosis.network import Independent, Network, Observed, probability
 from reports.diagnosis.next_check import choose_next_check
@@ -63,7 +63,7 @@ NEGLIGIBLE = 0.005
 """Log-odds below which a check's contribution to a cause is not listed."""
 
 
-class ModelTooLargeError(ValueError):
+class ModelTooLargeError(TranslatedError, ValueError):
     """The evidence has more causes than can be enumerated."""
 
 
@@ -84,12 +84,10 @@ def diagnose(
     causes = evidence.causes
     if len(causes) > MAX_CAUSES:
         raise ModelTooLargeError(
-            tr(
-                "{path}: {causes} causes; more than {maximum} cannot be enumerated",
-                path=evidence.path,
-                causes=len(causes),
-                maximum=MAX_CAUSES,
-            )
+            "{path}: {causes} causes; more than {maximum} cannot be enumerated",
+            path=evidence.path,
+            causes=len(causes),
+            maximum=MAX_CAUSES,
         )
     results = sorted({(result.check, result.status) for result in outcomes})
     failures = [check for check, status in results if status == "failed"]

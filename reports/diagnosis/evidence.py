@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from core.errors import TranslatedError
 from core.files import FileError, read_toml
 from core.frozen import frozen
 from core.language import tr
@@ -39,7 +40,7 @@ _CAUSE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CHECK_ID = re.compile(r"[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,127}")
 
 
-class EvidenceError(ValueError):
+class EvidenceError(TranslatedError, ValueError):
     """The evidence file cannot be used; the message names the file, the table and the key."""
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from core.files import FileError, read_file, sync_folder, write_file
 from core.frozen import frozen
-from core.language import tr, trn
+from core.language import trn
 from reports.history.actions import Action, read_actions
 from reports.history.incidents import INCIDENT_RUNS, incidents
 from reports.history.store import NAME, History, HistoryError
@@ -141,7 +141,7 @@ def write_confirmation(folder: Path, confirmation: Confirmation, report: Report)
         _drop_oldest(place)
     except OSError as exc:
         raise FileError(
-            tr("{path} cannot be written: {reason}", path=place, reason=exc.strerror)
+            "{path} cannot be written: {reason}", path=place, reason=exc.strerror
         ) from exc
     return path
 

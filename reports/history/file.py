@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from core.errors import TranslatedError
 from core.language import tr
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ MIGRATIONS = (
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class HistoryError(Exception):
+class HistoryError(TranslatedError):
     """The history cannot be used; `str()` is one sentence that names the file and the reason."""
 
 
@@ -164,27 +165,24 @@ def translate_errors(path: Path) -> Iterator[None]:
         code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
         if code in _CORRUPT:
             raise CorruptError(
-                tr("the history {path} is corrupt: {error}", path=path, error=exc)
+                "the history {path} is corrupt: {error}", path=path, error=exc
             ) from exc
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise HistoryError(
-                tr(
-                    "the history {path} is locked by another process, for longer than "
-                    "{seconds:g} s",
-                    path=path,
-                    seconds=WAIT,
-                )
+                "the history {path} is locked by another process, for longer than {seconds:g} s",
+                path=path,
+                seconds=WAIT,
             ) from exc
         if code == sqlite3.SQLITE_READONLY:
             raise HistoryError(
-                tr("the history {path} cannot be written: it is read-only", path=path)
+                "the history {path} cannot be written: it is read-only", path=path
             ) from exc
         if code == sqlite3.SQLITE_FULL:
             raise HistoryError(
-                tr("the history {path} cannot be written: the disk is full", path=path)
+                "the history {path} cannot be written: the disk is full", path=path
             ) from exc
         raise HistoryError(
-            tr("the history {path} cannot be used: {error}", path=path, error=exc)
+            "the history {path} cannot be used: {error}", path=path, error=exc
         ) from exc
 
 
@@ -194,7 +192,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise HistoryError(
-            tr("the history {path} cannot be created: {reason}", path=path, reason=exc.strerror)
+            "the history {path} cannot be created: {reason}", path=path, reason=exc.strerror
         ) from exc
     _refuse_special_files(path)
     with translate_errors(path):
@@ -211,9 +209,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """Return a read-only connection; raises HistoryError if there is no history."""
     _refuse_special_files(path)
     if not path.exists():
-        raise HistoryError(
-            tr("there is no history at {path}: no run has written one yet", path=path)
-        )
+        raise HistoryError("there is no history at {path}: no run has written one yet", path=path)
     with translate_errors(path):
         connection = _connect_reading(path)
         try:
@@ -224,7 +220,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     if version != len(MIGRATIONS):
         connection.close()
         raise HistoryError(
-            tr("the history {path} has an older version: the next run updates it", path=path)
+            "the history {path} has an older version: the next run updates it", path=path
         )
     return connection
 
@@ -272,11 +268,9 @@ def set_aside(path: Path, inode: int) -> Path | None:
         return None
     except OSError as exc:
         raise HistoryError(
-            tr(
-                "the history {path} is corrupt and cannot be renamed: {reason}",
-                path=path,
-                reason=exc.strerror,
-            )
+            "the history {path} is corrupt and cannot be renamed: {reason}",
+            path=path,
+            reason=exc.strerror,
         ) from exc
     return aside
 
@@ -288,11 +282,11 @@ def _refuse_special_files(path: Path) -> None:
         return
     except OSError as exc:
         raise HistoryError(
-            tr("the history {path} cannot be read: {reason}", path=path, reason=exc.strerror)
+            "the history {path} cannot be read: {reason}", path=path, reason=exc.strerror
         ) from exc
     # SQLite would wait forever at a pipe.
     if not stat.S_ISREG(mode):
-        raise HistoryError(tr("the history {path} is not a regular file", path=path))
+        raise HistoryError("the history {path} is not a regular file", path=path)
 
 
 def _connect_reading(path: Path) -> sqlite3.Connection:
@@ -359,15 +353,13 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         if not within and connection.in_transaction:
             connection.execute("COMMIT")
     if owner != APPLICATION_ID and (tables or owner or version):
-        raise HistoryError(tr("{path} is a database of another program, not a history", path=path))
+        raise HistoryError("{path} is a database of another program, not a history", path=path)
     if version > len(MIGRATIONS):
         raise HistoryError(
-            tr(
-                "the history {path} has version {version}, and this veza-checks knows {known}: "
-                "a newer veza-checks has written it",
-                path=path,
-                version=version,
-                known=len(MIGRATIONS),
-            )
+            "the history {path} has version {version}, and this veza-checks knows {known}: "
+            "a newer veza-checks has written it",
+            path=path,
+            version=version,
+            known=len(MIGRATIONS),
         )
     return version

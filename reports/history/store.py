@@ -206,7 +206,7 @@ class History(OpenFile):
             return parse_report(raw, tr("run {run} of {path}", run=run, path=self._path))
         except (zlib.error, TypeError, LoadError) as exc:
             raise HistoryError(
-                tr("the history {path} has a broken report: {error}", path=self._path, error=exc)
+                "the history {path} has a broken report: {error}", path=self._path, error=exc
             ) from exc
 
     def _wants_whole(self, report: Report) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-from core.language import language, tr
+from core.language import language
 from core.outcome import base_id
 from reports.diagnosis.evidence import EvidenceError, load_evidence
 from reports.model.layout_file import load_layout
@@ -93,5 +93,5 @@ def folder_of(report: Report) -> Path:
         return len(checks & {row.id for row in rows})
 
     if not folders:
-        raise RunbookError(tr("{folder} has no runbook", folder=RUNBOOKS))
+        raise RunbookError("{folder} has no runbook", folder=RUNBOOKS)
     return max(folders, key=known_checks)

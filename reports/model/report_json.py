@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.errors import TranslatedError
 from core.files import FileError, read_file
 from core.language import tr
 from core.secrets import Redactor
@@ -45,11 +46,11 @@ _FIGURE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NAME = re.compile(r"[^\s/\\][^/\\]{0,99}")
 
 
-class LoadError(ValueError):
+class LoadError(TranslatedError, ValueError):
     """The file is not a usable report; `str()` is one sentence that names it."""
 
 
-class _InvalidError(ValueError):
+class _InvalidError(TranslatedError, ValueError):
     """A value has the right type and is still invalid in a report."""
 
 
@@ -121,16 +122,14 @@ def parse_report(raw: bytes, name: str) -> Report:
 
     document = _parse(raw, name)
     if not isinstance(document, dict) or "schema" not in document:
-        raise LoadError(tr("{name} is not a report: it has no schema number", name=name))
+        raise LoadError("{name} is not a report: it has no schema number", name=name)
     if document["schema"] != SCHEMA or isinstance(document["schema"], bool):
         raise LoadError(
-            tr(
-                "{name} has schema {schema!r}, and this version reads {known}: "
-                "use the version of veza-checks that wrote it",
-                name=name,
-                schema=str(document["schema"])[:20],
-                known=SCHEMA,
-            )
+            "{name} has schema {schema!r}, and this version reads {known}: "
+            "use the version of veza-checks that wrote it",
+            name=name,
+            schema=str(document["schema"])[:20],
+            known=SCHEMA,
         )
     try:
         # Half a surrogate pair cannot be printed.
@@ -145,15 +144,15 @@ def parse_report(raw: bytes, name: str) -> Report:
         place = place_of(first["loc"]) or tr("the report")
         problem = f"{place} {problem_of(first)}"
         raise LoadError(
-            tr("{name} is not a usable report: {problem}", name=name, problem=problem)
+            "{name} is not a usable report: {problem}", name=name, problem=problem
         ) from exc
     except RunbookError as exc:
         raise LoadError(
-            tr("{name} is of an earlier version, and its runbook: {error}", name=name, error=exc)
+            "{name} is of an earlier version, and its runbook: {error}", name=name, error=exc
         ) from exc
     except _InvalidError as exc:
         raise LoadError(
-            tr("{name} is not a usable report: {problem}", name=name, problem=printable(exc, 300))
+            "{name} is not a usable report: {problem}", name=name, problem=printable(exc, 300)
         ) from exc
     # A report of ours is redacted already; a hostile one loses its control characters.
     return Redactor().within(report)
@@ -183,30 +182,25 @@ def _parse(raw: bytes, name: str) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise LoadError(
-            tr("{name} is not a report: byte {place} is not UTF-8", name=name, place=exc.start)
+            "{name} is not a report: byte {place} is not UTF-8", name=name, place=exc.start
         ) from exc
     if not text.strip():
-        raise LoadError(tr("{name} is empty", name=name))
+        raise LoadError("{name} is empty", name=name)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except json.JSONDecodeError as exc:
         if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
             last = text.count("\n") + 1
             raise LoadError(
-                tr("{name} is cut short: it ends within line {line}", name=name, line=last)
+                "{name} is cut short: it ends within line {line}", name=name, line=last
             ) from exc
         raise LoadError(
-            tr(
-                "{name} is not JSON: {error} in line {line}",
-                name=name,
-                error=exc.msg,
-                line=exc.lineno,
-            )
+            "{name} is not JSON: {error} in line {line}", name=name, error=exc.msg, line=exc.lineno
         ) from exc
     except RecursionError as exc:
-        raise LoadError(tr("{name} is not a report: it is nested too deeply", name=name)) from exc
+        raise LoadError("{name} is not a report: it is nested too deeply", name=name) from exc
     except ValueError as exc:
-        raise LoadError(tr("{name} is not a report: {problem}", name=name, problem=exc)) from exc
+        raise LoadError("{name} is not a report: {problem}", name=name, problem=exc) from exc
 
 
 def _integer(text: str) -> int:
@@ -253,7 +247,7 @@ def _check_time(place: str, text: str) -> None:
         aware = False
     if not aware:
         raise _InvalidError(
-            tr("{place} must be a time with its zone, as ISO 8601 writes it", place=place)
+            "{place} must be a time with its zone, as ISO 8601 writes it", place=place
         )
 
 
@@ -262,7 +256,7 @@ def _check_diagnosis(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.causes:
         if not 0 <= finding.probability <= 1:
             raise _InvalidError(
-                tr("the probability of {cause} must be from 0 to 1", cause=finding.id[:80])
+                "the probability of {cause} must be from 0 to 1", cause=finding.id[:80]
             )
     _check_unique(tr("the diagnosis"), (finding.id for finding in diagnosis.causes))
     known = {finding.id for finding in diagnosis.causes}
@@ -270,11 +264,11 @@ def _check_diagnosis(diagnosis: Diagnosis) -> None:
     for cause in (*diagnosis.most_likely_set, *diagnosis.most_likely_outside, *between):
         if cause not in known:
             raise _InvalidError(
-                tr("the diagnosis names {cause}, which is not one of its causes", cause=cause[:80])
+                "the diagnosis names {cause}, which is not one of its causes", cause=cause[:80]
             )
 
 
 def _check_unique(place: str, names: Iterable[str]) -> None:
     for name, number in Counter(names).items():
         if number > 1:
-            raise _InvalidError(tr("{place} must name {name} once", place=place, name=name[:80]))
+            raise _InvalidError("{place} must name {name} once", place=place, name=name[:80])

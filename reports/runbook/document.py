@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from core.errors import TranslatedError
 from core.frozen import frozen
 
 COMMENT = re.compile(r"\s*(#|--(\s|$))")
@@ -24,7 +25,7 @@ _RIGHTS = re.compile(r"\bch(own|mod|grp)\s")
 _WRITES = re.compile(r"\b(update|insert\s+into|delete\s+from|truncate|drop|alter)\b", re.IGNORECASE)
 
 
-class RunbookError(ValueError):
+class RunbookError(TranslatedError, ValueError):
     """The document is not a runbook; the message names the file, the line and what is expected."""
 
 

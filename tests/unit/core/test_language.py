@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import math
 import re
@@ -17,6 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from core import language
+from core.errors import TranslatedError
 from core.language import choose_language, numeral, set_language, suggest_language, tr, trn
 from core.text import listed
 from core.units import format_bytes, format_duration
@@ -81,38 +83,88 @@ def test_every_sentence_is_translated(code: str, template: Catalog) -> None:
     )
 
 
-def calls() -> Iterator[tuple[str, str, list[ast.expr], bool]]:
-    """Yield the place, the name, the arguments of each tr, trn, trc and mark; and if at import."""
-    for folder in ("core", "fixtures", "reports", "actions", "runbooks"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            tree = ast.parse(path.read_text())
-            functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
-            later = {id(node) for one in functions for part in one.body for node in ast.walk(part)}
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    if node.func.id in ("tr", "trn", "trc", "mark"):
-                        yield place, node.func.id, node.args, id(node) not in later
+@functools.cache
+def trees() -> tuple[tuple[Path, ast.Module], ...]:
+    """Return each module that says something to a person."""
+    folders = ("core", "fixtures", "reports", "actions", "runbooks")
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return tuple((path, ast.parse(path.read_text())) for path in paths)
+
+
+def translating_errors() -> set[str]:
+    """Return the names of the errors that translate the sentence that they are given."""
+    known = {"TranslatedError"}
+    parents = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    while new := {name for name, bases in parents.items() if bases & known} - known:
+        known |= new
+    return known
+
+
+def calls() -> Iterator[tuple[str, ast.Call, str, bool]]:
+    """Yield the place, the call and the name of each tr, trn, trc and mark; and if at import.
+
+    So is an error with the fields of a sentence, which translates it.
+    """
+    errors = translating_errors()
+    for path, tree in trees():
+        functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+        later = {id(node) for one in functions for part in one.body for node in ast.walk(part)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                name = node.func.id
+                if name in ("tr", "trn", "trc", "mark") or (name in errors and node.keywords):
+                    yield place, node, name, id(node) not in later
 
 
 def test_babel_finds_each_sentence_in_the_code(template: Catalog) -> None:
     """It reads words, not Python: a call within a call, or an f-string, could escape it."""
     escaped = []
-    for place, name, arguments, _ in calls():
-        constants = [one.value for one in arguments[:2] if isinstance(one, ast.Constant)]
+    for place, call, name, _ in calls():
+        arguments = call.args[:2]
+        constants = [one.value for one in arguments if isinstance(one, ast.Constant)]
         texts = [text for text in constants if isinstance(text, str) and text]
         context = texts.pop(0) if name == "trc" and texts else None
         message = template.get(texts[0], context) if texts else None
-        if any(isinstance(one, ast.JoinedStr) for one in arguments[:2]):
+        if any(isinstance(one, ast.JoinedStr) for one in arguments):
             escaped.append(f"{place}: an f-string")
         elif texts and (message is None or (name == "trn" and message.id != tuple(texts))):
             escaped.append(f"{place}: {texts[0]}")
     assert not escaped
 
 
+def test_an_error_translates_a_sentence_with_fields_only() -> None:
+    """What is ready stays as it is: others wrote it, with braces, or in words of the catalogue."""
+    set_language("fr")
+    error = TranslatedError("{path} cannot be read: {reason}", path="/x", reason="{path}")
+    assert str(error) == "/x ne peut pas être lu\N{NO-BREAK SPACE}: {path}"
+    assert [str(TranslatedError(text)) for text in ("{path}", "at least")] == ["{path}", "at least"]
+    assert tr("at least") == "au moins"
+
+
+def test_a_sentence_without_fields_is_translated_where_its_error_is_raised() -> None:
+    """`Unreachable("...")` would stay English: write `Unreachable(tr("..."))`."""
+    errors = translating_errors()
+    assert not [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in errors
+        and not node.keywords
+        and any(isinstance(one, ast.Constant) for one in node.args)
+    ]
+
+
 def test_no_sentence_is_said_at_import() -> None:
     """The language is chosen later: what a module keeps is marked, and translated when said."""
-    assert not [place for place, name, _, at_import in calls() if name != "mark" and at_import]
+    assert not [place for place, _, name, at_import in calls() if name != "mark" and at_import]
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
