@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 WHERE = ("target", "runbook")
 """The labels that every series has."""
 
-STATUS = "veza_checks_check_status"
-FORMER_STATUS = "veza_check_status"
-"""The name without the common prefix; it is written until version 0.4."""
-
 
 def render(report: Report) -> str:
     """Return the report as metrics, each labelled with target and runbook."""
@@ -68,8 +64,7 @@ def _metrics(report: Report) -> Iterator[Metric]:
     for name in STATES:
         state.add_metric([*where, name.replace(" ", "_")], float(name == current))
     yield state
-    yield _statuses(report, where, STATUS)
-    yield _statuses(report, where, FORMER_STATUS)
+    yield _statuses(report, where)
     if report.diagnosis.coverage.observed:
         yield from _causes(report, where)
     english = {kind.id: kind.english for kind in report.layout.figures}
@@ -102,13 +97,12 @@ def _causes(report: Report, where: tuple[str, str]) -> Iterator[Metric]:
     yield named
 
 
-def _statuses(report: Report, where: tuple[str, str], name: str) -> Metric:
+def _statuses(report: Report, where: tuple[str, str]) -> Metric:
     from prometheus_client.core import GaugeMetricFamily
 
     metric = GaugeMetricFamily(
-        name,
-        "1 for the status of each check in the last run, 0 for the others."
-        + (f" Use {STATUS} instead." if name == FORMER_STATUS else ""),
+        "veza_checks_check_status",
+        "1 for the status of each check in the last run, 0 for the others.",
         labels=[*WHERE, "check", "verification", "status"],
     )
     for result in report.results:

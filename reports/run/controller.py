@@ -20,7 +20,6 @@ from reports.model.headline import INTERRUPTED
 from reports.model.report_json import PARTIAL, to_json
 from reports.run.artifacts import write_artifacts, write_partial
 from reports.run.collector import Collector
-from reports.run.former_folder import move_old_files
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import bundle_for, document_of
 
@@ -57,7 +56,6 @@ class Controller:
         self.runs: tuple[RunRecord, ...] = ()
         self._claim = threading.Lock()
         self._begun: dict[str, None] = {}
-        self._moved = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -86,12 +84,9 @@ class Controller:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         nodeids = [item.nodeid for item in session.items]
         self._collector.select(nodeids)
-        target = self._config.hook.pytest_check_target(config=self._config)
-        if target is None:
-            return
-        # Read now: a document that does not fit is a usage error, not a failure at the end.
-        bundle = bundle_for(self._config, nodeids[0] if nodeids else None)
-        self._moved = move_old_files(self._folder_of(target.name, bundle.name))
+        if self._config.hook.pytest_check_target(config=self._config) is not None:
+            # Read now: a document that does not fit is a usage error, not a failure at the end.
+            bundle_for(self._config, nodeids[0] if nodeids else None)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -189,8 +184,7 @@ class Controller:
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self._collector.selected
         )
-        moved = [self._moved] if self._moved else []
-        self.notes = (*moved, *artifacts.afterwards, *artifacts.notes, *lines)
+        self.notes = (*artifacts.afterwards, *artifacts.notes, *lines)
         self.runs = artifacts.runs
         return status
 

@@ -210,14 +210,11 @@ def test_what_is_above_the_verdict_is_ascii_where_the_terminal_is(
     file: Path, tmp_path: Path
 ) -> None:
     """It has the letters of the verdict: no escapes in place of those that the terminal lacks."""
-    former = tmp_path / "out" / "staging" / "report.json"
-    former.parent.mkdir(parents=True)
-    former.touch()
+    page = tmp_path / "out/staging/upload_stuck/partial/report.html"
+    page.mkdir(parents=True)
     where = (f"--targets-file={file}", "--target", "staging", "--lang", "fr", "-k", "reachable")
     run = run_suite(*where, out=tmp_path / "out", environ={"PYTHONIOENCODING": "ascii"})
-    assert (
-        "sont maintenant dans staging/upload_stuck/ : chaque runbook a son repertoire" in run.text
-    )
+    assert f"{page} ne peut pas etre ecrit" in run.text
     assert "\\x" not in run.text
 
 

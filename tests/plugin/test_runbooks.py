@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Protocol
 
 import pytest
 
-from reports.history.store import NAME
 from tests.plugin.conftest import CONFTEST, PYPROJECT
 from tests.suite import ROOT
 from tests.waiting import PATIENCE
@@ -170,39 +168,3 @@ def test_the_environment_names_the_runbook(
     assert call(ini="beta").ret == 0
     assert call("--runbook", "beta").ret == 0
     assert folders(pytester) == ["alpha", "beta"]
-
-
-@pytest.mark.patient
-def test_the_files_of_an_earlier_version_move_to_their_runbook(
-    call: Call, pytester: pytest.Pytester
-) -> None:
-    """They go where their report belongs, with the history; what concerns the target stays."""
-    assert call(ini="beta").ret == 0
-    target = pytester.path / "out/made-up"
-    for path in (target / "beta").iterdir():
-        path.rename(target / path.name)
-    (target / "beta").rmdir()
-    (target / "canaries.jsonl").write_text("")
-    result = call("--runbook", "alpha")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["The files of made-up are in made-up/beta/ now: *"])
-    assert {"report.json", NAME, "metrics.prom"} <= {p.name for p in (target / "beta").iterdir()}
-    assert not (target / "report.json").exists()
-    assert (target / "canaries.jsonl").exists()
-    assert folders(pytester) == ["alpha", "beta"]
-    assert "The files of" not in call(ini="beta").stdout.str()
-
-
-@pytest.mark.patient
-def test_files_that_are_there_already_are_not_replaced(
-    call: Call, pytester: pytest.Pytester
-) -> None:
-    """A copy that came back, such as from a backup, replaces nothing."""
-    assert call(ini="beta").ret == 0
-    target = pytester.path / "out/made-up"
-    old = (target / "beta/report.json").read_text()
-    shutil.copy(target / "beta" / NAME, target / NAME)
-    (target / "report.json").write_text(old)
-    result = call(ini="beta")
-    result.stdout.fnmatch_lines(["The files of made-up are in made-up/beta/ too: *"])
-    assert (target / "report.json").read_text() == old

@@ -97,17 +97,9 @@ def test_each_check_has_exactly_one_status() -> None:
     assert len(sums) == len(made.bundle().evidence.checks)
 
 
-def test_the_former_name_of_the_status_is_kept() -> None:
-    """Alert rules of an older version still find it."""
-    values = samples(made.incident())
-    former = {key[1:]: value for key, value in values.items() if key[0] == "veza_check_status"}
-    now = {key[1:]: value for key, value in values.items() if key[0] == "veza_checks_check_status"}
-    assert former == now != {}
-
-
 def test_one_prefix() -> None:
-    """But for the former name, every metric begins with that of the checks."""
-    names = {series[0] for series in samples(made.incident())} - {"veza_check_status"}
+    """Every metric begins with that of the checks."""
+    names = {series[0] for series in samples(made.incident())}
     assert all(name.startswith("veza_checks_") for name in names)
 
 
