@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.units import format_duration
-from reports.alerts.message import _to_do, body_of
+from reports.alerts.message import body_of
 from reports.alerts.policy import Change
 from reports.model.report import Report
+from reports.render.message import to_do
 from reports.runbook.document import Command, Step
 from tests import made
 
@@ -20,8 +21,8 @@ from tests import made
 def test_the_steps_give_way_to_the_limit(limit: int) -> None:
     """With little room the steps are left out, and how to verify stays."""
     report = made.incident()
-    shortest = _to_do(report, -10_000)
-    text = _to_do(report, limit)
+    shortest = to_do(report, -10_000)
+    text = to_do(report, limit)
     assert len(text) <= max(limit, len(shortest))
     assert "Then verify: " in text
     assert "(more in the report)" in text
@@ -31,24 +32,24 @@ def test_no_command_is_cut() -> None:
     """One with a line that is too long is left out with what follows it in its step."""
     long = f"SELECT 1 FROM uploads WHERE id IN ({', '.join(str(n) for n in range(200))});"
     report = with_step(Command("sql", long, 1), Command("bash", "cat messages.jsonl", 2))
-    text = _to_do(report, 1_800)
+    text = to_do(report, 1_800)
     assert "SELECT" not in text
     assert "cat" not in text
     assert text.startswith("Do this:\n1. Send them again\n(more in the report)\nThen verify: ")
-    whole = _to_do(with_step(Command("bash", "cat messages.jsonl", 1)), 1_800)
+    whole = to_do(with_step(Command("bash", "cat messages.jsonl", 1)), 1_800)
     assert "1. Send them again\n    cat messages.jsonl\nThen verify: " in whole
 
 
 def test_a_command_stays_what_it_is_or_is_left_out() -> None:
     """A mention of everybody in it is neither sent nor made harmless: the command would differ."""
     report = with_step(Command("bash", "ssh ops@all-in-one uptime", 1))
-    text = _to_do(report, 1_800)
+    text = to_do(report, 1_800)
     assert "@" not in text
     assert "(more in the report)\nThen verify: " in text
     command = "veza-checks --out=/srv/@here/out"
     report = with_step(Command("bash", "ssh ops@web-1 uptime", 1))
     target = replace(report.target, command=command)
-    text = _to_do(replace(report, target=target), 1_800)
+    text = to_do(replace(report, target=target), 1_800)
     assert text == "Do this:\n1. Send them again\n    ssh ops@web-1 uptime\n(more in the report)"
 
 
