@@ -36,20 +36,12 @@ class HalfDone:
 
     def __str__(self) -> str:
         if not self.command:
-            return tr(
-                '"{step}" of {who} at {at} ended before its first command',
-                step=self.step,
-                who=self.who,
-                at=self.at,
-            )
+            return tr('"{step}" of {who} at {at} ended before its first command', self)
         return tr(
             '"{step}" of {who} at {at} has no recorded end: its command '
             "{command!r} was started, may have taken effect, and may still "
             "be running",
-            step=self.step,
-            who=self.who,
-            at=self.at,
-            command=self.command,
+            self,
         )
 
 

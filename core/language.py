@@ -148,9 +148,13 @@ def _filled(template: str, parts: Mapping[str, object]) -> str:
     return _Fields().vformat(template, (), parts)
 
 
-def tr(message: str, /, **parts: object) -> str:
-    """Return a sentence in the language of the process, its fields filled with `parts`."""
+def tr(message: str, owner: object = None, /, **parts: object) -> str:
+    """Return a sentence in the language of the process.
+
+    Its fields are filled with `parts`, or else with the attributes of `owner`.
+    """
     translated = _speech.catalogue.gettext(message) if message else ""
+    parts = _attributes(owner) | parts
     return _filled(translated, parts) if parts else translated
 
 
@@ -160,10 +164,17 @@ def trc(context: str, message: str, /, **parts: object) -> str:
     return _filled(translated, parts) if parts else translated
 
 
-def trn(one: str, many: str, number_of: float, /, **parts: object) -> str:
-    """Return the sentence for this number, which its field {n} shows with separators."""
+def trn(one: str, many: str, number_of: float, owner: object = None, /, **parts: object) -> str:
+    """Return the sentence for this number, which its field {n} shows with separators.
+
+    Other fields are filled as by `tr`.
+    """
     translated = _speech.catalogue.ngettext(one, many, int(number_of))
-    return _filled(translated, {"n": numeral(number_of), **parts})
+    return _filled(translated, _attributes(owner) | {"n": numeral(number_of), **parts})
+
+
+def _attributes(owner: object) -> dict[str, object]:
+    return {} if owner is None else vars(owner)
 
 
 def plural(word: str, number_of: float) -> str:

@@ -86,7 +86,7 @@ class Impact(Part):
     @property
     def oldest(self) -> str:
         """Return the words for the oldest item: "oldest stuck upload"."""
-        return tr("oldest {state} {noun}", state=self.state, noun=self.noun)
+        return tr("oldest {state} {noun}", self)
 
     @property
     def title(self) -> str:

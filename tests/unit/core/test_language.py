@@ -138,6 +138,47 @@ def test_babel_finds_each_sentence_in_the_code(template: Catalog) -> None:
     assert not escaped
 
 
+def attributes() -> dict[str, set[str]]:
+    """Return the annotated attributes of each class, with those of the classes it follows."""
+    classes = {
+        node.name: node
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def of(name: str) -> set[str]:
+        if name not in classes:
+            return set()
+        annotated = [one for one in classes[name].body if isinstance(one, ast.AnnAssign)]
+        own = {one.target.id for one in annotated if isinstance(one.target, ast.Name)}
+        return own.union(*(of(ast.unparse(base)) for base in classes[name].bases))
+
+    return {name: of(name) for name in classes}
+
+
+def test_each_field_of_a_sentence_is_filled() -> None:
+    """By an argument of its name, or by an attribute of the object that says it."""
+    known = attributes()
+    own: dict[int, str] = {}
+    for _, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                own |= {id(part): node.name for part in ast.walk(node)}
+    wrong = []
+    for place, call, name, _ in calls():
+        if name == "mark" or any(one.arg is None for one in call.keywords):
+            continue
+        texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
+        wanted = set(re.findall(r"\{(\w+)", " ".join(map(str, texts[name == "trc" :]))))
+        filled = {str(one.arg) for one in call.keywords} | ({"n"} if name == "trn" else set())
+        if any(isinstance(one, ast.Name) and one.id == "self" for one in call.args):
+            filled |= known[own[id(call)]]
+        if wanted - filled and (call.keywords or len(call.args) > 1):
+            wrong.append(f"{place}: {wanted - filled}")
+    assert not wrong
+
+
 def test_an_error_translates_a_sentence_with_fields_only() -> None:
     """What is ready stays as it is: others wrote it, with braces, or in words of the catalogue."""
     set_language("fr")
