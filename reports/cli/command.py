@@ -80,15 +80,29 @@ def add_language(
 
 
 def add_command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    more: str = "",
 ) -> Parser:
-    """Add a command that reads a report and runs this function.
+    """Add a command that runs this function.
 
-    The list of commands has the summary up to a semicolon, the command's own help all of it.
+    The list of commands has the summary up to a semicolon; the command's own help has all of it,
+    and `more`, which are sentences.
     """
     short = summary.partition(";")[0].rstrip()
-    parser = commands.add_parser(name, help=short, description=f"{capitalized(summary)}.")
+    description = f"{capitalized(summary)}. {more}".rstrip()
+    parser = commands.add_parser(name, help=short, description=description)
     parser.set_defaults(run=run)
+    return parser
+
+
+def add_reader(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
+) -> Parser:
+    """Add a command that reads a report."""
+    parser = add_command(commands, name, run, summary)
     parser.add_argument(
         "report",
         type=report_path,

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from core.language import mark, tr
-from core.text import capitalized, clean, listed, printable
+from core.text import clean, listed, printable
 from core.units import format_duration
 from core.validation import nearest
 from reports.alerts.addresses import OptionError
-from reports.cli.command import Commands
+from reports.cli.command import Commands, add_command
 from reports.cli.history import add_target_dir, history_folder, read_runs
 from reports.cli.postmortem import NoIncidentError, surest_report
 from reports.diagnosis.evidence import load_evidence
@@ -29,8 +29,6 @@ from reports.history.incidents import Incident, incidents
 from reports.model.bundle import folder_of
 from reports.render.incident_times import local
 
-SUMMARY = mark("write down what the cause of an incident really was")
-
 SHOWN_MAX = 10
 """Incidents that are listed, the last ones."""
 
@@ -43,18 +41,18 @@ _OTHERS = {
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "confirm",
-        help=tr(SUMMARY),
-        description=tr(
-            "{summary}. Later reports say how often a cause was confirmed "
-            "and how it ended, and `score` compares it with what the runs "
-            "named. Without --cause it lists the incidents and the causes. "
-            "Confirming an incident again replaces what was confirmed.",
-            summary=capitalized(tr(SUMMARY)),
+        run,
+        tr("write down what the cause of an incident really was"),
+        tr(
+            "Later reports say how often a cause was confirmed and how it ended, and "
+            "`score` compares it with what the runs named. Without --cause it lists the "
+            "incidents and the causes. Confirming an incident again replaces what was "
+            "confirmed."
         ),
     )
-    parser.set_defaults(run=run)
     option = parser.add_argument
     option(
         "--cause",

@@ -6,16 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.language import mark, tr
-from core.text import capitalized
-from reports.cli.command import Commands
+from core.language import tr
+from reports.cli.command import Commands, add_command
 from reports.history.incidents import INCIDENT_RUNS, RunRecord
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report import Report
 from reports.model.report_json import LoadError, load_report
 from reports.render.history import render
-
-SUMMARY = mark("list the last runs, flapping checks, and metrics that recover")
 
 RUNS_MIN = 200
 """Runs that are read, of which fewer may be shown: enough for an incident of some hours."""
@@ -23,10 +20,12 @@ RUNS_MIN = 200
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "history", help=tr(SUMMARY), description=f"{capitalized(tr(SUMMARY))}."
+    parser = add_command(
+        commands,
+        "history",
+        run,
+        tr("list the last runs, flapping checks, and metrics that recover"),
     )
-    parser.set_defaults(run=run)
     add_target_dir(parser)
     parser.add_argument(
         "-n", "--number", type=_count, default=20, help=tr("runs to list (default: 20)")

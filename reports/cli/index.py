@@ -12,8 +12,8 @@ from typing import cast
 
 from core.files import FileError, write_file
 from core.language import mark, tr, trn
-from core.text import capitalized, listed
-from reports.cli.command import Commands, duration, open_report, whole
+from core.text import listed
+from reports.cli.command import Commands, add_command, duration, open_report, whole
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report import State, state_word
@@ -32,8 +32,6 @@ from reports.render.index import (
     to_json,
 )
 
-SUMMARY = mark("write a page with all targets, for the wall")
-
 NO_REPORT = mark("no whole run has written a report here yet")
 REPORT, PAGE = "report.json", "report.html"
 FILES = (REPORT, NAME)
@@ -46,17 +44,16 @@ REFRESH = 60.0
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "index",
-        help=tr(SUMMARY),
-        description=tr(
-            "{summary}: index.html, and the same as index.json, in the "
-            "folder of the reports. It reads the reports and their "
-            "histories, and changes neither.",
-            summary=capitalized(tr(SUMMARY)),
+        run,
+        tr("write a page with all targets, for the wall"),
+        tr(
+            "It is index.html, and index.json has the same, in the folder of the reports. Reports "
+            "and histories are read, and not changed."
         ),
     )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "out",
         type=Path,

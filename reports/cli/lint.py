@@ -6,14 +6,12 @@ import argparse
 import os
 from pathlib import Path
 
-from core.language import mark, tr, trn
-from core.text import capitalized, clean
-from reports.cli.command import Commands
+from core.language import tr, trn
+from core.text import clean
+from reports.cli.command import Commands, add_command
 from reports.model.bundle import RUNBOOKS
 from reports.model.lint import lint
 from reports.runbook.document import RunbookError
-
-SUMMARY = mark("say what is missing in a runbook")
 
 INCOMPLETE = 1
 """Exit status of a runbook with something missing."""
@@ -21,18 +19,17 @@ INCOMPLETE = 1
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "lint",
-        help=tr(SUMMARY),
-        description=tr(
-            "{summary}: checks without a row, commands and verifications "
-            "without a check, causes that no check tells apart, actions "
-            "that nothing verifies, placeholders that nothing fills. The "
-            "exit status is 1 if there is anything.",
-            summary=capitalized(tr(SUMMARY)),
+        run,
+        tr("say what is missing in a runbook"),
+        tr(
+            "These are checks without a row, commands and verifications without a check, causes "
+            "that no check tells apart, actions that nothing verifies, placeholders that nothing "
+            "fills. The exit status is 1 if there is anything."
         ),
     )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "runbook",
         metavar="RUNBOOK",

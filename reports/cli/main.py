@@ -9,11 +9,10 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from core.files import FileError
+from core.errors import TranslatedError
 from core.language import tr
 from core.output import discard_output, open_closed_streams, print_unwritten
 from core.text import flat
-from reports.alerts.addresses import OptionError
 from reports.alerts.http_call import CallError
 from reports.cli import (
     confirm,
@@ -37,12 +36,7 @@ from reports.cli.command import (
     add_language,
     choose_language_of,
 )
-from reports.cli.postmortem import NoIncidentError
-from reports.diagnosis.evidence import EvidenceError
-from reports.history.store import HistoryError
-from reports.model.report_json import LoadError
 from reports.render.nagios import UNKNOWN
-from reports.runbook.document import RunbookError
 
 COMMANDS = (
     render,
@@ -59,17 +53,6 @@ COMMANDS = (
     lint,
     new,
 )
-
-INPUT_ERRORS = (
-    LoadError,
-    EvidenceError,
-    RunbookError,
-    HistoryError,
-    FileError,
-    OptionError,
-    NoIncidentError,
-)
-"""Errors whose text is one sentence for the user."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     except CallError as exc:
         print(tr("not delivered: {reason}", reason=exc), file=sys.stderr)
         return NOT_DELIVERED
-    except INPUT_ERRORS as exc:
+    except TranslatedError as exc:
         print(flat(str(exc)), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:

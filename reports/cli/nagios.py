@@ -6,7 +6,7 @@ import argparse
 
 from core.language import tr
 from core.units import parse_duration
-from reports.cli.command import Commands, add_command, duration, open_report
+from reports.cli.command import Commands, add_reader, duration, open_report
 from reports.model.report_json import LoadError
 from reports.render.nagios import UNKNOWN, line, render, status_of
 
@@ -15,7 +15,7 @@ MAX_AGE = "15min"
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(
+    parser = add_reader(
         commands,
         "nagios",
         run,

@@ -7,15 +7,13 @@ import re
 from pathlib import Path
 
 from core.files import FileError, read_text, write_file
-from core.language import mark, tr
+from core.language import tr
 from core.runbooks import ALL
 from core.text import capitalized
-from reports.cli.command import Commands
+from reports.cli.command import Commands, add_command
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.model.bundle import RUNBOOKS
 from reports.model.report_json import PARTIAL
-
-SUMMARY = mark("make the files of a new runbook")
 
 TEMPLATES = Path(__file__).parent / "new_runbook"
 
@@ -36,16 +34,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "new",
-        help=tr(SUMMARY),
-        description=tr(
-            "{summary}, with a check and a test that pass. Each says what "
-            "goes into it, and docs/writing-checks.md goes on from there.",
-            summary=capitalized(tr(SUMMARY)),
+        run,
+        tr("make the files of a new runbook"),
+        tr(
+            "The check and the test among them pass. Each says what goes into it, and "
+            "docs/writing-checks.md goes on from there."
         ),
     )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "name", metavar="NAME", help=tr("lower case letters, digits and _, such as login_fails")
     )

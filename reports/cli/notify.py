@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.language import tr
 from core.units import parse_duration
 from reports.alerts.addresses import OptionError, read_secret, split_addresses
-from reports.cli.command import NOT_DELIVERED, Commands, add_command, duration, load_whole_report
+from reports.cli.command import NOT_DELIVERED, Commands, add_reader, duration, load_whole_report
 
 if TYPE_CHECKING:
     from reports.alerts.notify import Settings
@@ -19,7 +19,7 @@ REMIND_EVERY = "4h"
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(
+    parser = add_reader(
         commands,
         "notify",
         run,

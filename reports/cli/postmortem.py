@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import TranslatedError
 from core.language import tr
-from reports.cli.command import Commands, add_command, add_document, add_output, open_report, write
+from reports.cli.command import Commands, add_document, add_output, add_reader, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.confirmed import read_learned
 from reports.history.incidents import Incident, last_incident
@@ -26,7 +26,7 @@ class NoIncidentError(TranslatedError, ValueError):
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(
+    parser = add_reader(
         commands,
         "postmortem",
         run,

@@ -6,12 +6,12 @@ import argparse
 
 from core.language import tr
 from reports.alerts.pushgateway import push
-from reports.cli.command import Commands, add_command, load_whole_report
+from reports.cli.command import Commands, add_reader, load_whole_report
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(
+    parser = add_reader(
         commands, "push", run, tr("push the run's metrics to a Prometheus Pushgateway")
     )
     parser.add_argument(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from core.language import tr
-from reports.cli.command import Commands, add_command, add_output, open_report, write
+from reports.cli.command import Commands, add_output, add_reader, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.incidents import RunRecord
 from reports.model.report import Report
@@ -20,7 +20,7 @@ FORMATS = ("terminal", "json", "html", "prometheus")
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(commands, "render", run, tr("show a saved report in another format"))
+    parser = add_reader(commands, "render", run, tr("show a saved report in another format"))
     add_output(parser)
     parser.add_argument(
         "--format",

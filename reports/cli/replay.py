@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from core.language import tr
-from reports.cli.command import Commands, add_command, add_document, add_output, open_report, write
+from reports.cli.command import Commands, add_document, add_output, add_reader, open_report, write
 from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
@@ -17,7 +17,7 @@ from reports.model.figures import at_zero
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = add_command(
+    parser = add_reader(
         commands,
         "replay",
         run,

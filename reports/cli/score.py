@@ -9,9 +9,9 @@ import tomllib
 from pathlib import Path
 
 from core.files import read_text
-from core.language import mark, tr, trn
-from core.text import capitalized, clean
-from reports.cli.command import Commands
+from core.language import tr, trn
+from core.text import clean
+from reports.cli.command import Commands, add_command
 from reports.cli.history import add_target_dir, history_folder, runs_beside
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError, load_evidence, parse_evidence
@@ -21,22 +21,20 @@ from reports.history.score import judge, suggest_priors, with_priors
 from reports.model.bundle import folder_of
 from reports.render.score import diff_of, render
 
-SUMMARY = mark("compare verdicts with confirmed causes, and suggest priors")
-
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "score",
-        help=tr(SUMMARY),
-        description=tr(
-            "{summary}. The reports of the incidents are diagnosed again. "
-            "The priors are a diff to the evidence table, with the "
-            "verdicts that they would have led to; it is never applied.",
-            summary=capitalized(tr(SUMMARY)),
+        run,
+        tr("compare verdicts with confirmed causes, and suggest priors"),
+        tr(
+            "The reports of the incidents are diagnosed again. The priors are a diff to "
+            "the evidence table, with the verdicts that they would have led to; it is "
+            "never applied."
         ),
     )
-    parser.set_defaults(run=run)
     add_target_dir(parser)
     parser.add_argument(
         "--evidence",

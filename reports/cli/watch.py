@@ -19,12 +19,12 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from core.errors import TranslatedError
-from core.language import mark, tr
+from core.language import tr
 from core.runbooks import ALL, asked_for
-from core.text import capitalized, clean, last_line
+from core.text import clean, last_line
 from core.units import format_duration
 from reports.alerts.addresses import OptionError
-from reports.cli.command import Commands, duration, open_report
+from reports.cli.command import Commands, add_command, duration, open_report
 from reports.cli.history import read_runs
 from reports.cli.looks import Looks
 from reports.history.store import NAME, HistoryError
@@ -35,8 +35,6 @@ from reports.render.terminal import render
 from reports.render.terminal_verdict import Footer
 from reports.render.watch import line, result_of, screen
 from reports.render.words import as_ascii, has_unicode
-
-SUMMARY = mark("look at a target again and again until its incident is over")
 
 USAGE_ERROR = 4
 INTERRUPTED = 2
@@ -51,20 +49,19 @@ PAUSE_MIN = 1.0
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "watch",
-        help=tr(SUMMARY),
-        description=tr(
-            "{summary}. Each look is a whole run, with its reports and its "
-            "place in the history. It ends by itself with exit status 0 "
-            "when two looks in a row saw no symptom and the runbook's "
-            "metrics to watch recover. Ctrl-C ends it with the last "
-            "verdict and the exit status of that run. Without a terminal "
-            "it prints one line a look.",
-            summary=capitalized(tr(SUMMARY)),
+        run,
+        tr("look at a target again and again until its incident is over"),
+        tr(
+            "Each look is a whole run, with its reports and its place in the history. It "
+            "ends by itself with exit status 0 when two looks in a row saw no symptom and "
+            "the runbook's metrics to watch recover. Ctrl-C ends it with the last verdict "
+            "and the exit status of that run. Without a terminal it prints one line a "
+            "look."
         ),
     )
-    parser.set_defaults(run=run)
     option = parser.add_argument
     option(
         "--target",
