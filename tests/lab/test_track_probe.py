@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -106,3 +107,18 @@ def test_a_refused_token_reads_no_track(tracks_of: Make, reply_server: ReplyServ
     with pytest.raises(Unreachable, match="HTTP 401"):
         tracks_of(reply_server.url).track("x", "t")
     assert [path for _, path, *_ in reply_server.requests if "tracks" in path] == []
+
+
+@pytest.mark.parametrize(("status", "asked"), [(200, 1), (500, 2)])
+def test_an_answer_that_is_known_is_not_asked_for_again(
+    reply_server: ReplyServer, status: int, asked: int
+) -> None:
+    """The status of the upload that exists names its track, unless it was an error."""
+    route = "/api/v1/uploads/17/status"
+    reply_server.replies[route] = Reply(status, body=b'{"track_id": "t"}')
+    with closing(HttpClient(reply_server.url, PATIENCE, "the API")) as http:
+        api = api_probe(http, "secret", known_upload=lambda: "17")
+        paths = {"status_path": API.status_path, "track_path": API.track_path}
+        api.known_answer()
+        assert TrackProbe(api, http, "secret", **paths).track("17").served
+    assert [path for _, path, _ in reply_server.requests].count(route) == asked

@@ -93,6 +93,31 @@ def test_a_lane_that_hangs_is_left_behind() -> None:
     released.set()
 
 
+def test_equal_calls_that_wait_together_are_made_once() -> None:
+    """One that comes while the lane makes an equal one wants what is then."""
+    lanes = Lanes()
+    probe, other = Probe(), Probe()
+    lane = lanes["database"]
+    begun, may_end = threading.Event(), threading.Event()
+
+    def be_busy() -> None:
+        begun.set()
+        assert may_end.wait(PATIENCE)
+
+    lane.submit(be_busy)
+    assert begun.wait(PATIENCE)
+    looks = [
+        lane.submit(look, word) for word in ("a", "b", "a") for look in (probe.look, other.look)
+    ]
+    may_end.set()
+    assert [look.result(PATIENCE) for look in looks] == ["a", "a", "b", "b", "a", "a"]
+    assert (len(probe.threads), len(other.threads)) == (2, 2)
+    assert lane.submit(probe.look, "a").result(PATIENCE) == "a"
+    assert len(probe.threads) == 3
+    lanes.end()
+    lanes.join()
+
+
 class Prepared(Probe):
     """Answers the first question while it prepares, and the first one that joins."""
 
