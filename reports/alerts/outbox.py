@@ -10,17 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from core.frozen import frozen
 from core.outcome import OBSERVED
 from reports.alerts.policy import RUNS_MAX, Alert, AlertRun
-from reports.history.file import (
-    OpenFile,
-    open_for_writing,
-    set_aside_if_corrupt,
-    translate_errors,
-)
+from reports.history.file import OpenFile, open_for_writing, set_aside_if_corrupt
 from reports.model.report_json import to_json
 
 if TYPE_CHECKING:
@@ -94,9 +89,7 @@ class Outbox(OpenFile):
 
     def runs(self) -> tuple[AlertRun, ...]:
         """Return the recorded runs, oldest first."""
-        rows = self._db.execute(
-            "SELECT state, started, symptoms, outcomes FROM alert_runs ORDER BY id"
-        ).fetchall()
+        rows = self.rows("SELECT state, started, symptoms, outcomes FROM alert_runs ORDER BY id")
         return tuple(
             AlertRun(state, started, tuple(json.loads(symptoms)), json.loads(outcomes))
             for state, started, symptoms, outcomes in rows
@@ -104,8 +97,8 @@ class Outbox(OpenFile):
 
     def alert(self) -> Alert:
         """Return the alert as it was saved last."""
-        row = self._db.execute("SELECT kind, since, told, episode FROM alert").fetchone()
-        return Alert(*row) if row else Alert()
+        rows = self.rows("SELECT kind, since, told, episode FROM alert")
+        return Alert(*rows[0]) if rows else Alert()
 
     def save_alert(self, alert: Alert) -> None:
         """Replace the saved alert."""
@@ -148,21 +141,16 @@ class Outbox(OpenFile):
         return last[0] if last and last[0].event != "recovery" else None
 
     def _messages(self, clause: str) -> tuple[Message, ...]:
-        with translate_errors(self._path):
-            rows: list[Any] = self._db.execute(
-                "SELECT id, what, kind, title, body, since, episode "  # noqa: S608 - ours
-                f"FROM alert_messages {clause}"
-            ).fetchall()
+        rows = self.rows(
+            "SELECT id, what, kind, title, body, since, episode "  # noqa: S608 - ours
+            f"FROM alert_messages {clause}"
+        )
         return tuple(Message(*row) for row in rows)
 
     def is_delivered(self, message: int, destination: str) -> bool:
         """Return whether a destination has a message."""
-        with translate_errors(self._path):
-            row = self._db.execute(
-                "SELECT 1 FROM alert_deliveries WHERE message = ? AND destination = ?",
-                (message, destination),
-            ).fetchone()
-        return row is not None
+        query = "SELECT 1 FROM alert_deliveries WHERE message = ? AND destination = ?"
+        return bool(self.rows(query, (message, destination)))
 
     def mark_delivered(self, message: int, destination: str) -> None:
         """Record that a destination has a message."""
@@ -178,11 +166,7 @@ class Outbox(OpenFile):
 
     def is_pinged(self, key: str) -> bool:
         """Return whether the heartbeat of a run was sent."""
-        with translate_errors(self._path):
-            row = self._db.execute(
-                "SELECT pinged FROM alert_runs WHERE report = ?", (key,)
-            ).fetchone()
-        return bool(row and row[0])
+        return bool(self.rows("SELECT 1 FROM alert_runs WHERE report = ? AND pinged", (key,)))
 
     def mark_pinged(self, key: str) -> None:
         """Record that the heartbeat of a run was sent."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from core.errors import TranslatedError
 from core.language import tr
@@ -138,6 +138,11 @@ class OpenFile:
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context that makes all changes within it, or none."""
         return transaction(self._db, self._path)
+
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Return the rows of an answer; raises HistoryError."""
+        with translate_errors(self._path):
+            return self._db.execute(query, parameters).fetchall()
 
 
 @contextmanager

@@ -159,13 +159,12 @@ class History(OpenFile):
 
         At most the last STATES_MAX; where there are few, also older ones up to `least` in all.
         """
-        with translate_errors(self._path):
-            rows = self._db.execute(
-                "SELECT started, seconds, state FROM runs "
-                "WHERE started >= ? OR id > (SELECT max(id) FROM runs) - ? "
-                "ORDER BY id DESC LIMIT ?",
-                (since, least, STATES_MAX),
-            ).fetchall()
+        rows = self.rows(
+            "SELECT started, seconds, state FROM runs "
+            "WHERE started >= ? OR id > (SELECT max(id) FROM runs) - ? "
+            "ORDER BY id DESC LIMIT ?",
+            (since, least, STATES_MAX),
+        )
         return tuple(
             Point(str(started), str(state), seconds, {}) for started, seconds, state in rows[::-1]
         )
@@ -176,33 +175,31 @@ class History(OpenFile):
         Beside it stands whether the history begins with it, so that it may have been earlier.
         `until` is the start of the last run that counts; None where its state is another one.
         """
-        with translate_errors(self._path):
-            row = self._db.execute(
-                "SELECT started, id = (SELECT min(id) FROM runs) FROM runs "
-                "WHERE started <= :until AND id > (SELECT coalesce(max(id), 0) FROM runs "
-                "WHERE started <= :until AND state NOT IN (SELECT value FROM json_each(:states))) "
-                "ORDER BY id LIMIT 1",
-                {"until": until, "states": json.dumps(states)},
-            ).fetchone()
-        return None if row is None else (str(row[0]), bool(row[1]))
+        rows = self.rows(
+            "SELECT started, id = (SELECT min(id) FROM runs) FROM runs "
+            "WHERE started <= :until AND id > (SELECT coalesce(max(id), 0) FROM runs "
+            "WHERE started <= :until AND state NOT IN (SELECT value FROM json_each(:states))) "
+            "ORDER BY id LIMIT 1",
+            {"until": until, "states": json.dumps(states)},
+        )
+        return (str(rows[0][0]), bool(rows[0][1])) if rows else None
 
     def report(self, run: int) -> Report | None:
         """Return the report of a run that was not healthy, or the last one with the same verdict.
 
         None where none is kept.
         """
-        with translate_errors(self._path):
-            row = self._db.execute(
-                "SELECT kept.report FROM runs JOIN runs AS kept ON kept.id <= runs.id "
-                "AND kept.state = runs.state AND kept.certainty = runs.certainty "
-                "WHERE runs.id = ? AND kept.report IS NOT NULL ORDER BY kept.id DESC LIMIT 1",
-                (run,),
-            ).fetchone()
-        if row is None:
+        rows = self.rows(
+            "SELECT kept.report FROM runs JOIN runs AS kept ON kept.id <= runs.id "
+            "AND kept.state = runs.state AND kept.certainty = runs.certainty "
+            "WHERE runs.id = ? AND kept.report IS NOT NULL ORDER BY kept.id DESC LIMIT 1",
+            (run,),
+        )
+        if not rows:
             return None
         unpacker = zlib.decompressobj()
         try:
-            raw = unpacker.decompress(row[0], MAX_BYTES)
+            raw = unpacker.decompress(rows[0][0], MAX_BYTES)
             return parse_report(raw, tr("run {run} of {path}", run=run, path=self._path))
         except (zlib.error, TypeError, LoadError) as exc:
             raise HistoryError(

@@ -122,7 +122,7 @@ class _Lint:
                     tr("the check {check} has no docstring to say in a report.", check=name),
                 )
         for name in self._ids - self._checks.keys():
-            yield self._in_table(f'checks."{name}"', tr("no check has the id {check}.", check=name))
+            yield self._in_table(f'checks."{name}"', "no check has the id {check}.", check=name)
 
     def titles(self) -> Iterator[Finding]:
         """Yield hypotheses on which document and table differ."""
@@ -132,14 +132,12 @@ class _Lint:
         for number, (title, cause) in enumerate(zip_longest(written, titles), 1):
             if title != cause:
                 yield self._in_document(
-                    rf"\s*{number}[.)]\s",
-                    tr(
-                        "hypothesis {number} is {here} here and {there} in evidence.toml: "
-                        "both need the same titles in the same order.",
-                        number=number,
-                        here=_named(title),
-                        there=_named(cause),
-                    ),
+                    self._line_of(rf"\s*{number}[.)]\s"),
+                    "hypothesis {number} is {here} here and {there} in evidence.toml: "
+                    "both need the same titles in the same order.",
+                    number=number,
+                    here=_named(title),
+                    there=_named(cause),
                 )
 
     def verifications(self) -> Iterator[Finding]:
@@ -149,18 +147,23 @@ class _Lint:
             if verification.number not in covered:
                 heading = rf"###\s+{verification.number}[.)]\s"
                 yield self._in_document(
-                    heading, tr("verification {number} has no check.", number=verification.number)
+                    self._line_of(heading),
+                    "verification {number} has no check.",
+                    number=verification.number,
                 )
             for command in verification.commands:
                 if not command.checks:
-                    yield self._at(
-                        command,
-                        tr("no check covers the command {command}.", command=_short(command)),
+                    yield self._in_document(
+                        command.line,
+                        "no check covers the command {command}.",
+                        command=_short(command),
                     )
                 for check in command.checks:
                     if check not in self._ids:
-                        yield self._at(
-                            command, tr("the command names {check}, which has no row.", check=check)
+                        yield self._in_document(
+                            command.line,
+                            "the command names {check}, which has no row.",
+                            check=check,
                         )
 
     def rows(self) -> Iterator[Finding]:
@@ -174,20 +177,18 @@ class _Lint:
             place, number = f'checks."{row.id}"', row.verification
             if number not in numbers:
                 yield self._in_table(
-                    place, tr("the document has no verification {number}.", number=number)
+                    place, "the document has no verification {number}.", number=number
                 )
             elif row.id not in named:
                 yield self._in_table(
-                    place, tr("no command of the document names {check}.", check=row.id)
+                    place, "no command of the document names {check}.", check=row.id
                 )
             elif number and number not in named[row.id]:
                 yield self._in_table(
                     place,
-                    tr(
-                        "no command of verification {number} names {check}.",
-                        number=number,
-                        check=row.id,
-                    ),
+                    "no command of verification {number} names {check}.",
+                    number=number,
+                    check=row.id,
                 )
         if not any(row.role == "symptom" for row in self._evidence.checks):
             yield Finding(
@@ -205,25 +206,20 @@ class _Lint:
                 table = "outside" if two.outside else "hypotheses"
                 yield self._in_table(
                     f"{table}.{two.id}",
-                    tr(
-                        "no check tells {one} from {other}: none is {times} times likelier to "
-                        "fail under the one than under the other.",
-                        one=one.id,
-                        other=two.id,
-                        times=SEPARATION,
-                    ),
+                    "no check tells {one} from {other}: none is {times} times likelier to "
+                    "fail under the one than under the other.",
+                    one=one.id,
+                    other=two.id,
+                    times=SEPARATION,
                 )
         for row in self._evidence.checks:
             for cause, weight in row.explained_by:
                 if weight < row.leak:
                     yield self._in_table(
                         f'checks."{row.id}"',
-                        tr(
-                            "{check} fails more often without a cause than by {cause}: "
-                            "leave it out.",
-                            check=row.id,
-                            cause=cause,
-                        ),
+                        "{check} fails more often without a cause than by {cause}: leave it out.",
+                        check=row.id,
+                        cause=cause,
                     )
 
     def actions(self) -> Iterator[Finding]:
@@ -231,22 +227,17 @@ class _Lint:
         for group in self._runbook.actions:
             last = group.steps[-1]
             if not last.commands or last.dangerous:
-                yield Finding(
-                    self._document,
+                yield self._in_document(
                     last.line,
-                    tr(
-                        '"{title}" does not end with a step that verifies: add one '
-                        "with a command that looks, such as pytest --target <target>.",
-                        title=group.title,
-                    ),
+                    '"{title}" does not end with a step that verifies: add one '
+                    "with a command that looks, such as pytest --target <target>.",
+                    title=group.title,
                 )
             for step in group.steps:
                 for name in checks_in(step.when):
                     if name not in self._ids:
-                        yield Finding(
-                            self._document,
-                            step.line,
-                            tr("the step waits for {check}, which has no row.", check=name),
+                        yield self._in_document(
+                            step.line, "the step waits for {check}, which has no row.", check=name
                         )
                 for command in step.commands:
                     yield from self._action(command)
@@ -254,29 +245,25 @@ class _Lint:
             for text in cause.look:
                 for name in self._open(text):
                     yield self._in_table(
-                        f"outside.{cause.id}", tr("nothing fills <{name}> in look.", name=name)
+                        f"outside.{cause.id}", "nothing fills <{name}> in look.", name=name
                     )
 
     def _action(self, command: Command) -> Iterator[Finding]:
         rule = parse_rule(command.run, command.language) if command.run else None
         for name in (*checks_in(command.when), *(rule.verify if rule else ())):
             if name not in self._ids:
-                yield self._at(
-                    command,
-                    tr(
-                        "{command} names {check}, which has no row.",
-                        command=_short(command),
-                        check=name,
-                    ),
+                yield self._in_document(
+                    command.line,
+                    "{command} names {check}, which has no row.",
+                    command=_short(command),
+                    check=name,
                 )
         for name in self._open(command.text):
-            yield self._at(
-                command,
-                tr(
-                    "nothing fills <{name}> in {command}: a report leaves it out.",
-                    name=name,
-                    command=_short(command),
-                ),
+            yield self._in_document(
+                command.line,
+                "nothing fills <{name}> in {command}: a report leaves it out.",
+                name=name,
+                command=_short(command),
             )
 
     def _open(self, text: str) -> list[str]:
@@ -288,15 +275,15 @@ class _Lint:
             if not any(one.fullmatch(name) for one in self._filled)
         ]
 
-    def _at(self, command: Command, sentence: str) -> Finding:
-        return Finding(self._document, command.line, sentence)
-
-    def _in_table(self, table: str, sentence: str) -> Finding:
+    def _in_table(self, table: str, sentence: str, /, **parts: object) -> Finding:
         header = re.compile(rf"\s*\[{re.escape(table)}\]")
-        return Finding(self._table, _line(self._table_lines, header), sentence)
+        return Finding(self._table, _line(self._table_lines, header), tr(sentence, **parts))
 
-    def _in_document(self, start: str, sentence: str) -> Finding:
-        return Finding(self._document, _line(self._document_lines, re.compile(start)), sentence)
+    def _in_document(self, line: int, sentence: str, /, **parts: object) -> Finding:
+        return Finding(self._document, line, tr(sentence, **parts))
+
+    def _line_of(self, start: str) -> int:
+        return _line(self._document_lines, re.compile(start))
 
 
 _ERROR = re.compile(r"(.+?\.(?:md|toml|py))(?::(\d+)|, \w+ (\d+))?(?:\xa0?:)? (.*)", re.DOTALL)

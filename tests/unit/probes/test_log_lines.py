@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.probes.logs.kinds import KINDS, is_error
-from fixtures.probes.logs.lines import parse_line, parse_time
+from fixtures.probes.logs.lines import Clock, _time_of, parse_line
 from fixtures.probes.logs.scan import parse_scan
 
 NOW = 1_765_792_800.0  # 2025-12-15 10:00:00 UTC
@@ -208,8 +208,8 @@ def test_a_date_within_the_message_is_not_the_lines_time() -> None:
 
 def test_time_without_a_zone_is_the_hosts() -> None:
     """A time without a zone is the host's, unless it would be in the future: then it is UTC."""
-    assert parse_time("2025-12-15 10:59:00", NOW, 3600) == NOW - 60
-    assert parse_time("2025-12-15 09:59:00", NOW, -3600) == NOW - 60
+    assert _time_of("2025-12-15 10:59:00", Clock(NOW, 3600)) == NOW - 60
+    assert _time_of("2025-12-15 09:59:00", Clock(NOW, -3600)) == NOW - 60
 
 
 @pytest.mark.parametrize(
@@ -322,4 +322,4 @@ def test_a_huge_number_is_no_time() -> None:
 @given(st.datetimes())
 def test_every_date_is_a_number_or_none(date: object) -> None:
     """No date of the calendar raises."""
-    assert isinstance(parse_time(f"{date} x", NOW, 0), float | None)
+    assert isinstance(_time_of(f"{date} x", Clock(NOW, 0)), float | None)
