@@ -16,20 +16,23 @@ from actions.execute import Execution, cause_of, check_age, locked, steps_of
 from actions.journal import Journal
 from actions.looks import ROOT, Looks
 from actions.plan import frozen_host, plan_step, refusal_of
-from core.files import FileError
+from core.errors import TranslatedError
 from core.language import mark, tr
 from core.output import discard_output, open_closed_streams
 from core.text import flat, listed
-from core.units import parse_duration
 from fixtures.probes.host.spec import display_name
-from fixtures.target.load import ConfigurationError, build, check_name, read_targets
+from fixtures.target.load import build, check_name, read_targets
 from fixtures.target.rights import resolve_rights
-from reports.cli.command import add_help_option, add_language, choose_language_of, open_report
-from reports.diagnosis.evidence import EvidenceError
+from reports.cli.command import (
+    add_help_option,
+    add_language,
+    choose_language_of,
+    duration,
+    open_report,
+    report_path,
+)
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
-from reports.model.report_json import LoadError, newest_report
-from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
     from fixtures.target.model import Target
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as exc:
         print(tr("refused: {reason}", reason=flat(str(exc))), file=sys.stderr)
         return REFUSED
-    except (ConfigurationError, EvidenceError, FileError, LoadError, RunbookError) as exc:
+    except TranslatedError as exc:
         print(flat(str(exc)), file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
@@ -101,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         add_help=False,
     )
     add_help_option(parser)
-    parser.add_argument("report", type=_report, metavar="REPORT", help=tr("such as out/live"))
+    parser.add_argument("report", type=report_path, metavar="REPORT", help=tr("such as out/live"))
     parser.add_argument(
         "--do",
         type=_number,
@@ -122,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--wait",
-        type=_duration,
+        type=duration,
         default=120.0,
         metavar="TIME",
         help=tr("look for the recovery for so long (default: 2 min)"),
@@ -137,21 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from exc
-
-
 def _number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text):
         raise argparse.ArgumentTypeError(tr("write the number of a step, such as 2"))
     return int(text)
-
-
-def _report(text: str) -> Path:
-    return newest_report(Path(text))
 
 
 def _run(options: argparse.Namespace) -> int:

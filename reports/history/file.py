@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from core.errors import TranslatedError
-from core.language import tr
+from core.language import mark, tr
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -113,6 +113,15 @@ MIGRATIONS = (
 
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+_LOCKED = mark("the history {path} is locked by another process, for longer than {seconds:g} s")
+PROBLEMS = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: mark("the history {path} cannot be written: it is read-only"),
+    sqlite3.SQLITE_FULL: mark("the history {path} cannot be written: the disk is full"),
+}
+"""The sentence for an error of SQLite's by its code."""
+
 
 class HistoryError(TranslatedError):
     """The history cannot be used; `str()` is one sentence that names the file and the reason."""
@@ -172,23 +181,8 @@ def translate_errors(path: Path) -> Iterator[None]:
             raise CorruptError(
                 "the history {path} is corrupt: {error}", path=path, error=exc
             ) from exc
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise HistoryError(
-                "the history {path} is locked by another process, for longer than {seconds:g} s",
-                path=path,
-                seconds=WAIT,
-            ) from exc
-        if code == sqlite3.SQLITE_READONLY:
-            raise HistoryError(
-                "the history {path} cannot be written: it is read-only", path=path
-            ) from exc
-        if code == sqlite3.SQLITE_FULL:
-            raise HistoryError(
-                "the history {path} cannot be written: the disk is full", path=path
-            ) from exc
-        raise HistoryError(
-            "the history {path} cannot be used: {error}", path=path, error=exc
-        ) from exc
+        problem = PROBLEMS.get(code, mark("the history {path} cannot be used: {error}"))
+        raise HistoryError(problem, path=path, error=exc, seconds=WAIT) from exc
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
