@@ -156,7 +156,8 @@ def remedies_for(
     A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
     commands that only look. A component outside it whose cause is not known has the commands of its
     checks that failed. Where the cause is unclear there are those of the checks of causes that
-    `failed`: a remedy for a guess is a second incident.
+    `failed`: a remedy for a guess is a second incident. What is no guess comes last: the steps for
+    just one failure that only one hypothesis explains, where that one is not accepted.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
     actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
@@ -176,6 +177,17 @@ def remedies_for(
         remedies += _looks_at_components(diagnosis, bundle, values)
     if failed and not remedies:
         remedies += _looks_at_checks(failed, bundle.document, values)
+    unexplained = {f"{one.check} failed": one.check for one in diagnosis.unexplained}
+    for hypothesis, group in actions.items():
+        steps = [
+            step
+            for step in group.steps
+            if (row := bundle.evidence.row(unexplained.get(step.when, "")))
+            and [other for other, _ in row.explained_by] == [hypothesis]
+        ]
+        if steps:
+            filled = tuple(fill_step(step, values) for step in _shown(steps, facts))
+            remedies.append(Remedy(hypothesis, group.title, filled))
     return tuple(remedies)
 
 

@@ -93,3 +93,10 @@ def test_no_file_is_called_readable_that_nobody_looked_at() -> None:
         if step.title == "Compare the path in the log"
     ]
     assert "and readable" not in step.text
+
+
+def test_a_frozen_worker_is_resumed_though_another_one_works() -> None:
+    """No cause is named, and the step is for just what failed."""
+    report = made.report(("worker/process_is_responsive",))
+    assert (report.state, report.diagnosis.certainty) == ("at risk", "unclear")
+    assert [step.title for step in report.remedies[-1].steps] == ["Resume the frozen worker"]
