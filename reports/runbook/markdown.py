@@ -119,13 +119,15 @@ class _Parser:
         # Only the block structure is needed; inline parsing is what hostile input makes slow.
         self.tokens = MarkdownIt("commonmark").disable("inline").parse(source)
 
-    def error(self, line: int, problem: str) -> RunbookError:
+    def misfit(self, line: int, problem: str, /, **parts: object) -> RunbookError:
+        """Return the error for a line; with `parts` its sentence is translated and filled."""
+        problem = tr(problem, **parts) if parts else problem
         return RunbookError(f"{self.path}:{line}: {problem}")
 
     def title(self) -> str:
         headings = sections_of(self.tokens, "h1", len(self.lines) + 1)
         if not headings or not headings[0].title:
-            raise self.error(1, tr('expected the heading "# <title of the runbook>"'))
+            raise self.misfit(1, tr('expected the heading "# <title of the runbook>"'))
         return headings[0].title
 
     def parts(self) -> list[Section]:
@@ -135,20 +137,20 @@ class _Parser:
         for index, (english, french, pattern) in enumerate(PARTS):
             expected = _expected(english, french)
             if index >= len(parts):
-                raise self.error(
-                    end, tr("{expected}, found the end of the document", expected=expected)
+                raise self.misfit(
+                    end, "{expected}, found the end of the document", expected=expected
                 )
             if not re.match(pattern, _fold(parts[index].title)):
                 title = parts[index].title[:80]
-                raise self.error(
-                    parts[index].line,
-                    tr('{expected}, found "{title}"', expected=expected, title=title),
+                raise self.misfit(
+                    parts[index].line, '{expected}, found "{title}"', expected=expected, title=title
                 )
         if len(parts) > len(PARTS):
             extra = parts[len(PARTS)]
-            raise self.error(
+            raise self.misfit(
                 extra.line,
-                tr('expected the end of the document, found "{title}"', title=extra.title[:80]),
+                'expected the end of the document, found "{title}"',
+                title=extra.title[:80],
             )
         return parts
 
@@ -166,9 +168,10 @@ class _Parser:
             title, _ = split_title(flat(part.tokens[index + 2].content))
             number = len(titles) + 1
             if int(token.info or 0) != number or not title:
-                raise self.error(
+                raise self.misfit(
                     line_of(token),
-                    tr('expected the hypothesis "{number}. **title** - text"', number=number),
+                    'expected the hypothesis "{number}. **title** - text"',
+                    number=number,
                 )
             titles.append(title)
         if not titles or (expected and len(titles) != expected):
@@ -183,7 +186,7 @@ class _Parser:
                 if expected
                 else tr('expected a numbered hypothesis under "{title}", found 0', title=title)
             )
-            raise self.error(part.line, problem)
+            raise self.misfit(part.line, problem)
         return tuple(titles)
 
     def verifications(self, part: Section, expected: int) -> tuple[Verification, ...]:
@@ -192,33 +195,28 @@ class _Parser:
             number = len(verifications) + 1
             match = _NUMBERED.match(section.title)
             if not match or int(match.group(1)) != number:
-                raise self.error(
+                raise self.misfit(
                     section.line,
-                    tr(
-                        'expected the heading "### {number}. <what to verify>", found "{title}"',
-                        number=number,
-                        title=section.title[:80],
-                    ),
+                    'expected the heading "### {number}. <what to verify>", found "{title}"',
+                    number=number,
+                    title=section.title[:80],
                 )
             commands = tuple(read_commands(section.tokens))
             if not commands:
-                raise self.error(
-                    section.line,
-                    tr('expected a code block under "{title}"', title=section.title[:80]),
+                raise self.misfit(
+                    section.line, 'expected a code block under "{title}"', title=section.title[:80]
                 )
             verifications.append(Verification(number, match.group(2), commands))
         count = len(verifications)
         if not count or (expected and count != expected):
             wanted = expected or 1
-            raise self.error(
+            raise self.misfit(
                 part.end,
-                tr(
-                    'expected the heading "### {number}. <what to verify>": {wanted} '
-                    "verifications, found {found}",
-                    number=min(count + 1, wanted),
-                    wanted=wanted,
-                    found=count,
-                ),
+                'expected the heading "### {number}. <what to verify>": {wanted} '
+                "verifications, found {found}",
+                number=min(count + 1, wanted),
+                wanted=wanted,
+                found=count,
             )
         return tuple(verifications)
 
@@ -226,34 +224,31 @@ class _Parser:
         sections = self.subsections(part)
         if len(sections) < len(hypotheses):
             title = hypotheses[len(sections)]
-            raise self.error(
+            raise self.misfit(
                 part.end,
-                tr(
-                    'expected the heading "### If {title}": each hypothesis has its actions',
-                    title=title,
-                ),
+                'expected the heading "### If {title}": each hypothesis has its actions',
+                title=title,
             )
         if len(sections) > len(hypotheses):
             extra = sections[len(hypotheses)]
-            raise self.error(
+            raise self.misfit(
                 extra.line,
-                tr(
-                    '{expected}: "{title}" belongs to no hypothesis',
-                    expected=_expected(*PARTS[4][:2]),
-                    title=extra.title[:80],
-                ),
+                '{expected}: "{title}" belongs to no hypothesis',
+                expected=_expected(*PARTS[4][:2]),
+                title=extra.title[:80],
             )
         groups = tuple(map(_group_of, sections))
         for section, group in zip(sections, groups, strict=True):
             if not group.steps:
-                raise self.error(
+                raise self.misfit(
                     section.line,
-                    tr('expected numbered steps under "{title}"', title=section.title[:80]),
+                    'expected numbered steps under "{title}"',
+                    title=section.title[:80],
                 )
             self.check_steps(group)
             misplaced = misplaced_run(section.tokens)
             if misplaced:
-                raise self.error(misplaced, tr('"run:" belongs directly after a code block'))
+                raise self.misfit(misplaced, tr('"run:" belongs directly after a code block'))
         return groups
 
     def check_steps(self, group: ActionGroup) -> None:
@@ -263,11 +258,11 @@ class _Parser:
             for line, condition in places:
                 problem = problem_of(condition) if condition else ""
                 if problem:
-                    raise self.error(line, problem)
+                    raise self.misfit(line, problem)
             for command in step.commands:
                 damage = damage_of(command.text) if command.language in RUN else None
                 if damage:
-                    raise self.error(command.line + damage[0], damage[1])
+                    raise self.misfit(command.line + damage[0], damage[1])
                 self.check_rule(command)
 
     def check_rule(self, command: Command) -> None:
@@ -275,7 +270,7 @@ class _Parser:
             if command.run:
                 parse_rule(command.run, command.language)
         except ValueError as exc:
-            raise self.error(command.line, str(exc)) from exc
+            raise self.misfit(command.line, str(exc)) from exc
 
     def watch(self, part: Section) -> tuple[str, ...]:
         sections = self.subsections(part)
