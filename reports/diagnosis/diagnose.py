@@ -296,8 +296,11 @@ def _certainty(
     decisive = [row for row in map(evidence.row, failures) if row and not row.is_implied(failures)]
     surprises = [row for row in decisive if _surprises(row, ids)]
     hidden = _unseen(evidence, results, {*hypotheses, *outside}, ids)
-    certain = weakest >= CERTAIN and not others and not surprises and not hidden and chosen <= ids
-    return "certain" if certain else "likely"
+    # What the others do not explain may have a cause that the model does not have.
+    every = {cause.id for cause in evidence.hypotheses}
+    left_over = not all(any(_is_own(r, f.id, every, evidence) for r in decisive) for f in inside)
+    doubts = others or surprises or hidden or left_over
+    return "certain" if weakest >= CERTAIN and not doubts and chosen <= ids else "likely"
 
 
 def _surprises(row: CheckRow, causes: set[str]) -> bool:

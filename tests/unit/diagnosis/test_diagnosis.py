@@ -437,6 +437,22 @@ def test_nothing_is_certain_beside_a_hidden_rival() -> None:
     assert certainty("unreachable") == certainty("skipped") == "likely"
 
 
+def test_nothing_is_certain_that_only_remains_when_the_others_are_excluded() -> None:
+    """What no hypothesis explains but this one, after the passes, may have a cause of its own."""
+    evidence = model(
+        {"blocked": 0.1, "dead": 0.1, "slow": 0.1},
+        {
+            "m/late": ({"blocked": 0.8, "dead": 0.8}, 0.005),
+            "m/dead": ({"dead": 0.99}, 0.001),
+            "m/alarm": ({"blocked": 0.3}, 0.001),
+        },
+    )
+    excluded = run(evidence, m_late="failed", m_dead="passed")
+    assert excluded.hypotheses[0].probability > 0.9
+    assert excluded.certainty == "likely"
+    assert run(evidence, m_late="failed", m_dead="passed", m_alarm="failed").certainty == "certain"
+
+
 def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
     """A frozen worker still has its connections: they are no evidence, their absence still is."""
     evidence = model(
