@@ -697,6 +697,48 @@ def test_row_waits_are_seen(
             waiter.pgconn.get_result()
 
 
+@pytest.mark.parametrize(
+    ("job", "completed", "program", "blocks"),
+    [
+        ("pending", False, "report", True),
+        (None, False, "report", False),
+        ("pending", True, "report", False),
+        ("pending", False, "worker", False),
+    ],
+    ids=["jobs wait", "nothing waits", "others complete", "processes take turns"],
+)
+def test_an_advisory_lock_counts_where_it_may_hold_jobs_up(
+    services: Lab,
+    probe_of: Make,
+    aged_upload: Callable[..., str],
+    job: str | None,
+    completed: bool,
+    program: str,
+    blocks: bool,
+) -> None:
+    """Behind another program, while jobs are late and none has completed since: it is named."""
+    statement = b"SELECT pg_advisory_lock(4711)"
+    aged_upload("completed", minutes=5.0)
+    aged_upload(job=job)
+    with (
+        psycopg.connect(services.owner_dsn, application_name=program) as holder,
+        psycopg.connect(services.owner_dsn, application_name="worker", autocommit=True) as waiter,
+    ):
+        holder.execute(statement)
+        waiter.pgconn.send_query(statement)
+        count = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        eventually(lambda: holder.execute(count).fetchone() == (1,), "a wait for the lock")
+        if completed:
+            aged_upload("completed", minutes=-1.0)  # later than the lock, however fast this is
+        locks, pid = probe_of(services.dsn).locks(0.0), holder.info.backend_pid
+        holder.execute("SELECT pg_advisory_unlock_all()")
+        while waiter.pgconn.get_result():
+            pass
+    assert locks.are_blocking is blocks, locks
+    named = f"process {pid} (report) holds an advisory lock, for "
+    assert (named in str(locks)) is blocks
+
+
 def test_an_attempt_after_a_pause_is_seen(
     services: Lab,
     probe: DatabaseProbe,
