@@ -100,6 +100,37 @@ def test_a_failure_that_lasts_is_reported_once(run_checks: Callable[..., Run]) -
     assert "1 failed, 1 passed, 2 unreachable" in run.text
 
 
+HUNG = '''
+from fixtures.probes.errors import Unreachable
+
+READINGS = []
+
+def test_queue_exists():
+    """It answers."""
+    READINGS.append(None)
+    assert len(READINGS) > 1, "no answer"
+
+def test_queue_has_a_consumer():
+    """It answers without an error."""
+    if len(READINGS) == 1:
+        raise Unreachable("no answer")
+    assert False, "HTTP 500"
+
+def test_backlog_is_bounded():
+    """It is short."""
+    assert len(READINGS) == 1, "looked at again"
+    raise Unreachable("not allowed")
+'''
+
+
+def test_what_was_hidden_is_looked_at_once_it_answers(run_checks: Callable[..., Run]) -> None:
+    """A service hangs at the first look and fails at the second: that is not lost."""
+    run = run_checks(HUNG, *PLUGIN, "-n0")
+    assert run.statuses["queue/queue_exists"] == "unreachable"
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "HTTP 500"
+    assert run.outcome("queue/backlog_is_bounded")["seen"] == "not allowed"
+
+
 INTERRUPTED = (
     CHECKS
     + '''
