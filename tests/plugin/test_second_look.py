@@ -51,6 +51,8 @@ def test_a_failure_that_does_not_last_says_nothing(run_checks: Callable[..., Run
 
 
 COUNTING = '''
+import time
+
 from core.outcome import Observation
 from fixtures.run.recorder import CALLS, Call
 
@@ -65,6 +67,8 @@ def test_queue_exists(request, readings=[]):
     """None is stuck."""
     readings.append(None)
     look(request, [f"a{len(readings)}"])
+    # An hour before, the first time.
+    request.node.stash[CALLS][-1].ended = time.monotonic() - 3600 * (2 - len(readings))
     assert False, f"a{len(readings)} is stuck"
 
 def test_queue_has_a_consumer(request, readings=[]):
@@ -82,11 +86,16 @@ def test_backlog_is_bounded(request, readings=[]):
 
 
 def test_two_readings_of_other_items_disagree(run_checks: Callable[..., Run]) -> None:
-    """Each upload is late for a moment, as where two clocks differ; none of them is stuck."""
+    """Each upload is late for a moment, as where two clocks differ; none of them is stuck.
+
+    The readings are as far apart as their observations, whenever the check ran.
+    """
     run = run_checks(COUNTING, *PLUGIN, "-n0")
     assert run.statuses["queue/queue_exists"] == "unreachable"
     seen = run.outcome("queue/queue_exists")["seen"]
-    assert seen.endswith(" apart, found different ones: a1 is stuck; then: a2 is stuck")
+    assert (
+        seen == "two readings, 60 min apart, found different ones: a1 is stuck; then: a2 is stuck"
+    )
     assert run.statuses["queue/queue_has_a_consumer"] == "failed"
     assert run.statuses["queue/backlog_is_bounded"] == "failed"
 
