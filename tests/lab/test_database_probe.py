@@ -136,11 +136,11 @@ def test_session_can_only_read(services: Lab, probe_of: Make) -> None:
     rows = probe._session.rows(
         sql.SQL(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
-            " current_setting('application_name')"
+            " current_setting('jit'), current_setting('application_name')"
         ),
-        (Column.TEXT,) * 3,
+        (Column.TEXT,) * 4,
     )
-    assert rows == [("90s", "1s", "veza-checks")]
+    assert rows == [("90s", "1s", "off", "veza-checks")]
 
 
 def test_a_pooler_keeps_the_limits(pooler: str, probe_of: Make) -> None:
