@@ -208,6 +208,7 @@ def test_every_refusal_is_one_sentence(tmp_path: Path, snapshot_txt: SnapshotAss
     path.write_text(FULL, encoding="utf-8")
     sentences["a mistyped name"] = sentence_of(path, "fulll")
     sentences["a name that resembles none"] = sentence_of(path, "nowhere")
+    sentences["a name in quotation marks"] = sentence_of(path, '"full"')
     sentences["a name of 10,000 letters"] = sentence_of(path, "x" * 10_000)
     for title, (variable, secret) in SECRETS.items():
         sentences[title] = sentence_of(path, **{variable: secret})
