@@ -419,7 +419,9 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert not last_jobs().all_failed
     add("failed", minutes=2)
     assert last_jobs().all_failed
-    assert "completed none of 8 uploads of 8 users; the newest ended 2 min" in str(last_jobs())
+    odd.execute("UPDATE odd.uploads SET size = 0, error_message = E'not a WAV file\\nat 0'")
+    seen = "completed none of 8 uploads of 8 users; the newest ended 2 min ago"
+    assert f"{seen}; 8 of 0 bytes; most often: not a WAV file" in str(last_jobs())
     assert not last_jobs(30.0).all_failed
     # A job that completes may have sent its upload into quarantine.
     add("quarantined", minutes=2, job="completed")
