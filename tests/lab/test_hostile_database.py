@@ -9,14 +9,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from types import SimpleNamespace
+from typing import IO, Any
 
 import pytest
 
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.postgres.connection import BYTES_MAX
 from fixtures.probes.postgres.database import DatabaseProbe
-from fixtures.probes.postgres.session import refusal
+from fixtures.probes.postgres.session import is_login_refused, refusal
 from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
 
@@ -229,3 +230,27 @@ def test_only_a_refused_login_is_called_one(text: str, login: bool) -> None:
 
     sentence = refusal("database d", psycopg.OperationalError(text), 1.0)
     assert ("the login is refused" in sentence) is login
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("FATAL:  authentification par mot de passe échouée pour l'utilisateur  « x »", True),
+        ("FATAL:  aucune entrée dans pg_hba.conf pour « ::1 », utilisateur « x »", True),
+        ('ВАЖНО:  пользователь "x" не прошёл проверку подлинности (по паролю)', True),
+        ("FATAL:  Rolle »x« hat keine Berechtigung zum Einloggen", True),
+        ("FATAL:  la base de données « d » n'existe pas", False),
+        ("FATAL:  désolé, trop de clients sont déjà connectés", False),
+        ("FATAL:  le système de bases de données est en cours d'arrêt", False),
+    ],
+)
+def test_a_login_is_refused_in_any_language(text: str, refused: bool) -> None:
+    """A server of French settings speaks French before anybody has logged in."""
+    import psycopg
+
+    connection: Any = SimpleNamespace(used_password=True, user=b"x", db=b"d")
+    error = psycopg.OperationalError(
+        f'connection to server at "::1", port 5432 failed: {text}', pgconn=connection
+    )
+    assert is_login_refused(error) is refused
+    assert ("the login is refused" in refusal("database d", error, 1.0)) is refused
