@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(r"<([a-z][a-z0-9_]{0,40})>")
 # Secrets are never written into an action that a report shows.
 _NEVER_FILLED = frozenset({"token", "password", "secret"})
 
-_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@-]{0,198}[A-Za-z0-9_-])?")
+_ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_.:@-]{0,198}[A-Za-z0-9_-])?")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _PATH = re.compile(r"/[^\n]*")
 _LOG = re.compile(r"/[^\n]*|journald:[A-Za-z0-9][A-Za-z0-9_:.@-]*")
@@ -70,6 +70,11 @@ _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 
 _WORD = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
 """A value that ends no comment and no string of any kind."""
+
+_NO_OPTION = re.compile(r"""[^\s'"]['"]?|\s(?:--|in)\s+['"]?""")
+"""What ends before a word that begins with a hyphen where no program takes it for an option: a part
+of the same word, such as a folder, the end of the options, or the head of a loop.
+"""
 
 _NESTED = re.compile(r"`|\$[({\[']|<<")
 """Beginning of a substitution, a string with escapes or a here document in a shell."""
@@ -166,6 +171,8 @@ def fill_command(
         filled = None
         if name not in _NEVER_FILLED and value and is_valid(name, value):
             filled = quote(name, value, contexts[match.start()])
+            if not is_sql and _may_be_option(value, text[: match.start()]):
+                filled = None
         if filled is None:
             missing.append(name)
             return match.group(0)
@@ -216,6 +223,12 @@ def _warnings(text: str, values: Mapping[str, str]) -> Iterator[str]:
 
 def _is_needed(name: str, text: str) -> bool:
     return any(f"<{name}>" in row and not COMMENT.match(row) for row in text.splitlines())
+
+
+def _may_be_option(value: str, before: str) -> bool:
+    """Return whether a program may take a value, such as an id, for one of its options."""
+    begins = value.startswith("-") or "\n-" in value
+    return begins and not re.search(rf"(?:{_NO_OPTION.pattern})\Z", before)
 
 
 def _in_shell(name: str, value: str, context: str) -> str | None:

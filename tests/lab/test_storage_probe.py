@@ -192,6 +192,9 @@ def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
     (uploads / "in-dir" / HOSTILE).write_bytes(b"12345")
     (uploads / "in-dir" / "x\nfile 9 0 0 644 gone").touch()
     (uploads / "plain").write_bytes(b"12345")
+    (uploads / "-exec").mkdir()
+    (uploads / "-exec" / "x").write_bytes(b"12345")
+    (uploads / "-print.wav").write_bytes(b"12345")
     (uploads / "suffix.wav").write_bytes(b"12345")
     (uploads / "empty" / "x").touch()
     (uploads / "short" / "x").write_bytes(b"1")
@@ -200,7 +203,7 @@ def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
     (uploads / "closed" / "x").write_bytes(b"12345")
     (uploads / "closed").chmod(0o644)
     os.mkfifo(uploads / "no-file" / "fifo")
-    names = ["in-dir", "plain", "suffix", "empty", "short"]
+    names = ["in-dir", "plain", "-exec", "-print", "suffix", "empty", "short"]
     names += ["locked", "closed", "no-file", "gone", "suff"]
     subjects = tuple(Subject(name, size=5) for name in names)
     storage = StorageProbe([shell], str(uploads), me())
@@ -213,7 +216,7 @@ def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
     (uploads / "closed").chmod(0o755)
 
 
-@pytest.mark.parametrize("upload", ["../x", "a b", "-rf", "a\nb", "", "a" * 65, "$(id)"])
+@pytest.mark.parametrize("upload", ["../x", "a b", "a\nb", "", "a" * 65, "$(id)"])
 def test_an_invalid_upload_id_is_refused(upload: str, uploads: Path) -> None:
     """An invalid id never reaches a shell."""
     storage = StorageProbe([Shell("local://", timeout=PATIENCE)], str(uploads), "root")
@@ -227,7 +230,9 @@ def me() -> str:
 
 
 @pytest.mark.parametrize("place", ["2026/11/{id}.orig.wav", "ab/cd/{id}/source.wav", "u1/{id}"])
-@pytest.mark.parametrize("upload", ["17", "7f9c2b1e-0d4a-4c58-9e6f-3a1b5d7c8e90"])
+@pytest.mark.parametrize(
+    "upload", ["17", "7f9c2b1e-0d4a-4c58-9e6f-3a1b5d7c8e90", "-V1StGXR8_Z5jdHi6B-my"]
+)
 def test_files_in_folders_are_found(shell: Shell, uploads: Path, place: str, upload: str) -> None:
     """Files are found in folders of a date, of a part of the id, or of a user."""
     path = uploads / place.format(id=upload)

@@ -11,16 +11,40 @@ from hypothesis import strategies as st
 from reports.runbook.document import Command, Step
 from reports.runbook.placeholders import fill_command, fill_step, is_valid, with_routes
 
-HOSTILE = ("a/../../../..", "..", "a b", "a'b", 'a"b', "$(id)", "`id`", "a;b", "-rf", "a\x1b")
+HOSTILE = ("a/../../../..", "..", "a b", "a'b", 'a"b', "$(id)", "`id`", "a;b", "a\x1b")
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_an_id_that_is_none_is_never_filled(value: str) -> None:
-    """A path, a quote, a blank or an option in an id leaves the command out, with the reason."""
+    """A path, a quote or a blank in an id leaves the command out, with the reason."""
     step = Step(1, "", "", (Command("bash", "ls <upload_dir>/<upload_id>/", 1),), 1)
     filled = fill_step(step, {"upload_dir": "/srv", "upload_id": value})
     assert filled.commands == ()
     assert filled.left_out == ("ls <upload_dir>/<upload_id>/: <upload_id> is not known",)
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("ls <upload_dir>/<upload_id>/", "ls /srv/-rf/"),
+        ('grep -hF -- "<upload_id>" x', 'grep -hF -- "-rf" x'),
+        ("for id in <upload_ids>; do", "for id in -rf; do"),
+        ("x --upload-id=<upload_id>", "x --upload-id=-rf"),
+        ("rm <upload_id>", None),
+        ('rm x "<upload_id>"', None),
+        ("<upload_id> x", None),
+    ],
+)
+def test_an_id_that_begins_with_a_hyphen_is_never_an_option(
+    template: str, filled: str | None
+) -> None:
+    """It is filled where a program does not look for options, as nanoid makes such ids."""
+    values = {"upload_dir": "/srv", "upload_id": "-rf", "upload_ids": "-rf"}
+    text, missing = fill_command(template, "bash", values)
+    assert (None if missing else text) == filled
+    lists, _ = fill_command(template, "bash", values | {"upload_ids": "a\n-rf"})
+    assert (lists == template) == bool(missing)
+    assert fill_command("id IN (<upload_ids>)", "sql", values)[0] == "id IN ('-rf')"
 
 
 @pytest.mark.parametrize(
