@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_job_that_waits_for_its_next_attempt_does_not_run(
         channel.queue_delete("retry")
 
 
+def test_a_job_that_an_earlier_worker_left_is_not_late(
+    queue_probe_of: Make, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """Each worker that runs is younger, as after a deployment: none of them began the job."""
+    aged_upload("processing", job="processing", started=30.0)
+    probe = queue_probe_of()
+    for uptime in (5.0, 1790.0):
+        with pytest.raises(NotOffered, match="each worker process that runs is younger"):
+            LateJobs(lab_database, probe, repeat(uptime).__next__).running(LONGEST)
+    for unknown in (1900.0, None):
+        late = LateJobs(lab_database, probe, repeat(unknown).__next__).running(LONGEST)
+        assert late.total == 1
+
+
 def test_a_dead_letter_may_be_the_jobs_message(
     queue_probe_of: Make,
     channel: Any,
@@ -120,6 +135,8 @@ def test_a_dead_letter_may_be_the_jobs_message(
         channel.basic_publish("", dead, b"1")
         assert consistency.overdue_messages(LONGEST).returned == 1
         assert consistency.overdue_messages(LONGEST).without == 0
+        with pytest.raises(NotOffered, match="1 message is a dead letter, and nobody runs its job"):
+            LateJobs(lab_database, probe).running(LONGEST)
     finally:
         channel.queue_delete(dead)
 

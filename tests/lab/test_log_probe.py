@@ -679,6 +679,34 @@ def test_a_refusal_is_over_when_later_uploads_have_completed(
 
 
 @pytest.mark.parametrize(
+    ("message", "ages", "arrived", "unfinished", "none"),
+    [
+        ("worker lost its connection", (300, 240), 200, 0, True),
+        ("worker lost its connection", (300, 240), 250, 0, False),
+        ("worker lost its connection", (300, 240), 200, 1, False),
+        ("worker lost its connection", (300, 100), 60, 0, False),
+        ("job 7 failed in the worker", (300, 240), 200, 0, False),
+        ("worker could not read the upload", (300, 240), 200, 0, False),
+    ],
+)
+def test_a_trouble_of_no_upload_is_over_when_later_ones_have_completed(
+    shell: Shell,
+    log_dir: Path,
+    message: str,
+    ages: tuple[float, ...],
+    arrived: float,
+    unfinished: int,
+    none: bool,
+) -> None:
+    """After a restart of a server its clients' errors are over; a failed job or upload is not."""
+    (log_dir / "a.log").write_text("".join(zap(age, message, "error") for age in ages))
+    database = MadeUploads({}, arrived=arrived, unfinished=unfinished)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
+    assert errors.none is none, errors
+
+
+@pytest.mark.parametrize(
     ("status", "reason", "level", "completed", "none"),
     [
         ("failed", "not an audio file", "warn", 5.0, True),

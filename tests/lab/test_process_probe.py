@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,7 @@ def test_a_worker_that_is_gone_at_the_next_look_is_not_settled(
     listing: Callable[[str], Shell],
 ) -> None:
     """A worker that dies at each start may be there at one look and gone at the next."""
-    seen: list[Process] = []
+    seen: list[tuple[Process, ...]] = []
     shell = listing(f"{INIT}  700     1 Ss   00:03 /opt/job-worker")
     assert ProcessProbe([shell], "job.*worker", seen=seen).uptime().all_longer_than(2)
     shell = listing(INIT)
@@ -166,6 +167,20 @@ def test_a_worker_that_is_gone_at_the_next_look_is_not_settled(
     assert "had been up for 3.0 s at an earlier look and has ended" in str(ended)
     with pytest.raises(Unreachable, match="nothing to check"):
         ProcessProbe([shell], "job.*worker").uptime()
+
+
+def test_a_worker_that_is_back_at_the_next_look_does_not_run(
+    listing: Callable[[str], Shell],
+) -> None:
+    """The other way round it has died before; where no work is late, it was deployed."""
+    for late, runs in ((True, False), (False, True), (None, True)):
+        seen: list[tuple[Process, ...]] = []
+        assert not ProcessProbe([listing(INIT)], "job.*worker", seen=seen).running().at_least_one
+        shell = listing(f"{INIT}  700     1 Ss   00:01 /opt/job-worker")
+        probe = ProcessProbe([shell], "job.*worker", None, seen, repeat(late).__next__)
+        assert probe.running().at_least_one == runs
+        said = "no worker process ran at an earlier look; process 700 on local has started since"
+        assert (said in str(probe.running())) == (not runs)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,18 @@ def test_the_text_of_a_nested_error_is_part_of_the_message(name: str) -> None:
     assert line.message == "job failed Error no space left"
 
 
+def test_the_fields_names_in_the_rest_of_a_cut_line_are_no_text() -> None:
+    """An error of a database's client has its settings; the host cuts their beginning out."""
+    line = parse_line(
+        '{"level":50,"msg":"idle client error","err":{"type":"Error","message":"gone","stack":"Er'
+        '\x1ement_timeout":15000,"query_timeout":false,"user":"veza","lock_timeout":0}}}',
+        NOW,
+    )
+    assert "timeout" not in line.message
+    assert "idle client error" in line.message
+    assert "veza" in line.message
+
+
 def test_a_message_that_only_the_error_has_is_there_once() -> None:
     """Without a message of its own a line has that of its error."""
     line = parse_line('{"level":50,"err":{"type":"Error","message":"no space left"}}', NOW)

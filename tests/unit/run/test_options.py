@@ -12,7 +12,7 @@ from fixtures.subjects import upload_id
 
 
 @pytest.mark.parametrize(
-    "text", ["", "../../etc/passwd", "x' OR '1'='1", "two\nlines", "ids\n", "é", "-x", "x" * 10_000]
+    "text", ["", "../../etc/passwd", "x' OR '1'='1", "two\nlines", "ids\n", "é", "x" * 10_000]
 )
 def test_what_cannot_be_an_upload_id_is_refused(text: str) -> None:
     """One short line repeats it in ASCII and says what an id is made of."""
@@ -26,7 +26,7 @@ def test_what_cannot_be_an_upload_id_is_refused(text: str) -> None:
     assert sentence.isprintable()
 
 
-@pytest.mark.parametrize("text", ["7f9c", "x" * 64, "2c1e-4_b"])
+@pytest.mark.parametrize("text", ["7f9c", "x" * 64, "2c1e-4_b", "-V1StGXR8_Z5jdHi6B-m"])
 def test_an_upload_id_is_taken_as_it_is(text: str) -> None:
     """Letters, digits, dashes and underscores, 64 at most."""
     assert upload_id(text) == text
