@@ -249,14 +249,21 @@ def test_unknown_names_of_files_are_no_loss(shell: Shell, uploads: Path) -> None
     (uploads / "b7").mkdir()
     (uploads / "b7" / "e3f0-content-hash").write_bytes(b"12345")
     stuck = (Subject("17"),)
-    storage = StorageProbe([shell], str(uploads), me(), lambda: ("16",))
+
+    def probe() -> StorageProbe:
+        return StorageProbe([shell], str(uploads), me(), lambda: (Subject("16", size=5),))
+
     with pytest.raises(Unreachable, match="not even that of an upload that finished"):
-        storage.files(stuck)
+        probe().files(stuck)
+    # What a worker has made of an upload has its id, and another size.
+    (uploads / "b7" / "16.mp3").write_bytes(b"123")
+    with pytest.raises(Unreachable, match="not even that of an upload that finished"):
+        probe().files(stuck)
     (uploads / "b7" / "16.wav").write_bytes(b"12345")
-    assert StorageProbe([shell], str(uploads), me(), lambda: ("16",)).files(stuck).bad == ("17",)
+    assert probe().files(stuck).bad == ("17",)
 
 
 def test_empty_directory_has_lost_the_files(shell: Shell, uploads: Path) -> None:
     """In an empty directory, as of a file system that is not mounted, all files are missing."""
-    storage = StorageProbe([shell], str(uploads), me(), lambda: ("16",))
+    storage = StorageProbe([shell], str(uploads), me(), lambda: (Subject("16", size=5),))
     assert storage.files((Subject("17"),)).bad == ("17",)
