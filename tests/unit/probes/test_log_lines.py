@@ -72,6 +72,12 @@ def test_the_fields_names_in_the_rest_of_a_cut_line_are_no_text() -> None:
         '\x1ement_timeout":15000,"query_timeout":false,"user":"veza","lock_timeout":0}}}',
         NOW,
     )
+    deep = parse_line(
+        '{"level":50,"msg":"idle client error","err":{"message":"gone","client":{"a":[{"options":'
+        '{"statement_timeout":15000,"user":"veza","lock_time',
+        NOW,
+    )
+    assert deep.message == "idle client error gone"
     assert "timeout" not in line.message
     assert "idle client error" in line.message
     assert "veza" in line.message
