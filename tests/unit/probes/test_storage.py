@@ -104,6 +104,17 @@ def test_files_are_parsed() -> None:
     ]
 
 
+def test_the_name_of_a_file_that_is_still_written_to_says_so() -> None:
+    """It does where no size is recorded, and no other file of the upload has another name."""
+    names = ("a.part", "b.wav.TMP", "c.part", "c.wav", "d.partita.wav", "e/x.part", "f.tmp")
+    text = "".join(f"file 5 0 0 644 {name}\n" for name in names if "/" not in name)
+    text += "dir 9 0 0 755 e\ntree\nfile 5 0 0 644 e/x.part\n"
+    subjects = (*map(Subject, "abcde"), Subject("f", size=5))
+    files = parse_list(text, subjects, "local", None)
+    assert [f.upload for f in files if f.unfinished] == ["a", "b", "e", "f"]
+    assert [f.upload for f in files if not f.is_whole] == ["a", "b", "e"]
+
+
 def test_a_recorded_size_of_zero_says_nothing() -> None:
     """A column may begin with 0 and get the size at the end; a file without bytes is empty."""
     assert StoredFile("a", "here", 1, (5,), 0).is_whole

@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.storage import StorageProbe
+from fixtures.probes.host.stored_files import StoredFile
 from fixtures.probes.subjects import Subject
 from fixtures.probes.transfers import TransferProbe
 from fixtures.subjects import unknown_id
@@ -89,14 +90,20 @@ def test_no_user_is_blamed_where_no_upload_arrives() -> None:
 
 
 class OneFile:
-    """A storage in which the file of u1 is whole or not."""
+    """A storage in which the file of each upload is whole, missing, or still written to."""
 
-    def __init__(self, is_whole: bool) -> None:
+    def __init__(self, is_whole: bool, *, unfinished: bool = False) -> None:
         self.is_whole = is_whole
+        self.unfinished = unfinished
 
     def files(self, subjects: tuple[Subject, ...]) -> SimpleNamespace:
-        file = SimpleNamespace(upload="u1", is_whole=self.is_whole)
-        return SimpleNamespace(files=(file,) if subjects else ())
+        sizes = (9,) if self.is_whole else (5,) if self.unfinished else ()
+        return SimpleNamespace(
+            files=tuple(
+                StoredFile(one.id, "h", len(sizes), sizes, one.size, unfinished=self.unfinished)
+                for one in subjects
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -106,6 +113,7 @@ class OneFile:
         (AT_ZERO, OneFile(True), True),
         (AT_ZERO, None, True),
         (replace(AT_ZERO, size=None), OneFile(False), True),
+        (replace(AT_ZERO, size=None), OneFile(False, unfinished=True), False),
         (replace(AT_ZERO, has_job=True), OneFile(False), True),
         (replace(AT_ZERO, records_progress=False), OneFile(False), True),
     ],
