@@ -255,6 +255,10 @@ def test_unknown_names_of_files_are_no_loss(shell: Shell, uploads: Path) -> None
 
     with pytest.raises(Unreachable, match="not even that of an upload that finished"):
         probe().files(stuck)
+    # A file that is still written to has the id, and gets another name.
+    (uploads / "b7" / "18.part").write_bytes(b"12")
+    with pytest.raises(Unreachable, match="not even that of an upload that finished"):
+        probe().files((*stuck, Subject("18")))
     # What a worker has made of an upload has its id, and another size.
     (uploads / "b7" / "16.mp3").write_bytes(b"123")
     with pytest.raises(Unreachable, match="not even that of an upload that finished"):
