@@ -218,6 +218,7 @@ def test_a_setting_that_names_a_fifo_is_refused(tmp_path: Path, key: str) -> Non
         ('FATAL:  password authentication failed for user "x"', True),
         ('FATAL:  no pg_hba.conf entry for host "::1", user "x", database "d"', True),
         ('FATAL:  role "x" is not permitted to log in', True),
+        ('FATAL:  permission denied for database "d"\nDETAIL:  User does not have CONNECT', True),
         ("connection failed: fe_sendauth: no password supplied", True),
         ("expected authentication request from server, but received H", False),
         ("authentication method 99 not supported", False),
