@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import tr
+from reports.alerts.destinations import Destination, Sender
 from reports.alerts.http_call import CallError, no_answer
 
 if TYPE_CHECKING:
-    from reports.alerts.destinations import Destination, Sender
     from reports.alerts.outbox import Message, Outbox
 
 SECONDS_MAX = 20.0

@@ -11,10 +11,9 @@ from core.frozen import frozen
 from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import AppriseSender
-from reports.alerts.incident_services import Alertmanager, Opsgenie, PagerDuty
+from reports.alerts.incident_services import Alertmanager, Opsgenie, PagerDuty, Subject
 
 if TYPE_CHECKING:
-    from reports.alerts.incident_services import Subject
     from reports.alerts.outbox import Message
 
 

@@ -22,11 +22,10 @@ from core.urls import parse_http_url
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import quiet_apprise
 from reports.alerts.http_call import call
-from reports.model.report import state_word
+from reports.model.report import State, state_word
 
 if TYPE_CHECKING:
     from reports.alerts.outbox import Message
-    from reports.model.report import State
 
 PAGERDUTY = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 OPSGENIE = {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"}

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.language import mark, tr, trn
 from core.text import count
 from core.units import format_duration
+from reports.alerts.policy import Change
+from reports.model.report import Report
 from reports.render.message import CAUSES_MAX, harmless, lines_of, message
 from reports.render.verdict_words import began, seen_before
 from reports.render.words import clock
-
-if TYPE_CHECKING:
-    from reports.alerts.policy import Change
-    from reports.model.report import Report
 
 TITLES = {
     ("alert", "incident"): mark("Veza {target}: incident"),

@@ -23,18 +23,16 @@ from reports.alerts.destinations import destinations_of
 from reports.alerts.heartbeat import ping
 from reports.alerts.http_call import CallError
 from reports.alerts.incident_services import Subject
-from reports.alerts.maintenance import in_maintenance
+from reports.alerts.maintenance import Window, in_maintenance
 from reports.alerts.message import body_of, link_of, title_of
 from reports.alerts.outbox import UNDELIVERED_MAX, Outbox, report_key
-from reports.alerts.policy import Rule, counted_runs, next_alert
+from reports.alerts.policy import AlertRun, Rule, counted_runs, next_alert
 from reports.history.store import NAME, HistoryError
+from reports.model.report import Report
 
 if TYPE_CHECKING:
     from typing import Literal
 
-    from reports.alerts.maintenance import Window
-    from reports.alerts.policy import AlertRun
-    from reports.model.report import Report
 
 LOCK = ".notify.lock"
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from core.frozen import frozen
 from core.outcome import OBSERVED
-from reports.alerts.policy import RUNS_MAX, Alert, AlertRun
+from reports.alerts.policy import RUNS_MAX, Alert, AlertRun, Change
 from reports.history.file import OpenFile, open_for_writing, set_aside_if_corrupt
+from reports.model.report import Report
 from reports.model.report_json import to_json
-
-if TYPE_CHECKING:
-    from reports.alerts.policy import Change
-    from reports.model.report import Report
 
 UNDELIVERED_MAX = 50
 """Messages that wait for a destination which does not answer; the oldest is dropped first."""

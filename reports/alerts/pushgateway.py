@@ -5,16 +5,13 @@ https://github.com/prometheus/pushgateway#put-method: the whole group of this ta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.language import tr
 from reports.alerts.addresses import OptionError, parse_http_address, read_secret
 from reports.alerts.http_call import call
+from reports.model.report import Report
 from reports.render.prometheus import render
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 JOB = "veza_checks"
 

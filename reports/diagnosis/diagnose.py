@@ -7,10 +7,10 @@ outcomes give the same bytes, whatever their order.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from typing import TYPE_CHECKING
 
 from core.errors import TranslatedError
-from core.outcome import OBSERVED, base_id
+from core.outcome import OBSERVED, Outcome, Status, base_id
+from reports.diagnosis.evidence import Cause, CheckRow, Evidence
 from reports.diagnosis.network import Independent, Network, Observed, probability
 from reports.diagnosis.next_check import choose_next_check
 from reports.diagnosis.result import (
@@ -18,6 +18,7 @@ from reports.diagnosis.result import (
     LIKELY,
     PLACES,
     POSSIBLE,
+    Certainty,
     ComponentCoverage,
     Contribution,
     Coverage,
@@ -27,11 +28,6 @@ from reports.diagnosis.result import (
     Unexplained,
     UnseenComponent,
 )
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome, Status
-    from reports.diagnosis.evidence import Cause, CheckRow, Evidence
-    from reports.diagnosis.result import Certainty
 
 OWN_FACTOR = 2.0
 """Evidence of its own speaks for a cause this many times as strongly as for any other that is

@@ -15,12 +15,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from math import exp, log, log1p, log2, prod
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Cause, CheckRow
+from reports.diagnosis.evidence import Cause, CheckRow
 
 SMALL = 1e-100
 

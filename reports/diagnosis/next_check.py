@@ -5,17 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Container
 from itertools import compress
-from typing import TYPE_CHECKING
 
-from core.outcome import OBSERVED, base_id, is_canary
-from reports.diagnosis.network import information
-from reports.diagnosis.result import CERTAIN, NextCheck
-
-if TYPE_CHECKING:
-    from core.outcome import Status
-    from reports.diagnosis.evidence import Evidence
-    from reports.diagnosis.network import Network
-    from reports.diagnosis.result import Certainty, Finding
+from core.outcome import OBSERVED, Status, base_id, is_canary
+from reports.diagnosis.evidence import Evidence
+from reports.diagnosis.network import Network, information
+from reports.diagnosis.result import CERTAIN, Certainty, Finding, NextCheck
 
 RIVAL_FACTOR = 3.0
 """Two hypotheses whose probabilities are within this factor need another check."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from core.language import tr
-from core.outcome import OBSERVED, base_id, component_word
+from core.outcome import OBSERVED, Outcome, Status, base_id, component_word
 from reports.diagnosis.diagnose import diagnose
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome, Status
-    from reports.diagnosis.evidence import Evidence
+from reports.diagnosis.evidence import Evidence
 
 FLIPPED: dict[Status, Status] = {"passed": "failed", "failed": "passed"}
 

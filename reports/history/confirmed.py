@@ -20,16 +20,15 @@ from core.files import FileError, read_file, sync_folder, write_file
 from core.frozen import frozen
 from core.language import trn
 from reports.history.actions import Action, read_actions
-from reports.history.incidents import INCIDENT_RUNS, incidents
+from reports.history.incidents import INCIDENT_RUNS, Incident, RunRecord, incidents
 from reports.history.store import NAME, History, HistoryError
+from reports.model.report import Report
 from reports.model.report_json import LoadError, load_report, to_json
 from reports.model.seen_before import SeenBefore
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from reports.history.incidents import Incident, RunRecord
-    from reports.model.report import Report
 
 FOLDER = "confirmed"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import tr
@@ -17,9 +16,7 @@ from core.outcome import OBSERVED
 from reports.history.trend import Point
 from reports.model.figures import quantity
 from reports.model.layout import FigureKind
-
-if TYPE_CHECKING:
-    from reports.model.watch import WatchedMetric
+from reports.model.watch import WatchedMetric
 
 INCIDENT_RUNS = 2_000
 """Runs searched for an incident: a day of one every minute, six days of one every five."""

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from reports.history.trend import Point
+from reports.history.trend import Point
 
 WORST_FIRST = ("incident", "unknown", "at risk", "healthy")
 """The states in the order in which somebody has to look."""

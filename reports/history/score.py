@@ -7,19 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from core.frozen import frozen
 from core.language import tr
 from reports.diagnosis.diagnose import diagnose
+from reports.diagnosis.evidence import Cause, Evidence
 from reports.diagnosis.result import CERTAIN, LIKELY, POSSIBLE
-from reports.history.confirmed import FALSE_ALARM, OTHER
+from reports.history.confirmed import FALSE_ALARM, OTHER, Confirmation
 from reports.model.figures import at_zero
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Cause, Evidence
-    from reports.history.confirmed import Confirmation
-    from reports.model.report import Report
+from reports.model.report import Report
 
 PRESENT_PRIORS = 10
 """Incidents that the present priors count for: so many confirmed ones weigh as much as they do."""

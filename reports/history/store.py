@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from core.frozen import frozen
 from core.language import tr
@@ -26,10 +26,8 @@ from reports.history.file import (
 )
 from reports.history.incidents import RunRecord
 from reports.history.trend import POINTS_MAX, Point
+from reports.model.report import Report
 from reports.model.report_json import MAX_BYTES, LoadError, parse_report, to_json
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 NAME = "history.sqlite3"
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
+from reports.model.report import Report
 
 POINTS_MAX = 100
 """Runs that a trend shows; older ones are only in the history."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import tr
+from core.outcome import Status
 from core.text import listed, named
-from reports.history.incidents import is_over, last_incident, recovery_from, unobserved
-
-if TYPE_CHECKING:
-    from core.outcome import Status
-    from reports.history.incidents import Incident, MetricRecovery, RunRecord
-    from reports.model.report import Report
+from reports.history.incidents import (
+    Incident,
+    MetricRecovery,
+    RunRecord,
+    is_over,
+    last_incident,
+    recovery_from,
+    unobserved,
+)
+from reports.model.report import Report
 
 GOOD_LOOKS = 2
 """Looks in a row that must see no symptom: one may be luck."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from core.outcome import OBSERVED, base_id
+from core.outcome import OBSERVED, Outcome, base_id
 from core.text import NAMED_MAX, hosts_named
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome
 
 
 def sentences_of_hosts(outcomes: Sequence[Outcome]) -> dict[str, str]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.frozen import frozen
 from core.language import mark, numeral, tr
-from core.outcome import base_id, component_word
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome
-    from reports.diagnosis.result import Diagnosis, Finding
-    from reports.model.report import Report, Result
+from core.outcome import Outcome, base_id, component_word
+from reports.diagnosis.result import Diagnosis, Finding
+from reports.model.report import Report, Result
 
 NOT_CLEAR = mark("The cause is not clear")
 OUTSIDE = mark("Outside this runbook")

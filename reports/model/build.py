@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.journey import Journey
 from core.language import language, tr
-from core.outcome import component_word
+from core.outcome import Outcome, component_word
+from core.target_summary import TargetSummary
 from reports.diagnosis.diagnose import diagnose
-from reports.model.figures import at_zero, figures_of, placeholders_of
+from reports.diagnosis.result import Diagnosis
+from reports.model.figures import Figure, at_zero, figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
 from reports.model.report import (
     Remedy,
@@ -21,20 +24,14 @@ from reports.model.report import (
     titles_of,
     unselected_of,
 )
+from reports.model.seen_before import SeenBefore
 from reports.model.watch import watched_metrics
 from reports.runbook.conditions import Facts, facts_of, holds
-from reports.runbook.document import Command, Step
+from reports.runbook.document import Command, Runbook, Step
 from reports.runbook.placeholders import fill_step, with_routes
 
 if TYPE_CHECKING:
-    from core.journey import Journey
-    from core.outcome import Outcome
-    from core.target_summary import TargetSummary
-    from reports.diagnosis.result import Diagnosis
     from reports.model.bundle import RunbookBundle
-    from reports.model.figures import Figure
-    from reports.model.seen_before import SeenBefore
-    from reports.runbook.document import Runbook
 
 LOOKS_MAX = 3
 """Commands that are shown where the cause is not clear."""

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import language
 from core.outcome import base_id
-from reports.diagnosis.evidence import EvidenceError, load_evidence
+from reports.diagnosis.evidence import Evidence, EvidenceError, load_evidence
+from reports.model.layout import Layout
 from reports.model.layout_file import load_layout
-from reports.runbook.document import RunbookError
+from reports.model.report import Report
+from reports.runbook.document import Runbook, RunbookError
 from reports.runbook.markdown import load_runbook
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
-    from reports.model.layout import Layout
-    from reports.model.report import Report
-    from reports.runbook.document import Runbook
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from core.frozen import frozen
 from core.language import numeral, tr
+from core.outcome import Observation, Outcome
 from core.units import format_duration
+from reports.model.layout import FigureKind, Layout
 from reports.runbook.placeholders import valid_part
-
-if TYPE_CHECKING:
-    from core.outcome import Observation, Outcome
-    from reports.model.layout import FigureKind, Layout
 
 
 @frozen

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from core.journey import Journey
 from core.language import in_every_language, mark, numeral, tr, trn
 from core.outcome import STATUS_WORDS, component_word, counted, counts_in_words
 from core.text import capitalized, count, cut, flat, listed, uncapitalized
 from core.units import format_duration
+from reports.diagnosis.evidence import Role
+from reports.diagnosis.result import Diagnosis, Finding, NextCheck
 from reports.model.alike import merged, sentences_of_hosts
-from reports.model.report import state_word
-
-if TYPE_CHECKING:
-    from core.journey import Journey
-    from reports.diagnosis.evidence import Role
-    from reports.diagnosis.result import Diagnosis, Finding, NextCheck
-    from reports.model.figures import Figure
-    from reports.model.layout import Impact, Layout
-    from reports.model.report import Result, State
+from reports.model.figures import Figure
+from reports.model.layout import Impact, Layout
+from reports.model.report import Result, State, state_word
 
 WORTH_NAMING = 0.05
 """Probability below which a hypothesis is not named."""

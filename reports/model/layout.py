@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from core.frozen import frozen
 from core.language import is_one, mark, tr
 from core.text import LINE_MAX, capitalized, printable
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
+from reports.diagnosis.evidence import Evidence
 
 FIGURES_MAX = 60
 STATIONS_MAX = 12

@@ -11,24 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.files import FileError, read_text
 from core.frozen import frozen
 from core.language import tr, trc
-from reports.diagnosis.evidence import EvidenceError, load_evidence
+from reports.diagnosis.evidence import Evidence, EvidenceError, load_evidence
+from reports.model.layout import Layout
 from reports.model.layout_file import NAME as LAYOUT
 from reports.model.layout_file import load_layout
 from reports.runbook.conditions import checks_in
-from reports.runbook.document import COMMENT, RunbookError
+from reports.runbook.document import COMMENT, Command, Runbook, RunbookError
 from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import placeholders
 from reports.runbook.run_rules import parse_rule
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
-    from reports.model.layout import Layout
-    from reports.runbook.document import Command, Runbook
 
 SEPARATION = 10
 """Factor by which a check must fail likelier under one cause than another to tell them apart.

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from core.frozen import frozen
 from core.journey import Journey
 from core.language import ENGLISH, mark, tr
 from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
 from core.target_summary import TargetSummary
+from reports.diagnosis.evidence import Evidence
 from reports.diagnosis.result import Diagnosis
 from reports.model.alike import sentences_of_hosts
 from reports.model.figures import Figure
 from reports.model.layout import Layout
 from reports.model.seen_before import SeenBefore
 from reports.model.watch import WatchedMetric
-from reports.runbook.document import Step
-
-if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
-    from reports.runbook.document import Runbook
+from reports.runbook.document import Runbook, Step
 
 SCHEMA = 1
 """Version of the report's shape; it changes when a reader of the old one would misread the new."""

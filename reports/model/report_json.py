@@ -23,6 +23,7 @@ from core.language import tr
 from core.secrets import Redactor
 from core.text import printable
 from core.validation import place_of, problem_of
+from reports.diagnosis.result import Diagnosis
 from reports.model.bundle import folder_of
 from reports.model.layout_file import load_layout
 from reports.model.report import SCHEMA, Report
@@ -31,7 +32,6 @@ from reports.runbook.document import RunbookError
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from reports.diagnosis.result import Diagnosis
 
 MAX_BYTES = 32 << 20
 """Bytes of the largest report that is read; a real one has some hundred thousand."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-
-if TYPE_CHECKING:
-    from reports.model.layout import MetricKind
+from reports.model.layout import MetricKind
 
 
 @frozen

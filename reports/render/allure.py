@@ -14,18 +14,16 @@ from allure_commons.types import AttachmentType
 from allure_commons.utils import md5, uuid4
 
 from core.language import mark, tr
+from core.outcome import Observation
 from core.text import clean
 from reports.model.attribution import NO_FAILURE, attribute, categories, reason
-from reports.model.report import state_word, titles_of
+from reports.model.report import Report, Result, state_word, titles_of
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.verdict_words import items_affected, where_to_look
+from reports.runbook.document import Runbook
 
 if TYPE_CHECKING:
-    from core.outcome import Observation
-    from reports.model.report import Report, Result
-    from reports.runbook.document import Runbook
-
     Attach = Callable[[str, str, AttachmentType], Attachment]
     """Store a named text of a type; return the reference to it."""
 

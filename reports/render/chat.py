@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.text import capitalized
+from reports.history.trend import Point
 from reports.model.headline import journey_sentence
-from reports.model.report import state_word
+from reports.model.report import Report, state_word
 from reports.render.message import lines_of, message
-from reports.render.verdict import verdict_of
+from reports.render.verdict import Verdict, verdict_of
 from reports.render.words import moment, plain
-
-if TYPE_CHECKING:
-    from reports.history.trend import Point
-    from reports.model.report import Report
-    from reports.render.verdict import Verdict
 
 MARKS = {"healthy": "✓", "at risk": "!", "incident": "✗"}
 

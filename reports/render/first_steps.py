@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
+from reports.model.report import Report
+from reports.runbook.document import Step
 from reports.runbook.placeholders import is_valid, placeholders
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
-    from reports.runbook.document import Step
 
 STEPS_MAX = 3
 STEPS_OF_SEVERAL_MAX = 4

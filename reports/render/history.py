@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
 from core.language import numeral, tr
 from core.text import clean, named
 from core.units import format_duration
-from reports.history.incidents import flapping, recent_incident, recovery, unobserved
-from reports.model.layout import Layout
+from reports.history.incidents import RunRecord, flapping, recent_incident, recovery, unobserved
+from reports.model.layout import Impact, Layout
+from reports.model.watch import WatchedMetric
 from reports.render.incident_times import local, times_of_runs
-
-if TYPE_CHECKING:
-    from reports.history.incidents import RunRecord
-    from reports.model.layout import Impact
-    from reports.model.watch import WatchedMetric
 
 MARKS = {True: "✓", False: "✗", None: "?"}
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import month
-
-if TYPE_CHECKING:
-    from reports.history.incidents import Incident
-    from reports.model.layout import Impact
-    from reports.model.report import Report
+from reports.history.incidents import Incident
+from reports.model.layout import Impact
+from reports.model.report import Report
 
 
 @frozen

@@ -7,19 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.frozen import frozen
 from core.language import tr
 from core.text import clean, cut, flat
 from reports.history.schedule import WORST_FIRST, interval_of, worst_states
 from reports.history.trend import Point
+from reports.model.report import Report
 from reports.render.nagios import SKEW
 from reports.render.verdict import NOT_SEEN, verdict_of
 from reports.render.words import BAD
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 SCHEMA = 1
 """Version of the JSON's shape; it changes when a reader of the old one would misread the new."""

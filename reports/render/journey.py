@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from core.journey import Stage
+from core.journey import Journey, Stage
 from core.language import tr, trc, trn
-
-if TYPE_CHECKING:
-    from core.journey import Journey
-    from reports.model.report import Report
+from reports.model.report import Report
 
 PICKED_UP = 2
 """The place of this stage in a journey, after "received" and "job created"."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.outcome import counted, counted_status
 from core.text import clean, listed
+from reports.model.report import Report
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.path import drawn, stations
 from reports.render.verdict_words import evidence_lines, failed_components, where_to_look
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
 
 CAUSES_MAX = 3
 EVIDENCE_MAX = 2

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from core.language import numeral, tr
 from core.text import flat
 from core.units import format_duration
-
-if TYPE_CHECKING:
-    from reports.model.report import Report, State
+from reports.model.report import Report, State
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from core.frozen import frozen
 from core.language import is_one, tr, trn
-from core.outcome import OBSERVED, base_id
+from core.outcome import OBSERVED, Outcome, base_id
 from core.text import listed
+from reports.diagnosis.result import Finding
 from reports.model.figures import limit, quantity
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome
-    from reports.diagnosis.result import Finding
-    from reports.model.layout import StationFigure, StationKind
-    from reports.model.report import Report, Result
+from reports.model.layout import StationFigure, StationKind
+from reports.model.report import Report, Result
 
 Kind = Literal["holds", "fails", "broken", "partly", "unseen", "absent"]
 Link = Literal["whole", "cut", "stalled"]

@@ -8,26 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
 from core.language import numeral, tr
 from core.text import listed, named
-from reports.history.confirmed import actions_in
-from reports.history.incidents import last_incident
+from reports.history.actions import Action
+from reports.history.confirmed import Confirmation, Learned, actions_in
+from reports.history.incidents import Incident, RunRecord, last_incident
+from reports.model.bundle import RunbookBundle
+from reports.model.report import Report
 from reports.render import postmortem_sections as sections
-from reports.render.incident_times import local, times_of
+from reports.render.incident_times import Times, local, times_of
 from reports.render.markdown import escaped
 from reports.render.preventive import ticked
+from reports.runbook.document import Runbook
 from reports.runbook.placeholders import fill, is_valid
-
-if TYPE_CHECKING:
-    from reports.history.actions import Action
-    from reports.history.confirmed import Confirmation, Learned
-    from reports.history.incidents import Incident, RunRecord
-    from reports.model.bundle import RunbookBundle
-    from reports.model.report import Report
-    from reports.render.incident_times import Times
-    from reports.runbook.document import Runbook
 
 ITEMS_NAMED = 3
 

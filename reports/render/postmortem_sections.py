@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING
 
 from core.language import mark, numeral, tr, trn
 from core.outcome import component_word
 from core.text import capitalized, listed
 from core.units import format_duration
-from reports.history.confirmed import FALSE_ALARM, OTHER
-from reports.history.incidents import recovery
+from reports.diagnosis.result import Contribution
+from reports.history.actions import Action
+from reports.history.confirmed import FALSE_ALARM, OTHER, Confirmation
+from reports.history.incidents import Incident, RunRecord, recovery
 from reports.model.alike import merged
 from reports.model.figures import quantity
 from reports.model.headline import suspects
-from reports.render.incident_times import local
+from reports.model.layout import Impact
+from reports.model.report import Remedy, Report
+from reports.render.incident_times import Times, local
 from reports.render.markdown import coded, escaped, fenced
 from reports.render.preventive import box
 from reports.render.verdict_words import cause_of, failed_symptoms, how_many, weight
 from reports.render.words import plain
-
-if TYPE_CHECKING:
-    from reports.diagnosis.result import Contribution
-    from reports.history.actions import Action
-    from reports.history.confirmed import Confirmation
-    from reports.history.incidents import Incident, RunRecord
-    from reports.model.layout import Impact
-    from reports.model.report import Remedy, Report
-    from reports.render.incident_times import Times
-    from reports.runbook.document import Runbook
+from reports.runbook.document import Runbook
 
 EVIDENCE_NAMED = 8
 HISTORY_NAMED = 30

@@ -16,12 +16,11 @@ from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED
 from reports.model.bundle import RUNBOOKS, folder_of
+from reports.model.report import Report
 from reports.render.markdown import escaped
 from reports.runbook.document import RunbookError
 
 if TYPE_CHECKING:
-    from reports.model.report import Report
-
     Look = Callable[[Report], "Seen"]
 
 NAME = "preventive.py"

@@ -14,12 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.outcome import STATUSES
-from reports.model.report import STATES
+from reports.model.report import STATES, Report
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
-
-    from reports.model.report import Report
 
 
 WHERE = ("target", "runbook")

@@ -7,17 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
 
 from core.language import numeral, tr, trc, trn
 from core.text import clean
 from core.units import format_duration
 from reports.history.confirmed import FALSE_ALARM
-from reports.history.score import INTERVAL, PRESENT_PRIORS, calibration, confusion
+from reports.history.score import INTERVAL, PRESENT_PRIORS, Case, Prior, calibration, confusion
 from reports.model.figures import number
-
-if TYPE_CHECKING:
-    from reports.history.score import Case, Prior
 
 _TABLE = re.compile(r"""\s*\[\s*(?:hypotheses|outside)\s*\.\s*["']?(\w+)["']?\s*\]""")
 _OTHER_TABLE = re.compile(r"\s*\[")

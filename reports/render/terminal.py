@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from core.text import NO_BREAK
+from reports.history.incidents import RunRecord
+from reports.model.report import Report
 from reports.render.terminal_checks import print_checks
 from reports.render.terminal_explanation import print_explanation
 from reports.render.terminal_verdict import Footer, verdict
 from reports.render.words import as_ascii
-
-if TYPE_CHECKING:
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
 
 WIDTH_MIN, WIDTH_MAX = 40, 120
 

@@ -8,14 +8,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from core.language import tr
-from core.outcome import component_word, counted, counts_in_words
+from core.outcome import Outcome, component_word, counted, counts_in_words
 from reports.model.alike import merged
+from reports.model.report import Report
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from core.outcome import Outcome
-    from reports.model.report import Report
 
 MARKS = {
     "failed": ("✗", "red"),

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from core.language import trn
-from reports.runbook.document import COMMENT
+from reports.runbook.document import COMMENT, Command, Step
 from reports.runbook.placeholders import placeholders
-
-if TYPE_CHECKING:
-    from reports.runbook.document import Command, Step
 
 TITLE_WIDTH = 22
 """Columns of a step's number and title, where the command stands beside it."""

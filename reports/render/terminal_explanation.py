@@ -9,14 +9,14 @@ from rich.text import Text
 
 from core.language import numeral, tr
 from core.text import named
+from reports.diagnosis.result import Contribution, Diagnosis, Finding
 from reports.model.headline import next_check_of, suspects
+from reports.model.report import Remedy, Report
 from reports.render.verdict_words import notable, weight
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reports.diagnosis.result import Contribution, Diagnosis, Finding
-    from reports.model.report import Remedy, Report
 
 STRONGEST = 3
 """Checks shown for a hypothesis; report.json has all of them."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.cells import cell_len
 from rich.text import Text
 
 from core.language import mark, tr
-from reports.render.path import SIGNS, stations
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
-    from reports.render.path import Kind, Station
+from reports.model.report import Report
+from reports.render.path import SIGNS, Kind, Station, stations
 
 STYLES = {"holds": "green", "fails": "yellow", "broken": "bold red"}
 """The style of a station by its kind; that of any other is dim."""

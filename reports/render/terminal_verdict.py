@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from core.frozen import frozen
+from core.journey import Stage
 from core.language import numeral, tr, trn
 from core.outcome import component_word, counted, counted_status
 from core.text import capitalized, flat, listed
 from core.units import format_duration
+from reports.diagnosis.result import Finding
+from reports.history.incidents import RunRecord
 from reports.model.headline import health
-from reports.model.report import state_word
+from reports.model.report import Report, state_word
 from reports.render.first_steps import actions_command, command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
@@ -49,12 +51,6 @@ from reports.render.verdict_words import (
     where_to_look,
 )
 from reports.render.words import clock, plain, short_ids
-
-if TYPE_CHECKING:
-    from core.journey import Stage
-    from reports.diagnosis.result import Finding
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
 
 LINES_MAX = 23
 """Lines of the verdict: a screen of 24 without that of the prompt which follows."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import mark, numeral, tr, trc
 from core.text import capitalized, cut, listed
 from core.units import format_duration
+from reports.history.trend import Point
 from reports.model.headline import health, is_interruption
-from reports.model.report import state_word
+from reports.model.report import Report, state_word
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.verdict_words import (
     accusing,
@@ -32,12 +32,8 @@ from reports.render.verdict_words import (
     where_to_look,
 )
 from reports.render.words import plain
+from reports.runbook.document import Command
 from reports.runbook.placeholders import placeholders
-
-if TYPE_CHECKING:
-    from reports.history.trend import Point
-    from reports.model.report import Report
-    from reports.runbook.document import Command
 
 NOT_SEEN = mark("Not seen")
 """The label of a cause that hides what was to be observed."""

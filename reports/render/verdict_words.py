@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.language import month, numeral, tr, trn
-from core.outcome import base_id, component_word
+from core.outcome import Outcome, base_id, component_word
 from core.text import count, cut, listed, uncapitalized
 from core.units import format_duration
+from reports.diagnosis.result import Contribution, Finding
+from reports.history.trend import Point
 from reports.model.headline import next_check_of, suspects
+from reports.model.layout import Impact
+from reports.model.report import Report
 from reports.render.incident_times import times_of
 from reports.render.words import bad_runs, clock, ordinal, plain, short_ids
 
@@ -19,11 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
-    from core.outcome import Outcome
-    from reports.diagnosis.result import Contribution, Finding
-    from reports.history.trend import Point
-    from reports.model.layout import Impact
-    from reports.model.report import Report
 
 NOTABLE = 0.3
 """Log-odds below which a check is not worth a line."""

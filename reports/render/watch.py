@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from core.language import tr, trn
-from core.outcome import status_word
+from core.outcome import Status, status_word
 from core.text import capitalized, clean, cut, listed
 from core.units import format_duration
-from reports.history.watched import IDLE_MIN
+from reports.history.incidents import RunRecord
+from reports.history.watched import IDLE_MIN, Change, Watched
 from reports.model.figures import quantity
 from reports.model.headline import next_check_of
-from reports.model.report import state_word
+from reports.model.report import Report, state_word
 from reports.render.history import MARKS
 from reports.render.terminal_verdict import SIGNS, Block, Footer, blank, fitting, without_actions
 from reports.render.verdict_words import cause_of, checks_alike
 from reports.render.words import plain
-
-if TYPE_CHECKING:
-    from core.outcome import Status
-    from reports.history.incidents import RunRecord
-    from reports.history.watched import Change, Watched
-    from reports.model.report import Report
 
 CHANGES_MAX = 5
 """Changed checks that are shown of one look."""

@@ -6,14 +6,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
 from core.language import mark, month, tr, trc
 from core.text import flat
-
-if TYPE_CHECKING:
-    from reports.history.trend import Point
+from reports.history.trend import Point
 
 ID_MAX = 8
 """Characters shown of an id where the whole one is not needed."""

@@ -27,7 +27,7 @@ from allure_commons.utils import now, uuid4
 from core.files import FileError, write_file
 from core.language import tr
 from core.outcome import check_id, read_outcome
-from reports.model.report import place_results
+from reports.model.report import Report, Result, place_results
 from reports.model.report_json import to_json
 from reports.render.allure import STATUSES, describe, explain, files_of, source_address, unreported
 from reports.render.terminal import render
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import pytest
     from allure_commons.model2 import TestResultContainer
 
-    from reports.model.report import Report, Result
 
 WIDTH = 100
 """Columns of the verdict as text."""

@@ -6,18 +6,14 @@ Each is written by itself: a failure is one sentence, and costs neither the othe
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.files import FileError, write_file
 from core.frozen import frozen
 from reports.history import store as history
-from reports.history.incidents import INCIDENT_RUNS
+from reports.history.incidents import INCIDENT_RUNS, RunRecord
 from reports.history.trend import POINTS_MAX
-
-if TYPE_CHECKING:
-    from reports.history.incidents import RunRecord
-    from reports.model.bundle import RunbookBundle
-    from reports.model.report import Report
+from reports.model.bundle import RunbookBundle
+from reports.model.report import Report
 
 
 @frozen

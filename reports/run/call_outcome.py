@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from core.language import tr
 from core.outcome import STATUSES, Outcome, Status, check_id
+from core.secrets import Redactor
 from reports.run.collector import sentence_of
 
 if TYPE_CHECKING:
     import pytest
-
-    from core.secrets import Redactor
 
 
 def outcome_of(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.outcome import Outcome, check_id
+from core.secrets import Redactor
 from core.text import first_paragraph
-
-if TYPE_CHECKING:
-    from core.secrets import Redactor
 
 PROBLEMS_MAX = 50
 """Problems that are kept."""

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,18 +14,16 @@ from core.files import FileError, write_file
 from core.language import mark, tr
 from core.outcome import read_outcome
 from reports.history.confirmed import seen_before
+from reports.history.incidents import RunRecord
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
+from reports.model.report import Report
 from reports.model.report_json import PARTIAL, to_json
 from reports.run.artifacts import write_artifacts, write_partial
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import bundle_for, document_of
-
-if TYPE_CHECKING:
-    from reports.history.incidents import RunRecord
-    from reports.model.report import Report
-    from reports.run.selection import Selection
+from reports.run.selection import Selection
 
 BUDGET_USED = mark("the run's budget is used up")
 HANGS = mark("the check hangs: it had not ended when the run's budget was used up")

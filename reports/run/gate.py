@@ -5,15 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Container
-from typing import TYPE_CHECKING
 
 from _pytest.mark.expression import Expression
 
 from core.language import tr, trn
-from reports.model.report import exit_status
-
-if TYPE_CHECKING:
-    from reports.model.report import Report
+from reports.model.report import Report, exit_status
 
 BAD = ("failed", "unreachable", "error", "missing")
 """Statuses that keep a gate closed; in a gate, skipped does too: it is not known to pass."""

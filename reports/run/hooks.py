@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from core.journey import Journey
-    from core.outcome import Observation
-    from core.secrets import Redactor
-    from core.target_summary import TargetSummary
-    from reports.model.report import Report
+from core.journey import Journey
+from core.outcome import Observation
+from core.secrets import Redactor
+from core.target_summary import TargetSummary
+from reports.model.report import Report
 
 
 @pytest.hookspec(firstresult=True)

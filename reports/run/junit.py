@@ -15,15 +15,13 @@ from _pytest.junitxml import xml_key
 from core.language import tr
 from core.outcome import Outcome, check_id, read_outcome
 from reports.model.attribution import attribute
-from reports.model.report import place_results, titles_of
+from reports.model.report import Report, Result, VerificationTitle, place_results, titles_of
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.verdict_words import cause_of
 from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
     from _pytest.junitxml import LogXML
-
-    from reports.model.report import Report, Result, VerificationTitle
 
 
 @pytest.hookimpl(trylast=True)

@@ -15,9 +15,9 @@ from core.language import suggest_language, tr
 from core.runbooks import asked_for, names_in
 from core.text import listed, printable
 from core.validation import nearest
+from reports.diagnosis.evidence import Evidence
 
 if TYPE_CHECKING:
-    from reports.diagnosis.evidence import Evidence
     from reports.model.bundle import RunbookBundle
 
 BUNDLE = pytest.StashKey["RunbookBundle"]()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pytest
 
-from core.outcome import check_id, is_canary
+from core.outcome import Outcome, check_id, is_canary
+from reports.diagnosis.evidence import Evidence
 from reports.model.report import unselected_of
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome
-    from reports.diagnosis.evidence import Evidence
 
 
 class Selection:

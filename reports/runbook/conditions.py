@@ -15,14 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from core.frozen import frozen
 from core.language import tr
-from core.outcome import STATUSES, base_id
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome
+from core.outcome import STATUSES, Outcome, base_id
 
 _STATUS = re.compile(rf"([a-z][a-z0-9_]*/[a-z][a-z0-9_]*) (not )?({'|'.join(STATUSES)})")
 _TARGET = re.compile(r"target has (no )?([a-z]+)")

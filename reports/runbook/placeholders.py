@@ -11,15 +11,11 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from core.language import tr
 from core.target_summary import JOURNALD
 from core.text import CONTROL, flat
-from reports.runbook.document import COMMENT
-
-if TYPE_CHECKING:
-    from reports.runbook.document import Command, Step
+from reports.runbook.document import COMMENT, Command, Step
 
 MAX_VALUE = 200
 LIST_MAX = 20

@@ -11,20 +11,18 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from math import isfinite
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from core.frozen import frozen
 from core.language import numeral, tr
+from core.target_summary import TargetSummary
 from core.text import LINE_MAX, clean
+from reports.history.trend import Point
 from reports.model.figures import limit, percent, quantity
+from reports.model.layout import FigureKind
 from reports.render.verdict import STATE_CLASSES
 from reports.render.words import moment
-
-if TYPE_CHECKING:
-    from core.target_summary import TargetSummary
-    from reports.history.trend import Point
-    from reports.model.layout import FigureKind
 
 WIDTH, HEIGHT = 340, 130
 LEFT, RIGHT, TOP, BOTTOM = 46, 6, 16, 8

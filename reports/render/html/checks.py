@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.frozen import frozen
 from core.language import tr
-from core.outcome import STATUS_WORDS, counted, counts_in_words
+from core.outcome import STATUS_WORDS, Outcome, Status, counted, counts_in_words
 from reports.model.alike import merged
+from reports.model.report import Report
 from reports.render.verdict_words import shared_reasons
 from reports.render.words import plain
-
-if TYPE_CHECKING:
-    from core.outcome import Outcome, Status
-    from reports.model.report import Report
 
 GOOD: tuple[Status, ...] = ("passed", "skipped")
 """The statuses of checks that are folded."""

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
@@ -18,11 +17,8 @@ from core.text import listed
 from core.units import format_duration
 from reports.history.schedule import WORST_FIRST
 from reports.render.html.environment import environment, fitting
-from reports.render.index import SLOT, SLOTS, slot_end
+from reports.render.index import SLOT, SLOTS, Overview, Row, slot_end
 from reports.render.verdict import STATE_CLASSES
-
-if TYPE_CHECKING:
-    from reports.render.index import Overview, Row
 
 HEIGHTS = {"good": 4, "warn": 7, "bad": 12, "open": 9}
 """The height of a state in a strip of STRIP_HEIGHT: it differs without colours too."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from core.frozen import frozen
 from core.language import tr
-from reports.history.trend import trend_of
+from reports.diagnosis.result import Diagnosis, Finding
+from reports.history.trend import Point, trend_of
 from reports.model.headline import WORTH_NAMING, next_check_of
+from reports.model.report import Report
 from reports.render.chat import render as as_chat
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
@@ -18,11 +20,6 @@ from reports.render.html.environment import environment, fitting
 from reports.render.journey import with_outcomes
 from reports.render.path import stations
 from reports.render.verdict import verdict_of
-
-if TYPE_CHECKING:
-    from reports.diagnosis.result import Diagnosis, Finding
-    from reports.history.trend import Point
-    from reports.model.report import Report
 
 
 @frozen
