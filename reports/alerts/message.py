@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,18 +36,12 @@ def title_of(report: Report, change: Change) -> str:
     return tr(TITLES[event, change.kind], target=harmless(report.target.name))
 
 
-def body_of(
-    report: Report,
-    change: Change,
-    path: Path,
-    link_base: str | None,
-    zone: tzinfo | None = None,
-) -> str:
+def body_of(report: Report, change: Change, path: Path, link_base: str | None) -> str:
     """Return the body. `path` is the report's file, `link_base` the URL of the targets' folders.
 
-    Times are those of `zone`, None for the machine's own.
+    Times are the machine's own.
     """
-    head = _head(report, change, zone)
+    head = _head(report, change)
     place = link_of(report, link_base) if link_base else path.resolve().with_name("report.html")
     foot = tr("Report: {place}", place=place)
     if change.event == "recovery":
@@ -55,13 +49,13 @@ def body_of(
     return message(report, head, foot)
 
 
-def _head(report: Report, change: Change, zone: tzinfo | None) -> Iterator[str]:
+def _head(report: Report, change: Change) -> Iterator[str]:
     """Yield the headline, since when, and for each cause that was confirmed before how it ended."""
     yield report.headline
-    yield _duration(report, change, zone)
+    yield _duration(report, change)
     if change.event != "recovery":
         for finding in report.diagnosis.accepted[:CAUSES_MAX]:
-            before = seen_before(report, finding, zone)
+            before = seen_before(report, finding)
             if before:
                 yield tr("{title}: {text}", title=finding.title, text=before)
 
@@ -72,7 +66,7 @@ def link_of(report: Report, base: str) -> str:
     return "/".join([base.rstrip("/"), *(quote(part, safe="") for part in parts)])
 
 
-def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:
+def _duration(report: Report, change: Change) -> str:
     if change.seconds is None:
         return tr("Duration unknown: a clock was set back.")
     at, seconds = change.since, change.seconds
@@ -81,7 +75,7 @@ def _duration(report: Report, change: Change, zone: tzinfo | None) -> str:
         # What suffers is older than the first run that saw it.
         seconds += (datetime.fromisoformat(at) - start[0]).total_seconds()
         at = start[0].isoformat()
-    since = clock(at, report.started, zone)
+    since = clock(at, report.started)
     if change.event == "recovery":
         return tr(
             "It lasted {duration}, since {since}.",

@@ -198,7 +198,7 @@ def _choices(
 
 def _incident_text(incident: Incident) -> str:
     at = incident.runs[0].at
-    when = local(at, None) if at else incident.runs[0].started
+    when = local(at) if at else incident.runs[0].started
     if incident.after:
         return tr("the incident of {time}", time=when)
     return tr("the incident that goes on since {time}", time=when)

@@ -263,9 +263,8 @@ class Watch:
                 unicode=self._unicode,
             )
             self._print(text.rstrip("\n"))
-            for sentence in afterwards(
-                watched.runs, watched.report.watch, layout=watched.report.layout
-            ):
+            report = watched.report
+            for sentence in afterwards(watched.runs, report.watch, report.layout):
                 self._print(clean(sentence))
         self._print(result_of(watched, time.monotonic() - self._started))
 

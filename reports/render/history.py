@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
 
 from core.language import numeral, tr
 from core.text import clean, named
@@ -20,13 +19,12 @@ def render(
     runs: Sequence[RunRecord],
     shown: int,
     metrics: Sequence[WatchedMetric] = (),
-    zone: tzinfo | None = None,
     layout: Layout | None = None,
 ) -> str:
     """Return the last `shown` of these runs as text, oldest first, and what follows from all.
 
     `metrics` are those to watch after an incident, `layout` says what suffers in it, and how
-    the figures are measured. Its time is that of `zone`, None for the machine's own.
+    the figures are measured. Its time is the machine's own.
     """
     if not runs:
         return tr("No run is in the history yet.") + "\n"
@@ -41,24 +39,20 @@ def render(
         )
         for flap in flapping(runs)
     ]
-    lines += afterwards(runs, metrics, zone, layout=layout)
+    lines += afterwards(runs, metrics, layout)
     # The headlines quote the target, and the file may have been written by anybody.
     return "".join(f"{clean(line)}\n" for line in lines)
 
 
 def afterwards(
-    runs: Sequence[RunRecord],
-    metrics: Sequence[WatchedMetric],
-    zone: tzinfo | None = None,
-    *,
-    layout: Layout,
+    runs: Sequence[RunRecord], metrics: Sequence[WatchedMetric], layout: Layout
 ) -> list[str]:
     """Return lines that say whether a recent incident is over and these metrics recover."""
     incident = recent_incident(runs)
     times = times_of_runs(incident, layout.impact) if incident else None
     if incident is None or times is None:
         return []
-    since = local(times.began, zone)
+    since = local(times.began)
     if times.began == times.oldest:
         since = tr("about {time}", time=since)
     if incident.after is None and runs[-1].state != "incident":

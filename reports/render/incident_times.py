@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from core.frozen import frozen
 from core.language import month
@@ -68,9 +68,9 @@ def times_of_runs(episode: Incident, impact: Impact | None) -> Times | None:
     )
 
 
-def local(at: datetime, zone: tzinfo | None) -> str:
-    """Return a time as a clock in `zone` shows it, None for the machine's own, with the zone."""
-    at = at.astimezone(zone)
+def local(at: datetime) -> str:
+    """Return a time as this machine's clock shows it, with the zone."""
+    at = at.astimezone()
     return f"{at.day} {month(at)} {at:%Y, %H:%M %Z}"
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
 
 from core.language import numeral, tr
 from core.text import listed, named
@@ -37,14 +36,12 @@ def render(
     runbook: Runbook,
     episode: Incident | None = None,
     runs: Sequence[RunRecord] = (),
-    zone: tzinfo | None = None,
     learned: Learned | None = None,
 ) -> str:
     """Return the post-mortem of an incident.
 
     `report` is the run that saw it best, `episode` its course and `runs` the history up to now,
     oldest first; without them the report stands alone. `learned` has what people confirmed and did.
-    Times are those of `zone`, None for the machine's own.
     """
     confirmed, taken = _people(episode, learned)
     target = escaped(report.target.name)
@@ -55,13 +52,13 @@ def render(
             runbook=escaped(report.runbook),
             target=target,
         ),
-        sections.summary(report, episode, times, zone, confirmed),
+        sections.summary(report, episode, times, confirmed),
         tr("The checks have filled this in. A word in angle brackets is for you to fill in."),
-        *sections.since_when(report.layout.impact, times, zone),
-        _template(report, runbook, _values(report, episode, times, zone, confirmed, taken)),
-        *sections.timeline(report, episode, times, zone),
+        *sections.since_when(report.layout.impact, times),
+        _template(report, runbook, _values(report, episode, times, confirmed, taken)),
+        *sections.timeline(report, episode, times),
         *sections.causes(report, episode, confirmed),
-        *sections.actions(report, episode, taken, zone),
+        *sections.actions(report, episode, taken),
         *sections.affected(report),
         *sections.failures(report),
         *sections.preventive(report, runbook),
@@ -108,7 +105,6 @@ def _values(
     report: Report,
     episode: Incident | None,
     times: Times,
-    zone: tzinfo | None,
     confirmed: Confirmation | None,
     taken: Sequence[Action],
 ) -> dict[str, str]:
@@ -117,12 +113,12 @@ def _values(
         **_affected(report, episode),
         "root_cause": escaped(sections.confirmed_cause(report, confirmed)) or _root_cause(report),
         "probability": _sureness(report),
-        "started_at": _began(report, times, zone),
+        "started_at": _began(report, times),
         "duration": sections.duration(times),
         "actions_taken": ", ".join(escaped(step) for step in dict.fromkeys(a.step for a in taken)),
     }
     if times.end:
-        values["ended_at"] = tr("{time}, by the first run after it", time=local(times.end, zone))
+        values["ended_at"] = tr("{time}, by the first run after it", time=local(times.end))
     return {name: value for name, value in values.items() if value}
 
 
@@ -181,12 +177,12 @@ def _sureness(report: Report) -> str:
     )
 
 
-def _began(report: Report, times: Times, zone: tzinfo | None) -> str:
+def _began(report: Report, times: Times) -> str:
     impact = report.layout.impact
     if impact and times.oldest and times.oldest < times.first_bad:
-        time = local(times.oldest, zone)
+        time = local(times.oldest)
         return tr("about {time}, by the {oldest}", time=time, oldest=impact.oldest)
-    first = local(times.first_bad, zone)
+    first = local(times.first_bad)
     if times.last_good is None:
         return tr("{time} or earlier", time=first)
-    return tr("between {time} and {later}", time=local(times.last_good, zone), later=first)
+    return tr("between {time} and {later}", time=local(times.last_good), later=first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from core.language import mark, numeral, tr, trn
 from core.outcome import component_word
@@ -55,7 +55,6 @@ def summary(
     report: Report,
     episode: Incident | None,
     times: Times,
-    zone: tzinfo | None,
     confirmed: Confirmation | None,
 ) -> str:
     """Return the incident in a few sentences: impact, duration, cause."""
@@ -64,17 +63,13 @@ def summary(
         span = tr(
             "It lasted {duration}, from about {time} to {end}",
             duration=duration(times),
-            time=local(times.began, zone),
-            end=local(times.end, zone),
+            time=local(times.began),
+            end=local(times.end),
         )
     elif times.began == times.oldest:
-        span = tr(
-            "It began about {time}; no run has seen its end yet", time=local(times.began, zone)
-        )
+        span = tr("It began about {time}; no run has seen its end yet", time=local(times.began))
     else:
-        span = tr(
-            "It began before {time}; no run has seen its end yet", time=local(times.began, zone)
-        )
+        span = tr("It began before {time}; no run has seen its end yet", time=local(times.began))
     sentences = [
         _impact(report, episode),
         span,
@@ -116,7 +111,7 @@ def duration(times: Times) -> str:
     return tr("at least {duration}, until the last run that saw it", duration=length)
 
 
-def since_when(impact: Impact | None, times: Times, zone: tzinfo | None) -> Iterator[str]:
+def since_when(impact: Impact | None, times: Times) -> Iterator[str]:
     """Yield since when the users suffered, by all who know something of it."""
     yield tr("### Since when")
     oldest = [(capitalized(impact.oldest), times.oldest, tr("not observed"))] if impact else []
@@ -127,20 +122,18 @@ def since_when(impact: Impact | None, times: Times, zone: tzinfo | None) -> Iter
         (tr("Last bad run"), times.last_bad, ""),
         (tr("First good run after it"), times.end, "<ended_at>"),
     ]
-    lines = [f"| {name} | {local(at, zone) if at else blank} |" for name, at, blank in rows]
+    lines = [f"| {name} | {local(at) if at else blank} |" for name, at, blank in rows]
     yield "\n".join([tr("| | time |"), "| --- | --- |", *lines])
 
 
-def timeline(
-    report: Report, episode: Incident | None, times: Times, zone: tzinfo | None
-) -> Iterator[str]:
+def timeline(report: Report, episode: Incident | None, times: Times) -> Iterator[str]:
     """Yield the course of the incident, run by run."""
     yield tr("### Timeline")
     runs = (episode.before, *episode.runs, episode.after) if episode else ()
     events = [(at, run.state, run.headline) for run in runs if run and (at := run.at)]
     if episode is None:
         events = [(datetime.fromisoformat(report.started), report.state, report.headline)]
-    rows = [(local(at, zone), tr(str(state)), text) for at, state, text in events]
+    rows = [(local(at), tr(str(state)), text) for at, state, text in events]
     if len(rows) > HISTORY_NAMED:
         left = trn("{n} more run", "{n} more runs", len(rows) - HISTORY_NAMED)
         rows = [*rows[: HISTORY_NAMED - LAST_NAMED], ("", "", left), *rows[-LAST_NAMED:]]
@@ -149,7 +142,7 @@ def timeline(
         # It may have arrived before the last good run, when it did not suffer yet.
         place = sum(at < times.oldest for at, *_ in events[:2])
         text = tr("The {oldest} {arrived}", oldest=impact.oldest, arrived=impact.arrived)
-        rows.insert(place, (local(times.oldest, zone), "", text))
+        rows.insert(place, (local(times.oldest), "", text))
     lines = [f"| {at} | {escaped(state)} | {escaped(text)} |" for at, state, text in rows]
     yield "\n".join([tr("| time | state | what was seen |"), "| --- | --- | --- |", *lines])
     if episode is None:
@@ -249,16 +242,14 @@ def failures(report: Report) -> Iterator[str]:
         )
 
 
-def actions(
-    report: Report, episode: Incident | None, taken: Sequence[Action], zone: tzinfo | None
-) -> Iterator[str]:
+def actions(report: Report, episode: Incident | None, taken: Sequence[Action]) -> Iterator[str]:
     """Yield what is known of what was done: by the journal, what changed, what was proposed."""
     yield tr("### Actions")
     if taken:
         rows = [tr("| time | action | took | result |"), "| --- | --- | ---: | --- |"]
         for action in taken:
             took = "" if action.seconds is None else format_duration(action.seconds)
-            at = local(datetime.fromisoformat(action.at), zone)
+            at = local(datetime.fromisoformat(action.at))
             rows.append(f"| {at} | {escaped(action.step)} | {took} | {escaped(action.result)} |")
         yield "\n".join(rows)
         yield tr("What else was done, by whom, and when: <actions_taken>")

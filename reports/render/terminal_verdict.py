@@ -7,7 +7,6 @@ are left out; no line is ever wider than the screen, and no command is cut.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import tzinfo
 from pathlib import PurePath
 
 from rich.cells import cell_len
@@ -82,14 +81,12 @@ class Footer:
     """Facts that a report does not know of itself.
 
     `page` is where report.html lies, `decision` the sentence of a gate, cut to one line,
-    `unwritten` why the report could not be written. Times are those of `zone`, None for the
-    machine's own.
+    `unwritten` why the report could not be written.
     """
 
     page: str = ""
     decision: str = ""
     unwritten: str = ""
-    zone: tzinfo | None = None
 
 
 @frozen
@@ -114,11 +111,9 @@ def verdict(
     return fitting(blocks)
 
 
-def without_actions(
-    report: Report, width: int, footer: Footer, runs: Sequence[RunRecord] = ()
-) -> list[Block]:
+def without_actions(report: Report, width: int, runs: Sequence[RunRecord]) -> list[Block]:
     """Return the blocks of the verdict on state, effect and cause, without what to do."""
-    return _Screen(report, width, footer, runs).without_actions()
+    return _Screen(report, width, Footer(), runs).without_actions()
 
 
 def blank() -> Block:
@@ -213,9 +208,9 @@ class _Screen:
     def _head(self) -> list[Block]:
         report = self._report
         word = state_word(report.state).upper()
-        facts = [since(report, self._runs, self._footer.zone), streak(self._runs)]
+        facts = [since(report, self._runs), streak(self._runs)]
         if not any(facts):
-            time = clock(report.started, report.started, self._footer.zone)
+            time = clock(report.started, report.started)
             facts = [tr("seen at {time}", time=time)]
         blocks = []
         if report.partial:
@@ -308,7 +303,7 @@ class _Screen:
             for place, finding in enumerate(accepted):
                 label = tr("  and") if place else tr("CAUSE")
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
-                before = seen_before(self._report, finding, self._footer.zone)
+                before = seen_before(self._report, finding)
                 if before:
                     blocks.append(self._block(2, f"  {before}"))
                 blocks += self._evidence(finding, most)

@@ -172,7 +172,7 @@ def _cause(report: Report) -> tuple[str, str, str]:
 
 def _before(report: Report) -> str:
     accepted = list(report.diagnosis.accepted)[:CAUSES_MAX]
-    earlier = [(one.title, text) for one in accepted if (text := seen_before(report, one))]
+    earlier = [(one.title, text) for one in accepted if (text := seen_before(report, one, UTC))]
     if len(accepted) == 1:
         return "".join(capitalized(text) for _, text in earlier)
     return tr("; ").join(tr("{title}: {text}", title=title, text=text) for title, text in earlier)

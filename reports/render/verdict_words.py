@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.language import month, numeral, tr, trn
@@ -127,13 +127,13 @@ def streak(runs: Sequence[Point]) -> str:
     return tr("{ordinal} bad run in a row", ordinal=ordinal(length)) if length > 1 else ""
 
 
-def since(report: Report, runs: Sequence[Point], zone: tzinfo | None) -> str:
-    """Return since when users suffer, by the clock of `zone`, None for the machine's own."""
+def since(report: Report, runs: Sequence[Point]) -> str:
+    """Return since when users suffer, by this machine's clock."""
     start = began(report, runs)
     if start is None:
         return ""
     at, by_item = start
-    time, impact = clock(at.isoformat(), report.started, zone), report.layout.impact
+    time, impact = clock(at.isoformat(), report.started), report.layout.impact
     if not by_item or impact is None:
         return tr("since {time}", time=time)
     return tr(
@@ -164,7 +164,7 @@ def weight(log_odds: float) -> str:
     return f"{log_odds:+.1f}"[0] + numeral(abs(log_odds), 1)
 
 
-def seen_before(report: Report, finding: Finding, zone: tzinfo | None = UTC) -> str:
+def seen_before(report: Report, finding: Finding, zone: tzinfo | None = None) -> str:
     """Return how often a cause was confirmed before, and how it ended the last time.
 
     Empty where it never was. Days are those of `zone`, None for the machine's own.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -19,7 +19,7 @@ from reports.model.figures import quantity
 from reports.model.headline import next_check_of
 from reports.model.report import Report, state_word
 from reports.render.history import MARKS
-from reports.render.terminal_verdict import SIGNS, Block, Footer, blank, fitting, without_actions
+from reports.render.terminal_verdict import SIGNS, Block, blank, fitting, without_actions
 from reports.render.verdict_words import cause_of, checks_alike
 from reports.render.words import plain
 
@@ -84,13 +84,11 @@ def line(watched: Watched) -> str:
     return clean(tr("look {number}: {text}", number=watched.looks, text=text))
 
 
-def screen(
-    watched: Watched, width: int, height: int, now: str, zone: tzinfo | None = None
-) -> list[Text]:
-    """Return at most `height` lines; `now` says what the watch does, `zone` is the machine's."""
+def screen(watched: Watched, width: int, height: int, now: str) -> list[Text]:
+    """Return at most `height` lines; `now` says what the watch does."""
     blocks: list[Block] = []
     if watched.report:
-        blocks += without_actions(watched.report, width, Footer(zone=zone), watched.runs)
+        blocks += without_actions(watched.report, width, watched.runs)
         blocks += _changed(watched.report, watched)
         blocks += _to_watch(watched, width)
         blocks += _outlook(watched)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from unicodedata import category, normalize
 
 from core.language import mark, month, tr, trc
@@ -108,9 +108,9 @@ def bad_runs(runs: Sequence[Point]) -> list[Point]:
     return streak
 
 
-def clock(moment: str, now: str, zone: tzinfo | None) -> str:
-    """Return an ISO time as a clock in `zone` shows it, with its day if that is not now's."""
-    at, today = (datetime.fromisoformat(one).astimezone(zone) for one in (moment, now))
+def clock(moment: str, now: str) -> str:
+    """Return an ISO time as this machine's clock shows it, with its day if that is not now's."""
+    at, today = (datetime.fromisoformat(one).astimezone() for one in (moment, now))
     day = "" if at.date() == today.date() else f"{at.day} {month(at)} "
     return f"{day}{at:%H:%M %Z}"
 

@@ -55,9 +55,7 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
         learned = read_learned(folder)
         notes += learned.notes
         _write(folder / "postmortem.md", of_incident(report, bundle, runs, learned), notes)
-    return Artifacts(
-        tuple(notes), tuple(afterwards(runs, report.watch, layout=report.layout)), runs
-    )
+    return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch, report.layout)), runs)
 
 
 def write_partial(folder: Path, report: Report) -> Artifacts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ def test_an_alert_says_since_when_users_suffer() -> None:
     """Not since the run that saw it first: the oldest upload is older."""
     report = made.incident()
     change = Change("alert", "incident", report.started, 0.0, "1")
-    text = body_of(report, change, Path("out/lab/report.json"), None, UTC)
+    text = body_of(report, change, Path("out/lab/report.json"), None)
     oldest = report.figure("oldest_stuck_seconds")
     assert oldest
     assert f"({format_duration(oldest)})" in text, text

@@ -53,7 +53,7 @@ def undelivered(path: Path) -> int:
 
 def clock(moment: str) -> str:
     """A time as a message shows it."""
-    return words.clock(moment, made.STARTED, None)
+    return words.clock(moment, made.STARTED)
 
 
 def save(path: Path, report: Report) -> Path:

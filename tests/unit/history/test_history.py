@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -537,7 +537,7 @@ def test_a_run_without_the_symptoms_does_not_end_an_incident(path: Path, way: st
     assert incident is not None
     assert incident.symptoms == ("signal/no_upload_is_stuck",)
     assert incident.after is None
-    (line,) = history_text.afterwards(runs, METRICS, UTC, layout=LAYOUT)
+    (line,) = history_text.afterwards(runs, METRICS, layout=LAYOUT)
     assert line == (
         "The incident since about 2 Mar 2026, 09:13 UTC may go on: "
         "this run did not observe signal/no_upload_is_stuck."
@@ -597,7 +597,7 @@ def test_the_metrics_to_watch_recover_after_an_incident(path: Path) -> None:
     """When the worker runs again: stuck uploads fall, completed ones rise, processing is fast."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
     assert [metric.recovers for metric in recovery(runs, METRICS, LAYOUT.figures)] == [True] * 4
-    shown = history_text.render(runs, 10, METRICS, UTC, layout=LAYOUT)
+    shown = history_text.render(runs, 10, METRICS, layout=LAYOUT)
     begin = "The incident since about 2 Mar 2026, 09:13 UTC"
     assert f"{begin} is over after 57 min. Metrics to watch:" in shown
     assert '✓ veza_file_uploads_total{status="uploading"}: 2 at worst, 0 now, falling' in shown
@@ -657,7 +657,7 @@ def test_a_metric_that_no_check_observes_says_so(path: Path) -> None:
 def test_the_end_of_an_incident_is_reported_without_metrics(path: Path) -> None:
     """A runbook need not name any."""
     runs = record_all(path, [made.incident(), made.recovered(started=at(10))])
-    assert history_text.afterwards(runs, (), UTC, layout=LAYOUT) == [
+    assert history_text.afterwards(runs, (), layout=LAYOUT) == [
         "The incident since about 2 Mar 2026, 09:13 UTC is over after 57 min."
     ]
 

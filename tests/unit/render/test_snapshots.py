@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ REPORTS: dict[str, Callable[[], Report]] = {
 }
 
 
-FOOTER = Footer(page="out/lab/report.html", zone=UTC)
+FOOTER = Footer(page="out/lab/report.html")
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -126,7 +126,7 @@ def test_nagios_lines(snapshot_txt: SnapshotAssertion) -> None:
 def test_post_mortem(name: str, snapshot_txt: SnapshotAssertion) -> None:
     """The post-mortem of a report without a history."""
     report = REPORTS[name]()
-    assert as_postmortem(report, made.bundle().document, zone=UTC) == snapshot_txt
+    assert as_postmortem(report, made.bundle().document) == snapshot_txt
 
 
 def test_post_mortem_with_its_course(tmp_path: Path, snapshot_txt: SnapshotAssertion) -> None:
@@ -139,7 +139,7 @@ def test_post_mortem_with_its_course(tmp_path: Path, snapshot_txt: SnapshotAsser
         runs, _ = history.record(tmp_path / history.NAME, replace(report, started=started))
     episode = last_incident(runs)
     document = made.bundle().document
-    assert as_postmortem(incident, document, episode, runs, UTC) == snapshot_txt
+    assert as_postmortem(incident, document, episode, runs) == snapshot_txt
 
 
 def test_text_for_a_chat(snapshot_txt: SnapshotAssertion) -> None:
@@ -164,6 +164,6 @@ def test_messages(snapshot_txt: SnapshotAssertion) -> None:
     texts = []
     for name, change in changes:
         report = REPORTS[name]()
-        body = body_of(report, change, path, base, UTC)
+        body = body_of(report, change, path, base)
         texts.append(f"{title_of(report, change)}\n\n{body}")
     assert f"\n\n{'-' * 80}\n\n".join(texts) == snapshot_txt

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -171,7 +170,7 @@ def test_any_report_fits_the_screen(data: st.DataObject) -> None:
     )
     problems = tuple(draw(st.lists(TEXTS.filter(bool), max_size=4)))
     report = replace(report, problems=problems, partial=draw(st.booleans()))
-    footer = Footer(page=draw(TEXTS), decision=draw(TEXTS), unwritten=draw(TEXTS), zone=UTC)
+    footer = Footer(page=draw(TEXTS), decision=draw(TEXTS), unwritten=draw(TEXTS))
     for unicode in (True, False):
         text = render(report, 80, footer, unicode=unicode)
         assert_fits(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,7 @@ def test_each_look_as_a_screen_and_a_line(
 ) -> None:
     """The screen has the verdict, what changed, the metrics and what the end waits for."""
     state = watched(tmp_path, *COURSE[:looks])
-    lines = [one.plain.rstrip() for one in screen(state, 80, 24, "next in 12 s", UTC)]
+    lines = [one.plain.rstrip() for one in screen(state, 80, 24, "next in 12 s")]
     assert "\n".join([*lines, "", line(state), ""]) == snapshot_txt
 
 
@@ -53,7 +52,7 @@ def test_every_screen_fits(looks: int, tmp_path: Path) -> None:
     """No line is wider and none too many; the last says how the watch goes on."""
     state = watched(tmp_path, *COURSE[:looks])
     for width, height in ((80, 24), (40, 24), (60, 12), (120, 50), (20, 3)):
-        lines = screen(state, width, height, "looking", UTC)
+        lines = screen(state, width, height, "looking")
         assert len(lines) <= height, (width, height)
         assert all(cell_len(one.plain) <= width for one in lines), (width, height)
         assert lines[-1].plain.startswith(f"{looks} look"), (width, height)
