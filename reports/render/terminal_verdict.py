@@ -22,33 +22,12 @@ from reports.diagnosis.result import Finding
 from reports.history.incidents import RunRecord
 from reports.model.headline import health
 from reports.model.report import Report, state_word
+from reports.render import verdict_words as phrases
 from reports.render.first_steps import actions_command, command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
 from reports.render.terminal_path import path_lines
 from reports.render.verdict import CAUSES_MAX
-from reports.render.verdict_words import (
-    accusing,
-    checks_alike,
-    completed,
-    failed_causes_first,
-    failed_components,
-    failed_symptoms,
-    gist,
-    items_affected,
-    more_symptoms,
-    no_symptom,
-    notable,
-    partial_run,
-    reasons,
-    ruled_out,
-    seen_before,
-    since,
-    streak,
-    sureness,
-    unnamed_cause,
-    where_to_look,
-)
 from reports.render.words import clock, plain, short_ids
 
 LINES_MAX = 23
@@ -153,7 +132,7 @@ class _Screen:
         self._runs = runs
         self._room = room
         self._again = command_again(report)
-        self._reasons = reasons(report)
+        self._reasons = phrases.reasons(report)
         self._shown: set[str] = set()
 
     def healthy(self) -> list[Block]:
@@ -168,7 +147,7 @@ class _Screen:
         where = self._report.target.name
         seconds = f"{numeral(self._report.seconds, 1)} s"
         if self._report.partial:
-            title = self._title(f"{partial_run(self._report)} · {where} · {seconds}")
+            title = self._title(f"{phrases.partial_run(self._report)} · {where} · {seconds}")
             second = tr(
                 "this is not the whole state of {target}; to see it: {command}",
                 target=where,
@@ -179,7 +158,9 @@ class _Screen:
             observed = health(report.results, report.figures, report.layout.impact)
             title = self._title(state_word("healthy").upper(), where, observed, seconds)
             passed = sum(result.outcome.status == "passed" for result in report.results)
-            second = completed(report) or trn("{n} check passed", "{n} checks passed", passed)
+            second = phrases.completed(report) or trn(
+                "{n} check passed", "{n} checks passed", passed
+            )
         return [
             Block(0, (title,)),
             *self._decision(),
@@ -208,13 +189,13 @@ class _Screen:
     def _head(self) -> list[Block]:
         report = self._report
         word = state_word(report.state).upper()
-        facts = [since(report, self._runs), streak(self._runs)]
+        facts = [phrases.since(report, self._runs), phrases.streak(self._runs)]
         if not any(facts):
             time = clock(report.started, report.started)
             facts = [tr("seen at {time}", time=time)]
         blocks = []
         if report.partial:
-            blocks.append(Block(0, (self._title(partial_run(self._report)),)))
+            blocks.append(Block(0, (self._title(phrases.partial_run(self._report)),)))
             target = report.target.name
             so_far = tr("{target}: {state} in what was checked", target=target, state=word)
             facts.insert(0, so_far)
@@ -260,14 +241,14 @@ class _Screen:
 
     def _impact(self) -> str:
         """Return what users feel."""
-        affected = items_affected(self._report)
+        affected = phrases.items_affected(self._report)
         if affected:
             return affected
-        symptoms = failed_symptoms(self._report)
+        symptoms = phrases.failed_symptoms(self._report)
         if symptoms:
-            self._shown.add(gist(plain(symptoms[0].seen)))
-            return self._counted(symptoms[0].seen, more_symptoms(symptoms))
-        return no_symptom(self._report)
+            self._shown.add(phrases.gist(plain(symptoms[0].seen)))
+            return self._counted(symptoms[0].seen, phrases.more_symptoms(symptoms))
+        return phrases.no_symptom(self._report)
 
     def _decision(self) -> list[Block]:
         if not self._footer.decision:
@@ -303,7 +284,7 @@ class _Screen:
             for place, finding in enumerate(accepted):
                 label = tr("  and") if place else tr("CAUSE")
                 blocks.append(Block(0, (self._cause_title(label, finding),)))
-                before = seen_before(self._report, finding)
+                before = phrases.seen_before(self._report, finding)
                 if before:
                     blocks.append(self._block(2, f"  {before}"))
                 blocks += self._evidence(finding, most)
@@ -313,7 +294,7 @@ class _Screen:
         return blocks
 
     def _cause_title(self, label: str, finding: Finding) -> Text:
-        sure = sureness(self._report, finding)
+        sure = phrases.sureness(self._report, finding)
         room = self._width - cell_len(f"{label}   ({sure})")
         title = Text(finding.title)
         title.truncate(max(room, 1), overflow="ellipsis")
@@ -323,21 +304,21 @@ class _Screen:
 
     def _evidence(self, finding: Finding, most: int) -> list[Block]:
         blocks: list[Block] = []
-        for check in accusing(self._report, finding):
+        for check in phrases.accusing(self._report, finding):
             text = self._report.evidence(check)
-            if not text or gist(plain(text)) in self._shown:
+            if not text or phrases.gist(plain(text)) in self._shown:
                 continue
-            self._shown.add(gist(plain(text)))
+            self._shown.add(phrases.gist(plain(text)))
             rank = 1 if not blocks else 4
             blocks.append(self._sign(rank, "failed", self._counted(text)))
             most -= 1
             blocks += self._quoted(plain(text))
             if not most:
                 break
-        for contribution in notable(finding.against, "passed")[:1]:
+        for contribution in phrases.notable(finding.against, "passed")[:1]:
             text = self._report.evidence(contribution.check)
             # One look can fail one check and pass another: its sentence stands there already.
-            if gist(plain(text)) in self._shown:
+            if phrases.gist(plain(text)) in self._shown:
                 continue
             against = tr("against it: {evidence}", evidence=plain(text))
             blocks.append(self._sign(5, "passed", against))
@@ -353,22 +334,26 @@ class _Screen:
                 probability=numeral(finding.probability, 2),
             )
             blocks.append(self._block(3, text))
-        out = ruled_out(self._report)
+        out = phrases.ruled_out(self._report)
         if out:
             blocks.append(self._sign(5, "passed", tr("ruled out: {causes}", causes=", ".join(out))))
         return blocks
 
     def _unclear(self) -> list[Block]:
         diagnosis = self._report.diagnosis
-        text = unnamed_cause(self._report)
+        text = phrases.unnamed_cause(self._report)
         label = tr("CAUSE")
         title = Text.assemble((label, "bold"), "  ", (text, "bold"))
         indent = " " * (cell_len(label) + 2)
         blocks = [Block(0, tuple(self._split(title, indent, most=2)))]
-        failed = failed_causes_first(self._report)
-        new = {gist(one): one for one in reversed(failed) if gist(one) not in self._shown}
+        failed = phrases.failed_causes_first(self._report)
+        new = {
+            phrases.gist(one): one
+            for one in reversed(failed)
+            if phrases.gist(one) not in self._shown
+        }
         for text in list(reversed(new.values()))[:2]:
-            self._shown.add(gist(text))
+            self._shown.add(phrases.gist(text))
             blocks += [self._sign(3, "failed", self._counted(text)), *self._quoted(text)]
         if diagnosis.unseen:
             components = listed([component_word(one.component) for one in diagnosis.unseen])
@@ -387,7 +372,7 @@ class _Screen:
         if not self._report.diagnosis.accepted or not steps:
             blocks += [
                 self._block(place, f"  {place + 1} {text}")
-                for place, text in enumerate(where_to_look(self._report), start=len(blocks))
+                for place, text in enumerate(phrases.where_to_look(self._report), start=len(blocks))
             ]
         if not are_whole and self._footer.page:
             command = actions_command(self._report, str(PurePath(self._footer.page).parent))
@@ -432,11 +417,11 @@ class _Screen:
             head = (tr("CHECKS"), "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))
         blocks.append(Block(0, (self._cut(line),)))
-        places = failed_components(self._report)
+        places = phrases.failed_components(self._report)
         if places:
             text = "  ".join(f"{name} {number}" for name, number in places)
             blocks.append(self._block(4, f"  {text}"))
-        reasons = [reason for reason in self._reasons if gist(reason) not in self._shown]
+        reasons = [reason for reason in self._reasons if phrases.gist(reason) not in self._shown]
         for place, reason in enumerate(reasons[:REASONS_MAX]):
             if failed:
                 blocks.append(self._sign(3, "unreachable", self._counted(reason)))
@@ -444,7 +429,7 @@ class _Screen:
             # Nothing else says what to do: its remedy stands at its end.
             mark, style = SIGNS["unreachable"]
             whole = Text.assemble(
-                "  ", (mark, style), f" {reason}{checks_alike(self._reasons[reason])}"
+                "  ", (mark, style), f" {reason}{phrases.checks_alike(self._reasons[reason])}"
             )
             lines = self._split(whole, "    ", most=3)
             blocks.append(Block(3 if place else 1, tuple(lines)))
@@ -478,7 +463,7 @@ class _Screen:
     def _counted(self, text: str, after: str = "") -> str:
         """Return a reason as a person says it, with how many checks have the same."""
         text = plain(text)
-        checks = checks_alike(self._reasons[text])
+        checks = phrases.checks_alike(self._reasons[text])
         room = self._width - 4 - cell_len(checks + after)
         shown = Text(text)
         shown.truncate(max(room, 10), overflow="ellipsis")
@@ -488,9 +473,9 @@ class _Screen:
         """Return what a cut line leaves of a quotation, such as the words of a log."""
         room = self._width - 4
         _, mark, words = text.partition('"')
-        if not mark or cell_len(text) <= room or gist(words) in self._shown:
+        if not mark or cell_len(text) <= room or phrases.gist(words) in self._shown:
             return []
-        self._shown.add(gist(words))
+        self._shown.add(phrases.gist(words))
         return [Block(4, tuple(self._split(Text(f'    "{words}'), "    ", most=2)))]
 
     def _sign(self, rank: int, status: str, text: str) -> Block:

@@ -12,25 +12,8 @@ from core.units import format_duration
 from reports.history.trend import Point
 from reports.model.headline import health, is_interruption
 from reports.model.report import Report, state_word
+from reports.render import verdict_words as phrases
 from reports.render.first_steps import first_steps, verify_command
-from reports.render.verdict_words import (
-    accusing,
-    began,
-    checks_alike,
-    completed,
-    failed_causes_first,
-    failed_symptoms,
-    items_affected,
-    more_symptoms,
-    no_symptom,
-    partial_run,
-    reasons,
-    seen_before,
-    streak,
-    sureness,
-    unnamed_cause,
-    where_to_look,
-)
 from reports.render.words import plain
 from reports.runbook.document import Command
 from reports.runbook.placeholders import placeholders
@@ -98,7 +81,7 @@ def verdict_of(report: Report, runs: Sequence[Point]) -> Verdict:
         kind="open" if is_open else STATE_CLASSES.get(report.state, "open"),
         impact=cut(impact(report), IMPACT_MAX),
         since=_since(report, runs),
-        streak="" if report.partial else streak(runs),
+        streak="" if report.partial else phrases.streak(runs),
         label=label,
         cause=cut(cause, LINE_MAX),
         because=cut(because, LINE_MAX),
@@ -115,10 +98,10 @@ def impact(report: Report) -> str:
         return tr("{checks}; whether the target is healthy is not known", checks=_part(report))
     if report.state == "healthy":
         observed = health(report.results, report.figures, report.layout.impact)
-        return ", ".join(filter(None, [observed, completed(report)]))
-    symptoms = failed_symptoms(report)
-    felt = f"{plain(symptoms[0].seen)}{more_symptoms(symptoms)}" if symptoms else ""
-    suffering = items_affected(report) or felt or no_symptom(report)
+        return ", ".join(filter(None, [observed, phrases.completed(report)]))
+    symptoms = phrases.failed_symptoms(report)
+    felt = f"{plain(symptoms[0].seen)}{phrases.more_symptoms(symptoms)}" if symptoms else ""
+    suffering = phrases.items_affected(report) or felt or phrases.no_symptom(report)
     if not report.partial:
         return suffering
     checks = _part(report).partition(", ")[0]
@@ -128,14 +111,14 @@ def impact(report: Report) -> str:
 
 def _part(report: Report) -> str:
     """Return how many checks a partial run came to, without its name."""
-    checks = partial_run(report).partition(": ")[2]
+    checks = phrases.partial_run(report).partition(": ")[2]
     if report.results and any(map(is_interruption, report.problems)):
         return tr("interrupted after {checks}", checks=checks)
     return checks
 
 
 def _since(report: Report, runs: Sequence[Point]) -> Since | None:
-    start = began(report, runs) if report.state != "healthy" else None
+    start = phrases.began(report, runs) if report.state != "healthy" else None
     if start is None:
         return None
     at, by_item = start
@@ -155,24 +138,26 @@ def _cause(report: Report) -> tuple[str, str, str]:
     """Return a label, the cause in one line, and the strongest evidence."""
     diagnosis = report.diagnosis
     accepted = list(diagnosis.accepted)[:CAUSES_MAX]
-    shared = reasons(report)
+    shared = phrases.reasons(report)
     if diagnosis.certainty == "none":
         if report.state == "healthy" or not shared:
             return "", "", ""
         reason, number = next(iter(shared.items()))
-        return tr(NOT_SEEN), reason + checks_alike(number), ""
+        return tr(NOT_SEEN), reason + phrases.checks_alike(number), ""
     if not accepted:
-        text = capitalized(unnamed_cause(report))
-        return tr("Cause"), text, next(iter(failed_causes_first(report)), "")
-    names = [f"{one.title} ({sureness(report, one)})" for one in accepted]
-    checks = accusing(report, accepted[0])
+        text = capitalized(phrases.unnamed_cause(report))
+        return tr("Cause"), text, next(iter(phrases.failed_causes_first(report)), "")
+    names = [f"{one.title} ({phrases.sureness(report, one)})" for one in accepted]
+    checks = phrases.accusing(report, accepted[0])
     because = plain(report.evidence(checks[0])) if checks else ""
-    return tr("Cause"), listed(names), because + checks_alike(shared[because])
+    return tr("Cause"), listed(names), because + phrases.checks_alike(shared[because])
 
 
 def _before(report: Report) -> str:
     accepted = list(report.diagnosis.accepted)[:CAUSES_MAX]
-    earlier = [(one.title, text) for one in accepted if (text := seen_before(report, one, UTC))]
+    earlier = [
+        (one.title, text) for one in accepted if (text := phrases.seen_before(report, one, UTC))
+    ]
     if len(accepted) == 1:
         return "".join(capitalized(text) for _, text in earlier)
     return tr("; ").join(tr("{title}: {text}", title=title, text=text) for title, text in earlier)
@@ -196,6 +181,6 @@ def _action(report: Report) -> Action | None:
         command = next(iter(ready or step.commands), None)
         dangerous = command.dangerous if command else step.dangerous
         return Action(step.title, command, dangerous, total)
-    looks = where_to_look(report)
+    looks = phrases.where_to_look(report)
     title = capitalized(looks[0]) if looks else ""
     return Action(title, None, dangerous=False, steps=0)
