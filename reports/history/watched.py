@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.frozen import frozen
 from core.language import tr
 from core.outcome import Status
 from core.text import listed, named
@@ -27,15 +26,6 @@ GOOD_LOOKS = 2
 
 IDLE_MIN = 300.0
 """Seconds without a symptom and without anything new after which a metric need not rise."""
-
-
-@frozen
-class Change:
-    """A check whose status is another than at the look before."""
-
-    check: str
-    before: Status
-    status: Status
 
 
 @dataclass
@@ -99,16 +89,16 @@ class Watched:
             self.good_since = runs[-1].at
 
     @property
-    def changes(self) -> tuple[Change, ...]:
-        """Return the checks whose status changed between the last two whole looks."""
+    def changes(self) -> dict[str, Status]:
+        """Return the new status of each check whose status changed since the whole look before."""
         if self.report is None or self.before is None:
-            return ()
+            return {}
         old = {r.outcome.check: r.outcome.status for r in self.before.results}
-        return tuple(
-            Change(r.outcome.check, old[r.outcome.check], r.outcome.status)
+        return {
+            r.outcome.check: r.outcome.status
             for r in self.report.results
-            if r.outcome.check in old and old[r.outcome.check] != r.outcome.status
-        )
+            if old.get(r.outcome.check, r.outcome.status) != r.outcome.status
+        }
 
     @property
     def waits_for(self) -> str:

@@ -14,7 +14,7 @@ from core.outcome import Status, status_word
 from core.text import capitalized, clean, cut, listed
 from core.units import format_duration
 from reports.history.incidents import RunRecord
-from reports.history.watched import IDLE_MIN, Change, Watched
+from reports.history.watched import IDLE_MIN, Watched
 from reports.model.figures import quantity
 from reports.model.headline import next_check_of
 from reports.model.report import Report, state_word
@@ -161,9 +161,10 @@ def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
     """Return the new status of the checks that changed and what they say, failures first."""
     order = ("failed", "passed")
     changes = sorted(
-        watched.changes, key=lambda c: order.index(c.status) if c.status in order else len(order)
+        watched.changes.items(),
+        key=lambda change: order.index(change[1]) if change[1] in order else len(order),
     )
-    counter = Counter((change.status, _sentence(change, report)) for change in changes)
+    counter = Counter((status, _sentence(check, status, report)) for check, status in changes)
     return [(status, text + checks_alike(number)) for (status, text), number in counter.items()]
 
 
@@ -171,14 +172,10 @@ def _mark(status: Status) -> tuple[str, str]:
     return SIGNS.get(status, ("?", "yellow"))
 
 
-def _sentence(change: Change, report: Report) -> str:
-    if change.status == "passed":
-        text = report.expected(change.check)
-    elif change.status == "failed":
-        text = report.evidence(change.check)
-    else:
-        evidence = report.evidence(change.check)
-        text = tr("{title}: {text}", title=status_word(change.status), text=evidence)
+def _sentence(check: str, status: Status, report: Report) -> str:
+    text = report.expected(check) if status == "passed" else report.evidence(check)
+    if status not in ("passed", "failed"):
+        text = tr("{title}: {text}", title=status_word(status), text=text)
     return cut(plain(text).removesuffix("."), SENTENCE_MAX)
 
 
