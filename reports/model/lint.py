@@ -43,9 +43,6 @@ class Finding:
     line: int
     sentence: str
 
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.sentence}"
-
 
 @frozen
 class Check:
@@ -70,8 +67,6 @@ def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
         runbook = load_runbook(document)
         layout = load_layout(folder)
         lint_one = _Lint(folder, evidence, runbook, known, filled_by(sources, layout))
-    except _SourceError as exc:
-        return [exc.finding]
     except (EvidenceError, RunbookError, FileError) as exc:
         return [_of_error(str(exc))]
     problems = layout.check_against(evidence)
@@ -285,14 +280,6 @@ _ERROR = re.compile(r"(.+?\.(?:md|toml|py))(?::(\d+)|, \w+ (\d+))?(?:\xa0?:)? (.
 """An error of a loader, in any language: the file, perhaps the line, and what is wrong."""
 
 
-class _SourceError(Exception):
-    """A file with checks cannot be read."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(str(finding))
-        self.finding = finding
-
-
 def separation(evidence: Evidence, one: str, two: str) -> float:
     """Return how many times likelier some check fails under the cause `one` than under `two`."""
     return max(
@@ -354,8 +341,8 @@ def _parse(file: Path) -> ast.Module:
     try:
         return ast.parse(read_text(file))
     except SyntaxError as exc:
-        sentence = tr("is not valid Python: {error}.", error=exc.msg)
-        raise _SourceError(Finding(str(file), exc.lineno or 1, sentence)) from exc
+        problem = tr("is not valid Python: {error}", error=exc.msg)
+        raise FileError(f"{file}:{exc.lineno or 1}: {problem}") from exc
 
 
 def _of_error(text: str) -> Finding:
