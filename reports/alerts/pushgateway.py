@@ -11,7 +11,6 @@ from core.language import tr
 from reports.alerts.addresses import OptionError, parse_http_address, read_secret
 from reports.alerts.http_call import call
 from reports.model.report import Report
-from reports.render.prometheus import render
 
 JOB = "veza_checks"
 
@@ -21,6 +20,8 @@ def push(report: Report, to: str) -> None:
 
     Raises OptionError, CallError.
     """
+    from reports.render.prometheus import render  # its library takes long to load
+
     plain = to.startswith(("http://", "https://"))
     if not plain and not to.startswith(("env:", "file:")):
         raise OptionError(tr("--to: write http://HOST:PORT, env:NAME or file:PATH"))

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
 
 from core.outcome import STATUSES
 from reports.model.report import STATES, Report
-
-if TYPE_CHECKING:
-    from prometheus_client.metrics_core import Metric
-
 
 WHERE = ("target", "runbook")
 """The labels that every series has."""
@@ -26,8 +25,6 @@ WHERE = ("target", "runbook")
 
 def render(report: Report) -> str:
     """Return the report as metrics, each labelled with target and runbook."""
-    from prometheus_client.exposition import generate_latest
-    from prometheus_client.registry import Collector, CollectorRegistry
 
     class Once(Collector):
         def collect(self) -> Iterator[Metric]:
@@ -39,8 +36,6 @@ def render(report: Report) -> str:
 
 
 def _metrics(report: Report) -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
-
     where = (report.target.name, report.runbook_name)
 
     def single(name: str, documentation: str, value: float) -> Metric:
@@ -74,8 +69,6 @@ def _metrics(report: Report) -> Iterator[Metric]:
 
 
 def _causes(report: Report, where: tuple[str, str]) -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
-
     labels = [*WHERE, "hypothesis", "scope"]
     probabilities = GaugeMetricFamily(
         "veza_checks_hypothesis_probability",
@@ -96,8 +89,6 @@ def _causes(report: Report, where: tuple[str, str]) -> Iterator[Metric]:
 
 
 def _statuses(report: Report, where: tuple[str, str]) -> Metric:
-    from prometheus_client.core import GaugeMetricFamily
-
     metric = GaugeMetricFamily(
         "veza_checks_check_status",
         "1 for the status of each check in the last run, 0 for the others.",
