@@ -54,7 +54,6 @@ class AppriseSender:
     is_refreshed = False
 
     def __init__(self, address: str, subject: Subject) -> None:
-        """Raise OptionError for an address that apprise cannot use."""
         self._address = address
         self._subject = subject
         with quiet_apprise():
@@ -86,7 +85,6 @@ class AppriseSender:
         self._takes_key = any(map(_takes_key, services.find()))
 
     def send(self, message: Message) -> None:
-        """Send a message; raises CallError."""
         import apprise
 
         kind = apprise.NotifyType.WARNING

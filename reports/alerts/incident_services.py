@@ -78,7 +78,6 @@ class PagerDuty:
     is_refreshed = False
 
     def __init__(self, address: str, subject: Subject) -> None:
-        """Raise OptionError for an address that cannot be used."""
         options = _parse("pagerduty", "NotifyPagerDuty", address)
         # apprise wants the key of its REST API too, which events do not need.
         self._key = str(options.get("integrationkey") or options.get("apikey") or "")
@@ -95,7 +94,6 @@ class PagerDuty:
         self._address = _endpoint(options, PAGERDUTY, "/v2/enqueue")
 
     def send(self, message: Message) -> None:
-        """Send a message; raises CallError."""
         resolve = message.event == "recovery"
         event: dict[str, Any] = {
             "routing_key": self._key,
@@ -132,7 +130,6 @@ class Opsgenie:
     is_refreshed = False
 
     def __init__(self, address: str, subject: Subject) -> None:
-        """Raise OptionError for an address that cannot be used."""
         # For a parser of URLs a # ends the path; here it is the sign of a team.
         options = _parse("opsgenie", "NotifyOpsgenie", address.replace("#", "%23"))
         self._key = str(options.get("apikey") or "")
@@ -151,7 +148,6 @@ class Opsgenie:
         self._address = _endpoint(options, servers, "/v2/alerts")
 
     def send(self, message: Message) -> None:
-        """Send a message; raises CallError."""
         alias = str(self._options.get("alias") or self._subject.key(message))
         note = {"note": message.body, "source": "veza-checks"}
         if message.event == "recovery":
@@ -206,7 +202,6 @@ class Alertmanager:
     is_refreshed = True
 
     def __init__(self, address: str, subject: Subject) -> None:
-        """Raise OptionError for an address that cannot be used."""
         scheme, _, location = address.partition("://")
         secure = scheme.lower() == "alertmanagers"
         parts = parse_http_url(f"{'https' if secure else 'http'}://{location}")
@@ -220,7 +215,6 @@ class Alertmanager:
         self._subject = subject
 
     def send(self, message: Message) -> None:
-        """Send a message; raises CallError."""
         now = time.time()
         alerts = []
         if message.event != "recovery":
