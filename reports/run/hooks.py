@@ -25,7 +25,6 @@ def pytest_check_target(config: pytest.Config) -> TargetSummary | None:
 
     None where this call of pytest runs no checks: `--collect-only` and `--fixtures` list.
     """
-    raise NotImplementedError
 
 
 @pytest.hookspec(firstresult=True)
@@ -43,7 +42,6 @@ def pytest_check_journeys(config: pytest.Config) -> tuple[Journey, ...]:
 @pytest.hookspec(firstresult=True)
 def pytest_check_seconds(item: pytest.Item) -> float | None:
     """Return the seconds that a check's probes took; None where that is not known."""
-    raise NotImplementedError
 
 
 @pytest.hookspec
@@ -52,13 +50,11 @@ def pytest_check_choice(config: pytest.Config) -> None:
 
     Raises pytest.UsageError for what a run would refuse.
     """
-    raise NotImplementedError
 
 
 @pytest.hookspec(firstresult=True)
 def pytest_check_time_limit(config: pytest.Config, component: str) -> float | None:
     """Return the seconds that one call of a component may take, None where it has no limit."""
-    raise NotImplementedError
 
 
 @pytest.hookspec(firstresult=True)
@@ -82,7 +78,6 @@ def pytest_check_lanes_work() -> None:
 
     It may be called more than once, and its errors are ignored.
     """
-    raise NotImplementedError
 
 
 @pytest.hookspec
@@ -93,7 +88,6 @@ def pytest_check_report(
 
     `nodeids` are the selected checks.
     """
-    raise NotImplementedError
 
 
 @pytest.hookspec(firstresult=True)
@@ -102,10 +96,8 @@ def pytest_check_verdict_now(config: pytest.Config) -> int | None:
 
     Return its exit status, or None where the report is being written already.
     """
-    raise NotImplementedError
 
 
 @pytest.hookspec
 def pytest_check_write_now() -> None:
     """Write a file that is otherwise written when the session ends."""
-    raise NotImplementedError
