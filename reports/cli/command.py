@@ -150,6 +150,16 @@ def add_output(parser: Parser) -> None:
     )
 
 
+def add_evidence(parser: Parser) -> None:
+    """Add --evidence for a command that diagnoses again."""
+    parser.add_argument(
+        "--evidence",
+        type=Path,
+        metavar="FILE",
+        help=tr("the evidence table (default: the runbook's)"),
+    )
+
+
 def add_document(parser: Parser) -> None:
     """Add --runbook-doc for a command that reads the runbook again."""
     parser.add_argument(

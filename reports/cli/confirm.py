@@ -40,7 +40,6 @@ _OTHERS = {
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "confirm",

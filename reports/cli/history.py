@@ -19,7 +19,6 @@ RUNS_MIN = 200
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "history",

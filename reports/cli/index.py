@@ -43,7 +43,6 @@ REFRESH = 60.0
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "index",

@@ -18,7 +18,6 @@ INCOMPLETE = 1
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "lint",

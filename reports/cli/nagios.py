@@ -14,7 +14,6 @@ MAX_AGE = "15min"
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_reader(
         commands,
         "nagios",

@@ -33,7 +33,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "new",

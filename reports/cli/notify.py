@@ -18,7 +18,6 @@ REMIND_EVERY = "4h"
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_reader(
         commands,
         "notify",

@@ -25,7 +25,6 @@ class NoIncidentError(TranslatedError, ValueError):
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_reader(
         commands,
         "postmortem",

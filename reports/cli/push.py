@@ -10,7 +10,6 @@ from reports.cli.command import Commands, add_reader, load_whole_report
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_reader(
         commands, "push", run, tr("push the run's metrics to a Prometheus Pushgateway")
     )

@@ -19,7 +19,6 @@ FORMATS = ("terminal", "json", "html", "prometheus")
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_reader(commands, "render", run, tr("show a saved report in another format"))
     add_output(parser)
     parser.add_argument(

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from core.language import tr
-from reports.cli.command import Commands, add_document, add_output, add_reader, open_report, write
+from reports.cli.command import (
+    Commands,
+    add_document,
+    add_evidence,
+    add_output,
+    add_reader,
+    open_report,
+    write,
+)
 from reports.cli.render import FORMATS, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
@@ -16,7 +23,6 @@ from reports.model.figures import at_zero
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_reader(
         commands,
         "replay",
@@ -25,12 +31,7 @@ def add_to(commands: Commands) -> None:
     )
     add_output(parser)
     add_document(parser)
-    parser.add_argument(
-        "--evidence",
-        type=Path,
-        metavar="FILE",
-        help=tr("the evidence table (default: the runbook's)"),
-    )
+    add_evidence(parser)
     parser.add_argument(
         "--robustness",
         action="store_true",

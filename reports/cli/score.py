@@ -6,12 +6,11 @@ import argparse
 import os
 import sys
 import tomllib
-from pathlib import Path
 
 from core.files import read_text
 from core.language import tr, trn
 from core.text import clean
-from reports.cli.command import Commands, add_command
+from reports.cli.command import Commands, add_command, add_evidence
 from reports.cli.history import add_target_dir, history_folder, runs_beside
 from reports.cli.postmortem import NoIncidentError
 from reports.diagnosis.evidence import EvidenceError, load_evidence, parse_evidence
@@ -23,7 +22,6 @@ from reports.render.score import diff_of, render
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "score",
@@ -36,12 +34,7 @@ def add_to(commands: Commands) -> None:
         ),
     )
     add_target_dir(parser)
-    parser.add_argument(
-        "--evidence",
-        type=Path,
-        metavar="FILE",
-        help=tr("the evidence table (default: the runbook's)"),
-    )
+    add_evidence(parser)
 
 
 def run(options: argparse.Namespace) -> int:

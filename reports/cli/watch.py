@@ -48,7 +48,6 @@ PAUSE_MIN = 1.0
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
     parser = add_command(
         commands,
         "watch",
