@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from core.runbooks import AGREEING, WORDS
+from core.text import first_paragraph
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -24,9 +25,9 @@ def check_sentences(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
     tree = ast.parse(file.read())
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            paragraph = (ast.get_docstring(node) or "").partition("\n\n")[0]
-            if paragraph:
-                yield node.lineno, None, " ".join(paragraph.split()), []
+            sentence = first_paragraph(ast.get_docstring(node))
+            if sentence:
+                yield node.lineno, None, sentence, []
 
 
 def runbook_words(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:
