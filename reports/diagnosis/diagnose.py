@@ -294,9 +294,22 @@ def _certainty(
     hidden = _unseen(evidence, results, {*hypotheses, *outside}, ids)
     # What the others do not explain may have a cause that the model does not have.
     every = {cause.id for cause in evidence.hypotheses}
-    left_over = not all(any(_is_own(r, f.id, every, evidence) for r in decisive) for f in inside)
+    settled = [row for row in decisive if not _may_follow(row, evidence, results, ids)]
+    left_over = not all(any(_is_own(r, f.id, every, evidence) for r in settled) for f in inside)
     doubts = others or surprises or hidden or left_over
     return "certain" if weakest >= CERTAIN and not doubts and chosen <= ids else "likely"
+
+
+def _may_follow(
+    row: CheckRow, evidence: Evidence, results: list[tuple[str, Status]], named: Container[str]
+) -> bool:
+    """Return whether a failure may follow from a check that was not observed and names others."""
+    seen = {base_id(check) for check, status in results if status in OBSERVED}
+    finer = [other for other in map(evidence.row, row.follows_from) if other]
+    return any(
+        other.id not in seen and any(cause not in named for cause, _ in other.explained_by)
+        for other in finer
+    )
 
 
 def _surprises(row: CheckRow, causes: set[str]) -> bool:

@@ -453,6 +453,19 @@ def test_nothing_is_certain_that_only_remains_when_the_others_are_excluded() -> 
     assert run(evidence, m_late="failed", m_dead="passed", m_alarm="failed").certainty == "certain"
 
 
+def test_nothing_is_certain_on_a_failure_that_a_finer_check_may_explain() -> None:
+    """A job that runs too long may be one that nobody runs, which another check would tell."""
+    evidence = model(
+        {"hung": 0.1, "left": 0.01},
+        {"m/late": ({"hung": 0.9}, 0.001), "m/no_message": ({"left": 0.5}, 0.001)},
+    )
+    late, finer = evidence.checks
+    evidence = replace(evidence, checks=(replace(late, follows_from=(finer.id,)), finer))
+    assert run(evidence, m_late="failed", m_no_message="passed").certainty == "certain"
+    assert run(evidence, m_late="failed", m_no_message="skipped").certainty == "likely"
+    assert run(evidence, m_late="failed").certainty == "likely"
+
+
 def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
     """A frozen worker still has its connections: they are no evidence, their absence still is."""
     evidence = model(
