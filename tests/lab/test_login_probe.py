@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,7 +197,8 @@ def test_a_page_in_place_of_data_accepts_no_token(
     once = Once()
     page = Answer(200, "text/html", "", "", b"<html>")
     data = Answer(200, "application/json", "", "", b"{}")
-    once._made = Visit(0.1, data, has_token=True, me=page)
+    once._made = Future()
+    once._made.set_result(Visit(0.1, data, has_token=True, me=page))
     with pytest.raises(Unreachable, match=r"says nothing about the token; check login\.me_path"):
         login_of(made_api.url, once=once).token()
 
