@@ -22,9 +22,8 @@ from core.language import trn
 from reports.history.actions import Action, read_actions
 from reports.history.incidents import INCIDENT_RUNS, Incident, RunRecord, incidents
 from reports.history.store import NAME, History, HistoryError
-from reports.model.report import Report
+from reports.model.report import Report, SeenBefore
 from reports.model.report_json import LoadError, load_report, to_json
-from reports.model.seen_before import SeenBefore
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

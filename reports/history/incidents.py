@@ -16,7 +16,7 @@ from core.outcome import OBSERVED
 from reports.history.trend import Point
 from reports.model.figures import quantity
 from reports.model.layout import FigureKind
-from reports.model.watch import WatchedMetric
+from reports.model.report import WatchedMetric
 
 INCIDENT_RUNS = 2_000
 """Runs searched for an incident: a day of one every minute, six days of one every five."""

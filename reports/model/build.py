@@ -15,17 +15,18 @@ from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.result import Diagnosis
 from reports.model.figures import Figure, at_zero, figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
+from reports.model.layout import MetricKind
 from reports.model.report import (
     Remedy,
     Report,
+    SeenBefore,
+    WatchedMetric,
     coverage_of,
     place_results,
     state_of,
     titles_of,
     unselected_of,
 )
-from reports.model.seen_before import SeenBefore
-from reports.model.watch import watched_metrics
 from reports.runbook.conditions import Facts, facts_of, holds
 from reports.runbook.document import Command, Runbook, Step
 from reports.runbook.placeholders import fill_step, with_routes
@@ -261,3 +262,20 @@ def _looks_of(texts: Sequence[str]) -> tuple[Command, ...]:
     return tuple(
         Command("sql" if text.startswith("SELECT ") else "bash", text, 0) for text in texts
     )
+
+
+def watched_metrics(
+    items: Sequence[str], kinds: Sequence[MetricKind], limits: Mapping[str, float]
+) -> tuple[WatchedMetric, ...]:
+    """Return the metrics of the runbook's list; `limits` are the target's, by the figure's id."""
+    metrics = []
+    for item in items:
+        name = re.split(r"\s[-–—]\s", item)[0].replace("`", "")
+        kind = next((one for one in kinds if re.search(one.pattern, name)), None)
+        if kind is None:
+            metrics.append(WatchedMetric(name))
+        else:
+            limit = limits.get(kind.figure) if kind.limited else None
+            idle = kind.idle or None
+            metrics.append(WatchedMetric(name, kind.figure, kind.rises, limit, idle))
+    return tuple(metrics)

@@ -17,8 +17,6 @@ from reports.diagnosis.result import Diagnosis
 from reports.model.alike import sentences_of_hosts
 from reports.model.figures import Figure
 from reports.model.layout import Layout
-from reports.model.seen_before import SeenBefore
-from reports.model.watch import WatchedMetric
 from reports.runbook.document import Runbook, Step
 
 SCHEMA = 1
@@ -84,6 +82,39 @@ class Remedy:
     hypothesis: str
     title: str
     steps: tuple[Step, ...]
+
+
+@frozen
+class WatchedMetric:
+    """A metric that the runbook says to watch after an incident.
+
+    `figure` is the id of the figure that measures it, None where no check does. The metric recovers
+    while the figure is within `limit`; where there is no limit, when it falls, or when it rises.
+    `idle` is the figure that says for how many seconds nothing has come that could make it rise.
+    """
+
+    name: str
+    figure: str | None = None
+    rises: bool = False
+    limit: float | None = None
+    idle: str | None = None
+
+
+@frozen
+class SeenBefore:
+    """A cause that was confirmed for `times` earlier incidents of the target.
+
+    `last` is when the last of them began, in ISO 8601. `ended_by` is the action after which it was
+    verified that this one was over, `seconds` after the action's beginning; empty and None where
+    that is not known. `note` is what a person wrote about it.
+    """
+
+    cause: str
+    times: int
+    last: str
+    ended_by: str = ""
+    seconds: float | None = None
+    note: str = ""
 
 
 @frozen

@@ -9,7 +9,7 @@ from core.text import clean, named
 from core.units import format_duration
 from reports.history.incidents import RunRecord, flapping, recent_incident, recovery, unobserved
 from reports.model.layout import Impact, Layout
-from reports.model.watch import WatchedMetric
+from reports.model.report import WatchedMetric
 from reports.render.incident_times import local, times_of_runs
 
 MARKS = {True: "✓", False: "✗", None: "?"}

@@ -21,8 +21,7 @@ from reports.history import file as history_file
 from reports.history import store as history
 from reports.history.incidents import RunRecord, flapping, incidents, last_incident, recovery
 from reports.history.store import History, HistoryError, Retention, record
-from reports.model.report import Report
-from reports.model.watch import WatchedMetric
+from reports.model.report import Report, WatchedMetric
 from reports.render import history as history_text
 from reports.render.incident_times import times_of_runs
 from tests import made

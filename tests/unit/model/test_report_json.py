@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from core.outcome import Affected
-from reports.model.report import SCHEMA, Report
+from reports.model.report import SCHEMA, Report, SeenBefore
 from reports.model.report_json import (
     LoadError,
     json_schema,
@@ -22,7 +22,6 @@ from reports.model.report_json import (
     parse_report,
     to_json,
 )
-from reports.model.seen_before import SeenBefore
 from reports.render.terminal import render as render_terminal
 from tests import made
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reports.model.watch import WatchedMetric, watched_metrics
+from reports.model.build import watched_metrics
+from reports.model.report import WatchedMetric
 from tests import made
 
 LIMITS = {"processing_seconds": 120.0}

@@ -18,9 +18,8 @@ from core.language import ENGLISH, PSEUDO, set_language, tr
 from core.outcome import Affected, Observation, Outcome
 from core.text import clean
 from reports.history.trend import POINTS_MAX, Point, trend_of
-from reports.model.report import Report
+from reports.model.report import Report, SeenBefore
 from reports.model.report_json import parse_report, to_json
-from reports.model.seen_before import SeenBefore
 from reports.render.html import charts
 from reports.render.html.checks import checks_of
 from reports.render.html.environment import BYTES_MAX

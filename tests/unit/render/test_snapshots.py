@@ -17,8 +17,7 @@ from reports.alerts.policy import Change
 from reports.history import store as history
 from reports.history.incidents import RunRecord, last_incident
 from reports.model.headline import INTERRUPTED
-from reports.model.report import Report
-from reports.model.seen_before import SeenBefore
+from reports.model.report import Report, SeenBefore
 from reports.render.chat import render as as_chat
 from reports.render.nagios import render as as_nagios
 from reports.render.postmortem import render as as_postmortem

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from reports.history import store as history
 from reports.history.watched import Watched
-from reports.model.watch import WatchedMetric
+from reports.model.report import WatchedMetric
 from reports.render.watch import line, result_of, screen
 from tests import made, saved_runs
 

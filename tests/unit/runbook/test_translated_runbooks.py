@@ -11,8 +11,8 @@ import pytest
 
 from core.language import language, set_language
 from reports.diagnosis.evidence import load_evidence
+from reports.model.build import watched_metrics
 from reports.model.layout_file import load_layout
-from reports.model.watch import watched_metrics
 from reports.render.preventive import NAME
 from reports.runbook.document import COMMENT, Command
 from reports.runbook.markdown import language_of, load_runbook
