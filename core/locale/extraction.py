@@ -9,15 +9,12 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
 from core.runbooks import AGREEING, WORDS
 from core.text import first_paragraph
 
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    Message = tuple[int, str | None, str | tuple[str, str], list[str]]
+Message = tuple[int, str | None, str | tuple[str, str], list[str]]
 
 
 def check_sentences(file: BinaryIO, *_: Any, **__: Any) -> Iterator[Message]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -29,10 +29,6 @@ from reports.alerts.outbox import UNDELIVERED_MAX, Outbox, report_key
 from reports.alerts.policy import AlertRun, Rule, counted_runs, next_alert
 from reports.history.store import NAME, HistoryError
 from reports.model.report import Report
-
-if TYPE_CHECKING:
-    from typing import Literal
-
 
 LOCK = ".notify.lock"
 

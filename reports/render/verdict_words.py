@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 
 from core.language import month, numeral, tr, trn
 from core.outcome import Outcome, base_id, component_word
@@ -18,11 +18,6 @@ from reports.model.layout import Impact
 from reports.model.report import Report
 from reports.render.incident_times import times_of
 from reports.render.words import bad_runs, clock, ordinal, plain, short_ids
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import tzinfo
-
 
 NOTABLE = 0.3
 """Log-odds below which a check is not worth a line."""
