@@ -43,7 +43,6 @@ class Destination:
 
 
 def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destination, ...]:
-    """Return the destination of each address."""
     destinations = []
     for number, address in enumerate(addresses, start=1):
         key = hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]

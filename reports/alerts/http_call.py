@@ -44,7 +44,6 @@ class _Redirects(HTTPRedirectHandler):
     """Follows redirects; another host, and plain HTTP after HTTPS, get no login."""
 
     def redirect_request(self, req: Request, *arguments: Any) -> Request | None:
-        """Return the next request."""
         request = super().redirect_request(req, *arguments)
         is_same = request and request.host == req.host and request.type in (req.type, "https")
         if request and not is_same:

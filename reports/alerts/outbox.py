@@ -98,7 +98,6 @@ class Outbox(OpenFile):
         return Alert(*rows[0]) if rows else Alert()
 
     def save_alert(self, alert: Alert) -> None:
-        """Replace the saved alert."""
         self._db.execute(
             "INSERT OR REPLACE INTO alert VALUES (1, ?, ?, ?, ?)",
             (alert.kind, alert.since, alert.notified, alert.episode),
@@ -145,12 +144,10 @@ class Outbox(OpenFile):
         return tuple(Message(*row) for row in rows)
 
     def is_delivered(self, message: int, destination: str) -> bool:
-        """Return whether a destination has a message."""
         query = "SELECT 1 FROM alert_deliveries WHERE message = ? AND destination = ?"
         return bool(self.rows(query, (message, destination)))
 
     def mark_delivered(self, message: int, destination: str) -> None:
-        """Record that a destination has a message."""
         with self.transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO alert_deliveries VALUES (?, ?)", (message, destination)

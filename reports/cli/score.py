@@ -38,7 +38,6 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the score."""
     folder = history_folder(options.target_dir)
     learned = read_learned(folder)
     notes = list(learned.notes)

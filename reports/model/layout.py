@@ -78,7 +78,6 @@ class Impact(Part):
 
     @property
     def nouns(self) -> str:
-        """Return the noun of several items."""
         return self.plural or f"{self.noun}s"
 
     @property
@@ -156,7 +155,6 @@ class StationKind(Part):
 
     @property
     def longest(self) -> int:
-        """Return the length of the longest of its lists."""
         lists = (self.figures, self.checks, self.causes, self.causes_behind, self.holds)
         return max(map(len, (*lists, self.read_by_checks)))
 
@@ -204,7 +202,6 @@ class Layout(Part):
 
     @property
     def nouns(self) -> str:
-        """Return the noun of several items."""
         return self.impact.nouns if self.impact else tr("items")
 
     def in_report(self) -> Layout:

@@ -157,7 +157,6 @@ class Report:
 
     @property
     def failed(self) -> tuple[Result, ...]:
-        """Return the results of the checks that failed."""
         return tuple(result for result in self.results if result.outcome.status == "failed")
 
     @property

@@ -124,7 +124,6 @@ def streak_of(state: str) -> tuple[str, ...]:
 
 
 def slot_end(now: datetime) -> datetime:
-    """Return the end of the slot that `now` is in."""
     utc = now.astimezone(UTC)
     midnight = utc.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight + ((utc - midnight) // SLOT + 1) * SLOT

@@ -108,6 +108,5 @@ def data_of(report: Report, check: str, observation: str) -> dict[str, Any]:
 
 
 def texts_of(value: Any) -> list[str]:
-    """Return the texts of a list."""
     # A report may have been edited: anything may stand here.
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

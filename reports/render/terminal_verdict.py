@@ -240,7 +240,6 @@ class _Screen:
             yield self._sign(2, status, f"{name:<{name_width}} {ago:<{age_width}} {source}")
 
     def _impact(self) -> str:
-        """Return what users feel."""
         affected = phrases.items_affected(self._report)
         if affected:
             return affected

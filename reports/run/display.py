@@ -148,7 +148,6 @@ class Progress:
         self._show()
 
     def end(self, nodeid: str) -> None:
-        """Note that a check has ended."""
         with self._lock:
             self._waiting.pop(nodeid, None)
 

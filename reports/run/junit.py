@@ -89,7 +89,6 @@ class JUnit:
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_check_write_now(self) -> None:
-        """Write the file."""
         try:
             self._log.pytest_sessionfinish()
         except OSError as exc:

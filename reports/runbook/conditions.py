@@ -49,7 +49,6 @@ def facts_of(
 
 
 def checks_in(condition: str) -> tuple[str, ...]:
-    """Return the ids of the checks that a condition names."""
     matches = (_STATUS.fullmatch(term) for term in _terms(condition))
     return tuple(match[1] for match in matches if match)
 
