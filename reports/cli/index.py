@@ -18,19 +18,8 @@ from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME, History, HistoryError
 from reports.model.report import State, state_word
 from reports.model.report_json import PARTIAL, LoadError, load_report
+from reports.render import index
 from reports.render.html.index import render
-from reports.render.index import (
-    SLOT,
-    SLOTS,
-    Past,
-    Row,
-    broken_row,
-    overview_of,
-    row_of,
-    slot_end,
-    streak_of,
-    to_json,
-)
 
 NO_REPORT = mark("no whole run has written a report here yet")
 REPORT, PAGE = "report.json", "report.html"
@@ -85,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
     paths = folders(options.out)
     _choose_language(options.out / folder / REPORT for folder in paths)
     rows = [_row(options.out, folder, now, options.overdue) for folder in paths]
-    overview = overview_of(rows, now)
-    write_file(options.out / "index.json", to_json(overview))
+    overview = index.overview_of(rows, now)
+    write_file(options.out / "index.json", index.to_json(overview))
     page = options.out / "index.html"
     write_file(page, render(overview, options.refresh))
     states = [
@@ -146,7 +135,7 @@ def _has(folder: Path, *names: str) -> bool:
     return any(os.path.lexists(folder / name) for name in names)
 
 
-def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
+def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> index.Row:
     place, name = out / folder, folder.as_posix()
     page = next((one for one in (PAGE, REPORT) if os.path.isfile(place / one)), "")  # noqa: PTH113
     try:
@@ -155,23 +144,23 @@ def _row(out: Path, folder: Path, now: datetime, overdue: float | None) -> Row:
         past = _past(place, now)
         missing = os.access(place, os.X_OK) and not _has(place, REPORT)
         problem = tr(NO_REPORT) if missing else _within(place, exc)
-        return broken_row(name, problem, past, page, now, overdue)
-    past = _past(place, now, streak_of(report.state), report.started)
-    return row_of(name, report, past, page, now, overdue)
+        return index.broken_row(name, problem, past, page, now, overdue)
+    past = _past(place, now, index.streak_of(report.state), report.started)
+    return index.row_of(name, report, past, page, now, overdue)
 
 
-def _past(place: Path, now: datetime, streak: Sequence[str] = (), until: str = "") -> Past:
+def _past(place: Path, now: datetime, streak: Sequence[str] = (), until: str = "") -> index.Past:
     """Return what the history says, of a streak of these states up to a run too."""
     if not _has(place, NAME):
-        return Past()
-    since = slot_end(now) - SLOTS * SLOT
+        return index.Past()
+    since = index.slot_end(now) - index.SLOTS * index.SLOT
     try:
         with History.to_read(place / NAME) as history:
             runs = history.states(since.isoformat(timespec="seconds"))
             began = history.streak(streak, until) if streak else None
     except HistoryError as exc:
-        return Past(note=_within(place, exc))
-    return Past(runs, *(began or (None, False)))
+        return index.Past(note=_within(place, exc))
+    return index.Past(runs, *(began or (None, False)))
 
 
 def _within(place: Path, exc: Exception) -> str:

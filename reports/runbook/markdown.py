@@ -28,17 +28,7 @@ from markdown_it import MarkdownIt
 from core.files import FileError, read_text
 from core.language import tr
 from core.text import CONTROL, flat
-from reports.runbook.blocks import (
-    Section,
-    is_numbered,
-    line_of,
-    misplaced_run,
-    read_commands,
-    read_items,
-    read_steps,
-    sections_of,
-    split_title,
-)
+from reports.runbook import blocks
 from reports.runbook.conditions import problem_of
 from reports.runbook.document import ActionGroup, Command, Runbook, RunbookError, Verification
 from reports.runbook.mistakes import damage_of
@@ -125,15 +115,15 @@ class _Parser:
         return RunbookError(f"{self.path}:{line}: {problem}")
 
     def title(self) -> str:
-        headings = sections_of(self.tokens, "h1", len(self.lines) + 1)
+        headings = blocks.sections_of(self.tokens, "h1", len(self.lines) + 1)
         if not headings or not headings[0].title:
             raise self.misfit(1, tr('expected the heading "# <title of the runbook>"'))
         return headings[0].title
 
-    def parts(self) -> list[Section]:
+    def parts(self) -> list[blocks.Section]:
         end = len(self.lines) + 1
         self.title()
-        parts = sections_of(self.tokens, "h2", end)
+        parts = blocks.sections_of(self.tokens, "h2", end)
         for index, (english, french, pattern) in enumerate(PARTS):
             expected = _expected(english, french)
             if index >= len(parts):
@@ -154,22 +144,22 @@ class _Parser:
             )
         return parts
 
-    def subsections(self, part: Section) -> list[Section]:
-        return sections_of(part.tokens, "h3", part.end)
+    def subsections(self, part: blocks.Section) -> list[blocks.Section]:
+        return blocks.sections_of(part.tokens, "h3", part.end)
 
-    def markdown(self, part: Section) -> str:
+    def markdown(self, part: blocks.Section) -> str:
         return "\n".join(self.lines[part.line : part.end - 1]).strip("\n")
 
-    def hypotheses(self, part: Section, expected: int) -> tuple[str, ...]:
+    def hypotheses(self, part: blocks.Section, expected: int) -> tuple[str, ...]:
         titles: list[str] = []
         for index, token in enumerate(part.tokens):
-            if not is_numbered(token):
+            if not blocks.is_numbered(token):
                 continue
-            title, _ = split_title(flat(part.tokens[index + 2].content))
+            title, _ = blocks.split_title(flat(part.tokens[index + 2].content))
             number = len(titles) + 1
             if int(token.info or 0) != number or not title:
                 raise self.misfit(
-                    line_of(token),
+                    blocks.line_of(token),
                     'expected the hypothesis "{number}. **title** - text"',
                     number=number,
                 )
@@ -189,7 +179,7 @@ class _Parser:
             raise self.misfit(part.line, problem)
         return tuple(titles)
 
-    def verifications(self, part: Section, expected: int) -> tuple[Verification, ...]:
+    def verifications(self, part: blocks.Section, expected: int) -> tuple[Verification, ...]:
         verifications: list[Verification] = []
         for section in self.subsections(part):
             number = len(verifications) + 1
@@ -201,7 +191,7 @@ class _Parser:
                     number=number,
                     title=section.title[:80],
                 )
-            commands = tuple(read_commands(section.tokens))
+            commands = tuple(blocks.read_commands(section.tokens))
             if not commands:
                 raise self.misfit(
                     section.line, 'expected a code block under "{title}"', title=section.title[:80]
@@ -220,7 +210,7 @@ class _Parser:
             )
         return tuple(verifications)
 
-    def actions(self, part: Section, hypotheses: tuple[str, ...]) -> tuple[ActionGroup, ...]:
+    def actions(self, part: blocks.Section, hypotheses: tuple[str, ...]) -> tuple[ActionGroup, ...]:
         sections = self.subsections(part)
         if len(sections) < len(hypotheses):
             title = hypotheses[len(sections)]
@@ -246,7 +236,7 @@ class _Parser:
                     title=section.title[:80],
                 )
             self.check_steps(group)
-            misplaced = misplaced_run(section.tokens)
+            misplaced = blocks.misplaced_run(section.tokens)
             if misplaced:
                 raise self.misfit(misplaced, tr('"run:" belongs directly after a code block'))
         return groups
@@ -272,9 +262,9 @@ class _Parser:
         except ValueError as exc:
             raise self.misfit(command.line, str(exc)) from exc
 
-    def watch(self, part: Section) -> tuple[str, ...]:
+    def watch(self, part: blocks.Section) -> tuple[str, ...]:
         sections = self.subsections(part)
-        return tuple(read_items(sections[-1].tokens)) if len(sections) > 1 else ()
+        return tuple(blocks.read_items(sections[-1].tokens)) if len(sections) > 1 else ()
 
 
 def _expected(english: str, french: str) -> str:
@@ -285,8 +275,8 @@ def _expected(english: str, french: str) -> str:
     )
 
 
-def _group_of(section: Section) -> ActionGroup:
-    return ActionGroup(section.title, tuple(read_steps(section.tokens)))
+def _group_of(section: blocks.Section) -> ActionGroup:
+    return ActionGroup(section.title, tuple(blocks.read_steps(section.tokens)))
 
 
 def _fold(text: str) -> str:
