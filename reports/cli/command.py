@@ -141,33 +141,25 @@ def whole(report: Report, path: Path) -> Report:
 
 def add_output(parser: Parser) -> None:
     """Add -o for a command that writes a text."""
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help=tr("write to this file, not to the terminal"),
-    )
+    _add_file(parser, "-o", "--output", purpose=tr("write to this file, not to the terminal"))
 
 
 def add_evidence(parser: Parser) -> None:
     """Add --evidence for a command that diagnoses again."""
-    parser.add_argument(
-        "--evidence",
-        type=Path,
-        metavar="FILE",
-        help=tr("the evidence table (default: the runbook's)"),
-    )
+    _add_file(parser, "--evidence", purpose=tr("the evidence table (default: the runbook's)"))
 
 
 def add_document(parser: Parser) -> None:
     """Add --runbook-doc for a command that reads the runbook again."""
-    parser.add_argument(
+    _add_file(
+        parser,
         "--runbook-doc",
-        type=Path,
-        metavar="FILE",
-        help=tr("the runbook's document (default: the target's own, or else the shipped one)"),
+        purpose=tr("the runbook's document (default: the target's own, or else the shipped one)"),
     )
+
+
+def _add_file(parser: Parser, *names: str, purpose: str) -> None:
+    parser.add_argument(*names, type=Path, metavar="FILE", help=purpose)
 
 
 def write(text: str, output: Path | None) -> None:
