@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allure_commons.model2 import Attachment, Label, Parameter, StatusDetails, TestResult
 from allure_commons.model2 import TestStepResult as Step
@@ -23,9 +23,8 @@ from reports.render.markdown import coded, escaped, fenced
 from reports.render.verdict_words import items_affected, where_to_look
 from reports.runbook.document import Runbook
 
-if TYPE_CHECKING:
-    Attach = Callable[[str, str, AttachmentType], Attachment]
-    """Store a named text of a type; return the reference to it."""
+Attach = Callable[[str, str, AttachmentType], Attachment]
+"""Store a named text of a type; return the reference to it."""
 
 STATUSES = {
     "passed": "passed",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
@@ -11,10 +10,6 @@ from core.language import tr
 from core.outcome import Outcome, component_word, counted, counts_in_words
 from reports.model.alike import merged
 from reports.model.report import Report
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
 
 MARKS = {
     "failed": ("✗", "red"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
@@ -13,10 +12,6 @@ from reports.diagnosis.result import Contribution, Diagnosis, Finding
 from reports.model.headline import next_check_of, suspects
 from reports.model.report import Remedy, Report
 from reports.render.verdict_words import notable, weight
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
 
 STRONGEST = 3
 """Checks shown for a hypothesis; report.json has all of them."""

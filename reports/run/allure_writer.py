@@ -7,9 +7,10 @@ import os
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attr
+import pytest
 from allure_commons import hookimpl, plugin_manager
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import (
@@ -20,6 +21,7 @@ from allure_commons.model2 import (
     Globals,
     Link,
     TestResult,
+    TestResultContainer,
 )
 from allure_commons.types import AttachmentType
 from allure_commons.utils import now, uuid4
@@ -32,11 +34,6 @@ from reports.model.report_json import to_json
 from reports.render.allure import STATUSES, describe, explain, files_of, source_address, unreported
 from reports.render.terminal import render
 from reports.run.runbook_choice import bundle_for
-
-if TYPE_CHECKING:
-    import pytest
-    from allure_commons.model2 import TestResultContainer
-
 
 WIDTH = 100
 """Columns of the verdict as text."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+import pytest
 
 from core.language import tr
 from core.outcome import STATUSES, Outcome, Status, check_id
 from core.secrets import Redactor
 from reports.run.collector import sentence_of
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def outcome_of(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
 
 import pytest
 
 # pytest has no public name for it. Its own fixture for the suite's properties finds the writer in
 # the same way.
-from _pytest.junitxml import xml_key
+from _pytest.junitxml import LogXML, xml_key
 
 from core.language import tr
 from core.outcome import Outcome, check_id, read_outcome
@@ -19,9 +18,6 @@ from reports.model.report import Report, Result, VerificationTitle, place_result
 from reports.render.first_steps import first_steps, verify_command
 from reports.render.verdict_words import cause_of
 from reports.run.runbook_choice import bundle_for
-
-if TYPE_CHECKING:
-    from _pytest.junitxml import LogXML
 
 
 @pytest.hookimpl(trylast=True)

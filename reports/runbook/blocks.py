@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, takewhile
-from typing import TYPE_CHECKING
+
+from markdown_it.token import Token
 
 from core.frozen import frozen
 from core.text import flat
 from reports.runbook.document import COMMENT, Command, Step
 from reports.runbook.mistakes import warnings_of
-
-if TYPE_CHECKING:
-    from markdown_it.token import Token
 
 _CHECKS = re.compile(r"<!--\s*checks:([^>]*)-->")
 _WHEN = re.compile(r"<!--\s*when:([^>]*?)-->")

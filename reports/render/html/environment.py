@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from jinja2 import (
     Environment,
@@ -18,6 +18,8 @@ from jinja2 import (
     StrictUndefined,
     pass_context,
 )
+from jinja2.bccache import Bucket
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from core.language import ENGLISH, PSEUDO, language, tr, trc, trn
@@ -28,11 +30,6 @@ from reports.model.figures import number, percent
 from reports.model.report import state_word
 from reports.render.html import text as html_text
 from reports.render.verdict_words import probability, weight
-
-if TYPE_CHECKING:
-    from jinja2.bccache import Bucket
-    from jinja2.runtime import Context
-
 
 A = TypeVar("A")
 
