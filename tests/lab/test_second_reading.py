@@ -160,6 +160,34 @@ def test_what_has_ended_is_not_asked_for_again(odd: Owner, second: Make) -> None
     assert not probe.has_arrived_since(60.0)
 
 
+def test_an_upload_that_finished_lately_has_arrived(odd: Owner, second: Make) -> None:
+    """It is not looked for again, neither by the same look nor by the second."""
+    add(odd, 3)
+    odd.execute(
+        "UPDATE odd.uploads SET status = 'failed', updated_at = now() - interval '5 minutes'"
+        " WHERE created_at > now() - interval '90 minutes'"
+    )
+    first = second()
+    assert len(first.recently_finished()) == 1
+    odd.execute("DELETE FROM odd.uploads")
+    assert first.has_arrived_since(7200.0)
+    assert not first.has_arrived_since(60.0)
+    assert second().has_arrived_since(7201.0)
+
+
+def test_finished_uploads_have_the_newest_whenever_it_completed(odd: Owner, second: Make) -> None:
+    """The second look takes those of the first one."""
+    add(odd, 3)
+    odd.execute(
+        "UPDATE odd.uploads SET status = 'completed' WHERE created_at < now() - interval '2 hours'"
+    )
+    first = second()
+    (newest,) = first.finished_uploads()
+    assert newest.id == first.newest_completed().id
+    odd.execute("DELETE FROM odd.uploads")
+    assert second().finished_uploads() == (newest,)
+
+
 def test_only_the_first_look_is_handed_on(odd: Owner, second: Make) -> None:
     """A third look reads the tables again."""
     add(odd, 3)
