@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,9 @@ THRESHOLDS = 300_000, 50, 50
 if gc.get_threshold() != THRESHOLDS:  # A watch reads this file at each look.
     gc.set_threshold(*THRESHOLDS)
     atexit.register(gc.freeze)
+
+# Pydantic would look for plugins of its own in all that is installed; one would see the secrets.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 PLUGINS = (
     "fixtures.run.options",

