@@ -19,6 +19,7 @@ from reports.model.layout import MetricKind
 from reports.model.report import (
     Remedy,
     Report,
+    Result,
     SeenBefore,
     WatchedMetric,
     coverage_of,
@@ -98,11 +99,7 @@ def build_report(
             bundle,
             values,
             facts_of(ordered, target.components, target.worker_hosts),
-            frozenset(
-                result.outcome.check
-                for result in results
-                if result.outcome.status == "failed" and result.role == "cause"
-            ),
+            _looked_at(results, diagnosis),
         ),
         problems=tuple(problems),
         watch=watched_metrics(
@@ -115,6 +112,15 @@ def build_report(
         runbook_name=bundle.name,
         language=language(),
     )
+
+
+def _looked_at(results: Sequence[Result], diagnosis: Diagnosis) -> frozenset[str]:
+    """Return the checks of causes that failed; those of symptoms where nothing else is left."""
+    failed = [result for result in results if result.outcome.status == "failed"]
+    causes = [result for result in failed if result.role == "cause"]
+    if not causes and not diagnosis.next_check:
+        causes = failed
+    return frozenset(result.outcome.check for result in causes)
 
 
 def _components_of(target: TargetSummary, bundle: RunbookBundle) -> dict[str, str | None]:
@@ -153,8 +159,8 @@ def remedies_for(
 
     A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
     commands that only look. A component outside it whose cause is not known has the commands of its
-    checks that failed. Where the cause is unclear there are those of the checks of causes that
-    `failed`: a remedy for a guess is a second incident. What is no guess comes last: the steps for
+    checks that failed. Where the cause is unclear there are those of the checks that `failed`: a
+    remedy for a guess is a second incident. What is no guess comes last: the steps for
     just one failure that only one hypothesis explains, where that one is not accepted.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]

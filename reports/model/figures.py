@@ -86,13 +86,17 @@ def placeholders_of(outcomes: Sequence[Outcome], layout: Layout) -> dict[str, st
     A value that does not have its placeholder's form is left out: a target's texts are hostile, and
     a person pastes these commands. The ids of the items that suffer most have the placeholder of
     the runbook's noun for them, such as `upload_ids`; where none is known to suffer, those that a
-    check gave it stay.
+    check gave it stay. The first of them is `upload_id` where no check gave that.
     """
     observed = observations(outcomes)
     values = {name: value for o in reversed(observed) for name, value in o.placeholders.items()}
     affected = next((o.affected for o in observed if o.affected), ())
-    if layout.impact and affected:
-        values[f"{layout.impact.placeholder}_ids"] = "\n".join(item.id for item in affected)
+    if layout.impact:
+        noun = layout.impact.placeholder
+        if affected:
+            values[f"{noun}_ids"] = "\n".join(item.id for item in affected)
+        if ids := values.get(f"{noun}_ids"):
+            values.setdefault(f"{noun}_id", ids.splitlines()[0])
     if "broker_connection" in values:
         values["broker_connection_in_url"] = quote(values["broker_connection"], safe="")
     valid = {name: valid_part(name, value) for name, value in values.items()}

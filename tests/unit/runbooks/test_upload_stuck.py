@@ -68,10 +68,13 @@ def _after_lost_updates(*failed: str) -> dict[str, str]:
 
 
 def test_uploads_whose_status_was_lost_are_repaired_though_none_is_stuck() -> None:
-    """The commands have the ids of these uploads: the signal knows none in `processing`."""
+    """The commands have the ids of these uploads: the signal knows none in `processing`.
+
+    One is enough to look at, and a command with all of them would be too long for a terminal.
+    """
     commands = _after_lost_updates("signal/no_upload_overstays_processing")
-    for title in ("Find the step that failed", "If they fail again, mark the uploads as failed"):
-        assert "IN ('41', '42')" in commands[title]
+    assert "'upload_id' = '41'" in commands["Find the step that failed"]
+    assert "IN ('41', '42')" in commands["If they fail again, mark the uploads as failed"]
 
 
 def test_they_are_not_marked_as_too_slow() -> None:
@@ -100,3 +103,49 @@ def test_a_frozen_worker_is_resumed_though_another_one_works() -> None:
     report = made.report(("worker/process_is_responsive",))
     assert (report.state, report.diagnosis.certainty) == ("at risk", "unclear")
     assert [step.title for step in report.remedies[-1].steps] == ["Resume the frozen worker"]
+
+
+LINK = "Look at the link, the mount and who uses it"
+PATH = "Compare the path in the log"
+
+
+@pytest.mark.parametrize(
+    ("reason", "steps"),
+    [
+        ((), [LINK, PATH]),
+        (("storage/directory_is_writable_by_service",), []),
+        (("storage/disk_space_is_free",), []),
+        (("storage/inodes_are_free",), []),
+        (("storage/directory_exists",), [LINK]),
+    ],
+    ids=["only the log tells", "not writable", "disk full", "no inodes", "not there"],
+)
+def test_files_that_never_arrived_are_looked_for_where_nothing_else_tells_why(
+    reason: tuple[str, ...], steps: list[str]
+) -> None:
+    """A full disk of temporary files is in the log alone; a surer reason needs neither step."""
+    seen = ("storage/stuck_files_exist", "logs/no_storage_errors_are_logged", *reason)
+    report = made.report((*STUCK, *seen))
+    titles = [
+        step.title
+        for remedy in report.remedies
+        if remedy.hypothesis == "storage_problem"
+        for step in remedy.steps
+    ]
+    assert [title for title in titles if title in (LINK, PATH)] == steps
+
+
+def test_a_symptom_alone_is_looked_at() -> None:
+    """Nothing is known of the cause of uploads that a deployment has left in processing."""
+    values = {"uploads_table": "uploads", "processing_max_seconds": "300"}
+    target = replace(made.TARGET, placeholders=values)
+    alone = "signal/no_upload_overstays_processing"
+    outcomes = [
+        Outcome(row.id, "failed" if row.id == alone else "passed")
+        for row in made.bundle().evidence.checks
+    ]
+    report = build_report(outcomes, [], target, made.bundle(), made.STARTED, 1.5)
+    assert report.diagnosis.certainty == "unclear"
+    [remedy] = report.remedies
+    [command] = remedy.steps[0].commands
+    assert "status = 'processing'" in command.text
