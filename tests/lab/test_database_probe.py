@@ -1082,6 +1082,19 @@ def test_a_named_upload_is_found_whatever_its_id_is(
     assert probe.subjects(("7",), 0.0, 1)[0].status == "completed"
 
 
+def test_jobs_start_in_order_until_one_is_passed_over(
+    services: Lab, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """The job that started last had waited, and no job that waits is older."""
+    aged_upload(minutes=9, job="pending")
+    assert not probe.jobs_start_in_order(60.0)
+    aged_upload("completed", minutes=9.5, job="completed", started=0.5)
+    assert probe.jobs_start_in_order(60.0)
+    assert not probe.jobs_start_in_order(20.0)
+    aged_upload(minutes=10, job="pending")
+    assert not probe.jobs_start_in_order(60.0)
+
+
 def test_a_job_passed_over_is_named(
     services: Lab, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:

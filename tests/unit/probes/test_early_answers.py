@@ -1,0 +1,155 @@
+"""Jobs whose messages are acknowledged before they begin, or only wake the worker."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from fixtures.probes import jobs_and_queue
+from fixtures.probes.errors import NotOffered
+from fixtures.probes.jobs_and_queue import JobConsistency
+from fixtures.probes.postgres.job_results import UnfinishedJobs
+from fixtures.probes.postgres.overdue import Overdue
+from fixtures.probes.rabbitmq.amqp import Declared
+from fixtures.probes.rabbitmq.management import Consumer, QueueFigures
+from fixtures.probes.rabbitmq.queue import QueueProbe
+from fixtures.probes.rabbitmq.results import Depth
+
+PENDING, UPTIME = 11, 600.0
+
+
+class Jobs:
+    """A database with jobs that wait, and jobs that run for so many seconds."""
+
+    def __init__(self, *running: float, in_order: bool = False) -> None:
+        self.ages = running
+        self.in_order = in_order
+
+    def sent_jobs(self) -> UnfinishedJobs:
+        """Return the jobs that wait."""
+        return UnfinishedJobs(PENDING, ("a", "b"), 12.0, len(self.ages))
+
+    def unfinished_jobs(self, after: float) -> UnfinishedJobs:
+        """Return the same."""
+        return self.sent_jobs()
+
+    def running_jobs(self, after: float) -> Overdue:
+        """Return the jobs that run for longer than that."""
+        ages = [age for age in self.ages if age > after]
+        return Overdue("db", "job", "processing", after, len(ages), max(ages, default=0.0), ("c",))
+
+    def jobs_start_in_order(self, window: float) -> bool:
+        """Return whether those that have waited start."""
+        return self.in_order
+
+    def jobs_worked_on(self, seconds: float) -> int:
+        """Return none."""
+        return 0
+
+
+class Messages:
+    """A queue of which a consumer has these messages; management counts those it gave out."""
+
+    def __init__(self, unacknowledged: int, delivered: int = 0) -> None:
+        consumer = Consumer("1.2.3.4", "veza", "t", 3, True, "c", "worker", unacknowledged, 40)
+        self._figures = QueueFigures(0, unacknowledged, 40, (consumer,), delivered=delivered)
+
+    def depth(self) -> Depth:
+        """Return an empty queue with a consumer."""
+        return Depth("mq", "jobs", 0, 1)
+
+    def figures(self, seconds: float) -> QueueFigures:
+        """Return the figures."""
+        return self._figures
+
+    def holders(self, consumers: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
+        """Return the consumers."""
+        return consumers
+
+    def delayed(self) -> None:
+        """Return that there is no other queue."""
+
+    def dead_letters(self) -> None:
+        """Raise NotOffered."""
+        raise NotOffered("none")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_and_queue, "RECENT", 0.0)
+    monkeypatch.setattr(jobs_and_queue, "POLL_INTERVAL", 0.0)
+
+
+def consistency(jobs: Jobs, messages: Messages) -> JobConsistency:
+    """Make the comparison beside a worker that has run for ten minutes."""
+    return JobConsistency(cast(Any, jobs), cast(Any, messages), lambda: UPTIME)
+
+
+def test_jobs_that_run_without_a_message_say_that_it_is_acknowledged_early() -> None:
+    """Neither the jobs that wait nor those that run have one: no message is lost for sure, none was
+    ignored, and no job is abandoned.
+    """
+    hanging = consistency(Jobs(50.0, 45.0, 44.0), Messages(0, delivered=6))
+    with pytest.raises(
+        NotOffered, match=r"3 jobs that run have no message either.*leave \[queue\]"
+    ):
+        hanging.jobs_in_queue()
+    with pytest.raises(NotOffered, match="have no message either"):
+        hanging.ignored_messages()
+    with pytest.raises(NotOffered, match="have no message either"):
+        hanging.overdue_messages(30.0)
+
+
+def test_jobs_that_start_without_a_message_have_lost_none() -> None:
+    """A backlog of short jobs moves on in its order, while no message is anywhere."""
+    with pytest.raises(NotOffered, match="jobs that have waited start without one"):
+        consistency(Jobs(3.0, in_order=True), Messages(0)).jobs_in_queue()
+    assert consistency(Jobs(3.0, in_order=True), Messages(1)).jobs_in_queue().messages_lost
+
+
+@pytest.mark.parametrize(
+    ("running", "held"),
+    [((), 0), ((50.0,), 1), ((9.0,), 0), ((4000.0,), 0)],
+    ids=["none runs", "it has its message", "it began just now", "an earlier worker left it"],
+)
+def test_messages_of_jobs_that_wait_are_lost(running: tuple[float, ...], held: int) -> None:
+    """Where the jobs that run have theirs, or none runs, those that wait have lost theirs."""
+    jobs = consistency(Jobs(*running), Messages(held)).jobs_in_queue()
+    assert jobs.missing == PENDING - held
+
+
+class Broker:
+    """Both clients of a queue with two messages, whose consumer acknowledges so."""
+
+    where = "mq"
+
+    def __init__(self, *, by_itself: bool) -> None:
+        consumer = Consumer("1.2.3.4", "veza", "t", 0, not by_itself)
+        self._figures = QueueFigures(2, 0, 40, (consumer,))
+
+    def declare(self, name: str) -> Declared:
+        """Return the counts."""
+        return Declared(exists=True, ready=2, consumers=1)
+
+    def queue(self, name: str, window: float) -> QueueFigures:
+        """Return the figures."""
+        return self._figures
+
+
+@pytest.mark.parametrize(
+    ("by_itself", "waiting", "is_known"),
+    [(True, 5, False), (True, 2, True), (True, None, True), (False, 5, True)],
+    ids=["automatic", "each has a message", "not known", "it acknowledges"],
+)
+def test_a_consumer_that_acknowledges_automatically_may_take_no_jobs(
+    by_itself: bool, waiting: int | None, is_known: bool
+) -> None:
+    """While jobs wait without a message it does not show that a worker works."""
+    broker = cast(Any, Broker(by_itself=by_itself))
+    probe = QueueProbe(broker, "jobs", broker, waiting=lambda: waiting)
+    if is_known:
+        assert probe.consumers().consumers == 1
+    else:
+        with pytest.raises(NotOffered, match=r"3 jobs wait without a message.*leave \[queue\] out"):
+            probe.consumers()
