@@ -176,7 +176,7 @@ def broken_row(
         runbook=_line(runbook),
         problem=_line(problem),
         note=_line(past.note),
-        started=_last(past.runs),
+        started=_utc(max((at for run in past.runs if (at := run.at)), default=None)),
         overdue_after=after,
         strip=strip,
         page=page,
@@ -218,10 +218,6 @@ def _rhythm(
         overdue = max(OVERDUE_GAPS * interval, OVERDUE_MIN)
     strip = worst_states(runs, slot_end(now), SLOT, SLOTS, overdue or 0.0)
     return OVERDUE_UNKNOWN if overdue is None else overdue, strip
-
-
-def _last(runs: Sequence[Point]) -> str | None:
-    return _utc(max((at for run in runs if (at := run.at)), default=None))
 
 
 def _utc(at: datetime | None) -> str | None:

@@ -186,10 +186,10 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
     left_out = list(step.left_out)
     for command in step.commands:
         text, missing = fill_command(command.text, command.language, values)
-        needed = [name for name in missing if _is_needed(name, command.text)]
+        rows = [row for row in command.text.splitlines() if not COMMENT.match(row)]
+        needed = [name for name in missing if any(f"<{name}>" in row for row in rows)]
         if needed:
             names = ", ".join(f"<{name}>" for name in needed)
-            rows = [row for row in command.text.splitlines() if not COMMENT.match(row)]
             first = next(row for row in rows if placeholders(row))
             left_out.append(
                 tr("{command}: {names} is not known", command=flat(first)[:60], names=names)
@@ -215,10 +215,6 @@ def _warnings(text: str, values: Mapping[str, str]) -> Iterator[str]:
                 "table behind it.",
                 table=values[name],
             )
-
-
-def _is_needed(name: str, text: str) -> bool:
-    return any(f"<{name}>" in row and not COMMENT.match(row) for row in text.splitlines())
 
 
 def _may_be_option(value: str, before: str) -> bool:
