@@ -43,20 +43,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("veza").addoption(
         "--baseline",
         metavar="FILE",
-        default=None,
         help=tr("fail only on checks that are worse than in this report.json"),
     )
     parser.getgroup("veza").addoption(
         "--runbook",
         metavar="NAME",
-        default=None,
         help=tr("a folder of runbooks/, NAME,NAME or `all` (default: VEZA_RUNBOOK, the target's)"),
     )
     parser.addini("runbook", tr("the runbook of a run that names none"), default="")
     parser.getgroup("veza").addoption(
         "--runbook-doc",
         metavar="FILE",
-        default=None,
         help=tr("take titles and actions from your team's own runbook (Markdown)"),
     )
 
