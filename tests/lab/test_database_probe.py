@@ -756,8 +756,8 @@ def test_an_attempt_after_a_pause_is_seen(
         psycopg.connect(services.owner_dsn, autocommit=True) as waiter,
     ):
 
-        def look_before_the_attempt(queries: LockQueries, wait_max: float) -> tuple[Locks, bool]:
-            locks, is_left_open = look(queries, wait_max)
+        def look_before_the_attempt(*arguments: Any) -> tuple[Locks, bool]:
+            locks, is_left_open = look(*arguments)
             if not locks.waiting:
                 waiter.pgconn.send_query_params(statement, values)
                 monkeypatch.undo()
