@@ -16,24 +16,19 @@ PROBLEMS_MAX = 50
 
 
 class Collector:
-    """Collects the outcomes of a run."""
+    """Collects the outcomes of a run, and its `problems`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._selected: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._hangs: dict[str, str] = {}
-        self._problems: list[str] = []
+        self.problems: list[str] = []
 
     @property
     def selected(self) -> tuple[str, ...]:
         """The node ids of the selected checks."""
         return tuple(self._selected.values())
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """The problems of the run itself, a sentence each."""
-        return tuple(self._problems)
 
     def select(self, nodeids: Iterable[str]) -> None:
         """Add the checks that are going to run."""
@@ -48,9 +43,9 @@ class Collector:
         self._hangs[check_id(nodeid)] = reason
 
     def problem(self, sentence: str) -> None:
-        """Add a problem of the run itself."""
-        if len(self._problems) < PROBLEMS_MAX and sentence not in self._problems:
-            self._problems.append(sentence)
+        """Add a problem of the run itself, a sentence."""
+        if len(self.problems) < PROBLEMS_MAX and sentence not in self.problems:
+            self.problems.append(sentence)
 
     def outcomes(self, reason: str, redact: Redactor) -> tuple[Outcome, ...]:
         """Return one outcome for each check; `reason` says why the others did not run.

@@ -41,7 +41,7 @@ class Controller:
         self._config = config
         self._selection = selection
         self._interrupted = False
-        self._collector = Collector(config.rootpath)
+        self.collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
         self.report: Report | None = None
@@ -73,14 +73,9 @@ class Controller:
         except LoadError as exc:
             raise pytest.UsageError(tr("{title}: {text}", title="--baseline", text=exc)) from exc
 
-    @property
-    def selected(self) -> tuple[str, ...]:
-        """The node ids of the selected checks."""
-        return self._collector.selected
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         nodeids = [item.nodeid for item in session.items]
-        self._collector.select(nodeids)
+        self.collector.select(nodeids)
         if self._config.hook.pytest_check_target(config=self._config) is not None:
             # Read now: a document that does not fit is a usage error, not a failure at the end.
             bundle_for(self._config, nodeids[0] if nodeids else None)
@@ -93,16 +88,16 @@ class Controller:
                 if report.nodeid
                 else tr("the checks cannot be collected: {error}", error=last)
             )
-            self._collector.problem(problem)
+            self.collector.problem(problem)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         outcome = read_outcome(report)
         if outcome:
-            self._collector.add(outcome)
+            self.collector.add(outcome)
 
     def pytest_internalerror(self, excrepr: object) -> None:
         last = str(excrepr).strip().splitlines()[-1:]
-        self._collector.problem(tr("the suite itself failed: {error}", error=" ".join(last)))
+        self.collector.problem(tr("the suite itself failed: {error}", error=" ".join(last)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -113,7 +108,7 @@ class Controller:
         """Note that the run ended before its last check; without a reason it was interrupted."""
         self._interrupted = not why
         why = why or tr("the run was interrupted")
-        self._collector.problem(f"{why}{tr(INTERRUPTED)}")
+        self.collector.problem(f"{why}{tr(INTERRUPTED)}")
 
     def _note_signal(self) -> bool:
         """Note that a signal ended the checks, and return whether one did."""
@@ -145,9 +140,9 @@ class Controller:
         if not self._claim.acquire(blocking=False):
             return None
         self._note_signal()
-        self._collector.problem(f"{tr(BUDGET_USED)}{tr(INTERRUPTED)}")
+        self.collector.problem(f"{tr(BUDGET_USED)}{tr(INTERRUPTED)}")
         for nodeid in self._begun:
-            self._collector.hang(nodeid, tr(HANGS))
+            self.collector.hang(nodeid, tr(HANGS))
         status = self._write_report(tr(BUDGET_USED), int(pytest.ExitCode.INTERRUPTED))
         config.hook.pytest_check_write_now()
         display = config.pluginmanager.get_plugin("veza-display")
@@ -179,7 +174,7 @@ class Controller:
         else:
             artifacts = write_artifacts(self.path, report, bundle_for(self._config, None))
         lines = self._config.hook.pytest_check_report(
-            config=self._config, report=report, nodeids=self._collector.selected
+            config=self._config, report=report, nodeids=self.collector.selected
         )
         self.notes = (*artifacts.afterwards, *artifacts.notes, *lines)
         self.runs = artifacts.runs
@@ -197,11 +192,11 @@ class Controller:
         own_document = document_of(self._config)
         target = replace(target, runbook_document=bundle.document.path if own_document else None)
         folder = self._folder_of(target.name, bundle.name)
-        outcomes = self._collector.outcomes(reason, redact)
+        outcomes = self.collector.outcomes(reason, redact)
         narrowed = self._selection.is_narrowed(outcomes, bundle.evidence)
         return build_report(
             outcomes,
-            [redact.text(problem) for problem in self._collector.problems],
+            [redact.text(problem) for problem in self.collector.problems],
             target,
             bundle,
             started=self._started.isoformat(timespec="seconds"),

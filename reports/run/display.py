@@ -48,7 +48,7 @@ class Display:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._progress:
-            self._progress.begin(nodeid, len(self._controller.selected))
+            self._progress.begin(nodeid, len(self._controller.collector.selected))
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         if self._progress:
