@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.files import FileError, write_file
-from core.frozen import frozen
 from reports.history import store as history
 from reports.history.incidents import INCIDENT_RUNS, RunRecord
 from reports.history.trend import POINTS_MAX
@@ -16,23 +15,14 @@ from reports.model.bundle import RunbookBundle
 from reports.model.report import Report
 
 
-@frozen
-class Artifacts:
-    """Lines to print with the report.
-
-    `notes` are sentences on files that could not be written, `afterwards` lines on the recovery
-    after an incident. `runs` are the last runs of the history, with this one.
-    """
-
-    notes: tuple[str, ...] = ()
-    afterwards: tuple[str, ...] = ()
-    runs: tuple[RunRecord, ...] = ()
-
-
-def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Artifacts:
+def write_artifacts(
+    folder: Path, report: Report, bundle: RunbookBundle
+) -> tuple[list[str], tuple[RunRecord, ...]]:
     """Write history.sqlite3, report.html, metrics.prom and, of an incident, postmortem.md.
 
-    `report` is redacted already. Raises nothing for a file that cannot be written.
+    `report` is redacted already. Return the lines to print with it, on the recovery after an
+    incident and on files that could not be written, and the last runs of the history, with this
+    one.
     """
     from reports.render.history import afterwards
     from reports.render.html.page import render as as_html
@@ -55,11 +45,11 @@ def write_artifacts(folder: Path, report: Report, bundle: RunbookBundle) -> Arti
         learned = read_learned(folder)
         notes += learned.notes
         _write(folder / "postmortem.md", of_incident(report, bundle, runs, learned), notes)
-    return Artifacts(tuple(notes), tuple(afterwards(runs, report.watch, report.layout)), runs)
+    return [*afterwards(runs, report.watch, report.layout), *notes], runs
 
 
-def write_partial(folder: Path, report: Report) -> Artifacts:
-    """Write report.html of a partial run.
+def write_partial(folder: Path, report: Report) -> list[str]:
+    """Write report.html of a partial run; return why it could not be written.
 
     No metrics and no history: they are the target's, and the run did not look at all of it.
     """
@@ -67,7 +57,7 @@ def write_partial(folder: Path, report: Report) -> Artifacts:
 
     notes: list[str] = []
     _write(folder / "report.html", as_html(report, ()), notes)
-    return Artifacts(tuple(notes))
+    return notes
 
 
 def _write(path: Path, text: str, notes: list[str]) -> None:

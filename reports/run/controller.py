@@ -170,14 +170,14 @@ class Controller:
             # The report of an earlier run stays, and who reads it must not take it for this one.
             status = status or int(pytest.ExitCode.TESTS_FAILED)
         if report.partial:
-            artifacts = write_partial(self.path, report)
+            notes = write_partial(self.path, report)
         else:
-            artifacts = write_artifacts(self.path, report, bundle_for(self._config, None))
+            bundle = bundle_for(self._config, None)
+            notes, self.runs = write_artifacts(self.path, report, bundle)
         lines = self._config.hook.pytest_check_report(
             config=self._config, report=report, nodeids=self.collector.selected
         )
-        self.notes = (*artifacts.afterwards, *artifacts.notes, *lines)
-        self.runs = artifacts.runs
+        self.notes = (*notes, *lines)
         return status
 
     def _folder_of(self, target: str, runbook: str) -> Path:

@@ -20,14 +20,14 @@ def states(folder: Path) -> list[str]:
 
 def test_an_incident_leaves_history_metrics_and_post_mortem(tmp_path: Path) -> None:
     """All three are there, and the next run says whether things recover."""
-    left = write_artifacts(tmp_path, made.incident(), made.bundle())
-    assert (left.notes, left.afterwards) == ((), ())
+    notes, _ = write_artifacts(tmp_path, made.incident(), made.bundle())
+    assert not notes
     assert 'state="incident",target="live"} 1.0' in (tmp_path / "metrics.prom").read_text()
     assert "# Post-mortem" in (tmp_path / "postmortem.md").read_text()
     after = made.recovered(started="2026-03-02T10:10:00+00:00")
-    left = write_artifacts(tmp_path, after, made.bundle())
+    notes, _ = write_artifacts(tmp_path, after, made.bundle())
     assert states(tmp_path) == ["incident", "healthy"]
-    assert left.afterwards[0].endswith("is over after 57 min. Metrics to watch:")
+    assert notes[0].endswith("is over after 57 min. Metrics to watch:")
     assert 'state="healthy",target="live"} 1.0' in (tmp_path / "metrics.prom").read_text()
 
 
@@ -63,16 +63,16 @@ def test_what_cannot_be_written_costs_nothing_else(tmp_path: Path) -> None:
     """A history that is no history and metrics that cannot be replaced are a sentence each."""
     (tmp_path / "history.sqlite3").mkdir()
     (tmp_path / "metrics.prom").mkdir()
-    left = write_artifacts(tmp_path, made.incident(), made.bundle())
-    assert len(left.notes) == 2
-    assert "history.sqlite3 is not a regular file" in left.notes[0]
-    assert "metrics.prom cannot be written" in left.notes[1]
+    notes, _ = write_artifacts(tmp_path, made.incident(), made.bundle())
+    assert len(notes) == 2
+    assert "history.sqlite3 is not a regular file" in notes[0]
+    assert "metrics.prom cannot be written" in notes[1]
     assert "by the oldest stuck upload" in (tmp_path / "postmortem.md").read_text()
 
 
 def test_a_corrupt_history_is_told_and_begun_anew(tmp_path: Path) -> None:
     """The run is kept in a new history, and the note says where the old one is."""
     (tmp_path / "history.sqlite3").write_bytes(b"nonsense" * 500)
-    left = write_artifacts(tmp_path, made.recovered(), made.bundle())
+    notes, _ = write_artifacts(tmp_path, made.recovered(), made.bundle())
     assert states(tmp_path) == ["healthy"]
-    assert "was renamed to" in left.notes[0]
+    assert "was renamed to" in notes[0]
