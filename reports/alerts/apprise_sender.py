@@ -51,8 +51,6 @@ class AppriseSender:
     the incident, unless the address names one.
     """
 
-    is_refreshed = False
-
     def __init__(self, address: str, subject: Subject) -> None:
         self._address = address
         self._subject = subject

@@ -16,6 +16,7 @@ from core.frozen import frozen
 from core.language import tr
 from reports.alerts.destinations import Destination, Sender
 from reports.alerts.http_call import CallError, no_answer
+from reports.alerts.incident_services import Alertmanager
 
 if TYPE_CHECKING:
     from reports.alerts.outbox import Message, Outbox
@@ -78,9 +79,12 @@ def deliver(box: Outbox, destinations: Sequence[Destination]) -> tuple[str, ...]
 
 
 def _due(box: Outbox, messages: Sequence[Message], destination: Destination) -> list[Message]:
-    """Return the messages that a destination does not have, or else one to send it again."""
+    """Return the messages that a destination does not have.
+
+    Or else the last one, for an Alertmanager, which forgets an alert that is not sent again.
+    """
     due = [m for m in messages if not box.is_delivered(m.number, destination.key)]
-    if not due and destination.sender and destination.sender.is_refreshed:
+    if not due and isinstance(destination.sender, Alertmanager):
         last = box.last_of_open_incident()
         due = [last] if last else []
     return due

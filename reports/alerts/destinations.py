@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 
 class Sender(Protocol):
-    """Sends messages to one destination; `is_refreshed`: it gets an open alert after each run.
+    """Sends messages to one destination.
 
     Making one raises OptionError for an address that cannot be used.
     """
-
-    is_refreshed: bool
 
     def send(self, message: Message) -> None:
         """Send a message; raises CallError."""

@@ -75,8 +75,6 @@ class Subject:
 class PagerDuty:
     """Events API v2: https://developer.pagerduty.com/docs/send-alert-event."""
 
-    is_refreshed = False
-
     def __init__(self, address: str, subject: Subject) -> None:
         options = _parse("pagerduty", "NotifyPagerDuty", address)
         # apprise wants the key of its REST API too, which events do not need.
@@ -126,8 +124,6 @@ class PagerDuty:
 
 class Opsgenie:
     """Alert API: https://docs.opsgenie.com/docs/alert-api. Jira Service Management has the same."""
-
-    is_refreshed = False
 
     def __init__(self, address: str, subject: Subject) -> None:
         # For a parser of URLs a # ends the path; here it is the sign of a team.
@@ -198,8 +194,6 @@ class Alertmanager:
 
     Alertmanager forgets an alert that is not sent again, so it is sent after each run.
     """
-
-    is_refreshed = True
 
     def __init__(self, address: str, subject: Subject) -> None:
         scheme, _, location = address.partition("://")
