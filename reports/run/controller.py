@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +13,18 @@ import pytest
 
 from core.files import FileError, write_file
 from core.language import mark, tr
-from core.outcome import read_outcome
+from core.outcome import Outcome, check_id, is_canary, read_outcome
+from reports.diagnosis.evidence import Evidence
 from reports.history.confirmed import seen_before
 from reports.history.incidents import RunRecord
 from reports.model.build import build_report
 from reports.model.headline import INTERRUPTED
-from reports.model.report import Report
+from reports.model.report import Report, unselected_of
 from reports.model.report_json import PARTIAL, to_json
 from reports.run.artifacts import write_artifacts, write_partial
 from reports.run.collector import Collector
 from reports.run.gate import is_gate, verdict
 from reports.run.runbook_choice import bundle_for, document_of
-from reports.run.selection import Selection
 
 BUDGET_USED = mark("the run's budget is used up")
 HANGS = mark("the check hangs: it had not ended when the run's budget was used up")
@@ -37,9 +38,10 @@ class Controller:
     lines to print before the verdict, `runs` the last ones of the history with this one.
     """
 
-    def __init__(self, config: pytest.Config, selection: Selection) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._selection = selection
+        self._deselected = False
+        self._uncollected = False
         self._interrupted = False
         self.collector = Collector(config.rootpath)
         self._started = datetime.now(UTC)
@@ -73,6 +75,11 @@ class Controller:
         except LoadError as exc:
             raise pytest.UsageError(tr("{title}: {text}", title="--baseline", text=exc)) from exc
 
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Note a deselected check; the canary's are deselected unless --canary asks for them."""
+        if any(not is_canary(check_id(item.nodeid)) for item in items):
+            self._deselected = True
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         nodeids = [item.nodeid for item in session.items]
         self.collector.select(nodeids)
@@ -82,6 +89,7 @@ class Controller:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
+            self._uncollected = True
             last = " ".join(report.longreprtext.strip().splitlines()[-1:])
             problem = (
                 tr("{file} cannot be collected: {error}", file=report.nodeid, error=last)
@@ -193,7 +201,7 @@ class Controller:
         target = replace(target, runbook_document=bundle.document.path if own_document else None)
         folder = self._folder_of(target.name, bundle.name)
         outcomes = self.collector.outcomes(reason, redact)
-        narrowed = self._selection.is_narrowed(outcomes, bundle.evidence)
+        narrowed = self._is_narrowed(outcomes, bundle.evidence)
         return build_report(
             outcomes,
             [redact.text(problem) for problem in self.collector.problems],
@@ -206,4 +214,24 @@ class Controller:
                 map(redact.within, hook.pytest_check_journeys(config=self._config) or ())
             ),
             seen_before=tuple(map(redact.within, seen_before(folder))),
+        )
+
+    def _is_narrowed(self, outcomes: Sequence[Outcome], evidence: Evidence) -> bool:
+        """Return whether the command line kept the run from doing all of the runbook's checks.
+
+        A check that is not there, or that cannot be collected, narrows no run: that is a fault of
+        the suite, and the whole run's report must show it.
+        """
+        option = self._config.option
+        places = self._config.args_source is pytest.Config.ArgsSource.ARGS
+        places = places or bool(option.ignore or option.ignore_glob)
+        # Options of pytest's plugins are missing where -p leaves the plugin out.
+        places = places or getattr(option, "lf", False)
+        ends_early = option.maxfail or getattr(option, "stepwise", False)
+        return bool(
+            self._deselected
+            or getattr(option, "setuponly", False)
+            or (places and not self._uncollected and unselected_of(outcomes, evidence))
+            or (ends_early and any(outcome.status == "missing" for outcome in outcomes))
+            or self._config.hook.pytest_check_named_items(config=self._config)
         )

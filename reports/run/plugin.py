@@ -24,7 +24,6 @@ from reports.run.runbook_choice import (
     evidence_for,
     suggest_document_language,
 )
-from reports.run.selection import Selection
 
 SETUP_SECONDS = pytest.StashKey[float]()
 
@@ -85,9 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Our default is -q: a single -v means pytest's own list of checks.
     if config.option.verbose >= 0:
         config.option.verbose += 1
-    selection = Selection(config)
-    config.pluginmanager.register(selection, "veza-selection")
-    controller = Controller(config, selection)
+    controller = Controller(config)
     config.pluginmanager.register(controller, "veza-controller")
     config.pluginmanager.register(Display(config, controller), "veza-display")
 
