@@ -16,13 +16,13 @@ PROBLEMS_MAX = 50
 
 
 class Collector:
-    """Collects the outcomes of a run, and its `problems`."""
+    """Collects the outcomes of a run, its `problems`, and why checks are `hanging`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._selected: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._hangs: dict[str, str] = {}
+        self.hanging: dict[str, str] = {}
         self.problems: list[str] = []
 
     @property
@@ -37,10 +37,6 @@ class Collector:
     def add(self, outcome: Outcome) -> None:
         """Add an outcome; a later one of the same check replaces it (its teardown failed)."""
         self._outcomes[outcome.check] = outcome
-
-    def hang(self, nodeid: str, reason: str) -> None:
-        """Record that this check began and did not end."""
-        self._hangs[check_id(nodeid)] = reason
 
     def problem(self, sentence: str) -> None:
         """Add a problem of the run itself, a sentence."""
@@ -58,7 +54,7 @@ class Collector:
                 check,
                 "missing",
                 expected=redact.text(sentence_at(self._root, nodeid)),
-                seen=redact.text(self._hangs.get(check, reason)),
+                seen=redact.text(self.hanging.get(check, reason)),
             )
             for check, nodeid in self._selected.items()
         )

@@ -149,8 +149,7 @@ class Controller:
             return None
         self._note_signal()
         self.collector.problem(f"{tr(BUDGET_USED)}{tr(INTERRUPTED)}")
-        for nodeid in self._begun:
-            self.collector.hang(nodeid, tr(HANGS))
+        self.collector.hanging = dict.fromkeys(map(check_id, self._begun), tr(HANGS))
         status = self._write_report(tr(BUDGET_USED), int(pytest.ExitCode.INTERRUPTED))
         config.hook.pytest_check_write_now()
         display = config.pluginmanager.get_plugin("veza-display")
