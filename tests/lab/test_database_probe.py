@@ -1083,15 +1083,27 @@ def test_a_named_upload_is_found_whatever_its_id_is(
 
 
 def test_jobs_start_in_order_until_one_is_passed_over(
-    services: Lab, probe: DatabaseProbe, aged_upload: Callable[..., str]
+    odd: Owner, services: Lab, probe_of: Make
 ) -> None:
-    """The job that started last had waited, and no job that waits is older."""
-    aged_upload(minutes=9, job="pending")
+    """The newest job that has started had waited, and no job that waits is older."""
+    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+    probe = probe_of(services.dsn, jobs_table="odd.jobs")
+
+    def add(status: str, created: float, started: float | None = None) -> None:
+        odd.execute(
+            "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at) VALUES"
+            " (gen_random_uuid(), 'process_upload', '{}', %s, now() - %s * interval '1 s',"
+            " now() - %s * interval '1 s')",
+            (status, created, started),
+        )
+
+    add("pending", 540)
     assert not probe.jobs_start_in_order(60.0)
-    aged_upload("completed", minutes=9.5, job="completed", started=0.5)
+    add("processing", 570, 30)
     assert probe.jobs_start_in_order(60.0)
     assert not probe.jobs_start_in_order(20.0)
-    aged_upload(minutes=10, job="pending")
+    add("pending", 600)
     assert not probe.jobs_start_in_order(60.0)
 
 
