@@ -64,6 +64,9 @@ _FIELD = re.compile(r"\{([a-z_]{1,40})\}")
 _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 """A statement that changes rows of a table."""
 
+_ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,60}")
+_NOW = re.compile(r"\bnow\(\)", re.IGNORECASE)
+
 _WORD = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
 """A value that ends no comment and no string of any kind."""
 
@@ -158,6 +161,7 @@ def fill_command(
     where quoting is not certain: within `$(...)`, backquotes, or a block comment.
     """
     is_sql = language.lower() in ("sql", "postgresql", "psql")
+    text = _in_zone(text, values.get("naive_time_zone", "")) if is_sql else text
     quote = _in_sql if is_sql else _in_shell
     contexts = _sql_contexts(text) if is_sql else _shell_contexts(text)
     missing: list[str] = []
@@ -175,6 +179,21 @@ def fill_command(
         return filled
 
     return _PLACEHOLDER.sub(value_of, text), tuple(dict.fromkeys(missing))
+
+
+def _in_zone(text: str, zone: str) -> str:
+    """Return a statement on the target's tables with `now()` in the zone that their times are in.
+
+    They have none of their own, and whoever runs the statement may have a session in another one.
+    """
+    is_on_tables = any(name.endswith("_table") for name in placeholders(text))
+    if not _ZONE.fullmatch(zone) or not is_on_tables:
+        return text
+    contexts = _sql_contexts(text)
+    return _NOW.sub(
+        lambda now: f"(now() AT TIME ZONE '{zone}')" if contexts[now.start()] == "" else now[0],
+        text,
+    )
 
 
 def fill_step(step: Step, values: Mapping[str, str]) -> Step:

@@ -166,3 +166,17 @@ def test_a_route_has_the_ids_that_are_known() -> None:
     }
     for hostile in ("{upload_id}", "../admin", "1/2", "1?x"):
         assert "track_path" not in with_routes({**values, "track_id": hostile})
+
+
+def test_times_without_a_zone_are_compared_in_the_one_that_the_checks_use() -> None:
+    """Whoever runs the statement may have another time zone: the statement names the right one."""
+    values = {"uploads_table": "uploads", "naive_time_zone": "Europe/Paris"}
+    text = "UPDATE <uploads_table> SET updated_at = now(), error = 'now()' -- now()"
+    filled, _ = fill_command(text, "sql", values)
+    zoned = "(now() AT TIME ZONE 'Europe/Paris')"
+    assert filled == f"""UPDATE "uploads" SET updated_at = {zoned}, error = 'now()' -- now()"""
+    activity = "SELECT now() - query_start FROM pg_stat_activity"
+    assert fill_command(activity, "sql", values)[0] == activity
+    for zone in ("", "x'y"):
+        plain, _ = fill_command(text, "sql", values | {"naive_time_zone": zone})
+        assert plain == text.replace("<uploads_table>", '"uploads"')
