@@ -85,3 +85,11 @@ def test_no_lock_blocks_uploads(database, limits):
     """
     locks = database.locks(limits.lock_wait_max)
     assert not locks.are_blocking, locks
+
+
+def test_no_write_is_slow(database, limits):
+    """No statement takes seconds to write to the upload tables while jobs are unfinished longer
+    than `job_pending_max`.
+    """
+    writes = database.slow_writes(limits.job_pending_max)
+    assert not writes.delay_jobs, writes

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -675,6 +676,26 @@ def test_brief_lock_is_no_fault(own_server: Lab, probe_of: Make) -> None:
         first = probe.locks(30.0)
     assert first.are_blocking
     assert not probe.locks(30.0).are_blocking
+
+
+def test_slow_writes_are_seen(
+    services: Lab, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """A statement that writes for seconds delays the late jobs; one that only reads does not."""
+    aged_upload(job="pending")
+    with (
+        closing(psycopg.connect(services.owner_dsn, application_name="api")) as writer,
+        closing(psycopg.connect(services.owner_dsn, application_name="report")) as reader,
+    ):
+        writer.execute("UPDATE job_queue SET status = status WHERE id IS NULL")
+        writer.pgconn.send_query(b"SELECT pg_sleep(9)")
+        reader.execute("SELECT 1 FROM job_queue LIMIT 1")
+        reader.pgconn.send_query(b"SELECT pg_sleep(9)")
+        eventually(lambda: probe.slow_writes(300.0).delay_jobs, "a slow statement")
+        writes = probe.slow_writes(300.0)
+        assert f"process {writer.info.backend_pid} (api) for " in str(writes)
+        assert len(writes.statements) == 1
+        assert not probe.slow_writes(1e6).delay_jobs
 
 
 def test_row_waits_are_seen(
