@@ -23,6 +23,7 @@ from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
+from fixtures.probes.logs.results import WorkerLines
 from fixtures.probes.postgres.overdue import Overdue
 from fixtures.probes.postgres.uploads import NewestCompleted, StuckUploads
 from fixtures.probes.subjects import Subject
@@ -569,8 +570,11 @@ class MadeUploads:
         completed: float = 5.0,
         arrived: float | None = None,
         unfinished: int = 0,
+        *,
+        has_jobs: bool = True,
     ) -> None:
         self.statuses = statuses
+        self.has_jobs = has_jobs
         self.reason = reason
         self.completed = completed
         self.arrived = arrived
@@ -579,6 +583,9 @@ class MadeUploads:
 
     def arrivals(self, seconds: float) -> tuple[float, ...]:
         return (seconds / 2,)
+
+    def job_arrivals(self, seconds: float) -> tuple[float, ...]:
+        return (seconds / 2,) if self.has_jobs else ()
 
     def newest_completed(self) -> NewestCompleted:
         return NewestCompleted("here", "u9", None, self.completed, self.arrived)
@@ -596,6 +603,20 @@ class MadeUploads:
         return tuple(
             Subject(one, self.statuses.get(one), error_message=self.reason) for one in ids or ()
         )
+
+
+def test_an_upload_without_a_job_is_no_work_for_a_worker(shell: Shell, log_dir: Path) -> None:
+    """Where the API creates no jobs, the worker's silence is none of its faults."""
+    (log_dir / "a.log").write_text(zap(800, "job worker heartbeat"))
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+
+    def lines(*, has_jobs: bool) -> WorkerLines:
+        database = MadeUploads({}, has_jobs=has_jobs)
+        return LogProbe(source, None, 900.0, 2**20, database=database).worker_lines(300)
+
+    assert not lines(has_jobs=True).keeps_up(300)
+    with pytest.raises(NotOffered, match="no job was created since"):
+        lines(has_jobs=False)
 
 
 @pytest.mark.parametrize(
