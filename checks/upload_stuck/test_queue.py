@@ -67,6 +67,14 @@ def test_no_consumer_keeps_messages(jobs_and_queue, limits):
     assert not deliveries.keepers, deliveries
 
 
+def test_messages_are_not_returned(jobs_and_queue, limits):
+    """No consumer returns messages again and again while jobs wait longer than
+    `job_pending_max`.
+    """
+    deliveries = jobs_and_queue.held_deliveries(limits.job_pending_max)
+    assert not deliveries.are_returned, deliveries
+
+
 def test_overdue_jobs_have_a_message(jobs_and_queue, limits):
     """Each job that is `processing` longer than `processing_max` still has its message."""
     messages = jobs_and_queue.overdue_messages(limits.processing_max)

@@ -136,13 +136,15 @@ def _observe(
             cases.setdefault(base_id(check), {}).setdefault(status, []).append(check)
     passed = {check for check, by_status in cases.items() if "passed" in by_status}
     failing = {check for check, by_status in cases.items() if "failed" in by_status}
+    rows = {row.id: row for row in evidence.checks}
+    telling = {check for check in failing if check in rows and not rows[check].is_implied(failing)}
     observed = []
     for row in evidence.checks:
         by_status = cases.get(row.id)
         if not by_status or not row.explained_by:
             continue
         failed = row.id in failing
-        if row.is_implied(failing) if failed else row.is_moot(passed, failing, zero):
+        if row.is_implied(failing) if failed else row.is_moot(passed - failing, telling, zero):
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id

@@ -31,7 +31,7 @@ from core.validation import first_of, nearest, problem_of
 
 MAX_CHECKS = 1000
 COMMAND_MAX = 1000
-MOOT = ("moot_when", "moot_if_failed", "moot_unless_passed")
+MOOT = ("moot_when", "moot_unless_passed")
 """The keys of a check that name another check, on which depends whether a pass is evidence."""
 
 Role = Literal["symptom", "cause"]
@@ -67,7 +67,7 @@ class CheckRow:
 
     `explained_by` has (cause id, weight) in the order of the causes; a weight is the probability
     that this cause alone makes the check fail. `leak` is the probability that it fails without any
-    cause. A pass is no evidence if the check `moot_when` passed, the check `moot_if_failed` failed,
+    cause. A pass is no evidence if the check `moot_when` passed, one of `moot_if_failed` failed,
     the check `moot_unless_passed` did not pass, or the figure `moot_at_zero` is 0. A failure is no
     evidence if a check of `follows_from` failed, which says the same more exactly.
     """
@@ -79,7 +79,7 @@ class CheckRow:
     explained_by: tuple[tuple[str, float], ...]
     leak: float
     moot_when: str | None = None
-    moot_if_failed: str | None = None
+    moot_if_failed: tuple[str, ...] = ()
     moot_unless_passed: str | None = None
     moot_at_zero: str | None = None
     follows_from: tuple[str, ...] = ()
@@ -90,12 +90,12 @@ class CheckRow:
     ) -> bool:
         """Return whether a pass is no evidence; a check with a failed case has not passed.
 
-        `zero` are the figures that are 0.
+        `failed` are the failures that follow from no other one, `zero` the figures that are 0.
         """
         proof = self.moot_unless_passed
         return (
             (self.moot_when in passed and self.moot_when not in failed)
-            or self.moot_if_failed in failed
+            or any(check in failed for check in self.moot_if_failed)
             or (proof is not None and (proof not in passed or proof in failed))
             or self.moot_at_zero in zero
         )
@@ -172,7 +172,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             explained_by=tuple((c, row.explained_by[c]) for c in order if c in row.explained_by),
             leak=row.leak,
             moot_when=row.moot_when,
-            moot_if_failed=row.moot_if_failed,
+            moot_if_failed=tuple(row.moot_if_failed),
             moot_unless_passed=row.moot_unless_passed,
             moot_at_zero=row.moot_at_zero,
             follows_from=tuple(row.follows_from),
@@ -234,7 +234,7 @@ class _Check(_Table):
     explained_by: dict[str, Probability]
     leak: Probability
     moot_when: str | None = None
-    moot_if_failed: str | None = None
+    moot_if_failed: Annotated[list[str], Field(max_length=5)] = []
     moot_unless_passed: str | None = None
     moot_at_zero: Line | None = None
     follows_from: Annotated[list[str], Field(max_length=5)] = []
@@ -298,7 +298,8 @@ def _check_references(
             name = printable(cause, 80)
             problem = tr("is not a cause of this file") + nearest(cause, causes)
             raise EvidenceError(f'{path}: [checks."{key}"] explained_by.{name}: {problem}')
-    others = [("follows_from", other) for other in row.follows_from]
+    lists = ("follows_from", "moot_if_failed")
+    others = [(name, other) for name in lists for other in getattr(row, name)]
     others += [(name, getattr(row, name)) for name in MOOT]
     for name, other in others:
         if other is not None and (other not in checks or other == key):

@@ -472,7 +472,7 @@ def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
         {"h": 0.1, "frozen": 0.1},
         {"m/responsive": ({"frozen": 0.5}, 0.01), "m/connected": ({"h": 0.5}, 0.01)},
     )
-    row = replace(evidence.checks[1], moot_if_failed="m/responsive")
+    row = replace(evidence.checks[1], moot_if_failed=("m/responsive",))
     evidence = replace(evidence, checks=(evidence.checks[0], row))
     blind = probabilities(run(evidence, m_responsive="failed"))
     assert probabilities(run(evidence, m_responsive="failed", m_connected="passed")) == blind
@@ -481,6 +481,29 @@ def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
     for status in ("passed", "unreachable", "skipped"):
         posterior = probabilities(run(evidence, m_responsive=status, m_connected="passed"))
         assert posterior["h"] < probabilities(run(evidence, m_responsive=status))["h"]
+
+
+def test_a_failure_that_follows_from_another_makes_no_pass_moot() -> None:
+    """A worker that waits for a lock holds its messages: its consumer still speaks for it."""
+    evidence = model(
+        {"h": 0.1, "lock": 0.1},
+        {
+            "m/lock": ({"lock": 0.5}, 0.01),
+            "m/held": ({"h": 0.5, "lock": 0.5}, 0.01),
+            "m/connected": ({"h": 0.5}, 0.01),
+        },
+    )
+    lock, held, connected = evidence.checks
+    held = replace(held, follows_from=(lock.id,))
+    connected = replace(connected, moot_if_failed=(held.id,))
+    evidence = replace(evidence, checks=(lock, held, connected))
+
+    def posterior(**statuses: Status) -> float:
+        return probabilities(run(evidence, **statuses))["h"]
+
+    assert posterior(m_held="failed", m_connected="passed") == posterior(m_held="failed")
+    behind = posterior(m_lock="failed", m_held="failed")
+    assert posterior(m_lock="failed", m_held="failed", m_connected="passed") < behind
 
 
 def test_a_pass_is_evidence_only_where_something_would_be_seen() -> None:

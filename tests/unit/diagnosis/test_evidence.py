@@ -180,7 +180,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("checks", "a/b", "component"), "x\x1b[2J", r"component: must be one printable line"),
     (("checks", "a/b", "moot_when"), "a/z", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_when"), "a/b", r"moot_when: must name another check"),
-    (("checks", "a/b", "moot_if_failed"), "a/z", r"moot_if_failed: must name another check"),
+    (("checks", "a/b", "moot_if_failed"), ["a/z"], r"moot_if_failed: must name another check"),
     (("checks", "a/b", "moot_unless_passed"), "a/b", r"moot_unless_passed: must name another"),
     (("checks", "a/b", "follows_from"), ["a/b"], r"follows_from: must name another check"),
     (("checks", "a/b", "moot_when"), ["a/c"], r"moot_when: must be text"),

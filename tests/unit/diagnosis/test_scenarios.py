@@ -79,6 +79,7 @@ NO_BROKER = """
     queue/broker_has_no_alarm clients_are_connected queue_exists queue_has_a_consumer
     backlog_is_bounded deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
     deliveries_reach_the_worker worker_starts_what_it_holds no_consumer_keeps_messages
+    messages_are_not_returned
     messages_do_not_expire
     overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
@@ -86,6 +87,7 @@ NO_BROKER = """
 NO_QUEUE = """
     queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
     deliveries_reach_the_worker worker_starts_what_it_holds no_consumer_keeps_messages
+    messages_are_not_returned
     messages_do_not_expire
     overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
@@ -146,6 +148,16 @@ SINGLES: dict[str, tuple[str, str, str]] = {
             " deliveries_are_acknowledged worker_starts_what_it_holds"
         ),
         "",
+    ),
+    "worker-deadlocked: it is there, and does nothing with its messages": (
+        W,
+        f"{STUCK} {NOT_STARTING} queue/worker_starts_what_it_holds",
+        "",
+    ),
+    "worker-rejecting: it puts every message back": (
+        W,
+        f"{STUCK} {NOT_STARTING} queue/messages_are_not_returned deliveries_are_acknowledged",
+        "queue/queue_is_draining",
     ),
     "worker-crash-loop, seen between two lives": (
         W,
@@ -752,6 +764,15 @@ def test_nothing_is_certain_beside_a_failure_that_it_hardly_brings_about(
     diagnosis = run(evidence, f"{worker} database/pending_jobs_are_in_the_queue", "")
     assert [cause.id for cause in diagnosis.accepted] == [W]
     assert diagnosis.certainty == "likely"
+
+
+def test_a_slow_database_leaves_no_timeout_certain(evidence: Evidence) -> None:
+    """Where each write is slow each job is: neither the worker nor its jobs are at fault."""
+    timeouts = f"{SINGLES['slow-processing'][1]} logs/no_job_ran_out_of_time"
+    assert run(evidence, timeouts, "").certainty == "certain"
+    assert run(evidence, f"{timeouts} database/no_write_is_slow", "").certainty == "likely"
+    held = f"{STUCK} {NOT_STARTING} queue/worker_starts_what_it_holds database/no_write_is_slow"
+    assert run(evidence, held, "").certainty == "unclear"
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

@@ -16,8 +16,10 @@ from core.urls import origin
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.http.api import age_between, unhealthy_parts
 from fixtures.probes.http.metrics import parse
+from fixtures.probes.jobs_and_queue import returned_again_and_again
 from fixtures.probes.jobs_and_queue_results import HeldDeliveries
 from fixtures.probes.postgres.job_results import Flow
+from fixtures.probes.postgres.slow_writes import SlowWrites
 from fixtures.probes.rabbitmq.management import (
     FIGURE_MAX,
     Consumer,
@@ -298,3 +300,40 @@ def test_a_worker_that_starts_nothing_is_told_from_another_consumer(
     # One that acknowledges meanwhile does other work: the messages of uploads wait behind it.
     assert not held(consumers, **counts).idle_workers
     assert held(consumers, **counts).astray is deliveries.unprocessed
+
+
+def test_messages_that_come_back_are_held_by_nobody() -> None:
+    """A worker that puts each message back holds none: no connection of its is to be closed."""
+    counts = {"unacknowledged": 4, "pending": 3}
+    assert held((FRESH_WORKER,), **counts).placeholders()
+    returned = held((WORKER, replace(EXPORT, prefetch=4)), returned=900, **counts)
+    assert returned.are_returned
+    assert not returned.unprocessed
+    assert not returned.keepers
+    assert not returned.placeholders()
+    assert "(returned 900 times meanwhile)" in str(returned)
+    assert not held((WORKER,), unacknowledged=4, returned=900).are_returned
+
+
+@pytest.mark.parametrize(
+    ("ready", "delivered", "redelivered", "returned"),
+    [(10, 6, 61, 61), (10, 6, 60, 0), (0, 0, 13, 13), (0, 50, 150, 0), (3, None, None, 0)],
+)
+def test_a_message_returns_again_and_again_after_its_tries(
+    ready: int, delivered: int | None, redelivered: int | None, returned: int
+) -> None:
+    """Of the messages that are there or were given out, each may come back for three tries."""
+    known = QueueFigures(
+        *(ready, 4, 0, ()), delivered=delivered, redelivered=redelivered, no_redelivery_for=0.0
+    )
+    assert returned_again_and_again(known, ready) == returned
+    assert not returned_again_and_again(replace(known, no_redelivery_for=30.0), ready)
+
+
+def test_a_slow_write_counts_while_jobs_are_late() -> None:
+    """An operator's long statement delays nothing while no job is late."""
+    slow = SlowWrites("the database", 300.0, 3, ("process 7 (api) for 4 s",))
+    assert slow.delay_jobs
+    assert not replace(slow, late=0).delay_jobs
+    assert not replace(slow, statements=()).delay_jobs
+    assert "1 slow statement writes to the upload tables: process 7 (api) for 4 s; 3 " in str(slow)
