@@ -130,6 +130,25 @@ def test_no_file_is_expected_of_an_upload_of_which_nothing_arrived(
     assert not subject.is_arriving
 
 
+@pytest.mark.parametrize(("storage", "size"), [(None, 9), (None, None), (OneFile(False), None)])
+def test_what_became_of_an_upload_at_zero_is_unknown_where_no_file_is_seen(
+    storage: OneFile | None, size: int | None
+) -> None:
+    """Other uploads arrive: its user may have gone before the first byte, or its job was lost."""
+    probe = TransferProbe(cast("StorageProbe | None", storage))
+    left = replace(AT_ZERO, size=size, others_arrived=True)
+    whole = Subject("u2", "uploading", 100, 700.0, has_job=False, others_arrived=True)
+    for ask in (probe.transfers, probe.received):
+        with pytest.raises(
+            Unreachable, match="whether it arrived is unknown; see the API's log: u1"
+        ):
+            ask((left,))
+    assert probe.received((left, whole)) == (whole,)
+    refused = replace(left, others_arrived=False)
+    assert probe.received((refused,)) == (refused,), "no upload arrives: the service is at fault"
+    assert probe.received((replace(left, has_job=True),))
+
+
 def test_a_user_who_sent_nothing_gave_up_where_other_uploads_arrive() -> None:
     """An API that accepts others has not refused it."""
     left = replace(AT_ZERO, others_arrived=True, updated_seconds=700.0)
