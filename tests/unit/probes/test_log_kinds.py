@@ -121,6 +121,16 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
     assert kinds.is_storage_error(line) is counts
 
 
+def test_an_upload_that_a_proxy_refused_is_an_error() -> None:
+    """It reaches neither the API nor the database: the proxy's error log is the only witness."""
+    text = (
+        "2026/11/28 02:03:04 [error] 31#31: *57 client intended to send too large body: 10485961 "
+        'bytes, client: 203.0.113.7, server: veza, request: "POST /api/v1/upload HTTP/1.1"'
+    )
+    assert re.search(kinds.ERRORS.pattern, text.lower())
+    assert kinds.is_error(parse_line(text, NOW))
+
+
 @pytest.mark.parametrize("path", ["/p/x", "/srv/uploads/u 7/my song.wav"])
 @pytest.mark.parametrize(
     "text",
