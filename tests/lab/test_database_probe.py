@@ -696,6 +696,13 @@ def test_slow_writes_are_seen(
         assert f"process {writer.info.backend_pid} (api) for " in str(writes)
         assert len(writes.statements) == 1
         assert not probe.slow_writes(1e6).delay_jobs
+        superuser(services, "REVOKE pg_read_all_stats FROM veza_checks")
+        try:
+            assert not probe.slow_writes(1e6).statements
+            with pytest.raises(Unreachable, match=f"process {writer.info.backend_pid} .*pg_read_"):
+                probe.slow_writes(300.0)
+        finally:
+            superuser(services, "GRANT pg_read_all_stats TO veza_checks")
 
 
 def test_row_waits_are_seen(
