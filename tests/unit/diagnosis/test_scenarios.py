@@ -120,6 +120,17 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         "worker/process_is_running queue/queue_has_a_consumer upload_status/worker_health_is_ok",
         "",
     ),
+    "worker-killed, moments ago, beside one lost message": (
+        W,
+        (
+            f"{STUCK} worker/process_is_running queue/queue_has_a_consumer"
+            " database/jobs_start_promptly no_job_was_passed_over pending_jobs_are_in_the_queue"
+        ),
+        (
+            "worker/expected_count_is_running process_is_responsive no_process_waits_on_disk"
+            " process_is_settled"
+        ),
+    ),
     "worker-frozen": (
         W,
         (
