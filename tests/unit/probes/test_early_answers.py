@@ -11,9 +11,7 @@ from fixtures.probes.errors import NotOffered
 from fixtures.probes.jobs_and_queue import JobConsistency
 from fixtures.probes.postgres.job_results import UnfinishedJobs
 from fixtures.probes.postgres.overdue import Overdue
-from fixtures.probes.rabbitmq.amqp import Declared
 from fixtures.probes.rabbitmq.management import Consumer, QueueFigures
-from fixtures.probes.rabbitmq.queue import QueueProbe
 from fixtures.probes.rabbitmq.results import Depth
 
 PENDING, UPTIME = 11, 600.0
@@ -117,39 +115,3 @@ def test_messages_of_jobs_that_wait_are_lost(running: tuple[float, ...], held: i
     """Where the jobs that run have theirs, or none runs, those that wait have lost theirs."""
     jobs = consistency(Jobs(*running), Messages(held)).jobs_in_queue()
     assert jobs.missing == PENDING - held
-
-
-class Broker:
-    """Both clients of a queue with two messages, whose consumer acknowledges so."""
-
-    where = "mq"
-
-    def __init__(self, *, by_itself: bool) -> None:
-        consumer = Consumer("1.2.3.4", "veza", "t", 0, not by_itself)
-        self._figures = QueueFigures(2, 0, 40, (consumer,))
-
-    def declare(self, name: str) -> Declared:
-        """Return the counts."""
-        return Declared(exists=True, ready=2, consumers=1)
-
-    def queue(self, name: str, window: float) -> QueueFigures:
-        """Return the figures."""
-        return self._figures
-
-
-@pytest.mark.parametrize(
-    ("by_itself", "waiting", "is_known"),
-    [(True, 5, False), (True, 2, True), (True, None, True), (False, 5, True)],
-    ids=["automatic", "each has a message", "not known", "it acknowledges"],
-)
-def test_a_consumer_that_acknowledges_automatically_may_take_no_jobs(
-    by_itself: bool, waiting: int | None, is_known: bool
-) -> None:
-    """While jobs wait without a message it does not show that a worker works."""
-    broker = cast(Any, Broker(by_itself=by_itself))
-    probe = QueueProbe(broker, "jobs", broker, waiting=lambda: waiting)
-    if is_known:
-        assert probe.consumers().consumers == 1
-    else:
-        with pytest.raises(NotOffered, match=r"3 jobs wait without a message.*leave \[queue\] out"):
-            probe.consumers()
