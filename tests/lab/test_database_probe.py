@@ -1321,6 +1321,8 @@ def sharing(probe: DatabaseProbe) -> list[Callable[[], Any]]:
         lambda: probe.last_jobs(300.0),
         probe.unfinished_jobs,
         lambda: probe.unfinished_and_ended(300.0),
+        lambda: probe.sent_jobs_and_order(60.0),
+        lambda: probe.slow_writes(300.0),
         probe.ended_jobs,
         lambda: probe.uploading(9),
         lambda: probe.overdue_processing(300.0),
@@ -1356,14 +1358,14 @@ def test_statements_on_the_same_rows_are_one(
         monkeypatch.setattr(probe._session, "_read_at_once", counted)
         if together:
             rehearse(probe, *sharing(probe))
-            assert rounds == statements, "with the one for locks; then the last uploads"
+            assert rounds == statements, "with those for locks and sessions; then the last uploads"
         told = []
         for question in sharing(probe):
             probe.begin_question()
             told.append(rounded(settle(Future[object](), question)._result or "raised"))
         return told
 
-    statements = [2]
+    statements = [3]
     assert answers(together=True) == answers(together=False)
     odd.execute(
         "INSERT INTO odd.uploads (id, user_id, status, progress, created_at, updated_at)"
@@ -1379,7 +1381,7 @@ def test_statements_on_the_same_rows_are_one(
         " created_at, CASE WHEN status <> 'pending' THEN created_at + interval '10 s' END,"
         " CASE WHEN status <> 'pending' THEN created_at + interval '20 s' END FROM odd.uploads"
     )
-    statements = [2, 1]
+    statements = [3, 1]
     together = answers(together=True)
     assert together == answers(together=False)
     assert "raised" not in together

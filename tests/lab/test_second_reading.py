@@ -75,7 +75,7 @@ def counts(probe: DatabaseProbe) -> list[Any]:
         probe.pending_jobs(300.0, 300.0).total,
         (passed_over := probe.passed_over_jobs(300.0)).total,
         passed_over.waiting,
-        probe.sent_jobs().waiting,
+        probe.sent_jobs_and_order(60.0)[0].waiting,
         (probe.flow(300.0).waiting, probe.flow(300.0).stands_still),
     ]
 

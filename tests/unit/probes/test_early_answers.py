@@ -37,9 +37,9 @@ class Jobs:
         ages = [age for age in self.ages if age > after]
         return Overdue("db", "job", "processing", after, len(ages), max(ages, default=0.0), ("c",))
 
-    def jobs_start_in_order(self, window: float) -> bool:
-        """Return whether those that have waited start."""
-        return self.in_order
+    def sent_jobs_and_order(self, window: float) -> tuple[UnfinishedJobs, bool]:
+        """Return them, and whether those that have waited start."""
+        return self.sent_jobs(), self.in_order
 
     def jobs_worked_on(self, seconds: float) -> int:
         """Return none."""
