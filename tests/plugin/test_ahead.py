@@ -112,6 +112,31 @@ def test_queue_exists(following):
 '''
 )
 
+SAMPLED = (
+    SECOND.partition("def test_")[0]
+    + '''
+from concurrent.futures import Future
+
+@pytest.fixture(scope="session")
+def _selection():
+    selection = Future()
+    selection.set_result((1, 2))
+    return selection
+
+@pytest.fixture(scope="session")
+def _subjects(_selection):
+    return _selection.result()
+
+def test_broker_is_reachable(followed):
+    """This check waits for an observation of the sampled items."""
+    assert followed.wait().number == 1
+
+def test_queue_exists(_subjects, following):
+    """The items are known before the first check has its turn."""
+    assert following.then(len(_subjects)).number == 3
+'''
+)
+
 
 CLOSING = (
     CHECKS.partition("@pytest.fixture")[0]
@@ -168,6 +193,12 @@ def test_the_broker_is_closed_while_others_work(run_checks: Callable[..., Run]) 
 def test_a_second_observation_does_not_wait_for_its_turn(run_checks: Callable[..., Run]) -> None:
     """It begins when the first is there, while another check is still being waited for."""
     run = run_checks(SECOND, *PLUGINS)
+    assert run.statuses == {"queue/broker_is_reachable": "passed", "queue/queue_exists": "passed"}
+
+
+def test_items_that_are_known_are_looked_at_at_once(run_checks: Callable[..., Run]) -> None:
+    """They are not left until the first check of them has its turn."""
+    run = run_checks(SAMPLED, *PLUGINS)
     assert run.statuses == {"queue/broker_is_reachable": "passed", "queue/queue_exists": "passed"}
 
 
