@@ -118,6 +118,20 @@ def test_a_listing_needs_no_target(
     assert list(tmp_path.glob("allure/*")) == []
 
 
+def test_this_machine_comes_first_and_logs_come_last(file: Path, tmp_path: Path) -> None:
+    """Hung components keep no local check from its turn, and nothing waits behind a scan."""
+    local = '\n[targets.staging.{}]\nhosts = ["local://"]\n'
+    logs = local.format("logs") + 'files = ["/var/log/veza/*.log"]\n'
+    file.write_text(file.read_text() + logs + local.format("worker") + 'pattern = "veza"\n')
+    where = (f"--targets-file={file}", "--target", "staging", "--setup-plan", "-v")
+    run = run_suite(*where, out=tmp_path / "out")
+    names = [re.search(r"test_\w+[.]py(?=::)", line) for line in run.text.splitlines()]
+    order = list(dict.fromkeys(name[0] for name in names if name))
+    assert order[:2] == ["test_hosts.py", "test_worker.py"], run.text
+    assert order[-1] == "test_logs.py"
+    assert "test_upload_status.py" in order
+
+
 def test_check_config_lists_every_mistake_of_a_target(tmp_path: Path) -> None:
     """One call of --check-config is enough to find them all; the first twenty are shown."""
     path = tmp_path / "targets.toml"
