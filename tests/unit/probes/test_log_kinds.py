@@ -291,6 +291,15 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
         (zap("database: connection pool exhausted"), True),
         (zap("redis: connection pool timeout", cache="postgres answers"), False),
         (zap("login refused", "warn", reason="password authentication failed for user bob"), False),
+        (
+            zap("x", error='InvalidPasswordError: password authentication failed for user "v"'),
+            True,
+        ),
+        (
+            zap("x", error="InvalidPasswordError: authentification par mot de passe échouée"),
+            True,
+        ),
+        (zap("x", error="asyncpg: [Errno -2] Name or service not known"), True),
         (zap("x", error="HTTP 429 too many connections"), False),
         (zap("x", error="pgx: hostname resolving error: lookup db2: no such host"), True),
         (zap("x", error="psycopg: root certificate file missing; certificate verify failed"), True),
