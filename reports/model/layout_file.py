@@ -72,5 +72,6 @@ def load_layout(folder: Path) -> Layout:
         first = first_of(exc.errors(include_url=False, include_input=False))
         place = place_of(first["loc"])
         problem = tr("is not a key here") if "unexpected" in first["type"] else problem_of(first)
-        raise RunbookError(f"{path}: {place}{': ' * bool(place)}{problem}") from exc
+        where = f"{path}: {place}" if place else path
+        raise RunbookError(f"{where}: {problem}") from exc
     return layout
