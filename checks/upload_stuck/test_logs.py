@@ -13,6 +13,12 @@ def test_no_recent_processing_errors(logs):
     assert errors.none, errors
 
 
+def test_uploads_arrive_beside_errors(logs):
+    """Where errors about uploads that are not recorded are logged, others still arrive."""
+    errors = logs.errors_beside_arrivals()
+    assert not errors.keep_uploads_out, errors
+
+
 def test_upload_transitions_are_logged(logs, received):
     """The logs have every status, up to `completed`, of each stuck upload that was received."""
     transitions = logs.transitions(received)

@@ -572,8 +572,10 @@ class MadeUploads:
         unfinished: int = 0,
         *,
         has_jobs: bool = True,
+        ages: tuple[float, ...] | None = None,
     ) -> None:
         self.statuses = statuses
+        self.ages = ages
         self.has_jobs = has_jobs
         self.reason = reason
         self.completed = completed
@@ -582,7 +584,7 @@ class MadeUploads:
         self.asked: list[tuple[str, ...]] = []
 
     def arrivals(self, seconds: float) -> tuple[float, ...]:
-        return (seconds / 2,)
+        return (seconds / 2,) if self.ages is None else self.ages
 
     def job_arrivals(self, seconds: float) -> tuple[float, ...]:
         return (seconds / 2,) if self.has_jobs else ()
@@ -603,6 +605,52 @@ class MadeUploads:
         return tuple(
             Subject(one, self.statuses.get(one), error_message=self.reason) for one in ids or ()
         )
+
+
+EVERY_TEN = tuple(float(age) for age in range(200, 1200, 10))
+BURST = tuple(250.0 + number / 10 for number in range(100))
+
+
+@pytest.mark.parametrize(
+    ("ages", "error", "statuses", "refused"),
+    [
+        (EVERY_TEN, {"path": "/api/v1/uploads"}, {}, True),
+        (EVERY_TEN, {"upload_id": "upl_7a"}, {}, True),
+        (EVERY_TEN, {"upload_id": "upl_7a"}, {"upl_7a": "failed"}, False),
+        ((20.0, *EVERY_TEN), {"path": "/api/v1/uploads"}, {}, False),
+        (BURST, {"path": "/api/v1/uploads"}, {}, None),
+        (EVERY_TEN[::8], {"path": "/api/v1/uploads"}, {}, None),
+        ((), {"path": "/api/v1/uploads"}, {}, None),
+    ],
+    ids=["none named", "unknown", "recorded", "others arrive", "burst", "rare", "none ever"],
+)
+def test_uploads_that_are_refused_are_not_recorded(
+    shell: Shell,
+    log_dir: Path,
+    ages: tuple[float, ...],
+    error: dict[str, str],
+    statuses: dict[str, str],
+    refused: bool | None,
+) -> None:
+    """Errors since the last arrival tell it, where many uploads would have arrived meanwhile."""
+    (log_dir / "a.log").write_text(
+        zap(400, "upload stored", "error")
+        + "".join(
+            zap(age, "upload not stored: disk full", "error", **error) for age in (150, 90, 30)
+        )
+    )
+    database = MadeUploads(statuses, ages=ages)
+    logs = LogProbe(
+        LogSource((shell,), (f"{log_dir}/*.log",)), None, 900.0, 2**20, database=database
+    )
+    if refused is None:
+        with pytest.raises(NotOffered, match="too few uploads arrived before to tell"):
+            logs.errors_beside_arrivals()
+        return
+    errors = logs.errors_beside_arrivals()
+    assert errors.keep_uploads_out == refused, errors
+    if refused:
+        assert re.search(r"3 errors .*at least 20 arrived in each .* before", str(errors)), errors
 
 
 def test_an_upload_without_a_job_is_no_work_for_a_worker(shell: Shell, log_dir: Path) -> None:

@@ -56,6 +56,7 @@ def test_symptoms_are_what_users_notice(evidence: Evidence) -> None:
     signal = {row.id for row in evidence.checks if row.verification == 0}
     assert symptoms == (signal - {"signal/uploading_gauge_is_low"}) | {
         "database/database_accepts_writes",
+        "logs/uploads_arrive_beside_errors",
         "upload_status/uploads_have_left_uploading",
         "upload_status/api_agrees_with_database",
         "upload_status/api_is_reachable",
