@@ -650,7 +650,10 @@ def test_uploads_that_are_refused_are_not_recorded(
     errors = logs.errors_beside_arrivals()
     assert errors.keep_uploads_out == refused, errors
     if refused:
-        assert re.search(r"3 errors .*at least 20 arrived in each .* before", str(errors)), errors
+        assert re.search(
+            r"3 errors .*none arrived for 3 min; before, at least 20 in each 3 min",
+            str(errors),
+        ), errors
 
 
 def test_an_upload_without_a_job_is_no_work_for_a_worker(shell: Shell, log_dir: Path) -> None:
