@@ -33,6 +33,10 @@ class Bugs:
     """Invalid audio: the error is caught and forgotten. The job stays as it was."""
     ignores_messages: bool = False
     """The worker acknowledges each message and does nothing."""
+    rejects_messages: bool = False
+    """The worker puts each message back and does nothing."""
+    deadlocks: bool = False
+    """The worker's threads wait for each other: each keeps its message and starts no job."""
     loses_updates: bool = False
     """Unusual names: the last status update has an id that does not exist."""
     hangs: bool = False

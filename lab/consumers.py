@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
@@ -15,8 +16,6 @@ from lab.bugs import read_bugs
 from lab.processing import Processor, Verdict
 
 if TYPE_CHECKING:
-    import threading
-
     from pika.adapters.blocking_connection import BlockingChannel
     from pika.spec import Basic, BasicProperties
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 4
 RETRY_SECONDS = 1.0
+REJECT_SECONDS = 0.05
 OTHER_WORK_SECONDS = 0.5
 
 
@@ -108,6 +108,8 @@ class BrokerConsumer:
             verdict = self._process(body)
             if verdict is Verdict.RETRY:
                 time.sleep(RETRY_SECONDS)
+            elif verdict is Verdict.REJECT:
+                time.sleep(REJECT_SECONDS)
             try:
                 connection.add_callback_threadsafe(lambda: acknowledge(verdict))
             except AMQPError:
@@ -121,7 +123,7 @@ class BrokerConsumer:
             if verdict is Verdict.DONE:
                 channel.basic_ack(tag)
             else:
-                channel.basic_nack(tag, requeue=verdict is Verdict.RETRY)
+                channel.basic_nack(tag, requeue=verdict is not Verdict.DEAD)
 
         self._pool.submit(work)
 
@@ -131,8 +133,13 @@ class BrokerConsumer:
             # A message of other work in the same queue. It takes a while, as the call of a service.
             self._stop.wait(OTHER_WORK_SECONDS)
             return Verdict.DONE
-        if read_bugs(self._lab.directory).ignores_messages:
+        bugs = read_bugs(self._lab.directory)
+        if bugs.ignores_messages:
             return Verdict.DONE
+        if bugs.rejects_messages:
+            return Verdict.REJECT
+        if bugs.deadlocks:
+            threading.Event().wait()
         return self._processor.process(job)
 
 

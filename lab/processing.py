@@ -33,6 +33,7 @@ class Verdict(Enum):
 
     DONE = "acknowledge"
     RETRY = "requeue"
+    REJECT = "requeue at once"
     DEAD = "dead-letter"
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from lab.faults.model import Family, Kind
+from lab import broker
+from lab.consumers import CONCURRENCY
+from lab.faults.model import Family, Kind, Need
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
 
 FAMILY = Family(Kind.SINGLE, "job_worker_down")
+RETURNED = 600
+"""Far more than the retries that the messages of the last minute can have had."""
 
 
 def _make_stuck_uploads(tools: FaultTools) -> None:
@@ -56,3 +60,53 @@ def not_consuming(tools: FaultTools) -> None:
     tools.wait_for_no_worker()
     _make_stuck_uploads(tools)
     tools.wait_for_worker_log()
+
+
+# Without the management API nothing tells who holds the messages, or that they come back.
+@FAMILY.fault("worker-rejecting", "the worker puts each message back", Need.MANAGEMENT)
+def rejecting(tools: FaultTools) -> None:
+    before = _count(tools, "redeliver")
+    tools.turn_on(rejects_messages=True)
+    _make_untaken_uploads(tools)
+    tools.wait(
+        lambda: _count(tools, "redeliver") - before >= RETURNED,
+        40,
+        f"{RETURNED} messages that were put back",
+    )
+
+
+@FAMILY.fault(
+    "worker-deadlocked",
+    "the worker's threads wait for each other: it keeps its messages and does nothing",
+    Need.MANAGEMENT,
+)
+def deadlocked(tools: FaultTools) -> None:
+    tools.turn_on(deadlocks=True)
+    _make_untaken_uploads(tools)
+    held = CONCURRENCY * len(tools.lab.workers)
+    tools.wait_for_queue(messages_unacknowledged=(held, held))
+    # Nothing has been acknowledged for as long as the broker's history is asked for.
+    tools.wait(lambda: _rate_of_acknowledgements(tools) == 0, 40, "a queue without answers")
+
+
+def _make_untaken_uploads(tools: FaultTools) -> None:
+    """Upload files whose messages reach a worker that starts no job, and make them old."""
+    tools.backdate_history()
+    uploads = tools.upload()
+    tools.wait_for_uploads(uploads, "uploading", "pending")
+    tools.backdate(uploads)
+    tools.wait_for_worker_log()
+
+
+def _count(tools: FaultTools, name: str) -> int:
+    """Return how often the broker has counted an event of the upload queue."""
+    path = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.queue)
+    return int(broker.manage(tools.lab, "GET", path).get("message_stats", {}).get(name, 0))
+
+
+def _rate_of_acknowledgements(tools: FaultTools) -> float | None:
+    """Return the mean number of acknowledgements a second lately; None where it is unknown."""
+    path = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.queue)
+    queue = broker.manage(tools.lab, "GET", f"{path}?msg_rates_age=15&msg_rates_incr=5")
+    rate = queue.get("message_stats", {}).get("ack_details", {}).get("avg_rate")
+    return None if rate is None else float(rate)

@@ -58,6 +58,8 @@ REPAIRS: dict[str, tuple[str, ...]] = {
 NOT_BY_THE_RUNBOOK = {
     "worker-crash-loop": "the program ends by itself: another version of it is needed",
     "worker-not-consuming": "the lab's bug outlives a restart: another version is needed",
+    "worker-rejecting": "the lab's bug outlives a restart: another version is needed",
+    "worker-deadlocked": "the lab's bug outlives a restart: another version is needed",
     "message-ignored": "the lab's bug outlives a restart: another version is needed",
     "broker-memory-alarm": "somebody set the limit: the value that it had is not known",
     "broker-disk-alarm": "somebody set the limit: the value that it had is not known",
