@@ -678,6 +678,31 @@ def test_brief_lock_is_no_fault(own_server: Lab, probe_of: Make) -> None:
     assert not probe.locks(30.0).are_blocking
 
 
+def test_a_copy_of_the_database_does_not_count(own_server: Lab, probe_of: Make) -> None:
+    """Locks in a database made from this one are none of its own, though the numbers are equal."""
+    with (
+        closing(psycopg.connect(own_server.superuser_dsn, dbname="postgres")) as admin,
+        closing(admin.cursor()) as cursor,
+    ):
+        admin.autocommit = True
+        cursor.execute("CREATE DATABASE copy TEMPLATE veza")
+        try:
+            with closing(psycopg.connect(own_server.owner_dsn, dbname="copy")) as other:
+                other.execute("LOCK TABLE uploads, job_queue IN ACCESS EXCLUSIVE MODE")
+                other.execute("UPDATE job_queue SET status = status WHERE id IS NULL")
+                other.pgconn.send_query(b"SELECT pg_sleep(9)")
+                probe = probe_of(own_server.dsn)
+                assert not probe.locks(30.0).are_blocking
+                active = (
+                    "SELECT 1 FROM pg_stat_activity WHERE datname = 'copy'"
+                    " AND query_start < clock_timestamp() - interval '2 s'"
+                )
+                eventually(lambda: bool(cursor.execute(active).fetchone()), "a slow statement")
+                assert not probe.slow_writes(1e6).statements
+        finally:
+            cursor.execute("DROP DATABASE copy WITH (FORCE)")
+
+
 def test_slow_writes_are_seen(
     services: Lab, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
