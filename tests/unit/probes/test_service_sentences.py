@@ -275,9 +275,16 @@ def test_no_connection_of_a_worker_that_does_other_work_is_to_be_closed() -> Non
 @pytest.mark.parametrize(
     ("consumers", "counts", "astray", "idle"),
     [
-        # A worker has acknowledged before; another program, or one that just began, has not.
+        # A worker has acknowledged before, or bears the name of one that has.
         ((WORKER,), NONE_RUNS, False, True),
-        ((replace(WORKER, unacknowledged=0), FRESH_WORKER), NONE_RUNS, True, False),
+        ((replace(WORKER, unacknowledged=0), FRESH_WORKER), NONE_RUNS, False, True),
+        ((replace(WORKER, unacknowledged=0, client=""), UNNAMED), NONE_RUNS, True, False),
+        (
+            (replace(WORKER, unacknowledged=0, client=""), replace(EXPORT, client="")),
+            NONE_RUNS,
+            True,
+            False,
+        ),
         # Where each consumer has messages, a worker does, or none consumes.
         ((FRESH_WORKER,), NONE_RUNS, False, True),
         ((FRESH_WORKER, FRESH_WORKER), NONE_RUNS, False, True),
