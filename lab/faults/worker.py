@@ -70,7 +70,7 @@ def rejecting(tools: FaultTools) -> None:
     _make_untaken_uploads(tools)
     tools.wait(
         lambda: _count(tools, "redeliver") - before >= RETURNED,
-        40,
+        120,
         f"{RETURNED} messages that were put back",
     )
 
@@ -86,7 +86,7 @@ def deadlocked(tools: FaultTools) -> None:
     held = CONCURRENCY * len(tools.lab.workers)
     tools.wait_for_queue(messages_unacknowledged=(held, held))
     # Nothing has been acknowledged for as long as the broker's history is asked for.
-    tools.wait(lambda: _rate_of_acknowledgements(tools) == 0, 40, "a queue without answers")
+    tools.wait(lambda: _rate_of_acknowledgements(tools) == 0, 120, "a queue without answers")
 
 
 def _make_untaken_uploads(tools: FaultTools) -> None:
