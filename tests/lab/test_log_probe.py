@@ -656,6 +656,19 @@ def test_uploads_that_are_refused_are_not_recorded(
         ), errors
 
 
+def test_uploads_that_were_not_asked_for_may_be_recorded(shell: Shell, log_dir: Path) -> None:
+    """Of many uploads that errors name only some are asked for; the others are not refused."""
+    names = [f"upl_{number}" for number in range(150)]
+    (log_dir / "a.log").write_text(
+        "".join(zap(150, "upload not stored", "error", upload_id=name) for name in names)
+    )
+    database = MadeUploads(dict.fromkeys(names, "failed"), ages=EVERY_TEN)
+    logs = LogProbe(
+        LogSource((shell,), (f"{log_dir}/*.log",)), None, 900.0, 2**20, database=database
+    )
+    assert not logs.errors_beside_arrivals().errors
+
+
 def test_an_upload_without_a_job_is_no_work_for_a_worker(shell: Shell, log_dir: Path) -> None:
     """Where the API creates no jobs, the worker's silence is none of its faults."""
     (log_dir / "a.log").write_text(zap(800, "job worker heartbeat"))
