@@ -220,8 +220,12 @@ def set_message_ttl(lab: Lab, milliseconds: int) -> None:
 
 def reports_acknowledgements(lab: Lab) -> bool:
     """Return whether the management API, whose figures lag, counts an acknowledged upload job."""
-    queue = manage(lab, "GET", path_of(lab, "queues", lab.rabbitmq.queue))
-    return bool(queue.get("message_stats", {}).get("ack"))
+    return bool(upload_queue(lab).get("message_stats", {}).get("ack"))
+
+
+def upload_queue(lab: Lab, query: str = "") -> dict[str, Any]:
+    """Return what the management API knows of the upload queue, asked with this query."""
+    return dict(manage(lab, "GET", path_of(lab, "queues", lab.rabbitmq.queue) + query))
 
 
 def manage(lab: Lab, method: str, path: str, body: object = None) -> Any:

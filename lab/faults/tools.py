@@ -426,8 +426,7 @@ class FaultTools:
 
     def queue_figures(self) -> dict[str, int]:
         """Return the upload queue's messages and consumers; a figure may be missing for a while."""
-        path = broker.path_of(self.lab, "queues", self.lab.rabbitmq.queue)
-        queue = broker.manage(self.lab, "GET", path)
+        queue = broker.upload_queue(self.lab)
         keys = ("messages_ready", "messages_unacknowledged", "consumers")
         return {key: queue[key] for key in keys if key in queue}
 

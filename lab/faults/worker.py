@@ -65,11 +65,11 @@ def not_consuming(tools: FaultTools) -> None:
 # Without the management API nothing tells who holds the messages, or that they come back.
 @FAMILY.fault("worker-rejecting", "the worker puts each message back", Need.MANAGEMENT)
 def rejecting(tools: FaultTools) -> None:
-    before = _count(tools, "redeliver")
+    before = _redelivered(tools)
     tools.turn_on(rejects_messages=True)
     _make_untaken_uploads(tools)
     tools.wait(
-        lambda: _count(tools, "redeliver") - before >= RETURNED,
+        lambda: _redelivered(tools) - before >= RETURNED,
         120,
         f"{RETURNED} messages that were put back",
     )
@@ -92,21 +92,17 @@ def deadlocked(tools: FaultTools) -> None:
 def _make_untaken_uploads(tools: FaultTools) -> None:
     """Upload files whose messages reach a worker that starts no job, and make them old."""
     tools.backdate_history()
-    uploads = tools.upload()
-    tools.wait_for_uploads(uploads, "uploading", "pending")
-    tools.backdate(uploads)
+    tools.make_old_uploads("uploading", "pending")
     tools.wait_for_worker_log()
 
 
-def _count(tools: FaultTools, name: str) -> int:
-    """Return how often the broker has counted an event of the upload queue."""
-    path = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.queue)
-    return int(broker.manage(tools.lab, "GET", path).get("message_stats", {}).get(name, 0))
+def _redelivered(tools: FaultTools) -> int:
+    """Return how often the broker has delivered messages of the upload queue again."""
+    return int(broker.upload_queue(tools.lab).get("message_stats", {}).get("redeliver", 0))
 
 
 def _rate_of_acknowledgements(tools: FaultTools) -> float | None:
     """Return the mean number of acknowledgements a second lately; None where it is unknown."""
-    path = broker.path_of(tools.lab, "queues", tools.lab.rabbitmq.queue)
-    queue = broker.manage(tools.lab, "GET", f"{path}?msg_rates_age=15&msg_rates_incr=5")
+    queue = broker.upload_queue(tools.lab, "?msg_rates_age=15&msg_rates_incr=5")
     rate = queue.get("message_stats", {}).get("ack_details", {}).get("avg_rate")
     return None if rate is None else float(rate)
