@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[DictRow]
 # For sessions that must write while the database is read-only for the application.
 WRITABLE = "-c default_transaction_read_only=off"
-HEARTBEAT_MAX_SECONDS = 6
+HEARTBEAT_MAX_SECONDS = 4
 STATUSES = ("uploading", "pending", "processing", "completed", "failed", "quarantined")
 
 

@@ -17,7 +17,7 @@ from lab.program import argument_parser
 from lab.state import WORKER, load
 from lab.zaplog import ZapLog
 
-HEARTBEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 1.0
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     zap = ZapLog(lab.variant, *lab.worker_log_files(arguments.name))
     zap.info("jobs/worker.go:41", "Job Worker démarré", pid=os.getpid(), broker=lab.broker)
     if read_bugs(directory).dies_at_start:
-        time.sleep(1.0)
+        time.sleep(0.5)
         raise SystemExit("panic: runtime error: invalid memory address or nil pointer dereference")
     pool = database.Pool(lab.owner_dsn, "veza-worker")
     processor = Processor(lab, pool, zap)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 # limits on the age of an upload are the runbook's.
 THRESHOLDS: dict[str, object] = {
     "log_silence_max": "10 s",
-    "worker_settle": "2 s",
+    "worker_settle": "1 s",
     "lock_wait_max": "2 s",
 }
 
 
-SETTLED_SECONDS = 3.1
+SETTLED_SECONDS = 2.1
 """Uptime of a worker that is older than `worker_settle` for `ps` too, which counts full seconds."""
 
 
