@@ -44,7 +44,7 @@ def report(out: Path) -> Path:
     run = subprocess.run(command, cwd=ROOT, check=False)
     if run.returncode != 1:
         sys.exit(f"expected an incident and exit status 1, got {run.returncode}")
-    return out / "lab" / "report.html"
+    return out / "lab" / "upload_stuck" / "report.html"
 
 
 def screenshot(page_file: Path, chromium: str) -> bytes:
