@@ -16,7 +16,7 @@ from core.frozen import frozen
 from core.language import language, tr
 from core.outcome import base_id, status_word
 from core.runbooks import VARIABLE
-from core.text import last_line
+from core.text import last_line, titled
 from core.units import format_duration
 from fixtures.target.load import read_targets
 from reports.model.report_json import PARTIAL, LoadError, load_report
@@ -95,10 +95,8 @@ class Looks:
             outcomes = [result.outcome for result in report.results]
             seen = {base_id(outcome.check) for outcome in outcomes}
             against = {
-                base_id(outcome.check): tr(
-                    "{title}: {text}",
-                    title=status_word(outcome.status),
-                    text=report.evidence(outcome.check),
+                base_id(outcome.check): titled(
+                    status_word(outcome.status), report.evidence(outcome.check)
                 )
                 for outcome in outcomes
                 if outcome.status not in HOLDS

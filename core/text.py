@@ -164,6 +164,11 @@ def listed(items: Sequence[str], word: Literal["and", "or"] = "and") -> str:
     return tr(LISTS[word], items=", ".join(items[:-1]), last=items[-1])
 
 
+def titled(title: object, text: object) -> str:
+    """Return "title: text", with the colon of the language."""
+    return tr("{title}: {text}", title=title, text=text)
+
+
 def capitalized(text: str) -> str:
     """Return `text` with its first letter in upper case and the others as they are."""
     return text[:1].upper() + text[1:]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
-from core.language import tr
+from core.text import titled
 from reports.alerts.destinations import Destination, Sender
 from reports.alerts.http_call import CallError, no_answer
 from reports.alerts.incident_services import Alertmanager
@@ -73,8 +73,7 @@ def deliver(box: Outbox, destinations: Sequence[Destination]) -> tuple[str, ...]
         if all(box.is_delivered(message.number, one.key) for one in destinations):
             box.mark_done(message.number)
     return tuple(
-        tr("{title}: {text}", title=destinations[number].name, text=problem)
-        for number, problem in sorted(problems.items())
+        titled(destinations[number].name, problem) for number, problem in sorted(problems.items())
     )
 
 

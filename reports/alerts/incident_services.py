@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, quote
 
 from core.frozen import frozen
 from core.language import tr
-from core.text import capitalized, cut, flat
+from core.text import capitalized, cut, flat, titled
 from core.urls import parse_http_url
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import quiet_apprise
@@ -285,8 +285,8 @@ def _responder(name: str) -> dict[str, str]:
 def _one_line(message: Message) -> str:
     """Return the title and the body's first line, which repeats the kind of alert."""
     kind = capitalized(state_word(cast("State", message.kind)))
-    text = message.body.partition("\n")[0].removeprefix(tr("{title}: {text}", title=kind, text=""))
-    return flat(tr("{title}: {text}", title=message.title, text=text))
+    text = message.body.partition("\n")[0].removeprefix(titled(kind, ""))
+    return flat(titled(message.title, text))
 
 
 def _utc(moment: str) -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from core.files import FileError, read_text
 from core.frozen import frozen
 from core.language import mark, tr
+from core.text import titled
 from core.units import parse_duration
 
 WINDOWS_MAX = 1_000
@@ -120,7 +121,7 @@ def _recurring(text: str, cron: str, length: str, zone: str | None) -> Window:
     try:
         seconds = parse_duration(length)
     except ValueError as exc:
-        raise ValueError(tr("{title}: {text}", title=problem, text=exc)) from exc
+        raise ValueError(titled(problem, exc)) from exc
     try:
         known = ZoneInfo(zone) if zone else None
     except (ValueError, OSError, KeyError) as exc:
@@ -153,7 +154,7 @@ def read_windows(values: Iterable[str]) -> tuple[tuple[Window, ...], tuple[str, 
             try:
                 windows.append(parse_window(line))
             except ValueError as exc:
-                problems.append(tr("{title}: {text}", title="--quiet", text=exc))
+                problems.append(titled("--quiet", exc))
     return tuple(windows[:WINDOWS_MAX]), tuple(problems[:3])
 
 

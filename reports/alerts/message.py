@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.language import mark, tr, trn
-from core.text import count
+from core.text import count, titled
 from core.units import format_duration
 from reports.alerts.policy import Change
 from reports.model.report import Report
@@ -57,7 +57,7 @@ def _head(report: Report, change: Change) -> Iterator[str]:
         for finding in report.diagnosis.accepted[:CAUSES_MAX]:
             before = seen_before(report, finding)
             if before:
-                yield tr("{title}: {text}", title=finding.title, text=before)
+                yield titled(finding.title, before)
 
 
 def link_of(report: Report, base: str) -> str:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from core.frozen import frozen
 from core.language import tr
+from core.text import titled
 from reports.alerts.addresses import OptionError
 from reports.alerts.delivery import DESTINATIONS_MAX, deliver
 from reports.alerts.destinations import destinations_of
@@ -85,11 +86,7 @@ def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: 
     addresses = tuple(dict.fromkeys(settings.addresses))[:DESTINATIONS_MAX]
     link = link_of(report, settings.link_base) if settings.link_base else ""
     destinations = destinations_of(addresses, Subject(report.target.name, link))
-    problems = [
-        tr("{title}: {text}", title=f"--to: {one.name}", text=one.problem)
-        for one in destinations
-        if one.problem
-    ]
+    problems = [titled(f"--to: {one.name}", one.problem) for one in destinations if one.problem]
     if in_maintenance(settings.windows, datetime.fromtimestamp(now, UTC)):
         destinations = ()
     key = report_key(report)

@@ -12,7 +12,7 @@ from typing import cast
 
 from core.files import FileError, write_file
 from core.language import mark, tr, trn
-from core.text import listed
+from core.text import listed, titled
 from reports.cli.command import Commands, add_command, duration, open_report, whole
 from reports.history.confirmed import FOLDER as CONFIRMED
 from reports.history.store import NAME, History, HistoryError
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     counted = trn("{n} row", "{n} rows", len(rows))
     if states:
-        counted = tr("{title}: {text}", title=counted, text=listed(states))
+        counted = titled(counted, listed(states))
     print(tr("{counts}; {page}", counts=counted, page=page))
     return 0
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from core.language import tr, trn
-from core.text import clean
+from core.text import clean, titled
 from reports.cli.command import Commands, add_command
 from reports.model.bundle import RUNBOOKS
 from reports.model.lint import lint
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             if findings
             else tr("nothing is missing")
         )
-        print(tr("{title}: {text}", title=folder.name, text=summary))
+        print(titled(folder.name, summary))
         status = status or (INCOMPLETE if findings else 0)
     return status
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from core.language import tr
 from core.outcome import OBSERVED, Outcome, Status, base_id, component_word
+from core.text import titled
 from reports.diagnosis.diagnose import diagnose
 from reports.diagnosis.evidence import Evidence
 
@@ -86,7 +87,5 @@ def explain_robustness(
             observed=len(observed),
         ),
     ]
-    lines += [
-        "  " + tr("{title}: {text}", title=check, text=words(causes)) for check, causes in changes
-    ]
+    lines += ["  " + titled(check, words(causes)) for check, causes in changes]
     return "\n".join([*lines, ""])

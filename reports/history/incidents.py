@@ -13,6 +13,7 @@ from itertools import pairwise
 from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED
+from core.text import titled
 from reports.history.trend import Point
 from reports.model.figures import quantity
 from reports.model.layout import FigureKind
@@ -87,7 +88,7 @@ class MetricRecovery:
     @property
     def text(self) -> str:
         """The metric with its trend."""
-        return tr("{title}: {text}", title=self.name, text=self.trend)
+        return titled(self.name, self.trend)
 
 
 def flapping(runs: Sequence[RunRecord]) -> tuple[Flapping, ...]:

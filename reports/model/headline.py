@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.journey import Journey
 from core.language import in_every_language, mark, numeral, tr, trn
 from core.outcome import STATUS_WORDS, component_word, counted, counts_in_words
-from core.text import capitalized, count, cut, flat, listed, uncapitalized
+from core.text import capitalized, count, cut, flat, listed, titled, uncapitalized
 from core.units import format_duration
 from reports.diagnosis.evidence import Role
 from reports.diagnosis.result import Diagnosis, Finding, NextCheck
@@ -74,7 +74,7 @@ def headline_of(
     else:
         reason = _impact(figures, impact) or _reason(state, results, problems, interrupted)
     named = capitalized(state_word(state))
-    text = cut(flat(tr("{title}: {text}", title=named, text=reason)), REASON_MAX)
+    text = cut(flat(titled(named, reason)), REASON_MAX)
     if not text.endswith((".", "…", "!", "?")):
         text += "."
     if part:

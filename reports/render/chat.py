@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.language import tr
-from core.text import capitalized
+from core.text import capitalized, titled
 from reports.history.trend import Point
 from reports.model.headline import journey_sentence
 from reports.model.report import Report, state_word
@@ -26,19 +26,15 @@ def _head(report: Report, verdict: Verdict) -> Iterator[str]:
     """Yield what users feel, since when, the named items, and what is known of the cause."""
     mark = "?" if verdict.kind == "open" else MARKS[report.state]
     state = tr("PARTIAL RUN") if report.partial else state_word(report.state).upper()
-    yield f"{mark} {_titled(f'{state} {report.target.name}', verdict.impact)}"
+    yield f"{mark} {titled(f'{state} {report.target.name}', verdict.impact)}"
     yield _times(report, verdict)
     yield from (journey_sentence([journey], report.layout) for journey in report.journeys)
     if verdict.cause:
-        yield _titled(verdict.label, verdict.cause)
+        yield titled(verdict.label, verdict.cause)
     if verdict.before:
         yield verdict.before
     if verdict.rivals:
         yield tr("Or: {causes}", causes=verdict.rivals)
-
-
-def _titled(title: str, text: str) -> str:
-    return tr("{title}: {text}", title=title, text=text)
 
 
 def _times(report: Report, verdict: Verdict) -> str:

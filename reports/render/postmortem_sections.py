@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core.language import mark, numeral, tr, trn
 from core.outcome import component_word
-from core.text import capitalized, listed
+from core.text import capitalized, listed, titled
 from core.units import format_duration
 from reports.diagnosis.result import Contribution
 from reports.history.actions import Action
@@ -237,7 +237,7 @@ def failures(report: Report) -> Iterator[str]:
     if report.failed:
         yield tr("### Failed checks")
         yield "\n".join(
-            "- " + tr("{title}: {text}", title=coded(o.check), text=escaped(o.seen or o.expected))
+            "- " + titled(coded(o.check), escaped(o.seen or o.expected))
             for o in merged((r.outcome for r in report.failed), report.host_sentences)
         )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.frozen import frozen
 from core.language import tr
 from core.outcome import OBSERVED
+from core.text import titled
 from reports.model.bundle import RUNBOOKS, folder_of
 from reports.model.report import Report
 from reports.render.markdown import escaped
@@ -39,9 +40,9 @@ class Seen:
 def box(title: str, report: Report, group: str = "") -> str:
     """Return a preventive action as a box in Markdown: ticked with its evidence, or open."""
     state = look(title, report)
-    name = tr("{title}: {text}", title=group, text=title) if group else title
+    name = titled(group, title) if group else title
     if state.in_place:
-        return "[x] " + tr("{title}: {text}", title=escaped(name), text=escaped(state.text))
+        return "[x] " + titled(escaped(name), escaped(state.text))
     return f"[ ] {escaped(name)} ({escaped(state.text)})"
 
 
@@ -52,7 +53,7 @@ def ticked(template: str, report: Report) -> str:
         state = look(match[2], report)
         if not state.in_place:
             return match[0]
-        text = tr("{title}: {text}", title=match[2], text=escaped(state.text))
+        text = titled(match[2], escaped(state.text))
         return f"{match[1]}[x] {text}"
 
     return _BOX.sub(tick, template)

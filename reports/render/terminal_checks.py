@@ -8,6 +8,7 @@ from rich.text import Text
 
 from core.language import tr
 from core.outcome import Outcome, component_word, counted, counts_in_words
+from core.text import titled
 from reports.model.alike import merged
 from reports.model.report import Report
 
@@ -43,7 +44,7 @@ def _group(
 ) -> None:
     if not outcomes:
         return
-    line = Text(tr("{title}: {text}", title=title, text=""), "bold")
+    line = Text(titled(title, ""), "bold")
     line.append(counts_in_words(counted(outcomes)), "not bold")
     console.print()
     console.print(line)

@@ -57,10 +57,10 @@ def step_lines(number: int, step: Step, width: int, room: int) -> tuple[list[Tex
             shown=len(shown),
         )
     texts = [line for place in sorted(shown) for line in lines[place]]
-    return titled(f"  {number} {step.title}", mark, texts, width), is_whole
+    return command_lines(f"  {number} {step.title}", mark, texts, width), is_whole
 
 
-def titled(title: str, mark: str, commands: list[str], width: int) -> list[Text]:
+def command_lines(title: str, mark: str, commands: list[str], width: int) -> list[Text]:
     """Return a title and its command: beside it where there is room, or else below."""
     label = Text(title)
     label.truncate(width - cell_len(mark), overflow="ellipsis")

@@ -16,7 +16,7 @@ from core.frozen import frozen
 from core.journey import Stage
 from core.language import numeral, tr, trn
 from core.outcome import component_word, counted, counted_status
-from core.text import capitalized, flat, listed
+from core.text import capitalized, flat, listed, titled
 from core.units import format_duration
 from reports.diagnosis.result import Finding
 from reports.history.incidents import RunRecord
@@ -25,7 +25,7 @@ from reports.model.report import Report, state_word
 from reports.render import verdict_words as phrases
 from reports.render.first_steps import actions_command, command_again, first_steps, verify_command
 from reports.render.journey import with_outcomes
-from reports.render.terminal_commands import INDENT, step_lines, titled, wrap
+from reports.render.terminal_commands import INDENT, command_lines, step_lines, wrap
 from reports.render.terminal_path import path_lines
 from reports.render.verdict import CAUSES_MAX
 from reports.render.words import clock, plain, short_ids
@@ -393,7 +393,7 @@ class _Screen:
     def _command(self, rank: int, label: str, command: str) -> Block:
         lines = wrap(command, self._width - len(INDENT), " \\")
         if lines:
-            return Block(rank, tuple(titled(label, "", lines, self._width)))
+            return Block(rank, tuple(command_lines(label, "", lines, self._width)))
         # A word is wider than the screen. A shell joins its parts, if nothing stands before them.
         size = self._width - 1
         parts = [command[at : at + size] for at in range(0, len(command), size)]
@@ -411,7 +411,7 @@ class _Screen:
             head = (tr("FAILED"), "bold red")
         else:
             if parts:
-                parts[0] = tr("{title}: {text}", title=len(results), text=parts[0])
+                parts[0] = titled(len(results), parts[0])
             parts = parts or [tr("none")]
             head = (tr("CHECKS"), "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))

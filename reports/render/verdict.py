@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.frozen import frozen
 from core.language import mark, numeral, tr, trc
-from core.text import capitalized, cut, listed
+from core.text import capitalized, cut, listed, titled
 from core.units import format_duration
 from reports.history.trend import Point
 from reports.model.headline import health, is_interruption
@@ -160,7 +160,7 @@ def _before(report: Report) -> str:
     ]
     if len(accepted) == 1:
         return "".join(capitalized(text) for _, text in earlier)
-    return tr("; ").join(tr("{title}: {text}", title=title, text=text) for title, text in earlier)
+    return tr("; ").join(titled(title, text) for title, text in earlier)
 
 
 def _rivals(report: Report) -> str:

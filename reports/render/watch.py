@@ -11,7 +11,7 @@ from rich.text import Text
 
 from core.language import tr, trn
 from core.outcome import Status, status_word
-from core.text import capitalized, clean, cut, listed
+from core.text import capitalized, clean, cut, listed, titled
 from core.units import format_duration
 from reports.history.incidents import RunRecord
 from reports.history.watched import IDLE_MIN, Watched
@@ -154,7 +154,7 @@ def _figures(before: Report, report: Report) -> Iterator[str]:
         old = before.figure(figure.id)
         if figure.id in ids and old != figure.value:
             values = [quantity(value, figure.unit) for value in (old, figure.value)]
-            yield tr("{title}: {text}", title=figure.meaning, text=" → ".join(values))
+            yield titled(figure.meaning, " → ".join(values))
 
 
 def _changes(watched: Watched, report: Report) -> list[tuple[Status, str]]:
@@ -175,7 +175,7 @@ def _mark(status: Status) -> tuple[str, str]:
 def _sentence(check: str, status: Status, report: Report) -> str:
     text = report.expected(check) if status == "passed" else report.evidence(check)
     if status not in ("passed", "failed"):
-        text = tr("{title}: {text}", title=status_word(status), text=text)
+        text = titled(status_word(status), text)
     return cut(plain(text).removesuffix("."), SENTENCE_MAX)
 
 
@@ -203,7 +203,7 @@ def _to_watch(watched: Watched, width: int) -> Iterator[Block]:
     yield Block(1, (Text(tr("METRICS TO WATCH"), "bold"),))
     for place, metric in enumerate(watched.metrics):
         # Of a long name its end is left out: the direction says more.
-        name, trend = Text(metric.name), tr("{title}: {text}", title="", text=metric.trend)
+        name, trend = Text(metric.name), titled("", metric.trend)
         name.truncate(max(width - 4 - cell_len(trend), 10), overflow="ellipsis")
         mark = (MARKS[metric.recovers], STYLES[metric.recovers])
         row = Text.assemble("  ", mark, f" {name.plain}{trend}")

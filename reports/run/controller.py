@@ -14,6 +14,7 @@ import pytest
 from core.files import FileError, write_file
 from core.language import mark, tr
 from core.outcome import Outcome, check_id, is_canary, read_outcome
+from core.text import titled
 from reports.diagnosis.evidence import Evidence
 from reports.history.confirmed import seen_before
 from reports.history.incidents import RunRecord
@@ -73,7 +74,7 @@ class Controller:
         try:
             return load_report(self._config.invocation_params.dir / option)
         except LoadError as exc:
-            raise pytest.UsageError(tr("{title}: {text}", title="--baseline", text=exc)) from exc
+            raise pytest.UsageError(titled("--baseline", exc)) from exc
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note a deselected check; the canary's are deselected unless --canary asks for them."""

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 from core.frozen import frozen
 from core.language import numeral, tr
 from core.target_summary import TargetSummary
-from core.text import LINE_MAX, clean
+from core.text import LINE_MAX, clean, titled
 from reports.history.trend import Point
 from reports.model.figures import limit, percent, quantity
 from reports.model.layout import FigureKind
@@ -116,7 +116,7 @@ def states(axis: Axis) -> str:
         tall = STATE_HEIGHTS[kind]
         bar = _rect(root, kind, span.start, span.end, (0, STRIP_WIDTH), STRIP_HEIGHT - tall, tall)
         when, state = moment(span.point.started), tr(span.point.state)
-        text = tr("{title}: {text}", title=when, text=state)
+        text = titled(when, state)
         ET.SubElement(bar, "title").text = clean(text, LINE_MAX)
     return ET.tostring(root, encoding="unicode")
 
