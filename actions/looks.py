@@ -92,7 +92,7 @@ class Looks:
         while True:
             report = self.run(checks)
             passed = time.monotonic() - started
-            outcomes = [result.outcome for result in report.results]
+            outcomes = report.outcomes
             seen = {base_id(outcome.check) for outcome in outcomes}
             against = {
                 base_id(outcome.check): titled(

@@ -59,8 +59,7 @@ def plan_step(
 
 def frozen_host(report: Report) -> str:
     """Return the name of the host whose stopped processes a report names; empty without any."""
-    outcomes = [result.outcome for result in report.results]
-    return placeholders_of(outcomes, report.layout).get("frozen_host", "")
+    return placeholders_of(report.outcomes, report.layout).get("frozen_host", "")
 
 
 def refusal_of(step: Step, planned: Sequence[PlannedCommand]) -> str:

@@ -93,10 +93,10 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{numeral(number)} {noun if is_one(number) else plural or noun + 's'}"
 
 
-def named(items: Sequence[str], total: int | None = None, most: int = NAMED_MAX) -> str:
+def named(items: Sequence[object], total: int | None = None, most: int = NAMED_MAX) -> str:
     """Return "a, b, c and 4 more": the first `items`, and how many more of `total` there are."""
     total = len(items) if total is None else total
-    shown = list(items[:most])
+    shown = list(map(str, items[:most]))
     unnamed = total - len(shown)
     few = ", ".join(shown)
     return trn("{few} and {n} more", "{few} and {n} more", unnamed, few=few) if unnamed > 0 else few

@@ -50,9 +50,8 @@ def run(options: argparse.Namespace) -> int:
     saved = open_report(options.report)
     bundle = bundle_of(saved, options.evidence, options.runbook_doc)
     if options.robustness:
-        outcomes = [result.outcome for result in saved.results]
         zero = at_zero(saved.figures)
-        write(explain_robustness(bundle.evidence, outcomes, zero), options.output)
+        write(explain_robustness(bundle.evidence, saved.outcomes, zero), options.output)
         return 0
     replayed = replay(saved, bundle)
     write(render(replayed, options.format, options.report), options.output)

@@ -85,8 +85,8 @@ def judge(evidence: Evidence, pairs: Sequence[tuple[Confirmation, Report]]) -> t
     """Return each confirmed incident with what this evidence says of its report."""
     cases = []
     for confirmation, report in pairs:
-        outcomes = [result.outcome for result in report.results]
-        diagnosis = diagnose(evidence, outcomes, zero=at_zero(report.figures), explain=False)
+        zero = at_zero(report.figures)
+        diagnosis = diagnose(evidence, report.outcomes, zero=zero, explain=False)
         cases.append(
             Case(
                 confirmation,

@@ -255,10 +255,9 @@ class History(OpenFile):
             "ON CONFLICT (name) DO UPDATE SET role = excluded.role WHERE role != excluded.role",
             [(result.outcome.check, result.role) for result in report.results],
         )
-        outcomes = [result.outcome for result in report.results]
         many(
             "INSERT INTO outcomes SELECT ?, id, ? FROM checks WHERE name = ?",
-            [(run, o.status, o.check) for o in outcomes],
+            [(run, o.status, o.check) for o in report.outcomes],
         )
         accepted = {finding.id for finding in report.diagnosis.accepted}
         many(
@@ -304,10 +303,9 @@ def _verdict_of(run: RunRecord, accepted: set[str]) -> tuple[object, ...]:
 
 
 def _verdict_of_report(report: Report) -> tuple[object, ...]:
-    outcomes = [result.outcome for result in report.results]
     return (
         report.state,
         report.diagnosis.certainty,
         {finding.id for finding in report.diagnosis.accepted},
-        {outcome.check for outcome in outcomes if outcome.status == "failed"},
+        {outcome.check for outcome in report.outcomes if outcome.status == "failed"},
     )

@@ -93,12 +93,9 @@ class Watched:
         """Return the new status of each check whose status changed since the whole look before."""
         if self.report is None or self.before is None:
             return {}
-        old = {r.outcome.check: r.outcome.status for r in self.before.results}
-        return {
-            r.outcome.check: r.outcome.status
-            for r in self.report.results
-            if old.get(r.outcome.check, r.outcome.status) != r.outcome.status
-        }
+        old = self.before.statuses
+        now = self.report.statuses.items()
+        return {check: status for check, status in now if old.get(check, status) != status}
 
     @property
     def waits_for(self) -> str:

@@ -135,7 +135,7 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
     The result equals the report if the runbook is the one that it was made with.
     """
     return build_report(
-        [result.outcome for result in report.results],
+        report.outcomes,
         report.problems,
         report.target,
         bundle,

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from core.frozen import frozen
 from core.journey import Journey
 from core.language import ENGLISH, mark, tr
-from core.outcome import OBSERVED, Affected, Outcome, base_id, is_canary
+from core.outcome import OBSERVED, Affected, Outcome, Status, base_id, is_canary
 from core.target_summary import TargetSummary
 from reports.diagnosis.evidence import Evidence
 from reports.diagnosis.result import Diagnosis
@@ -156,19 +156,28 @@ class Report:
         return next((figure.value for figure in self.figures if figure.id == name), None)
 
     @property
+    def outcomes(self) -> list[Outcome]:
+        return [result.outcome for result in self.results]
+
+    @property
+    def statuses(self) -> dict[str, Status]:
+        """Return the status of each check."""
+        return {outcome.check: outcome.status for outcome in self.outcomes}
+
+    @property
     def failed(self) -> tuple[Result, ...]:
         return tuple(result for result in self.results if result.outcome.status == "failed")
 
     @property
     def affected(self) -> tuple[Affected, ...]:
         """Return the affected items, the worst first."""
-        observations = (o for result in self.results for o in result.outcome.observations)
+        observations = (o for outcome in self.outcomes for o in outcome.observations)
         return next((o.affected[:AFFECTED_MAX] for o in observations if o.affected), ())
 
     @cached_property
     def host_sentences(self) -> dict[str, str]:
         """The sentence that stands for several checks of hosts that are alike, by check."""
-        return sentences_of_hosts([result.outcome for result in self.results])
+        return sentences_of_hosts(self.outcomes)
 
     def seen(self, outcome: Outcome) -> str:
         """Return what a check saw, in the words that stand for all hosts that are alike."""
@@ -176,7 +185,7 @@ class Report:
 
     def outcome(self, check: str) -> Outcome | None:
         """Return the outcome of a check; None where it was not selected."""
-        return next((r.outcome for r in self.results if r.outcome.check == check), None)
+        return next((outcome for outcome in self.outcomes if outcome.check == check), None)
 
     def expected(self, check: str) -> str:
         """Return the sentence of a check, or its id where it was not selected."""

@@ -90,7 +90,7 @@ def to_do(report: Report, limit: int) -> str:
 def _counts(report: Report) -> Iterator[str]:
     """Yield how many checks failed, by component, and how many had another status."""
     places = ", ".join(f"{name} {number}" for name, number in failed_components(report))
-    statuses = counted(result.outcome for result in report.results)
+    statuses = counted(report.outcomes)
     failed = statuses.pop("failed", 0)
     parts = [counted_status(number, status) for status, number in statuses.items()]
     if failed:

@@ -401,17 +401,17 @@ class _Screen:
         return Block(rank, (Text(label), *(Text(part, "cyan") for part in joined)))
 
     def _counts(self) -> list[Block]:
-        results = self._report.results
-        statuses = counted(result.outcome for result in results)
+        outcomes = self._report.outcomes
+        statuses = counted(outcomes)
         failed = statuses.pop("failed", 0)
         parts = [counted_status(number, status) for status, number in statuses.items()]
         blocks = [blank()]
         if failed:
-            parts = [tr("{number} of {total}", number=failed, total=len(results)), *parts]
+            parts = [tr("{number} of {total}", number=failed, total=len(outcomes)), *parts]
             head = (tr("FAILED"), "bold red")
         else:
             if parts:
-                parts[0] = titled(len(results), parts[0])
+                parts[0] = titled(len(outcomes), parts[0])
             parts = parts or [tr("none")]
             head = (tr("CHECKS"), "bold")
         line = Text.assemble(head, "  ", " · ".join(parts))

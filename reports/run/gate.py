@@ -9,6 +9,7 @@ from collections.abc import Container
 from _pytest.mark.expression import Expression
 
 from core.language import tr, trn
+from core.outcome import OBSERVED
 from reports.model.report import Report, exit_status
 
 BAD = ("failed", "unreachable", "error", "missing")
@@ -40,7 +41,7 @@ def is_gate(expression: str) -> bool:
 
 def unseen(report: Report) -> tuple[str, ...]:
     """Return the checks that a gate asks for and that were skipped."""
-    return tuple(r.outcome.check for r in report.results if r.outcome.status == "skipped")
+    return tuple(check for check, status in report.statuses.items() if status == "skipped")
 
 
 def worse(report: Report, baseline: Report) -> tuple[str, ...]:
@@ -48,12 +49,12 @@ def worse(report: Report, baseline: Report) -> tuple[str, ...]:
 
     What could not be observed there is not known to have failed before.
     """
-    before = {r.outcome.check: r.outcome.status for r in baseline.results}
+    before = baseline.statuses
     return tuple(
-        r.outcome.check
-        for r in report.results
-        if (status := r.outcome.status) in BAD
-        and (was := before.get(r.outcome.check)) != "failed"
+        check
+        for check, status in report.statuses.items()
+        if status in BAD
+        and (was := before.get(check)) != "failed"
         and (status == "failed" or was not in BAD)
     )
 
@@ -77,10 +78,10 @@ def verdict(
     worsened = worse(report, baseline)
     if worsened:
         return status or 1, tr("Worse than the baseline: {checks}.", checks=", ".join(worsened))
-    observed = any(r.outcome.status in ("passed", "failed") for r in report.results)
-    if report.problems or not observed:
+    statuses = report.statuses.values()
+    if report.problems or not any(status in OBSERVED for status in statuses):
         return status, ""
-    known = sum(r.outcome.status in BAD for r in report.results)
+    known = sum(status in BAD for status in statuses)
     if not known:
         return 0, ""
     return 0, trn(
