@@ -16,13 +16,13 @@ from actions.execute import Execution, cause_of, check_age, locked, steps_of
 from actions.journal import Journal
 from actions.looks import ROOT, Looks
 from actions.plan import frozen_host, plan_step, refusal_of
+from actions.rights import resolve_rights
 from core.errors import TranslatedError
 from core.language import mark, tr
 from core.output import discard_output, open_closed_streams
 from core.text import flat, listed
 from fixtures.probes.host.spec import display_name
 from fixtures.target.load import build, check_name, read_targets
-from fixtures.target.rights import resolve_rights
 from reports.cli.command import (
     add_help_option,
     add_language,

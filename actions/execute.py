@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from actions.looks import Looks
     from actions.operations import Operation
     from actions.plan import PlannedCommand
+    from actions.rights import Rights
     from fixtures.target.model import Target
-    from fixtures.target.rights import Rights
     from reports.diagnosis.result import Finding
     from reports.model.report import Report
     from reports.runbook.document import Step

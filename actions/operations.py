@@ -27,8 +27,8 @@ from reports.runbook.placeholders import sql_statements
 
 if TYPE_CHECKING:
     from actions.plan import PlannedCommand
+    from actions.rights import Rights
     from fixtures.target.model import Actions, Target
-    from fixtures.target.rights import Rights
 
 # The client logs each failed attempt with its addresses; our error message has the reason.
 logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -12,8 +12,8 @@ from actions.execute import Execution
 from actions.looks import Looks
 from actions.operations import operation_of
 from actions.plan import PlannedCommand
+from actions.rights import resolve_rights
 from fixtures.target.load import load
-from fixtures.target.rights import resolve_rights
 from reports.runbook.document import Command
 from reports.runbook.run_rules import parse_rule
 from tests.suite import ROOT

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.rights import resolve_rights
 from fixtures.target.check_config import describe
 from fixtures.target.load import ConfigurationError, load, warnings_of
 from fixtures.target.model import Thresholds
-from fixtures.target.rights import resolve_rights
 from fixtures.target.summary import summary_of
 from tests.targets import ENVIRON, FULL, MINIMAL
 
