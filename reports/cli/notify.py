@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.language import tr
@@ -77,6 +78,10 @@ def add_to(commands: Commands) -> None:
             "URL/TARGET/RUNBOOK/report.html (default: the file's path)"
         ),
     )
+    _add_heartbeat(option)
+
+
+def _add_heartbeat(option: Callable[..., object]) -> None:
     option(
         "--heartbeat",
         metavar="env:NAME|file:PATH",
