@@ -40,6 +40,17 @@ class FileError(TranslatedError, OSError):
     """A file cannot be read or written; `str()` is one sentence that names it and the reason."""
 
 
+def unwritable(path: Path, error: OSError) -> FileError:
+    """Return the error for a file or folder that cannot be written."""
+    return FileError("{path} cannot be written: {reason}", path=path, reason=error.strerror)
+
+
+def from_here(path: Path) -> Path:
+    """Return a path from the working directory where it lies in it, as a person would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def read_file(path: str | Path, limit: int = READ_MAX, *, follow: bool = True) -> bytes:
     """Return the content of a regular file of at most `limit` bytes; raises FileError.
 
@@ -157,9 +168,7 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
         temporary.replace(path)
         temporary = None
     except OSError as exc:
-        raise FileError(
-            "{path} cannot be written: {reason}", path=path, reason=exc.strerror
-        ) from exc
+        raise unwritable(path, exc) from exc
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

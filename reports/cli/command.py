@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from core.files import FileError, write_file
+from core.files import unwritable, write_file
 from core.language import choose_language, languages, named_in, suggest_language, tr
 from core.text import capitalized
 from core.units import parse_duration
@@ -177,9 +177,7 @@ def write(text: str, output: Path | None) -> None:
             with output.open("w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
         except OSError as exc:
-            raise FileError(
-                "{path} cannot be written: {reason}", path=output, reason=exc.strerror
-            ) from exc
+            raise unwritable(output, exc) from exc
 
 
 def duration(text: str) -> float:

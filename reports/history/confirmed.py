@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.files import FileError, read_file, sync_folder, write_file
+from core.files import FileError, read_file, sync_folder, unwritable, write_file
 from core.frozen import frozen
 from core.language import trn
 from reports.history.actions import Action, read_actions
@@ -138,9 +138,7 @@ def write_confirmation(folder: Path, confirmation: Confirmation, report: Report)
         sync_folder(place)
         _drop_oldest(place)
     except OSError as exc:
-        raise FileError(
-            "{path} cannot be written: {reason}", path=place, reason=exc.strerror
-        ) from exc
+        raise unwritable(place, exc) from exc
     return path
 
 

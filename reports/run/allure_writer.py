@@ -26,7 +26,7 @@ from allure_commons.model2 import (
 from allure_commons.types import AttachmentType
 from allure_commons.utils import now, uuid4
 
-from core.files import FileError, write_file
+from core.files import FileError, from_here, write_file
 from core.language import tr
 from core.outcome import check_id, read_outcome
 from reports.model.report import Report, Result, place_results
@@ -121,8 +121,9 @@ class Writer(AllureFileLogger):
         self._add_run(report, verdict)
         if self._failure:
             return tr("The Allure results were not written: {reason}", reason=self._failure)
-        config = self._shown(self._report_dir / "allurerc.json")
-        return f"Allure: npx allure@3 open --config={config} {self._shown(self._report_dir)}"
+        folder = from_here(self._report_dir)
+        config = shlex.quote(str(folder / "allurerc.json"))
+        return f"Allure: npx allure@3 open --config={config} {shlex.quote(str(folder))}"
 
     def _complete(self, report: Report, nodeids: dict[str, str], verdict: str) -> None:
         """Explain the results of the checks that do not hold; add those that were not written."""
@@ -216,8 +217,3 @@ class Writer(AllureFileLogger):
         else:
             return True
         return False
-
-    @staticmethod
-    def _shown(path: Path) -> str:
-        here = Path.cwd()
-        return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

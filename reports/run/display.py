@@ -6,11 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Generator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.files import from_here
 from core.language import tr
 from core.outcome import check_id, component_word, read_outcome
 from reports.run.runbook_choice import evidence_for
@@ -103,9 +103,8 @@ class Display:
         for sentence in notes:
             terminal.write_line(sentence if unicode else as_ascii(sentence))
         page = controller.path / "report.html"
-        here = Path.cwd()
         footer = Footer(
-            page=str(page.relative_to(here) if page.is_relative_to(here) else page),
+            page=str(from_here(page)),
             decision=controller.decision,
             unwritten=controller.unwritten,
         )
