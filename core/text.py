@@ -122,6 +122,11 @@ def hosts_named(some: Sequence[str], every: Sequence[str] = ()) -> str:
     return tr("{some} of {total} ({names})", some=numeral(len(some)), total=total, names=names)
 
 
+def on_hosts(value: str, hosts: str) -> str:
+    """Return "3.0 % on a, b"."""
+    return tr("{value} on {hosts}", value=value, hosts=hosts)
+
+
 def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
     """Return "3.0 % on a", "3.1 % on b, c": the hosts of each value, the worst value first.
 
@@ -129,15 +134,12 @@ def ranked_hosts(hosts: Mapping[str, Sequence[str]], bound: str) -> list[str]:
     "at least".
     """
     ranked = list(hosts.items())
-    parts = [
-        tr("{value} on {hosts}", value=value, hosts=named(on))
-        for value, on in ranked[: HOSTS_MAX - 1]
-    ]
+    parts = [on_hosts(value, named(on)) for value, on in ranked[: HOSTS_MAX - 1]]
     further = ranked[HOSTS_MAX - 1 :]
     if further:
         others = sum(len(on) for _, on in further)
         total = trn("{n} other host", "{n} other hosts", others)
-        parts.append(tr("{value} on {hosts}", value=f"{bound} {further[0][0]}", hosts=total))
+        parts.append(on_hosts(f"{bound} {further[0][0]}", total))
     return parts
 
 
