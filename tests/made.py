@@ -10,7 +10,7 @@ from typing import Any
 
 from core.outcome import Affected, Observation, Outcome, Status
 from core.target_summary import TargetSummary
-from reports.model.build import build_report
+from reports.model.build import EndedRun, build_report
 from reports.model.bundle import RunbookBundle, load_bundle
 from reports.model.report import Report
 
@@ -95,7 +95,7 @@ def report(
         )
     key = repr((outcomes, problems))
     if key not in _MADE:
-        _MADE[key] = build_report(outcomes, problems, TARGET, bundle(), started, 1.5)
+        _MADE[key] = build_report(EndedRun(outcomes, problems, TARGET, started, 1.5), bundle())
     return replace(_MADE[key], started=started)
 
 

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from core.language import language
 from core.outcome import Outcome, base_id
 from core.target_summary import TargetSummary
-from reports.model.build import build_report
+from reports.model.build import EndedRun, build_report
 from reports.model.report import Report
 from reports.model.report_json import load_report
 from tests import made
@@ -58,7 +58,8 @@ def _make(
     rows = tuple(row for row in evidence.checks if row.id in checks)
     bundle = replace(made.bundle(), evidence=replace(evidence, checks=rows))
     target = TargetSummary(**saved["target"])
-    return build_report(changed, problems, target, bundle, saved["started"], 2.4, partial=partial)
+    run = EndedRun(changed, problems, target, saved["started"], 2.4, partial)
+    return build_report(run, bundle)
 
 
 def save(path: Path, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.frozen import frozen
 from core.journey import Journey
 from core.language import language, tr
 from core.outcome import Outcome, component_word
@@ -42,53 +43,58 @@ _SENDS = re.compile(r"\bcurl\b.*\s(-X|-F|-d|-T|--data\S*|--form|--request)\b")
 """A request that may change something, such as that of the canary."""
 
 
-def build_report(
-    outcomes: Sequence[Outcome],
-    problems: Sequence[str],
-    target: TargetSummary,
-    bundle: RunbookBundle,
-    started: str,
-    seconds: float,
-    figures: tuple[Figure, ...] | None = None,
-    *,
-    partial: bool = False,
-    journeys: tuple[Journey, ...] = (),
-    seen_before: tuple[SeenBefore, ...] = (),
-) -> Report:
-    """Return the report on these outcomes; `seconds` is the run's wall time.
+@frozen
+class EndedRun:
+    """What a run observed, before a runbook says what it means; `seconds` is its wall time."""
 
-    `partial`: the run was narrowed or interrupted. `journeys` are those of named items. `figures`
-    are those of a report that is replayed; None takes them from the outcomes. `seen_before` are the
-    causes that were confirmed for earlier incidents.
+    outcomes: Sequence[Outcome]
+    problems: Sequence[str]
+    target: TargetSummary
+    started: str
+    seconds: float
+    partial: bool = False
+    """The run was narrowed or interrupted."""
+    journeys: tuple[Journey, ...] = ()
+    """Those of named items."""
+    seen_before: tuple[SeenBefore, ...] = ()
+    """The causes that were confirmed for earlier incidents."""
+
+
+def build_report(
+    run: EndedRun, bundle: RunbookBundle, figures: tuple[Figure, ...] | None = None
+) -> Report:
+    """Return the report on a run.
+
+    `figures` are those of a report that is replayed; None takes them from the outcomes.
     """
-    layout = bundle.layout
-    results = place_results(outcomes, bundle.evidence)
+    layout, target = bundle.layout, run.target
+    results = place_results(run.outcomes, bundle.evidence)
     # In the report's order: of two observations of one figure, a replay takes the same one.
     ordered = [result.outcome for result in results]
     figures = figures_of(ordered, layout.figures) if figures is None else figures
-    state = state_of(results, problems)
-    diagnosis = diagnose(bundle.evidence, outcomes, zero=at_zero(figures))
+    state = state_of(results, run.problems)
+    diagnosis = diagnose(bundle.evidence, run.outcomes, zero=at_zero(figures))
     # The target file and the command line come before the observations.
     values = with_routes(
         {**placeholders_of(ordered, layout), **target.placeholders, "target": target.name}
     )
+    headline = headline_of(
+        state,
+        results,
+        run.problems,
+        diagnosis,
+        figures,
+        unselected_of(run.outcomes, bundle.evidence),
+        impact=layout.impact,
+        partial=run.partial,
+    )
     return Report(
         target=target,
         runbook=bundle.document.title,
-        started=started,
-        seconds=round(seconds, 3),
+        started=run.started,
+        seconds=round(run.seconds, 3),
         state=state,
-        headline=f"{journey_sentence(journeys, layout)}"
-        + headline_of(
-            state,
-            results,
-            problems,
-            diagnosis,
-            figures,
-            unselected_of(outcomes, bundle.evidence),
-            impact=layout.impact,
-            partial=partial,
-        ),
+        headline=journey_sentence(run.journeys, layout) + headline,
         verifications=titles_of(bundle.document),
         results=results,
         coverage=coverage_of(results, _components_of(target, bundle)),
@@ -101,13 +107,13 @@ def build_report(
             facts_of(ordered, target.components, target.worker_hosts),
             _looked_at(results, diagnosis),
         ),
-        problems=tuple(problems),
+        problems=tuple(run.problems),
         watch=watched_metrics(
             bundle.document.watch, layout.metrics, target.limits | target.minimums
         ),
-        partial=partial,
-        journeys=journeys,
-        seen_before=seen_before,
+        partial=run.partial,
+        journeys=run.journeys,
+        seen_before=run.seen_before,
         layout=layout.in_report(),
         runbook_name=bundle.name,
         language=language(),
@@ -134,18 +140,17 @@ def replay(report: Report, bundle: RunbookBundle) -> Report:
 
     The result equals the report if the runbook is the one that it was made with.
     """
-    return build_report(
+    run = EndedRun(
         report.outcomes,
         report.problems,
         report.target,
-        bundle,
         report.started,
         report.seconds,
-        report.figures,
-        partial=report.partial,
-        journeys=report.journeys,
-        seen_before=report.seen_before,
+        report.partial,
+        report.journeys,
+        report.seen_before,
     )
+    return build_report(run, bundle, report.figures)
 
 
 def remedies_for(

@@ -18,7 +18,7 @@ from core.text import titled
 from reports.diagnosis.evidence import Evidence
 from reports.history.confirmed import seen_before
 from reports.history.incidents import RunRecord
-from reports.model.build import build_report
+from reports.model.build import EndedRun, build_report
 from reports.model.headline import INTERRUPTED
 from reports.model.report import Report, unselected_of
 from reports.model.report_json import PARTIAL, to_json
@@ -202,11 +202,10 @@ class Controller:
         folder = self._folder_of(target.name, bundle.name)
         outcomes = self.collector.outcomes(reason, redact)
         narrowed = self._is_narrowed(outcomes, bundle.evidence)
-        return build_report(
+        run = EndedRun(
             outcomes,
             [redact.text(problem) for problem in self.collector.problems],
             target,
-            bundle,
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
             partial=narrowed or self._interrupted,
@@ -215,6 +214,7 @@ class Controller:
             ),
             seen_before=tuple(map(redact.within, seen_before(folder))),
         )
+        return build_report(run, bundle)
 
     def _is_narrowed(self, outcomes: Sequence[Outcome], evidence: Evidence) -> bool:
         """Return whether the command line kept the run from doing all of the runbook's checks.

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from core.language import languages, set_language, tr
-from reports.model.build import build_report
+from reports.model.build import EndedRun, build_report
 from reports.model.headline import INTERRUPTED, is_interruption
 from reports.model.report import unselected_of
 from tests import made
@@ -26,16 +26,9 @@ def headline(checks: list[str], skipped: int = 0) -> str:
     skips = made.report(statuses=dict.fromkeys(checks[:skipped], "skipped"))
     left = {r.outcome.check: r.outcome for r in skips.results}
     outcomes = [(left if check in checks[:skipped] else whole)[check] for check in checks]
-    report = build_report(
-        outcomes,
-        [],
-        made.TARGET,
-        made.bundle(),
-        made.STARTED,
-        1.5,
-        partial=bool(unselected_of(outcomes, made.bundle().evidence)),
-    )
-    return report.headline
+    partial = bool(unselected_of(outcomes, made.bundle().evidence))
+    run = EndedRun(outcomes, [], made.TARGET, made.STARTED, 1.5, partial)
+    return build_report(run, made.bundle()).headline
 
 
 @pytest.mark.parametrize(("written", "read"), [*itertools.product(languages(), repeat=2)])

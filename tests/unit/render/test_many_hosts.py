@@ -8,7 +8,7 @@ import re
 from rich.console import Console
 
 from core.outcome import Observation, Outcome
-from reports.model.build import build_report
+from reports.model.build import EndedRun, build_report
 from reports.model.report import Report
 from reports.render import chat
 from reports.render.html.checks import checks_of
@@ -41,7 +41,7 @@ def report() -> Report:
     outcomes = [reach(number, verdict) for number, verdict in enumerate(verdicts, start=1)]
     outcomes += [reach(number, "answered") for number in range(7, 49)]
     outcomes.append(Outcome("storage/directory_exists", "unreachable", "It is.", outcomes[0].seen))
-    return build_report(outcomes, (), made.TARGET, made.bundle(), made.STARTED, 1.0)
+    return build_report(EndedRun(outcomes, (), made.TARGET, made.STARTED, 1.0), made.bundle())
 
 
 FIVE = (

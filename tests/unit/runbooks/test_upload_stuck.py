@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.outcome import Observation, Outcome, Status
-from reports.model.build import build_report
+from reports.model.build import EndedRun, build_report
 from tests import made
 
 STUCK = (
@@ -59,7 +59,7 @@ def _after_lost_updates(*failed: str) -> dict[str, str]:
         made.TARGET,
         placeholders={"jobs_table": "job_queue", "uploads_table": "uploads", "job_type": "convert"},
     )
-    report = build_report(outcomes, [], target, made.bundle(), made.STARTED, 1.5)
+    report = build_report(EndedRun(outcomes, [], target, made.STARTED, 1.5), made.bundle())
     return {
         step.title: "\n".join(command.text for command in step.commands)
         for remedy in report.remedies
@@ -144,7 +144,7 @@ def test_a_symptom_alone_is_looked_at() -> None:
         Outcome(row.id, "failed" if row.id == alone else "passed")
         for row in made.bundle().evidence.checks
     ]
-    report = build_report(outcomes, [], target, made.bundle(), made.STARTED, 1.5)
+    report = build_report(EndedRun(outcomes, [], target, made.STARTED, 1.5), made.bundle())
     assert report.diagnosis.certainty == "unclear"
     [remedy] = report.remedies
     [command] = remedy.steps[0].commands
