@@ -17,7 +17,7 @@ from reports.alerts.http_call import CallError
 if TYPE_CHECKING:
     from apprise import AppriseResult
 
-    from reports.alerts.incident_services import Subject
+    from reports.alerts.incident_services import AlertedTarget
     from reports.alerts.outbox import Message
 
 _OWN_KEY = re.compile(r"[?&](action|dedup|external_id|thirdparty)=")
@@ -51,7 +51,7 @@ class AppriseSender:
     the incident, unless the address names one.
     """
 
-    def __init__(self, address: str, subject: Subject) -> None:
+    def __init__(self, address: str, subject: AlertedTarget) -> None:
         self._address = address
         self._subject = subject
         with quiet_apprise():

@@ -11,7 +11,7 @@ from core.frozen import frozen
 from core.language import tr
 from reports.alerts.addresses import OptionError
 from reports.alerts.apprise_sender import AppriseSender
-from reports.alerts.incident_services import Alertmanager, Opsgenie, PagerDuty, Subject
+from reports.alerts.incident_services import AlertedTarget, Alertmanager, Opsgenie, PagerDuty
 
 if TYPE_CHECKING:
     from reports.alerts.outbox import Message
@@ -40,7 +40,7 @@ class Destination:
     problem: str = ""
 
 
-def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destination, ...]:
+def destinations_of(addresses: Sequence[str], subject: AlertedTarget) -> tuple[Destination, ...]:
     destinations = []
     for number, address in enumerate(addresses, start=1):
         key = hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()[:16]
@@ -56,7 +56,7 @@ def destinations_of(addresses: Sequence[str], subject: Subject) -> tuple[Destina
     return tuple(destinations)
 
 
-def _sender_of(scheme: str, address: str, subject: Subject) -> Sender:
+def _sender_of(scheme: str, address: str, subject: AlertedTarget) -> Sender:
     if scheme == "pagerduty":
         return PagerDuty(address, subject)
     if scheme in ("opsgenie", "jira"):

@@ -43,7 +43,7 @@ SUMMARY_MAX = 1_024
 MESSAGE_MAX = 130
 """Characters of PagerDuty's and Opsgenie's first line."""
 
-KEPT = 24 * 3_600.0
+SILENCE_MAX = 24 * 3_600.0
 """Seconds after which Alertmanager ends an alert that is not sent again: longer than maintenance,
 and than a schedule that stopped for a night."""
 
@@ -58,7 +58,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @frozen
-class Subject:
+class AlertedTarget:
     """The target that messages are about, and the web address of its report, if it has one."""
 
     target: str
@@ -75,7 +75,7 @@ class Subject:
 class PagerDuty:
     """Events API v2: https://developer.pagerduty.com/docs/send-alert-event."""
 
-    def __init__(self, address: str, subject: Subject) -> None:
+    def __init__(self, address: str, subject: AlertedTarget) -> None:
         options = _parse("pagerduty", "NotifyPagerDuty", address)
         # apprise wants the key of its REST API too, which events do not need.
         self._key = str(options.get("integrationkey") or options.get("apikey") or "")
@@ -125,7 +125,7 @@ class PagerDuty:
 class Opsgenie:
     """Alert API: https://docs.opsgenie.com/docs/alert-api. Jira Service Management has the same."""
 
-    def __init__(self, address: str, subject: Subject) -> None:
+    def __init__(self, address: str, subject: AlertedTarget) -> None:
         # For a parser of URLs a # ends the path; here it is the sign of a team.
         options = _parse("opsgenie", "NotifyOpsgenie", address.replace("#", "%23"))
         self._key = str(options.get("apikey") or "")
@@ -195,7 +195,7 @@ class Alertmanager:
     Alertmanager forgets an alert that is not sent again, so it is sent after each run.
     """
 
-    def __init__(self, address: str, subject: Subject) -> None:
+    def __init__(self, address: str, subject: AlertedTarget) -> None:
         scheme, _, location = address.partition("://")
         secure = scheme.lower() == "alertmanagers"
         parts = parse_http_url(f"{'https' if secure else 'http'}://{location}")
@@ -232,7 +232,7 @@ class Alertmanager:
             "labels": self._labels(message, message.kind),
             "annotations": {name: text for name, text in annotations.items() if text},
             "startsAt": _time(min(begun, now)),
-            "endsAt": _time(now + KEPT),
+            "endsAt": _time(now + SILENCE_MAX),
         }
         return alert | ({"generatorURL": self._subject.link} if self._subject.link else {})
 

@@ -23,7 +23,7 @@ from reports.alerts.delivery import DESTINATIONS_MAX, deliver
 from reports.alerts.destinations import destinations_of
 from reports.alerts.heartbeat import ping
 from reports.alerts.http_call import CallError
-from reports.alerts.incident_services import Subject
+from reports.alerts.incident_services import AlertedTarget
 from reports.alerts.maintenance import Window, in_maintenance
 from reports.alerts.message import body_of, link_of, title_of
 from reports.alerts.outbox import UNDELIVERED_MAX, Outbox, report_key
@@ -85,7 +85,7 @@ def notify(report: Report, path: Path, settings: Settings, now: float | None = N
 def _send_due(box: Outbox, report: Report, path: Path, settings: Settings, now: float) -> list[str]:
     addresses = tuple(dict.fromkeys(settings.addresses))[:DESTINATIONS_MAX]
     link = link_of(report, settings.link_base) if settings.link_base else ""
-    destinations = destinations_of(addresses, Subject(report.target.name, link))
+    destinations = destinations_of(addresses, AlertedTarget(report.target.name, link))
     problems = [titled(f"--to: {one.name}", one.problem) for one in destinations if one.problem]
     if in_maintenance(settings.windows, datetime.fromtimestamp(now, UTC)):
         destinations = ()

@@ -36,7 +36,7 @@ DERIVED = ("target", "broker_connection_in_url")
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class Gap:
     """One thing that is missing, as a sentence; `line` counts from 1."""
 
     path: str
@@ -45,7 +45,7 @@ class Finding:
 
 
 @frozen
-class Check:
+class CheckSource:
     """A check as its source has it: where it is, and whether it has a docstring."""
 
     path: str
@@ -53,14 +53,14 @@ class Check:
     has_docstring: bool
 
 
-def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
+def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Gap]:
     """Return what is missing in a runbook's folder, in the order of files and lines.
 
     `checks` is the folder of its checks. `sources` are the Python files that fill placeholders: the
     probes and the target's summary.
     """
     document, table = folder / "runbook.md", folder / "evidence.toml"
-    findings: list[Finding] = []
+    gaps: list[Gap] = []
     try:
         known = read_checks(checks)
         evidence = load_evidence(table)
@@ -70,14 +70,14 @@ def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Finding]:
     except (EvidenceError, RunbookError, FileError) as exc:
         return [_of_error(str(exc))]
     problems = layout.check_against(evidence)
-    findings += (Finding(str(folder / LAYOUT), 1, f"{problem}.") for problem in problems)
-    findings += lint_one.checks()
-    findings += lint_one.titles()
-    findings += lint_one.verifications()
-    findings += lint_one.rows()
-    findings += lint_one.causes()
-    findings += lint_one.actions()
-    return sorted(set(findings))
+    gaps += (Gap(str(folder / LAYOUT), 1, f"{problem}.") for problem in problems)
+    gaps += lint_one.checks()
+    gaps += lint_one.titles()
+    gaps += lint_one.verifications()
+    gaps += lint_one.rows()
+    gaps += lint_one.causes()
+    gaps += lint_one.actions()
+    return sorted(set(gaps))
 
 
 class _Lint:
@@ -86,7 +86,7 @@ class _Lint:
         folder: Path,
         evidence: Evidence,
         runbook: Runbook,
-        checks: dict[str, Check],
+        checks: dict[str, CheckSource],
         filled: Sequence[re.Pattern[str]],
     ) -> None:
         self._evidence, self._runbook, self._checks = evidence, runbook, checks
@@ -96,17 +96,17 @@ class _Lint:
         self._document_lines = read_text(folder / "runbook.md").splitlines()
         self._ids = {row.id for row in evidence.checks}
 
-    def checks(self) -> Iterator[Finding]:
+    def checks(self) -> Iterator[Gap]:
         """Yield checks without a row, rows without a check, and checks without a sentence."""
         for name, check in self._checks.items():
             if name not in self._ids:
-                yield Finding(
+                yield Gap(
                     check.path,
                     check.line,
                     tr("the check {check} has no row in evidence.toml.", check=name),
                 )
             if not check.has_docstring:
-                yield Finding(
+                yield Gap(
                     check.path,
                     check.line,
                     tr("the check {check} has no docstring to say in a report.", check=name),
@@ -114,7 +114,7 @@ class _Lint:
         for name in self._ids - self._checks.keys():
             yield self._in_table(f'checks."{name}"', "no check has the id {check}.", check=name)
 
-    def titles(self) -> Iterator[Finding]:
+    def titles(self) -> Iterator[Gap]:
         """Yield hypotheses on which document and table differ."""
         titles = [cause.title for cause in self._evidence.hypotheses]
         # The table's titles are in the language of the process.
@@ -130,7 +130,7 @@ class _Lint:
                     there=_named(cause),
                 )
 
-    def verifications(self) -> Iterator[Finding]:
+    def verifications(self) -> Iterator[Gap]:
         """Yield verifications and commands that no check covers."""
         covered = {row.verification for row in self._evidence.checks}
         for verification in self._runbook.verifications:
@@ -156,7 +156,7 @@ class _Lint:
                             check=check,
                         )
 
-    def rows(self) -> Iterator[Finding]:
+    def rows(self) -> Iterator[Gap]:
         """Yield rows that no command of their verification names, and a table without symptom."""
         named: dict[str, set[int]] = {}
         for verification in self._runbook.verifications:
@@ -181,11 +181,11 @@ class _Lint:
                     check=row.id,
                 )
         if not any(row.role == "symptom" for row in self._evidence.checks):
-            yield Finding(
+            yield Gap(
                 self._table, 1, tr("no check has the role symptom, so no run can be an incident.")
             )
 
-    def causes(self) -> Iterator[Finding]:
+    def causes(self) -> Iterator[Gap]:
         """Yield causes that no check tells apart, and rows that accuse a cause of too little."""
         for one, two in combinations(self._evidence.causes, 2):
             apart = [
@@ -212,7 +212,7 @@ class _Lint:
                         cause=cause,
                     )
 
-    def actions(self) -> Iterator[Finding]:
+    def actions(self) -> Iterator[Gap]:
         """Yield actions that nothing verifies, and names in them that nothing knows."""
         for group in self._runbook.actions:
             last = group.steps[-1]
@@ -238,7 +238,7 @@ class _Lint:
                         f"outside.{cause.id}", "nothing fills <{name}> in look.", name=name
                     )
 
-    def _action(self, command: Command) -> Iterator[Finding]:
+    def _action(self, command: Command) -> Iterator[Gap]:
         rule = parse_rule(command.run, command.language) if command.run else None
         for name in (*checks_in(command.when), *(rule.verify if rule else ())):
             if name not in self._ids:
@@ -265,12 +265,12 @@ class _Lint:
             if not any(one.fullmatch(name) for one in self._filled)
         ]
 
-    def _in_table(self, table: str, sentence: str, /, **parts: object) -> Finding:
+    def _in_table(self, table: str, sentence: str, /, **parts: object) -> Gap:
         header = re.compile(rf"\s*\[{re.escape(table)}\]")
-        return Finding(self._table, _line(self._table_lines, header), tr(sentence, **parts))
+        return Gap(self._table, _line(self._table_lines, header), tr(sentence, **parts))
 
-    def _in_document(self, line: int, sentence: str, /, **parts: object) -> Finding:
-        return Finding(self._document, line, tr(sentence, **parts))
+    def _in_document(self, line: int, sentence: str, /, **parts: object) -> Gap:
+        return Gap(self._document, line, tr(sentence, **parts))
 
     def _line_of(self, start: str) -> int:
         return _line(self._document_lines, re.compile(start))
@@ -288,14 +288,14 @@ def separation(evidence: Evidence, one: str, two: str) -> float:
     )
 
 
-def read_checks(folder: Path) -> dict[str, Check]:
+def read_checks(folder: Path) -> dict[str, CheckSource]:
     """Return the checks of a runbook by id, read from their source; raises FileError."""
     checks = {}
     for file in sorted(folder.glob("test_*.py")):
         for node in ast.iter_child_nodes(_parse(file)):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 name = f"{file.stem.removeprefix('test_')}/{node.name.removeprefix('test_')}"
-                checks[name] = Check(str(file), node.lineno, bool(ast.get_docstring(node)))
+                checks[name] = CheckSource(str(file), node.lineno, bool(ast.get_docstring(node)))
     return checks
 
 
@@ -345,8 +345,8 @@ def _parse(file: Path) -> ast.Module:
         raise FileError(f"{file}:{exc.lineno or 1}: {problem}") from exc
 
 
-def _of_error(text: str) -> Finding:
-    """Return a loader's error as a finding: it begins with the file, and has a line or a table."""
+def _of_error(text: str) -> Gap:
+    """Return a loader's error as a gap: it begins with the file, and has a line or a table."""
     match = _ERROR.fullmatch(text)
     path, *lines, sentence = match.groups() if match else (text, text)
     at_line = re.search(r"\(at line (\d+)", sentence)
@@ -354,7 +354,7 @@ def _of_error(text: str) -> Finding:
     table = re.match(r"\[.+?\](?=[: ])", sentence)
     if table:
         line = _line(read_text(path).splitlines(), re.compile(rf"\s*{re.escape(table[0])}"))
-    return Finding(path, line, f"{sentence}.")
+    return Gap(path, line, f"{sentence}.")
 
 
 def _line(lines: Sequence[str], start: re.Pattern[str]) -> int:

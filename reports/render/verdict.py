@@ -41,7 +41,7 @@ class Since:
 
 
 @frozen
-class Action:
+class FirstAction:
     """The first action. `steps` counts all steps."""
 
     title: str
@@ -67,7 +67,7 @@ class Verdict:
     because: str
     before: str
     rivals: str
-    action: Action | None
+    action: FirstAction | None
     again: str
 
 
@@ -169,7 +169,7 @@ def _rivals(report: Report) -> str:
     return listed(named, "or")
 
 
-def _action(report: Report) -> Action | None:
+def _action(report: Report) -> FirstAction | None:
     """Return the first step that can be pasted, or the first place to look at."""
     if report.state == "healthy":
         return None
@@ -180,7 +180,7 @@ def _action(report: Report) -> Action | None:
         ready = [one for one in step.commands if not placeholders(one.text)]
         command = next(iter(ready or step.commands), None)
         dangerous = command.dangerous if command else step.dangerous
-        return Action(step.title, command, dangerous, total)
+        return FirstAction(step.title, command, dangerous, total)
     looks = phrases.where_to_look(report)
     title = capitalized(looks[0]) if looks else ""
-    return Action(title, None, dangerous=False, steps=0)
+    return FirstAction(title, None, dangerous=False, steps=0)

@@ -12,7 +12,7 @@ from core.units import Amount
 from fixtures.probes.canary.client import CanaryClient
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import Answer, HttpClient
-from fixtures.probes.login.probe import LoginProbe, Once
+from fixtures.probes.login.probe import LoginProbe, OneLogin
 from fixtures.probes.login.visit import Routes, Visit
 from fixtures.probes.postgres.accounts import AccountsProbe
 from fixtures.target.model import Login
@@ -55,7 +55,7 @@ def login_of() -> Iterator[Callable[..., LoginProbe]]:
         clients.extend((http, sender))
         login = settings.pop("login", (accounts.CHECKS_ACCOUNT, password))
         routes = settings.pop("routes", ROUTES)
-        once = settings.pop("once", Once())
+        once = settings.pop("once", OneLogin())
         return LoginProbe(http, sender, "/readyz", routes, login, once, timeout)
 
     yield make
@@ -123,7 +123,7 @@ def test_no_secret_is_in_what_is_seen(login_of: Callable[..., LoginProbe], servi
 def test_a_429_is_never_sent_again(login_of: Callable[..., LoginProbe], made_api: MadeApi) -> None:
     """One login a run: the next look has the first one's answer, and no question repeats it."""
     made_api.manners.posts = [(429, {"error": "too many"}, {"Retry-After": "30"})]
-    once = Once()
+    once = OneLogin()
     rate = login_of(made_api.url, once=once).rate()
     assert rate.refused
     assert "asks to wait 30 s" in str(rate)
@@ -194,7 +194,7 @@ def test_a_page_in_place_of_data_accepts_no_token(
     login_of: Callable[..., LoginProbe], made_api: MadeApi
 ) -> None:
     """A wrong `me_path` leads to the start page of the site, whatever the token."""
-    once = Once()
+    once = OneLogin()
     page = Answer(200, "text/html", "", "", b"<html>")
     data = Answer(200, "application/json", "", "", b"{}")
     once._made = Future()

@@ -17,7 +17,7 @@ ORDER = tuple(STATUS_WORDS)
 
 
 @frozen
-class Check:
+class NumberedCheck:
     """An outcome with its number on the page."""
 
     number: int
@@ -35,7 +35,7 @@ class Reason:
 
     text: str
     status: Status
-    checks: tuple[Check, ...]
+    checks: tuple[NumberedCheck, ...]
     counts: str
 
 
@@ -44,7 +44,7 @@ class Group:
     """Checks of one verification of the runbook."""
 
     title: str
-    checks: tuple[Check, ...]
+    checks: tuple[NumberedCheck, ...]
 
 
 @frozen
@@ -72,7 +72,9 @@ class Checks:
 
 def checks_of(report: Report, limit: int) -> Checks:
     """Return the checks of the page, at most `limit`; passed ones are dropped first."""
-    numbered = [Check(number, r.outcome) for number, r in enumerate(report.results, start=1)]
+    numbered = [
+        NumberedCheck(number, r.outcome) for number, r in enumerate(report.results, start=1)
+    ]
     rows, row_of = _rows(report, numbered)
     urgent = sorted(rows, key=lambda check: ORDER.index(check.outcome.status))
     kept = urgent[:limit]
@@ -87,27 +89,29 @@ def checks_of(report: Report, limit: int) -> Checks:
     )
 
 
-def _rows(report: Report, checks: list[Check]) -> tuple[list[Check], dict[str, int]]:
+def _rows(
+    report: Report, checks: list[NumberedCheck]
+) -> tuple[list[NumberedCheck], dict[str, int]]:
     """Return a check for each row, and the number of each check's row.
 
     Passed checks of hosts that are alike share one.
     """
-    rows: dict[str, Check] = {}
+    rows: dict[str, NumberedCheck] = {}
     row_of = {}
     for check in checks:
         name, outcome = check.outcome.check, check.outcome
         if outcome.status == "passed" and name in report.host_sentences:
             (outcome,) = merged([outcome], report.host_sentences)
             name = report.host_sentences[name]
-        row = rows.setdefault(name, Check(check.number, outcome))
+        row = rows.setdefault(name, NumberedCheck(check.number, outcome))
         row_of[check.outcome.check] = row.number
     return list(rows.values()), row_of
 
 
-def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
+def _reasons(report: Report, checks: list[NumberedCheck]) -> tuple[Reason, ...]:
     """Return the reasons in the order of their worst check."""
     shared = shared_reasons(report)
-    groups: dict[str, list[Check]] = {}
+    groups: dict[str, list[NumberedCheck]] = {}
     for check in checks:
         reason = plain(report.seen(check.outcome))
         if check.outcome.status != "failed":
@@ -125,12 +129,12 @@ def _reasons(report: Report, checks: list[Check]) -> tuple[Reason, ...]:
     )
 
 
-def _fold(report: Report, kept: list[Check], status: Status) -> Fold:
+def _fold(report: Report, kept: list[NumberedCheck], status: Status) -> Fold:
     titles = {
         step.number: f"{step.number}. {step.title}" if step.number else step.title
         for step in report.verifications
     }
-    groups: dict[str, list[Check]] = {title: [] for title in titles.values()}
+    groups: dict[str, list[NumberedCheck]] = {title: [] for title in titles.values()}
     chosen = [check for check in kept if check.outcome.status == status]
     for check in sorted(chosen, key=lambda one: one.number):
         verification = report.results[check.number - 1].verification
@@ -143,5 +147,5 @@ def _fold(report: Report, kept: list[Check], status: Status) -> Fold:
     )
 
 
-def _counts(checks: list[Check]) -> str:
+def _counts(checks: list[NumberedCheck]) -> str:
     return counts_in_words(counted(check.outcome for check in checks))

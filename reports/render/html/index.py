@@ -33,14 +33,19 @@ KINDS = STATE_CLASSES | {"unknown": "open", "overdue": "late"}
 
 
 @frozen
-class Amount:
+class ShownAmount:
     """Limits of what is shown: characters of a sentence, and rows."""
 
     sentence: int
     rows: int
 
 
-AMOUNTS = (Amount(400, 2_000), Amount(160, 1_000), Amount(80, 500), Amount(60, 200))
+AMOUNTS = (
+    ShownAmount(400, 2_000),
+    ShownAmount(160, 1_000),
+    ShownAmount(80, 500),
+    ShownAmount(60, 200),
+)
 """The first is shown unless the file would grow too large; the last always fits."""
 
 
@@ -90,7 +95,7 @@ def render(overview: Overview, refresh: float | None = None) -> str:
     }
     template = templates.get_template("index.html")
 
-    def page_of(amount: Amount) -> str:
+    def page_of(amount: ShownAmount) -> str:
         rows = [_shown(row, overview) for row in overview.rows[: amount.rows]]
         return template.render(shown, amount=amount, rows=rows)
 

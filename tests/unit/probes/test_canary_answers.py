@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.probes.canary.answers import compare_track, error_message, upload_id_in
 from fixtures.probes.canary.audio import wav
-from fixtures.probes.canary.results import Removal, Stage, StatusTimeline
+from fixtures.probes.canary.results import Removal, StatusTimeline, TimeInStatus
 from fixtures.probes.http.client import Answer
 
 
@@ -61,7 +61,7 @@ def test_a_track_is_compared_with_the_sent_file(answer: Answer, matches: bool, d
 
 def test_a_timeline_says_which_status_and_for_how_long() -> None:
     """The sentence has the last status, the earlier ones with their durations, and the reason."""
-    stages = (Stage("uploading", 0.2), Stage("processing", 14.8))
+    stages = (TimeInStatus("uploading", 0.2), TimeInStatus("processing", 14.8))
     late = StatusTimeline("the API", "u1", 15.0, 15.0, stages, True, "")
     assert str(late) == "canary u1 at the API is processing after 15 s (uploading for 200 ms)"
     lost = StatusTimeline("the API", "u1", 15.0, 15.0, stages[:1], False, "HTTP 404")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.probes.canary.journal import KEPT, LINES_MAX, Journal
+from fixtures.probes.canary.journal import CLOSED_MAX, LINES_MAX, Journal
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_old_closed_entries_are_dropped(journal: Journal) -> None:
     pending = json.dumps({"at": 0.0, "event": "intended", "name": "old", "upload_id": ""})
     journal.path.write_text("\n".join([pending, *lines]) + "\n")
     journal.open()
-    assert len(journal.path.read_text().splitlines()) == KEPT + 1
+    assert len(journal.path.read_text().splitlines()) == CLOSED_MAX + 1
     assert [entry.name for entry in journal.pending()] == ["old"]
     assert f'"n{LINES_MAX - 1}"' in journal.path.read_text()
     assert list(journal.path.parent.iterdir()) == [journal.path]

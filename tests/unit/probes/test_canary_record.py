@@ -8,12 +8,12 @@ import time
 import pytest
 
 from fixtures.probes.canary.record import CanaryObserver, CanaryRecord
-from fixtures.probes.canary.results import Acceptance, Stage, StatusTimeline
+from fixtures.probes.canary.results import Acceptance, StatusTimeline, TimeInStatus
 from fixtures.probes.errors import NotOffered, Unreachable
 from tests.waiting import PATIENCE
 
 ACCEPTED = Acceptance("the API", "c.wav", 16044, True, 202, "u1", 0.1, "")
-TIMELINE = StatusTimeline("the API", "u1", 15.0, 0.7, (Stage("uploading", 0.2),), True, "")
+TIMELINE = StatusTimeline("the API", "u1", 15.0, 0.7, (TimeInStatus("uploading", 0.2),), True, "")
 
 
 def test_a_result_is_read_as_it_was_written() -> None:
