@@ -97,6 +97,12 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="fork/exec /usr/bin/ffmpeg: no such file or directory"), False),
         (zap("upload failed", error="[Errno 2] No such file or directory: 'ffmpeg'"), False),
         (zap("upload failed", error="[Errno 2] No such file or directory: '/opt/x/sox'"), False),
+        (zap("upload failed", error="No such file or directory: '/opt/codec/encode'"), False),
+        (zap("upload failed", error="No such file or directory - /opt/codec/encode"), False),
+        (zap("upload failed", error="No such file or directory - /usr/bin/sox"), False),
+        (zap("upload failed", error="[Errno 13] Permission denied: '/opt/codec/encode'"), False),
+        (zap("upload failed", error="No such file or directory: '/opt/veza/uploads'"), True),
+        (zap("upload failed", error="No such file or directory: '/opt/veza/u/7'"), True),
         (zap("upload failed", error="spawn ffmpeg ENOENT"), False),
         (
             zap("upload failed", error='Cannot run program "ffmpeg": No such file or directory'),
