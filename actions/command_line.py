@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,16 +189,29 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
-    """Print the steps of the likeliest cause, each with what may run."""
-    cause = cause_of(report)
-    certainty = tr(CERTAINTIES[report.diagnosis.certainty])
-    print(f"{report.headline}\n{cause.title} ({certainty})\n")
-    for step in steps_of(report):
-        print(f"{_described(step, report, target, known_checks, '')}\n")
+    """Print the steps of the likeliest cause, each with what may run, and then all other steps."""
+    if not report.remedies:
+        cause_of(report)
+    print(f"{report.headline}\n")
+    likeliest = report.diagnosis.accepted[0] if report.diagnosis.accepted else None
+    for remedy in report.remedies:
+        is_likeliest = bool(likeliest and likeliest.id == remedy.hypothesis)
+        title = remedy.title
+        if likeliest and is_likeliest:
+            title = f"{likeliest.title} ({tr(CERTAINTIES[report.diagnosis.certainty])})"
+        print(f"{title}\n")
+        for step in remedy.steps:
+            shown = step if is_likeliest else _for_people(step)
+            print(f"{_described(shown, report, target, known_checks, '')}\n")
     try:
         check_age(report, datetime.now(UTC))
     except Refused as exc:
         print(tr("none may run now: {reason}", reason=exc))
+
+
+def _for_people(step: Step) -> Step:
+    """Return a step without its permission to run: that is for the likeliest cause."""
+    return replace(step, commands=tuple(replace(command, run="") for command in step.commands))
 
 
 def _described(

@@ -14,7 +14,9 @@ import pytest
 from actions import command_line
 from actions.command_line import main
 from core.language import PSEUDO, choose_language
+from core.outcome import Outcome
 from reports.history.actions import NAME
+from reports.model.report import Report
 from reports.model.report_json import to_json
 from reports.runbook.document import Command, Step
 from tests import saved_runs
@@ -58,10 +60,12 @@ class Call:
         self.report.parent.mkdir(parents=True)
         self.write()
 
-    def write(self, minutes: float = 0, *, partial: bool = False) -> None:
+    def write(
+        self, minutes: float = 0, saved: Report | None = None, *, partial: bool = False
+    ) -> None:
         """Write the report of a run that began so many minutes ago."""
         started = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat(timespec="seconds")
-        saved = saved_runs.load("incident", partial=partial)
+        saved = saved or saved_runs.load("incident", partial=partial)
         self.report.write_text(to_json(replace(saved, started=started)))
 
     def arguments(self, *options: str) -> list[str]:
@@ -89,6 +93,34 @@ def test_the_steps_are_listed_with_what_may_run(
     call.write(minutes=11)
     assert main(call.arguments()) == 0
     assert "none may run now: the report is 11 min old" in capsys.readouterr().out
+
+
+def test_the_steps_of_every_cause_are_listed(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only those of the likeliest one may run: a number is a step of that."""
+    call.write(saved=saved_runs.load("two_causes"))
+    assert main(call.arguments()) == 0
+    text = capsys.readouterr().out
+    first, title, second = text.partition("If the job worker is down\n")
+    assert "Storage problem (certain)\n" in first
+    assert title, text
+    assert "2 Restart the worker (by hand)" in second
+    assert "sudo systemctl restart" in second
+    assert "may run" not in second
+
+
+def _symptoms_and_logs(outcome: Outcome) -> Outcome | None:
+    return outcome if outcome.check.startswith(("signal/", "logs/")) else None
+
+
+def test_the_looks_of_an_unclear_cause_are_listed(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing to run, and commands to look at what failed."""
+    call.write(saved=saved_runs.load("incident", _symptoms_and_logs))
+    assert main(call.arguments()) == 0
+    assert "1 Look at what failed (by hand)" in capsys.readouterr().out
 
 
 def test_a_known_mistake_of_a_command_stands_below_it(call: Call) -> None:
