@@ -18,7 +18,7 @@ def first_steps(report: Report) -> list[Step]:
 
     A step that only runs the checks again is left out: `verify_command` says it.
     """
-    groups = [[one for one in remedy.steps if not _runs_checks(one)] for remedy in report.remedies]
+    groups = _steps_by_cause(report)
     order = {id(step): place for place, step in enumerate(step for g in groups for step in g)}
     ready = [[step for step in group if _is_ready(step)] or group for group in groups]
     chosen: list[Step] = []
@@ -28,6 +28,11 @@ def first_steps(report: Report) -> list[Step]:
             if group and len(chosen) < most:
                 chosen.append(group.pop(0))
     return sorted(chosen, key=lambda step: order[id(step)])
+
+
+def count_steps(report: Report) -> int:
+    """Return the number of all steps, without those that only run the checks again."""
+    return sum(map(len, _steps_by_cause(report)))
 
 
 def command_again(report: Report) -> str:
@@ -57,6 +62,10 @@ def actions_command(report: Report, folder: str) -> str:
         words = []
     options = [word for word in words if word.startswith("--targets-file=")]
     return shlex.join(["python", "-m", "actions", folder, *options])
+
+
+def _steps_by_cause(report: Report) -> list[list[Step]]:
+    return [[one for one in remedy.steps if not _runs_checks(one)] for remedy in report.remedies]
 
 
 def _runs_checks(step: Step) -> bool:

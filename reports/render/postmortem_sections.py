@@ -294,6 +294,8 @@ def _action(remedy: Remedy) -> Iterator[str]:
         for command in step.commands:
             block = fenced(command.text, command.language)
             yield "\n".join(f"  {line}" for line in block.splitlines())
+        for reason in step.left_out:
+            yield f"  {escaped(tr('left out: {reason}', reason=reason))}"
 
 
 def preventive(report: Report, runbook: Runbook) -> Iterator[str]:

@@ -23,7 +23,13 @@ from reports.history.incidents import RunRecord
 from reports.model.headline import health
 from reports.model.report import Report, state_word
 from reports.render import verdict_words as phrases
-from reports.render.first_steps import actions_command, command_again, first_steps, verify_command
+from reports.render.first_steps import (
+    actions_command,
+    command_again,
+    count_steps,
+    first_steps,
+    verify_command,
+)
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, command_lines, step_lines, wrap
 from reports.render.terminal_path import path_lines
@@ -363,7 +369,7 @@ class _Screen:
     def _to_do(self) -> list[Block]:
         steps = first_steps(self._report)
         blocks: list[Block] = []
-        are_whole = True
+        are_whole = len(steps) == count_steps(self._report)
         for place, step in enumerate(steps):
             lines, is_whole = step_lines(len(blocks) + 1, step, self._width, self._room)
             blocks.append(Block(place, tuple(lines)))

@@ -212,6 +212,15 @@ def test_boxes_and_actions_are_there_to_tick() -> None:
     assert "falls back to what it was before" in text
 
 
+def test_a_command_that_is_left_out_is_told() -> None:
+    """Without it, the rest of the step would look like all of it."""
+    report = made.incident()
+    [remedy] = report.remedies
+    step = replace(remedy.steps[0], left_out=("curl: <management_url> is not known",))
+    text = render(replace(report, remedies=(replace(remedy, steps=(step,)),)), RUNBOOK)
+    assert "  left out: curl: \\<management\\_url\\> is not known\n" in text
+
+
 def test_an_unclear_cause_is_not_written_down_as_one() -> None:
     """Where the cause is not clear, its blank stays open and the suspects are named below."""
     report = made.report(["signal/no_upload_is_stuck"])

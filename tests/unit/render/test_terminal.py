@@ -396,3 +396,13 @@ def test_the_list_of_all_steps_has_the_runs_targets_file() -> None:
     assert lines in render(given, 120, FOOTER)
     script = replace(report, target=replace(report.target, command="it's-a-script lab"))
     assert "python -m actions out/lab\n" in render(script, 120, FOOTER)
+
+
+def test_all_steps_are_offered_where_only_the_first_are_shown() -> None:
+    """Though each of those has all its commands."""
+    report = REPORTS["incident"]()
+    [remedy] = report.remedies
+    steps = tuple(Step(n, f"Step {n}", "", (Command("bash", "true", 1),), 1) for n in range(1, 5))
+    for shown, offered in ((steps[:3], False), (steps, True)):
+        text = render(replace(report, remedies=(replace(remedy, steps=shown),)), 120, FOOTER)
+        assert ("python -m actions" in text) is offered
