@@ -57,7 +57,12 @@ def _after_lost_updates(*failed: str) -> dict[str, str]:
     ]
     target = replace(
         made.TARGET,
-        placeholders={"jobs_table": "job_queue", "uploads_table": "uploads", "job_type": "convert"},
+        placeholders={
+            "jobs_table": "job_queue",
+            "uploads_table": "uploads",
+            "job_type": "convert",
+            "every_log_files": "/log/api.log\n/log/worker.log",
+        },
     )
     report = build_report(EndedRun(outcomes, [], target, made.STARTED, 1.5), made.bundle())
     return {
@@ -133,6 +138,44 @@ def test_files_that_never_arrived_are_looked_for_where_nothing_else_tells_why(
         for step in remedy.steps
     ]
     assert [title for title in titles if title in (LINK, PATH)] == steps
+
+
+def test_who_holds_messages_is_looked_for_where_management_does_not_tell() -> None:
+    """RabbitMQ's own command lists the channels; else the step that closes one names it."""
+    kinds: tuple[tuple[Status, bool], ...] = (("skipped", True), ("passed", False))
+    for status, looks in kinds:
+        statuses: dict[str, Status] = {
+            IN_THE_QUEUE: "skipped",
+            "queue/deliveries_are_acknowledged": status,
+        }
+        report = made.report(STUCK, statuses=statuses, stuck=())
+        [blocked] = [one for one in report.remedies if one.hypothesis == "queue_blocked"]
+        [step] = [step for step in blocked.steps if step.title == BLOCKS]
+        assert any("list_channels" in text for text in step.left_out) is looks
+
+
+@pytest.mark.parametrize("kind", ["stuck_files_exist", "stuck_files_are_whole"])
+def test_only_the_kind_of_lost_files_that_there_is_has_a_command(kind: str) -> None:
+    """The other one would be left out, with a reason that means nothing."""
+    report = made.report((*STUCK, f"storage/{kind}"))
+    [storage] = [one for one in report.remedies if one.hypothesis == "storage_problem"]
+    [step] = [one for one in storage.steps if one.title.startswith("If the files are lost")]
+    assert len(step.commands) + len(step.left_out) == 1
+
+
+def test_incomplete_files_of_a_full_disk_are_not_looked_for() -> None:
+    """What cut them off is known: neither a link nor a mount hides the rest."""
+    for reason, steps in (((), [LINK]), (("storage/disk_space_is_free",), [])):
+        report = made.report((*STUCK, "storage/stuck_files_are_whole", *reason))
+        [storage] = [one for one in report.remedies if one.hypothesis == "storage_problem"]
+        assert [step.title for step in storage.steps if step.title == LINK] == steps
+
+
+def test_an_upload_is_followed_in_the_workers_log_too() -> None:
+    """The API's log may end where the job begins."""
+    commands = _after_lost_updates()
+    title = "Follow one in the log until it is completed or an error appears"
+    assert commands[title] == "grep -hF -- 41 /log/api.log /log/worker.log | tail -n 20"
 
 
 def test_a_symptom_alone_is_looked_at() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.target.model import Target, Thresholds, Worker
+from fixtures.target.model import Database, Target, Thresholds, Worker
 from fixtures.target.summary import summary_of
 
 
@@ -55,3 +55,20 @@ def test_a_command_has_the_workers_pattern(pattern: str, known: bool) -> None:
     """Not one that pgrep, which reads POSIX expressions, takes for something else."""
     placeholders = summary_of(target(Worker(pattern=pattern))).placeholders
     assert placeholders.get("worker_pattern") == (pattern if known else None)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "conninfo"),
+    [
+        ("postgresql://checks:secret@db:6432/veza", "host=db port=6432 dbname=veza"),
+        ("host=/run/pg dbname=veza password=secret", "host=/run/pg dbname=veza"),
+        ("postgresql://", None),
+    ],
+)
+def test_a_command_has_the_databases_place_without_its_secrets(
+    dsn: str, conninfo: str | None
+) -> None:
+    """The one of the target: a program without it asks the database of its own machine."""
+    database = Database.model_validate({"dsn": dsn})
+    placeholders = summary_of(Target(name="live", environment="live", database=database))
+    assert placeholders.placeholders.get("database_conninfo") == conninfo
