@@ -516,6 +516,15 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "upload_status/worker_health_is_ok",
     ),
+    "database-access-refused, to a worker that then leaves the broker": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} logs/no_database_access_is_refused"
+            " queue/clients_are_connected queue_has_a_consumer queue_is_draining"
+            " upload_status/worker_health_is_ok"
+        ),
+        NO_CANARY,
+    ),
     "database-access-refused, to API and worker": (
         "database",
         (
@@ -784,6 +793,14 @@ def test_a_slow_database_leaves_no_timeout_certain(evidence: Evidence) -> None:
     assert run(evidence, f"{timeouts} database/no_write_is_slow", "").certainty == "likely"
     held = f"{STUCK} {NOT_STARTING} queue/worker_starts_what_it_holds database/no_write_is_slow"
     assert run(evidence, held, "").certainty == "unclear"
+
+
+def test_a_converter_that_fails_is_hardly_a_storage_problem(evidence: Evidence) -> None:
+    """All uploads fail with a reason, after some attempts, and nothing of the storage failed."""
+    failing = f"signal/uploads_do_not_all_fail {ERRORS} queue/dead_letters_are_empty"
+    diagnosis = run(evidence, failing, NO_CANARY)
+    assert diagnosis.certainty == "unclear"
+    assert diagnosis.hypotheses[0].probability < 0.5
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

@@ -128,6 +128,27 @@ def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -
     assert kinds.is_storage_error(line) is counts
 
 
+@pytest.mark.parametrize(
+    ("text", "another"),
+    [
+        ("upload 7f9c2b1e failed: [Errno 2] No such file or directory: '/opt/codec/encode'", True),
+        ("upload 7f9c2b1e failed: [Errno 13] Permission denied: '/opt/codec/encode'", True),
+        ("upload 7f9c2b1e failed: open /etc/veza/profile.json: no such file or directory", True),
+        ("upload 7f9c2b1e failed: open /mnt/2/7f9c2b1e/a.wav: no such file or directory", False),
+        ("upload 7f9c2b1e failed: open /srv/up/ab/cdef: no such file or directory", False),
+        ("upload 7f9c2b1e failed: mkdir /srv/up: permission denied", False),
+        ("upload 7f9c2b1e failed: write /tmp/x: no space left on device", False),
+        ("upload 7f9c2b1e failed: [Errno 2] No such file or directory: 'a.wav'", False),
+        ("upload failed: open /opt/codec/encode: no such file or directory", False),
+    ],
+)
+def test_a_file_is_an_uploads_by_its_directory_or_its_id(text: str, another: bool) -> None:
+    """A program that a job cannot start is missing in the same words as an upload's file."""
+    line = parse_line(text, NOW)
+    assert kinds.is_of_another_file(line, "/srv/up") is another
+    assert not kinds.is_of_another_file(line, "")
+
+
 def test_an_upload_that_a_proxy_refused_is_an_error() -> None:
     """It reaches neither the API nor the database: the proxy's error log is the only witness."""
     text = (
