@@ -367,7 +367,7 @@ def test_commands_are_whole_filled_and_marked() -> None:
     warnings = ("May lose data or interrupt the service.", "Changes the system.")
     assert sum(map(page.text.count, warnings)) == dangerous > 0
     assert any("systemctl restart" in command for command in commands)
-    assert "Left out: tail -n 200 <worker_log_files>" in page.text
+    assert "Left out: tail -n 200 <job_log_files>" in page.text
 
 
 @pytest.mark.parametrize(

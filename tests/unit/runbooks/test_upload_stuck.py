@@ -8,6 +8,7 @@ import pytest
 
 from core.outcome import Observation, Outcome, Status
 from reports.model.build import EndedRun, build_report
+from reports.runbook.conditions import facts_of, holds
 from tests import made
 
 STUCK = (
@@ -176,6 +177,26 @@ def test_an_upload_is_followed_in_the_workers_log_too() -> None:
     commands = _after_lost_updates()
     title = "Follow one in the log until it is completed or an error appears"
     assert commands[title] == "grep -hF -- 41 /log/api.log /log/worker.log | tail -n 20"
+
+
+@pytest.mark.parametrize(("queue", "program"), [("uploads", "rabbitmqctl"), (None, "pgrep")])
+def test_a_restarted_worker_is_looked_for_where_there_is_no_broker(
+    queue: str | None, program: str
+) -> None:
+    """Its process shows that it runs, where no queue has consumers."""
+    facts = facts_of([], {"queue": queue}, [])
+    title = "Check that it runs and consumes"
+    steps = [step for group in made.bundle().document.actions for step in group.steps]
+    commands = [one for step in steps if step.title == title for one in step.commands]
+    assert [one.text.split()[0] for one in commands if holds(one.when, facts)] == [program]
+
+
+def test_only_the_kind_of_slow_jobs_that_there_is_has_a_command() -> None:
+    """An upload that waits is stuck, and none is in `processing`."""
+    report = made.report((*STUCK, "logs/no_job_ran_out_of_time", "logs/no_timeouts_are_logged"))
+    [slow] = [one for one in report.remedies if one.hypothesis == "processing_timeout"]
+    [step] = [one for one in slow.steps if one.title.startswith("If the same uploads hang")]
+    assert len(step.commands) + len(step.left_out) == 1
 
 
 def test_a_symptom_alone_is_looked_at() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.target.model import Database, Target, Thresholds, Worker
+from fixtures.target.model import Database, Logs, Target, Thresholds, Worker
 from fixtures.target.summary import summary_of
 
 
@@ -72,3 +72,15 @@ def test_a_command_has_the_databases_place_without_its_secrets(
     database = Database.model_validate({"dsn": dsn})
     placeholders = summary_of(Target(name="live", environment="live", database=database))
     assert placeholders.placeholders.get("database_conninfo") == conninfo
+
+
+@pytest.mark.parametrize(
+    ("own", "files"), [(("/log/w.log",), "/log/w.log"), (None, "/log/api.log")]
+)
+def test_the_lines_about_jobs_are_in_the_applications_log_without_another(
+    own: tuple[str, ...] | None, files: str
+) -> None:
+    """A worker that is a part of the application has no log of its own."""
+    logs = Logs(files=("/log/api.log",))
+    live = Target(name="live", environment="live", worker=Worker(log_files=own), logs=logs)
+    assert summary_of(live).placeholders["job_log_files"] == files
