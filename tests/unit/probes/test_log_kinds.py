@@ -59,6 +59,7 @@ def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
         (zap("failed", upload=42), "42"),
         (parse_line("ts=1795729184.9 lvl=error upload=7 msg=failed", NOW), "7"),
         (parse_line("upload 7f9c2b1e-0d4a: processing failed", NOW), "7f9c2b1e-0d4a"),
+        (zap("upload sqgGYCMJabWx did not work out"), "sqgGYCMJabWx"),
         (zap("upload failed 12345678 times"), ""),
         (zap("upload 3 times failed"), ""),
         (zap("upload processing failed"), ""),
