@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from fixtures.probes.errors import Unreachable
+from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.host.stored_files import StoredFile
 from fixtures.probes.subjects import Subject
@@ -156,6 +156,17 @@ def test_a_user_who_sent_nothing_gave_up_where_other_uploads_arrive() -> None:
     assert probe.transfers((left,)).partial == ("u1 (at 0 %)",)
     with pytest.raises(Unreachable, match="nothing has arrived"):
         probe.transfers((replace(left, others_arrived=False),))
+
+
+def test_nothing_is_checked_where_no_stuck_upload_has_arrived() -> None:
+    """That each of none has its file and its job clears neither the storage nor the worker."""
+    probe = TransferProbe(cast("StorageProbe", OneFile(False)))
+    left = replace(AT_ZERO, others_arrived=False)
+    with pytest.raises(NotOffered, match="not arrived, so not checked: u1"):
+        probe.received((left,))
+    whole = Subject("u2", "uploading", 100, 700.0, has_job=False)
+    assert probe.received((left, whole)) == (whole,)
+    assert probe.received(()) == ()
 
 
 def test_a_transfer_that_goes_on_has_not_stopped() -> None:
