@@ -30,10 +30,17 @@ PUBLISH = "Publish the messages of the pending jobs"
     [
         ((), "failed", [MISSING, PUBLISH]),
         ((), "skipped", [BLOCKS, MISSING]),
+        (("database/no_job_was_passed_over",), "skipped", [BLOCKS, MISSING, PUBLISH]),
         (("queue/queue_exists",), "failed", [BLOCKS, MISSING, PUBLISH]),
         (("queue/backlog_is_bounded",), "passed", [BLOCKS]),
     ],
-    ids=["no message arrives", "without management", "queue deleted", "queue flooded"],
+    ids=[
+        "no message arrives",
+        "without management",
+        "passed over",
+        "queue deleted",
+        "queue flooded",
+    ],
 )
 def test_a_blocked_queue_is_looked_at_where_its_messages_are_lost(
     failed: tuple[str, ...], in_the_queue: Status, steps: list[str]
