@@ -185,7 +185,7 @@ def remedies_for(
     if diagnosis.certainty == "outside" and not remedies:
         remedies += _looks_at_components(diagnosis, bundle, values)
     if failed and not remedies:
-        remedies += _looks_at_checks(failed, bundle.document, values)
+        remedies += _looks_at_checks(failed, bundle, values)
     unexplained = {f"{one.check} failed": one.check for one in diagnosis.unexplained}
     for hypothesis, group in actions.items():
         steps = [
@@ -201,14 +201,22 @@ def remedies_for(
 
 
 def _looks_at_checks(
-    failed: frozenset[str], document: Runbook, values: Mapping[str, str]
+    failed: frozenset[str], bundle: RunbookBundle, values: Mapping[str, str]
 ) -> Iterator[Remedy]:
-    """Yield the first commands of the runbook's verifications for these checks."""
+    """Yield the first commands of the runbook's verifications for these checks.
+
+    First are those for what no cause brings about: it is what no guess would look at.
+    """
     text = tr(
         "The cause is not clear, and a fix for the wrong cause can be a second incident. These "
         "are the runbook's commands to look at what failed."
     )
-    whole = Step(1, tr("Look at what failed"), text, _commands_of(failed, document), 0)
+    rows = {check: bundle.evidence.row(check) for check in failed}
+    apart = {check for check, row in rows.items() if row and not row.explained_by}
+    commands = sorted(
+        _commands_of(failed, bundle.document), key=lambda one: apart.isdisjoint(one.checks)
+    )
+    whole = Step(1, tr("Look at what failed"), text, tuple(commands), 0)
     step = _first_looks(fill_step(whole, values))
     if step.commands:
         yield Remedy("", tr("The cause is not clear: look, change nothing"), (step,))

@@ -227,8 +227,16 @@ def ruled_out(report: Report) -> list[str]:
 
 
 def failed_causes_first(report: Report) -> list[str]:
-    """Return what the failed checks saw as a person says it, those of causes before symptoms."""
-    failed = sorted(report.failed, key=lambda result: result.role != "cause")
+    """Return what the failed checks saw as a person says it, those of causes before symptoms.
+
+    First comes what no cause of the model brings about: no probability shows it.
+    """
+    causes = (*report.diagnosis.hypotheses, *report.diagnosis.outside)
+    explained = {one.check for cause in causes for one in (*cause.supporting, *cause.against)}
+    failed = sorted(
+        report.failed,
+        key=lambda result: (result.role != "cause", result.outcome.check in explained),
+    )
     return [plain(report.seen(result.outcome)) for result in failed]
 
 

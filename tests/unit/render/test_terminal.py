@@ -21,7 +21,7 @@ from reports.render.first_steps import actions_command, verify_command
 from reports.render.terminal import render
 from reports.render.terminal_commands import step_lines, wrap
 from reports.render.terminal_verdict import Footer
-from reports.render.verdict_words import accusing
+from reports.render.verdict_words import accusing, failed_causes_first
 from reports.render.words import as_ascii, has_unicode, ordinal, plain
 from reports.runbook.conditions import facts_of
 from reports.runbook.document import Command, Step
@@ -350,6 +350,20 @@ def test_an_unclear_cause_has_commands_that_only_look() -> None:
     assert "Look at what failed" in text
     assert "check again" in text
     assert "then verify" not in text
+
+
+def test_of_an_unclear_cause_what_no_cause_explains_comes_first() -> None:
+    """The probabilities say nothing of it, and no guess would look at it."""
+    telling = "database/no_write_is_slow"
+    report = made.report(["worker/process_is_settled", telling])
+    results = [
+        replace(one, outcome=replace(one.outcome, seen=f"{one.outcome.check} was seen"))
+        for one in report.results
+    ]
+    report = replace(report, results=tuple(results))
+    assert report.diagnosis.certainty == "unclear"
+    assert telling in report.remedies[0].steps[0].commands[0].checks
+    assert telling in failed_causes_first(report)[0]
 
 
 def test_a_failure_that_accuses_nothing_names_its_component() -> None:
