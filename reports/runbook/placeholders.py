@@ -230,8 +230,8 @@ def _warnings(text: str, values: Mapping[str, str]) -> Iterator[str]:
     for name in dict.fromkeys(_WRITES.findall(text)):
         if f"{name}_is_read_only" in values:
             yield tr(
-                "PostgreSQL cannot change each column of the view {table}: write the names of the "
-                "table behind it.",
+                "PostgreSQL cannot change each column of the view {table}: make the change in the "
+                "table behind it, with its columns and its words for a status.",
                 table=values[name],
             )
 
