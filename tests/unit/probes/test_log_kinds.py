@@ -95,6 +95,8 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload rejected", "warn", reason="file too large"), False),
         (zap("upload queue lost", "warn", reason="ProbableAccessDeniedError"), False),
         (zap("geoip not loaded", "warn", error="no such file or directory"), False),
+        (zap("PUT /chunks/7/0 failed", error="[Errno 28] No space left on device"), True),
+        (zap("PUT /chunks/7/0 failed", error="[Errno 2] No such file or directory"), False),
         (zap("upload failed", error="fork/exec /usr/bin/ffmpeg: no such file or directory"), False),
         (zap("upload failed", error="[Errno 2] No such file or directory: 'ffmpeg'"), False),
         (zap("upload failed", error="[Errno 2] No such file or directory: '/opt/x/sox'"), False),
