@@ -223,9 +223,9 @@ def reports_acknowledgements(lab: Lab) -> bool:
     return bool(upload_queue(lab).get("message_stats", {}).get("ack"))
 
 
-def upload_queue(lab: Lab, query: str = "") -> dict[str, Any]:
-    """Return what the management API knows of the upload queue, asked with this query."""
-    return dict(manage(lab, "GET", path_of(lab, "queues", lab.rabbitmq.queue) + query))
+def upload_queue(lab: Lab) -> dict[str, Any]:
+    """Return what the management API knows of the upload queue."""
+    return dict(manage(lab, "GET", path_of(lab, "queues", lab.rabbitmq.queue)))
 
 
 def manage(lab: Lab, method: str, path: str, body: object = None) -> Any:

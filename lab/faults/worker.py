@@ -68,11 +68,11 @@ def not_consuming(tools: FaultTools) -> None:
 # Without the management API nothing tells who holds the messages, or that they come back.
 @FAMILY.fault("worker-rejecting", "the worker puts each message back", Need.MANAGEMENT)
 def rejecting(tools: FaultTools) -> None:
-    before = _redelivered(tools)
+    before = _count(tools, "redeliver")
     tools.turn_on(rejects_messages=True)
     _make_untaken_uploads(tools)
     tools.wait(
-        lambda: _redelivered(tools) - before >= RETURNED,
+        lambda: _count(tools, "redeliver") - before >= RETURNED,
         120,
         f"{RETURNED} messages that were put back",
     )
@@ -89,11 +89,11 @@ def deadlocked(tools: FaultTools) -> None:
     held = CONCURRENCY * len(tools.lab.workers)
     tools.wait_for_queue(messages_unacknowledged=(held, held))
     # Not by the rate: the last acknowledgements come into the broker's history seconds later.
-    count, since = _acknowledged(tools), time.monotonic()
+    count, since = _count(tools, "ack"), time.monotonic()
 
     def is_quiet() -> bool:
         nonlocal count, since
-        if (now := _acknowledged(tools)) != count:
+        if (now := _count(tools, "ack")) != count:
             count, since = now, time.monotonic()
         return time.monotonic() - since > QUIET_SECONDS
 
@@ -107,11 +107,6 @@ def _make_untaken_uploads(tools: FaultTools) -> None:
     tools.wait_for_worker_log()
 
 
-def _redelivered(tools: FaultTools) -> int:
-    """Return how often the broker has delivered messages of the upload queue again."""
-    return int(broker.upload_queue(tools.lab).get("message_stats", {}).get("redeliver", 0))
-
-
-def _acknowledged(tools: FaultTools) -> int:
-    """Return how many messages of the upload queue have been acknowledged."""
-    return int(broker.upload_queue(tools.lab).get("message_stats", {}).get("ack", 0))
+def _count(tools: FaultTools, event: str) -> int:
+    """Return how often the broker has counted an event of the upload queue, such as "ack"."""
+    return int(broker.upload_queue(tools.lab).get("message_stats", {}).get(event, 0))
