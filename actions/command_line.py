@@ -241,15 +241,20 @@ def _described(
 
 
 def _step(report: Report, number: int) -> Step:
-    cause_of(report)
+    cause = cause_of(report)
     steps = steps_of(report)
     for step in steps:
         if step.number == number:
             return step
+    numbers = [step.number for remedy in report.remedies for step in remedy.steps]
+    if number in numbers:
+        raise Refused(
+            'step {number} is for people: it is not of the likeliest cause, "{cause}"',
+            number=number,
+            cause=cause.title,
+        )
     raise Refused(
-        "there is no step {number}: the cause has the steps 1 to {last}",
-        number=number,
-        last=len(steps),
+        "there is no step {number}: there are 1 to {last}", number=number, last=len(numbers)
     )
 
 

@@ -53,7 +53,7 @@ def cause_of(report: Report) -> Finding:
 
 
 def steps_of(report: Report) -> tuple[Step, ...]:
-    """Return the runbook's steps for the likeliest cause, numbered from 1."""
+    """Return the runbook's steps for the likeliest cause."""
     cause = cause_of(report)
     steps = (remedy.steps for remedy in report.remedies if remedy.hypothesis == cause.id)
     return next(steps, ())

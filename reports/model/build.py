@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from core.frozen import frozen
@@ -167,6 +168,7 @@ def remedies_for(
     checks that failed. Where the cause is unclear there are those of the checks that `failed`: a
     remedy for a guess is a second incident. What is no guess comes last: the steps for
     just one failure that only one hypothesis explains, where that one is not accepted.
+    The steps of all of them are numbered in one row, so that a number names one step.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
     actions = dict(zip(hypotheses, bundle.document.actions, strict=True))
@@ -197,7 +199,14 @@ def remedies_for(
         if steps:
             filled = tuple(fill_step(step, values) for step in _shown(steps, facts))
             remedies.append(Remedy(hypothesis, group.title, filled))
-    return tuple(remedies)
+    return tuple(_numbered(remedies))
+
+
+def _numbered(remedies: Sequence[Remedy]) -> Iterator[Remedy]:
+    numbers = count(1)
+    for remedy in remedies:
+        steps = (replace(step, number=next(numbers)) for step in remedy.steps)
+        yield replace(remedy, steps=tuple(steps))
 
 
 def _looks_at_checks(
@@ -259,15 +268,14 @@ def _looks_at_components(
 
 
 def _shown(steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """Return the steps and commands whose conditions hold, numbered from 1."""
-    kept = [step for step in steps if holds(step.when, facts)]
+    """Return the steps and commands whose conditions hold."""
     return [
         replace(
             step,
-            number=number,
             commands=tuple(command for command in step.commands if holds(command.when, facts)),
         )
-        for number, step in enumerate(kept, 1)
+        for step in steps
+        if holds(step.when, facts)
     ]
 
 

@@ -147,9 +147,9 @@ def verdict_and_actions(report: Report) -> str:
     places = [] if steps else where_to_look(report)
     if steps or places:
         blocks.append(tr("Do this:"))
-    for number, step in enumerate(steps, start=1):
+    for step in steps:
         warning = f" ({tr('changes the system')})" if step.dangerous else ""
-        blocks.append(f"{number}\\. {escaped(step.title)}{warning}")
+        blocks.append(f"{step.number}\\. {escaped(step.title)}{warning}")
         blocks += [fenced(command.text, "sh") for command in step.commands]
     blocks += [f"- {escaped(place)}" for place in places]
     blocks.append(tr("Then verify: {command}", command=coded(verify_command(report))))

@@ -21,7 +21,7 @@ LINES_MIN = 3
 STYLE = "cyan"
 
 
-def step_lines(number: int, step: Step, width: int, room: int) -> tuple[list[Text], bool]:
+def step_lines(step: Step, width: int, room: int) -> tuple[list[Text], bool]:
     """Return a step, with its commands on about `room` lines, and whether they are all there.
 
     Where there is no room for all, those that change something come before those that look. In a
@@ -57,7 +57,7 @@ def step_lines(number: int, step: Step, width: int, room: int) -> tuple[list[Tex
             shown=len(shown),
         )
     texts = [line for place in sorted(shown) for line in lines[place]]
-    return command_lines(f"  {number} {step.title}", mark, texts, width), is_whole
+    return command_lines(f"  {step.number} {step.title}", mark, texts, width), is_whole
 
 
 def command_lines(title: str, mark: str, commands: list[str], width: int) -> list[Text]:

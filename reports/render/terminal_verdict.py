@@ -371,7 +371,7 @@ class _Screen:
         blocks: list[Block] = []
         are_whole = len(steps) == count_steps(self._report)
         for place, step in enumerate(steps):
-            lines, is_whole = step_lines(len(blocks) + 1, step, self._width, self._room)
+            lines, is_whole = step_lines(step, self._width, self._room)
             blocks.append(Block(place, tuple(lines)))
             are_whole = are_whole and is_whole
         if not self._report.diagnosis.accepted or not steps:

@@ -98,16 +98,19 @@ def test_the_steps_are_listed_with_what_may_run(
 def test_the_steps_of_every_cause_are_listed(
     call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Only those of the likeliest one may run: a number is a step of that."""
+    """Only those of the likeliest one may run; their numbers go on from one cause to the next."""
     call.write(saved=saved_runs.load("two_causes"))
     assert main(call.arguments()) == 0
     text = capsys.readouterr().out
     first, title, second = text.partition("If the job worker is down\n")
     assert "Storage problem (certain)\n" in first
     assert title, text
-    assert "2 Restart the worker (by hand)" in second
+    assert "5 Restart the worker (by hand)" in second
     assert "sudo systemctl restart" in second
     assert "may run" not in second
+    assert main(call.arguments("--do", "5")) == 2
+    refusal = 'step 5 is for people: it is not of the likeliest cause, "Storage problem"'
+    assert capsys.readouterr().err == f"refused: {refusal}\n"
 
 
 def _symptoms_and_logs(outcome: Outcome) -> Outcome | None:
@@ -164,7 +167,7 @@ def test_a_dry_run_starts_no_process_and_opens_no_connection(call: Call) -> None
     ("step", "message"),
     [
         ("1", '"Keep the evidence" is for people: its commands have no run: in the runbook'),
-        ("9", "there is no step 9: the cause has the steps 1 to 4"),
+        ("9", "there is no step 9: there are 1 to 4"),
     ],
 )
 def test_a_step_that_may_not_run_is_refused(

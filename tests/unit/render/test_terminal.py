@@ -290,7 +290,7 @@ def test_a_step_shows_what_repairs_before_what_looks(
 ) -> None:
     """Each in full, in its order, and only as many as there is room for."""
     step = Step(1, "Step", "", tuple(Command("bash", text, 1) for text in commands), 1)
-    lines, whole = step_lines(1, step, 60, room)
+    lines, whole = step_lines(step, 60, room)
     text = " ".join(line.plain.strip() for line in lines)
     found = [command for command in shown if command in text]
     assert found == shown, text
