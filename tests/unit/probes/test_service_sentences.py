@@ -288,6 +288,9 @@ def test_no_connection_of_a_worker_that_does_other_work_is_to_be_closed() -> Non
         # Where each consumer has messages, a worker does, or none consumes.
         ((FRESH_WORKER,), NONE_RUNS, False, True),
         ((FRESH_WORKER, FRESH_WORKER), NONE_RUNS, False, True),
+        # One that lets no other consume may keep the workers out.
+        ((replace(FRESH_WORKER, is_exclusive=True),), NONE_RUNS, True, False),
+        ((replace(WORKER, is_exclusive=True),), NONE_RUNS, False, True),
         ((WORKER, EXPORT), NONE_RUNS, True, True),
         ((replace(WORKER, unacknowledged=0), EXPORT), NONE_RUNS, True, False),
         ((replace(WORKER, acknowledged=None),), NONE_RUNS, True, False),
