@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.outcome import Observation, Outcome, Status
-from reports.model.build import EndedRun, build_report
+from reports.model.build import EndedRun, build_report, replay
 from reports.runbook.conditions import facts_of, holds
 from tests import made
 
@@ -220,3 +220,24 @@ def test_a_symptom_alone_is_looked_at() -> None:
     [remedy] = report.remedies
     [command] = remedy.steps[0].commands
     assert "status = 'processing'" in command.text
+
+
+@pytest.mark.parametrize(
+    ("files", "partial", "marked"),
+    [("skipped", "unreachable", True), ("failed", "failed", True), ("failed", "passed", False)],
+)
+def test_uploads_that_storage_refused_are_marked_as_failed(
+    files: Status, partial: Status, marked: bool
+) -> None:
+    """Nothing completes them after the repair: no file and no job of them exists."""
+    statuses = {
+        "storage/stuck_files_exist": files,
+        "database/no_stuck_upload_is_partial": partial,
+    }
+    failed = ("signal/no_upload_is_stuck", "storage/disk_space_is_free")
+    seen = made.report(failed, statuses=statuses)
+    components = seen.target.components | {"storage": "/srv/uploads on local"}
+    target = replace(seen.target, components=components)
+    report = replay(replace(seen, target=target), made.bundle())
+    titles = [step.title for remedy in report.remedies for step in remedy.steps]
+    assert ("Mark the uploads that never arrived as failed" in titles) is marked
