@@ -76,6 +76,7 @@ def rejecting(tools: FaultTools) -> None:
         120,
         f"{RETURNED} messages that were put back",
     )
+    _wait_without_answers(tools)
 
 
 @FAMILY.fault(
@@ -88,7 +89,21 @@ def deadlocked(tools: FaultTools) -> None:
     _make_untaken_uploads(tools)
     held = CONCURRENCY * len(tools.lab.workers)
     tools.wait_for_queue(messages_unacknowledged=(held, held))
-    # Not by the rate: the last acknowledgements come into the broker's history seconds later.
+    _wait_without_answers(tools)
+
+
+def _make_untaken_uploads(tools: FaultTools) -> None:
+    """Upload files whose messages reach a worker that starts no job, and make them old."""
+    tools.backdate_history()
+    tools.make_old_uploads("uploading", "pending")
+    tools.wait_for_worker_log()
+
+
+def _wait_without_answers(tools: FaultTools) -> None:
+    """Wait until the workers have long acknowledged nothing: until then they do other work.
+
+    Not by the rate: the last acknowledgements come into the broker's history seconds later.
+    """
     count, since = _count(tools, "ack"), time.monotonic()
 
     def is_quiet() -> bool:
@@ -98,13 +113,6 @@ def deadlocked(tools: FaultTools) -> None:
         return time.monotonic() - since > QUIET_SECONDS
 
     tools.wait(is_quiet, 120, "a queue without answers")
-
-
-def _make_untaken_uploads(tools: FaultTools) -> None:
-    """Upload files whose messages reach a worker that starts no job, and make them old."""
-    tools.backdate_history()
-    tools.make_old_uploads("uploading", "pending")
-    tools.wait_for_worker_log()
 
 
 def _count(tools: FaultTools, event: str) -> int:
