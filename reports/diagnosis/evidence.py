@@ -161,8 +161,8 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
         for key, cause in file.outside.items()
     )
     order = [cause.id for cause in (*hypotheses, *outside)]
-    for key, row in file.checks.items():
-        _check_references(path, key, row, order, list(file.checks))
+    for key in file.checks:
+        _check_references(path, key, order, file.checks)
     checks = tuple(
         CheckRow(
             id=key,
@@ -172,7 +172,7 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
             explained_by=tuple((c, row.explained_by[c]) for c in order if c in row.explained_by),
             leak=row.leak,
             moot_when=row.moot_when,
-            moot_if_failed=tuple(row.moot_if_failed),
+            moot_if_failed=(*row.moot_if_failed, *_others_of(key, file.checks)),
             moot_unless_passed=row.moot_unless_passed,
             moot_at_zero=row.moot_at_zero,
             follows_from=tuple(row.follows_from),
@@ -181,6 +181,12 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
         for key, row in file.checks.items()
     )
     return Evidence(path, hypotheses, outside, checks)
+
+
+def _others_of(check: str, rows: Mapping[str, _Check]) -> list[str]:
+    """Return the other checks of its group: one mechanism is enough, so it excuses the others."""
+    group = rows[check].one_of
+    return [key for key, row in rows.items() if group and row.one_of == group and key != check]
 
 
 def _line(text: str) -> str:
@@ -235,6 +241,7 @@ class _Check(_Table):
     leak: Probability
     moot_when: str | None = None
     moot_if_failed: Annotated[list[str], Field(max_length=5)] = []
+    one_of: Line | None = None
     moot_unless_passed: str | None = None
     moot_at_zero: Line | None = None
     follows_from: Annotated[list[str], Field(max_length=5)] = []
@@ -290,9 +297,10 @@ TABLES: dict[str, type[_Table]] = {
 
 
 def _check_references(
-    path: str, key: str, row: _Check, causes: Sequence[str], checks: Sequence[str]
+    path: str, key: str, causes: Sequence[str], rows: Mapping[str, _Check]
 ) -> None:
-    """Raise EvidenceError for a row that names a cause or a check that is not in the file."""
+    """Raise EvidenceError for a row that names a cause, check or group not in the file."""
+    row, checks = rows[key], list(rows)
     for cause in row.explained_by:
         if cause not in causes:
             name = printable(cause, 80)
@@ -305,6 +313,9 @@ def _check_references(
         if other is not None and (other not in checks or other == key):
             problem = tr("must name another check")
             raise EvidenceError(f'{path}: [checks."{key}"] {name}: {problem}')
+    if row.one_of and not _others_of(key, rows):
+        problem = tr("names a group that no other check has")
+        raise EvidenceError(f'{path}: [checks."{key}"] one_of: {problem}')
 
 
 def _sentence(error: ValidationError) -> str:

@@ -36,6 +36,17 @@ def evidence() -> Evidence:
 # --- Runbook, evidence table and checks agree
 
 
+def test_a_check_names_the_others_of_its_group(evidence: Evidence) -> None:
+    """A missing file excuses the disk: its pass does not speak against a storage problem."""
+    disk = evidence.row("storage/disk_space_is_free")
+    assert disk
+    assert len(disk.moot_if_failed) == 6
+    assert not disk.is_moot(
+        passed=["storage/directory_exists"], failed=["storage/disk_space_is_free"]
+    )
+    assert disk.is_moot(passed=[], failed=["storage/stuck_files_exist"])
+
+
 @pytest.mark.parametrize("folder", sorted(path.parent for path in RUNBOOKS.glob("*/runbook.md")))
 def test_nothing_is_missing_in_a_shipped_runbook(folder: Path) -> None:
     """Document, evidence table and checks agree, and each cause can be told from each other one."""
@@ -182,6 +193,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("checks", "a/b", "moot_when"), "a/z", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_when"), "a/b", r"moot_when: must name another check"),
     (("checks", "a/b", "moot_if_failed"), ["a/z"], r"moot_if_failed: must name another check"),
+    (("checks", "a/b", "one_of"), "x", r"one_of: names a group that no other check has"),
     (("checks", "a/b", "moot_unless_passed"), "a/b", r"moot_unless_passed: must name another"),
     (("checks", "a/b", "follows_from"), ["a/b"], r"follows_from: must name another check"),
     (("checks", "a/b", "moot_when"), ["a/c"], r"moot_when: must be text"),
