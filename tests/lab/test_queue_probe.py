@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -59,6 +60,35 @@ def test_a_queue_without_a_consumer_names_those_that_have_some(
     assert "process_upload" not in str(queue_probe_of(management=None).consumers())
     channel.basic_consume(NAME, lambda *_: None)
     assert "process_upload" not in str(queue_probe_of().consumers())
+
+
+def test_a_connection_starts_no_thread(services: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another lane reads an answer of the database, a thread may never report its start."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    client = AmqpClient(services.amqp_url, PATIENCE)
+    assert client.declare("process_upload").exists
+    client.close()
+
+
+def test_a_connection_that_had_no_memory_is_not_taken_for_an_open_one(
+    services: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next call connects again: what is half-open has no channels."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    client = AmqpClient(services.amqp_url, PATIENCE)
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_run", fail)
+        with pytest.raises(MemoryError):
+            client.open()
+    assert client.declare("process_upload").exists
+    client.close()
 
 
 def test_messages_are_counted_not_taken(queue_probe_of: Make, channel: Any) -> None:
