@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -229,13 +230,20 @@ def ruled_out(report: Report) -> list[str]:
 def failed_causes_first(report: Report) -> list[str]:
     """Return what the failed checks saw as a person says it, those of causes before symptoms.
 
-    First comes what no cause of the model brings about: no probability shows it.
+    First comes what no cause of the model brings about: no probability shows it. Then comes what
+    speaks most for a likely cause.
     """
     causes = (*report.diagnosis.hypotheses, *report.diagnosis.outside)
-    explained = {one.check for cause in causes for one in (*cause.supporting, *cause.against)}
+    speaks = {one.check: 0.0 for cause in causes for one in (*cause.supporting, *cause.against)}
+    for cause in causes:
+        for one in cause.supporting:
+            speaks[one.check] = max(speaks[one.check], cause.probability * one.log_odds)
     failed = sorted(
         report.failed,
-        key=lambda result: (result.role != "cause", result.outcome.check in explained),
+        key=lambda result: (
+            result.role != "cause",
+            -speaks.get(result.outcome.check, math.inf),
+        ),
     )
     return [plain(report.seen(result.outcome)) for result in failed]
 

@@ -366,6 +366,17 @@ def test_of_an_unclear_cause_what_no_cause_explains_comes_first() -> None:
     assert telling in failed_causes_first(report)[0]
 
 
+def test_of_an_unclear_cause_the_most_telling_failure_comes_first() -> None:
+    """Who holds the messages says more than a worker that is not healthy."""
+    health, holder = "upload_status/worker_health_is_ok", "queue/deliveries_reach_the_worker"
+    report = made.report(["signal/no_upload_is_stuck", health, holder])
+    results = [
+        replace(one, outcome=replace(one.outcome, seen=f"{one.outcome.check} was seen"))
+        for one in report.results
+    ]
+    assert holder in failed_causes_first(replace(report, results=tuple(results)))[0]
+
+
 def test_a_failure_that_accuses_nothing_names_its_component() -> None:
     """One of two workers is gone at night: the runbook knows the check, and not why."""
     report = made.report(["worker/expected_count_is_running"])
