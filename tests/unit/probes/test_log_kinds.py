@@ -563,6 +563,19 @@ def test_a_statement_or_a_connection_is_no_job_out_of_time() -> None:
     assert kinds.is_expired_job(both)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        zap("cannot publish job", error="publish confirm timeout"),
+        zap("failed to enqueue process_upload job", error="context deadline exceeded"),
+    ],
+)
+def test_a_job_that_is_not_published_in_time_did_not_run_out_of_time(line: LogLine) -> None:
+    """The broker did not answer: the job has not begun."""
+    assert kinds.is_timeout(line)
+    assert not kinds.is_expired_job(line)
+
+
 def test_a_worker_that_starts_a_job_does_not_start() -> None:
     """Only the start of the worker itself counts."""
     assert kinds.is_start(zap("Job Worker démarré", "info"))
