@@ -340,6 +340,20 @@ def test_restarted_job_is_not_overdue_at_once(
     assert probe.pending_jobs(300.0, 300.0).total == 1
 
 
+def test_age_of_a_job_that_is_tried_again_is_known(
+    owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """A job that began lately and waits again is young; a start in the future has no age."""
+    aged_upload(job="pending", minutes=30, started=1)
+    assert probe.pending_jobs(300.0, 300.0).total == 0
+    assert probe.passed_over_jobs(300.0).total == 0
+    owner.execute("UPDATE job_queue SET started_at = now() + interval '2 h'")
+    with pytest.raises(Unreachable, match="ahead of the database's clock"):
+        probe.pending_jobs(300.0, 300.0)
+    with pytest.raises(Unreachable, match="ahead of the database's clock"):
+        probe.passed_over_jobs(300.0)
+
+
 def test_processing_begins_with_the_last_start(
     owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
@@ -1052,6 +1066,40 @@ def test_columns_that_hold_no_times_are_named(odd: Owner, services: Lab, probe_o
     schema = probe_of(services.dsn, uploads_table="odd.uploads").schema()
     assert schema.mistyped == ("column odd.uploads.created_at",)
     assert "no time in column odd.uploads.created_at (give database.uploads_table" in str(schema)
+
+
+@pytest.mark.parametrize(
+    ("uploads", "jobs", "unknown"),
+    [
+        ("upper(status)", "status", "column odd.uploads.status"),
+        ("status", "upper(status)", "column odd.jobs.status"),
+        ("upper(status)::odd.word", "status", "column odd.uploads.status"),
+        ("CASE id WHEN gen_random_uuid() THEN status ELSE 'cancelled' END", "status", None),
+    ],
+)
+def test_words_of_a_status_in_other_letters_are_named(
+    odd: Owner,
+    probe_of: Make,
+    services: Lab,
+    aged_upload: Callable[..., str],
+    uploads: str,
+    jobs: str,
+    unknown: str | None,
+) -> None:
+    """Of rows in capitals nothing is found: that would look healthy. A word of another is none."""
+    aged_upload(job="pending", minutes=30)
+    odd.execute("CREATE TYPE odd.word AS ENUM ('UPLOADING', 'COMPLETED', 'FAILED')")
+    for name, table, status in (("uploads", "uploads", uploads), ("jobs", "job_queue", jobs)):
+        columns = {
+            "uploads": "id, progress, created_at, updated_at, error_message",
+            "jobs": "id, type, payload, created_at, started_at, completed_at",
+        }[name]
+        view = f"CREATE VIEW odd.{name} AS SELECT {columns}, {status} AS status FROM {table}"
+        odd.execute(view.encode())
+        odd.execute(f"GRANT SELECT ON odd.{name} TO veza_checks".encode())
+    schema = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs").schema()
+    assert schema.unknown_words == ((unknown,) if unknown else ())
+    assert ("words in " in str(schema)) == bool(unknown)
 
 
 def assert_age_is_unknown(call: Callable[[], object], why: str) -> None:
