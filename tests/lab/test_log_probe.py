@@ -573,8 +573,10 @@ class MadeUploads:
         *,
         has_jobs: bool = True,
         ages: tuple[float, ...] | None = None,
+        users: dict[str, str] | None = None,
     ) -> None:
         self.statuses = statuses
+        self.users = users or {}
         self.ages = ages
         self.has_jobs = has_jobs
         self.reason = reason
@@ -603,7 +605,13 @@ class MadeUploads:
         if self.statuses is None:
             raise Unreachable("refused")
         return tuple(
-            Subject(one, self.statuses.get(one), error_message=self.reason) for one in ids or ()
+            Subject(
+                one,
+                self.statuses.get(one),
+                error_message=self.reason,
+                user_id=self.users.get(one),
+            )
+            for one in ids or ()
         )
 
 
@@ -818,6 +826,29 @@ def test_a_warning_of_an_upload_whose_user_was_told_is_no_error(
         + zap(30, "processing failed", level, upload_id="upl_7a")
     )
     database = MadeUploads({"upl_7a": status}, reason, completed)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    assert LogProbe(source, None, 900.0, 2**20, database=database).errors().none is none
+
+
+@pytest.mark.parametrize(
+    ("users", "completed", "none"),
+    [
+        ({"upl_7a": "ana", "upl_7b": "ana"}, 5.0, True),
+        ({"upl_7a": "ana", "upl_7b": "bob"}, 5.0, False),
+        ({"upl_7a": "ana", "upl_7b": "ana"}, 35.0, False),
+        ({}, 5.0, False),
+    ],
+)
+def test_errors_of_one_users_bad_files_are_none(
+    shell: Shell, log_dir: Path, users: dict[str, str], completed: float, none: bool
+) -> None:
+    """One user's files failed with a reason, and another upload has completed since."""
+    (log_dir / "a.log").write_text(
+        zap(40, "processing failed", "error", upload_id="upl_7a")
+        + zap(30, "processing failed", "error", upload_id="upl_7b")
+    )
+    failed = dict.fromkeys(("upl_7a", "upl_7b"), "failed")
+    database = MadeUploads(failed, "not an audio file", completed, users=users)
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     assert LogProbe(source, None, 900.0, 2**20, database=database).errors().none is none
 
