@@ -89,7 +89,7 @@ def test_a_message_is_published_in_the_targets_form(
     queries = re.findall(
         r"(SELECT json_build_object\(\s+'routing_key'.*?)\n\s+\\g", text, re.DOTALL
     )
-    assert len(queries) == 4
+    assert len(queries) == 5
     values = {
         "queue_name": "q",
         "message": form,
