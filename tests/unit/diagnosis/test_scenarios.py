@@ -298,6 +298,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
+    "disk-full, and nothing of the stuck uploads arrives": (
+        S,
+        (
+            f"{FILE_ERRORS} storage/disk_space_is_free signal/no_upload_is_stuck"
+            " upload_status/uploads_have_left_uploading database/no_stuck_upload_is_partial"
+        ),
+        "",
+    ),
     "inodes-exhausted": (S, f"storage/inodes_are_free {FILE_ERRORS}", ""),
     "directory-missing": (
         S,
@@ -730,6 +738,7 @@ def test_a_single_fault_is_ranked_first_and_alone(evidence: Evidence, name: str)
     assert diagnosis.hypotheses[0].probability >= 0.8, ranking
     assert diagnosis.hypotheses[1].probability < 0.5, ranking
     assert diagnosis.certainty in ("certain", "likely"), ranking
+    assert not diagnosis.most_likely_outside, diagnosis.most_likely_outside
 
 
 @pytest.mark.patient
