@@ -257,6 +257,24 @@ def test_a_jobs_deadline_beside_a_pool_counts(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("frame", "refused"),
+    [
+        ("at /srv/app/node_modules/pg-pool/index.js:45:11", True),
+        ("at async connect (/srv/app/node_modules/pg/lib/client.js:132:7)", True),
+        ("at SMTPConnection.connect (/srv/app/node_modules/nodemailer/lib/index.js:9:1)", False),
+        ("at GetAddrInfoReqWrap.onlookupall [as oncomplete] (node:dns:122:26)", False),
+    ],
+)
+def test_the_stack_tells_that_a_host_is_the_databases(frame: str, refused: bool) -> None:
+    """The message names a host alone; the driver's files are in the stack."""
+    text = "getaddrinfo ENOTFOUND main.internal"
+    line = zap("request failed", err={"message": text, "stack": f"Error: {text}\n    {frame}"})
+    assert kinds.is_refusal_by_database(line) is refused
+    if refused:
+        assert re.search(kinds.DATABASE.pattern, line.raw.lower())
+
+
+@pytest.mark.parametrize(
     ("line", "write", "broker"),
     [
         (zap("x", error="cannot execute UPDATE in a read-only transaction"), True, False),
