@@ -714,7 +714,7 @@ def test_an_error_of_an_upload_that_completed_is_over(
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
     assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
-    assert database.asked == [("0193a2f4-7c1e", "upl_7a")]
+    assert database.asked == [("u9", "0193a2f4-7c1e", "upl_7a")]
     assert ("over: uploads completed since" in str(errors)) == (left < 4)
 
 
@@ -833,16 +833,17 @@ def test_a_warning_of_an_upload_whose_user_was_told_is_no_error(
 @pytest.mark.parametrize(
     ("users", "completed", "none"),
     [
-        ({"upl_7a": "ana", "upl_7b": "ana"}, 5.0, True),
-        ({"upl_7a": "ana", "upl_7b": "bob"}, 5.0, False),
-        ({"upl_7a": "ana", "upl_7b": "ana"}, 35.0, False),
+        ({"upl_7a": "ana", "upl_7b": "ana", "u9": "bob"}, 5.0, True),
+        ({"upl_7a": "ana", "upl_7b": "eve", "u9": "bob"}, 5.0, False),
+        ({"upl_7a": "ana", "upl_7b": "ana", "u9": "bob"}, 35.0, False),
+        ({"upl_7a": "ana", "upl_7b": "ana", "u9": "ana"}, 5.0, False),
         ({}, 5.0, False),
     ],
 )
 def test_errors_of_one_users_bad_files_are_none(
     shell: Shell, log_dir: Path, users: dict[str, str], completed: float, none: bool
 ) -> None:
-    """One user's files failed with a reason, and another upload has completed since."""
+    """One user's files failed with a reason, and another user's has completed since."""
     (log_dir / "a.log").write_text(
         zap(40, "processing failed", "error", upload_id="upl_7a")
         + zap(30, "processing failed", "error", upload_id="upl_7b")
