@@ -974,7 +974,7 @@ def test_a_lock_below_a_view_is_found(
 
 
 @pytest.mark.parametrize(
-    ("status", "views"), [("status", ()), ("upper(status) AS status", ("jobs_table",))]
+    ("status", "views"), [("status", ()), ("lower(status) AS status", ("jobs_table",))]
 )
 def test_a_view_that_no_repair_can_change_is_known(
     odd: Owner, services: Lab, probe_of: Make, status: str, views: tuple[str, ...]
