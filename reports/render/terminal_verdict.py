@@ -375,9 +375,10 @@ class _Screen:
             blocks.append(Block(place, tuple(lines)))
             are_whole = are_whole and is_whole
         if not self._report.diagnosis.accepted or not steps:
+            last = steps[-1].number if steps else 0
             blocks += [
-                self._block(place, f"  {place + 1} {text}")
-                for place, text in enumerate(phrases.where_to_look(self._report), start=len(blocks))
+                self._block(number - 1, f"  {number} {text}")
+                for number, text in enumerate(phrases.where_to_look(self._report), start=last + 1)
             ]
         if not are_whole and self._footer.page:
             command = actions_command(self._report, str(PurePath(self._footer.page).parent))

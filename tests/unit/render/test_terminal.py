@@ -17,6 +17,7 @@ from core.language import ENGLISH, set_language
 from core.outcome import STATUSES, Affected
 from reports.history.incidents import RunRecord
 from reports.model.build import remedies_for
+from reports.model.report import Remedy
 from reports.render.first_steps import actions_command, verify_command
 from reports.render.terminal import render
 from reports.render.terminal_commands import step_lines, wrap
@@ -364,6 +365,16 @@ def test_of_an_unclear_cause_what_no_cause_explains_comes_first() -> None:
     assert report.diagnosis.certainty == "unclear"
     assert telling in report.remedies[0].steps[0].commands[0].checks
     assert telling in failed_causes_first(report)[0]
+
+
+def test_a_number_names_one_step_where_one_before_it_is_not_shown() -> None:
+    """What to look at is numbered after the steps, also where a step without a command is not."""
+    report = REPORTS["unclear"]()
+    look = Step(1, "Ask the team", "", (), 0)
+    ready = Step(2, "Look", "", (Command("bash", "df -h", 0),), 0)
+    report = replace(report, remedies=(Remedy("", "unclear", (look, ready)),))
+    lines = render(report, 120, FOOTER).partition("DO THIS")[2].splitlines()
+    assert [line[2:4] for line in lines if line[2:3].isdigit()] == ["2 ", "3 "]
 
 
 def test_of_an_unclear_cause_the_most_telling_failure_comes_first() -> None:
