@@ -186,7 +186,9 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
 def _others_of(check: str, rows: Mapping[str, _Check]) -> list[str]:
     """Return the other checks of its group: one mechanism is enough, so it excuses the others."""
     group = rows[check].one_of
-    return [key for key, row in rows.items() if group and row.one_of == group and key != check]
+    if not group:
+        return []
+    return [key for key, row in rows.items() if row.one_of == group and key != check]
 
 
 def _line(text: str) -> str:
