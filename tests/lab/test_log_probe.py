@@ -722,6 +722,7 @@ REFUSED = {
     "broker_refusals": "amqp: ACCESS_REFUSED - login was refused using authentication PLAIN",
     "database_refusals": 'FATAL: password authentication failed for user "veza"',
     "refused_writes": "cannot execute INSERT in a read-only transaction",
+    "storage_errors": "write /srv/uploads/7a: no space left on device",
 }
 RIGHT = "ERROR: permission denied for table uploads (SQLSTATE 42501)"
 
@@ -769,6 +770,28 @@ def test_a_refusal_is_over_when_later_uploads_have_completed(
         file.write(zap(200, "upload processing failed", "error", error="disk full"))
     logs = LogProbe(source, None, 900.0, 2**20, database=database)
     assert not logs.errors().none
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "none"),
+    [
+        ("open /srv/uploads/upl_7a: no such file or directory", "failed", False),
+        ("read /srv/uploads/upl_7a: input/output error", "failed", False),
+        ("open /srv/uploads/upl_7a: no such file or directory", "completed", True),
+        ("open /srv/uploads/upl_7a: no such file or directory", None, True),
+        ("write /srv/uploads/upl_7a: no space left on device", "failed", True),
+    ],
+)
+def test_a_lost_file_is_not_over(
+    shell: Shell, log_dir: Path, text: str, status: str | None, none: bool
+) -> None:
+    """A storage that had no room has some again; a file that its upload lost does not come back."""
+    lines = [zap(age, "job failed", "error", upload_id="upl_7a", error=text) for age in (300, 240)]
+    (log_dir / "a.log").write_text("".join(lines))
+    database = MadeUploads({"upl_7a": status} if status else {}, "lost", 5.0, 200)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    logs = LogProbe(source, None, 900.0, 2**20, database=database)
+    assert (logs.storage_errors().none, logs.errors().none) == (none, none), logs.storage_errors()
 
 
 @pytest.mark.parametrize(
