@@ -34,6 +34,7 @@ _TABLE = re.compile(r"[^.\n]{1,63}(?:\.[^.\n]{1,63})?")
 _URL = re.compile(r"https?://[^\s'\"<>\\`$;|&()]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _HEADER = re.compile(r"[\w-]+: [\w .,:;=/@+%-]*\{token\}[\w .,:;=/@+%-]*", re.ASCII)
+_COLUMN = re.compile(r"(uuid|text|time|false|least|key|same) ([^\n]{1,63})")
 _TEXT = re.compile(r"(?!-)[^\n]+")
 
 _GRAMMARS = (
@@ -42,6 +43,7 @@ _GRAMMARS = (
     (re.compile(r".*_(dir|parent|point)"), _PATH),
     (re.compile(r".*_files"), _LOG),
     (re.compile(r".*_table"), _TABLE),
+    (re.compile(r".*_columns"), _COLUMN),
     (re.compile(r".*(?<!_in)_url"), _URL),
     (re.compile(r"(.*_)?service_user"), _USER),
     (re.compile(r"(.*_)?token_header"), _HEADER),
@@ -51,7 +53,7 @@ _GRAMMARS = (
 _PATTERNS = re.compile(r".*_files")
 """Placeholders whose wildcards a shell must see."""
 
-_LISTS = re.compile(r".*_(ids|pids|files|statuses)")
+_LISTS = re.compile(r".*_(ids|pids|files|statuses|columns)")
 """Placeholders with several values, one a line."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
@@ -63,6 +65,20 @@ _FIELD = re.compile(r"\{([a-z_]{1,40})\}")
 
 _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 """A statement that changes rows of a table."""
+
+_CREATES = re.compile(r"(INSERT INTO <jobs_table> \()([^()]*)(\)\s+SELECT )")
+"""A statement that creates jobs for the rows of a table `u`."""
+_LEAST = "(SELECT min({column}) FROM <jobs_table> WHERE type = '<job_type>')"
+_VALUES = {
+    "uuid": "gen_random_uuid()",
+    "text": "gen_random_uuid()::text",
+    "time": "now()",
+    "false": "false",
+    "least": _LEAST,
+    "key": 'u."id"',
+    "same": "u.{column}",
+}
+"""The value of a new job in a column, by its word."""
 
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,60}")
 _NOW = re.compile(r"\bnow\(\)", re.IGNORECASE)
@@ -161,7 +177,9 @@ def fill_command(
     where quoting is not certain: within `$(...)`, backquotes, or a block comment.
     """
     is_sql = language.lower() in ("sql", "postgresql", "psql")
-    text = _in_zone(text, values.get("naive_time_zone", "")) if is_sql else text
+    if is_sql:
+        text = _with_columns(text, values.get("needed_columns", ""))
+        text = _in_zone(text, values.get("naive_time_zone", ""))
     quote = _in_sql if is_sql else _in_shell
     contexts = _sql_contexts(text) if is_sql else _shell_contexts(text)
     missing: list[str] = []
@@ -179,6 +197,23 @@ def fill_command(
         return filled
 
     return _PLACEHOLDER.sub(value_of, text), tuple(dict.fromkeys(missing))
+
+
+def _with_columns(text: str, columns: str) -> str:
+    """Return a statement that creates jobs with the columns that the target's table needs, too."""
+    needed = columns.split("\n") if columns and is_valid("needed_columns", columns) else []
+
+    def completed(match: re.Match[str]) -> str:
+        given = re.findall(r"\w+", match[2])
+        names, made = [], []
+        for column in filter(None, map(_COLUMN.fullmatch, needed)):
+            if column[2] not in given:
+                names.append('"' + column[2].replace('"', '""') + '"')
+                made.append(_VALUES[column[1]].format(column=names[-1]))
+        before, values = (f"{', '.join(some)}, " if some else "" for some in (names, made))
+        return f"{match[1]}{before}{match[2]}{match[3]}{values}"
+
+    return _CREATES.sub(completed, text)
 
 
 def _in_zone(text: str, zone: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -24,6 +25,7 @@ from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.locks import LockQueries, Locks
 from fixtures.probes.transfers import TransferProbe
+from reports.runbook.placeholders import fill_command
 from tests.lab.fix_postgres import standby_of
 from tests.lab.fix_services import Reply, locked
 from tests.lab.made_probes import api_probe, database_probe
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from lab.state import Lab
     from tests.lab.fix_proxy import Proxy
     from tests.lab.fix_services import ReplyServer
+
+RUNBOOKS = Path(__file__).parents[2] / "runbooks" / "upload_stuck"
 
 Make = Callable[..., DatabaseProbe]
 Owner = psycopg.Connection[tuple[Any, ...]]
@@ -990,6 +994,45 @@ def test_a_view_that_no_repair_can_change_is_known(
     assert schema.views == views
     with locked(services.owner_dsn, "odd.jobs"):
         assert probe_of(services.dsn, jobs_table="odd.jobs").schema() == replace(schema, views=())
+
+
+NEEDY = """
+CREATE TABLE odd.jobs (id uuid NOT NULL PRIMARY KEY, type text, payload json, status text,
+    created_at timestamptz, started_at timestamptz, completed_at timestamptz,
+    upload_id uuid NOT NULL, attempts int NOT NULL, "updated at" timestamptz NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY, owner text NOT NULL DEFAULT 'api');
+GRANT SELECT ON odd.jobs TO veza_checks;
+INSERT INTO odd.jobs VALUES (gen_random_uuid(), 'process_upload',
+    '{"upload_id": "UPLOAD", "path": "/a"}', 'failed', now() - interval '1 hour',
+    NULL, now(), 'UPLOAD', 0, now());
+"""
+
+
+@pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])
+def test_the_statements_that_create_jobs_fill_the_columns_without_a_default(
+    odd: Owner,
+    services: Lab,
+    probe_of: Make,
+    aged_upload: Callable[..., str],
+    document: str,
+) -> None:
+    """The platform gives its jobs ids and times by itself; what its worker needs stays in them."""
+    commands = re.findall(r"```sql\n(.*?)```", (RUNBOOKS / document).read_text(), re.DOTALL)
+    statements = [text for text in commands if "INSERT INTO <jobs_table>" in text]
+    assert len(statements) == 3
+    upload = aged_upload()
+    odd.execute(NEEDY.replace("UPLOAD", upload).encode())
+    known = probe_of(services.dsn, jobs_table="odd.jobs").schema().placeholders()
+    values = {"uploads_table": "uploads", "jobs_table": "odd.jobs", "job_type": "process_upload"}
+    ids = dict.fromkeys(("upload_ids", "unreadable_upload_ids", "overdue_upload_ids"), upload)
+    for statement in statements:
+        text, missing = fill_command(statement, "sql", values | ids | known)
+        assert not missing
+        odd.execute(text.encode())
+        created = "SELECT payload ->> 'path', upload_id::text, attempts FROM odd.jobs"
+        rows = odd.execute(f"{created} WHERE status = 'pending'".encode()).fetchall()
+        assert rows == [("/a", upload, 0)]
+        odd.execute("DELETE FROM odd.jobs WHERE status = 'pending'")
 
 
 ODD_TABLES = """

@@ -181,3 +181,29 @@ def test_times_without_a_zone_are_compared_in_the_one_that_the_checks_use() -> N
     for zone in ("", "x'y"):
         plain, _ = fill_command(text, "sql", values | {"naive_time_zone": zone})
         assert plain == text.replace("<uploads_table>", '"uploads"')
+
+
+def test_a_new_job_has_a_value_in_each_column_that_needs_one() -> None:
+    """A platform may give its jobs ids and times by itself: their columns have no default."""
+    text = "INSERT INTO <jobs_table> (type, created_at)\n SELECT '<job_type>', now() FROM uploads u"
+    columns = (
+        "uuid id",
+        "key upload_id",
+        "same user_id",
+        'time at "x"',
+        "least tries",
+        "time created_at",
+    )
+    values = {"jobs_table": "q.jobs", "job_type": "make", "needed_columns": "\n".join(columns)}
+    filled, missing = fill_command(text, "sql", values)
+    assert not missing
+    assert filled == (
+        'INSERT INTO "q"."jobs"'
+        ' ("id", "upload_id", "user_id", "at ""x""", "tries", type, created_at)'
+        '\n SELECT gen_random_uuid(), u."id", u."user_id", now(), '
+        """(SELECT min("tries") FROM "q"."jobs" WHERE type = 'make'),"""
+        " 'make', now() FROM uploads u"
+    )
+    for hostile in ("DROP id", "uuid", "uuid a\nuuid"):
+        filled, _ = fill_command(text, "sql", values | {"needed_columns": hostile})
+        assert filled.startswith('INSERT INTO "q"."jobs" (type, created_at)')
