@@ -12,8 +12,8 @@ from core.text import count, titled
 from core.units import format_duration
 from reports.alerts.policy import Change
 from reports.model.report import Report
-from reports.render.message import CAUSES_MAX, harmless, lines_of, message
-from reports.render.verdict_words import began, seen_before
+from reports.render.message import harmless, lines_of, message
+from reports.render.verdict_words import CAUSES_MAX, began, seen_before
 from reports.render.words import clock
 
 TITLES = {

@@ -13,11 +13,9 @@ from reports.render.first_steps import first_steps, verify_command
 from reports.render.path import drawn, stations
 from reports.render.verdict_words import evidence_lines, failed_components, where_to_look
 
-CAUSES_MAX = 3
 EVIDENCE_MAX = 2
 """Pieces of evidence for the only cause; each of several has one."""
 
-EVIDENCE_LINE_MAX = 160
 LINE_MAX = 300
 BODY_MAX = 1_800
 """Characters of a message; the strictest of the common services takes 2,000."""
@@ -52,7 +50,7 @@ def _why(report: Report) -> Iterator[str]:
     if broken:
         yield tr("Broken at {stations}: {path}", stations=listed(broken), path=drawn(row))
     most = EVIDENCE_MAX if len(report.diagnosis.accepted) < 2 else 1
-    yield from evidence_lines(report, most, EVIDENCE_LINE_MAX, CAUSES_MAX)
+    yield from evidence_lines(report, most)
 
 
 def to_do(report: Report, limit: int) -> str:

@@ -33,7 +33,6 @@ from reports.render.first_steps import (
 from reports.render.journey import with_outcomes
 from reports.render.terminal_commands import INDENT, command_lines, step_lines, wrap
 from reports.render.terminal_path import path_lines
-from reports.render.verdict import CAUSES_MAX
 from reports.render.words import clock, plain, short_ids
 
 LINES_MAX = 23
@@ -283,7 +282,7 @@ class _Screen:
         if diagnosis.certainty == "none":
             return []
         blocks = [blank()]
-        accepted = list(diagnosis.accepted)[:CAUSES_MAX]
+        accepted = list(diagnosis.accepted)[: phrases.CAUSES_MAX]
         if accepted:
             most = 2 if len(accepted) == 1 else 1
             for place, finding in enumerate(accepted):

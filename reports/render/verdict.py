@@ -24,8 +24,6 @@ NOT_SEEN = mark("Not seen")
 STATE_CLASSES = {"healthy": "good", "at risk": "warn", "incident": "bad"}
 """The kind of each state, for the pages its CSS class; that of any other is "open"."""
 
-CAUSES_MAX = 3
-
 IMPACT_MAX = 160
 LINE_MAX = 300
 """Characters: the bar stays in sight, and must not hide what it stands above."""
@@ -137,7 +135,7 @@ def _since(report: Report, runs: Sequence[Point]) -> Since | None:
 def _cause(report: Report) -> tuple[str, str, str]:
     """Return a label, the cause in one line, and the strongest evidence."""
     diagnosis = report.diagnosis
-    accepted = list(diagnosis.accepted)[:CAUSES_MAX]
+    accepted = list(diagnosis.accepted)[: phrases.CAUSES_MAX]
     shared = phrases.reasons(report)
     if diagnosis.certainty == "none":
         if report.state == "healthy" or not shared:
@@ -154,7 +152,7 @@ def _cause(report: Report) -> tuple[str, str, str]:
 
 
 def _before(report: Report) -> str:
-    accepted = list(report.diagnosis.accepted)[:CAUSES_MAX]
+    accepted = list(report.diagnosis.accepted)[: phrases.CAUSES_MAX]
     earlier = [
         (one.title, text) for one in accepted if (text := phrases.seen_before(report, one, UTC))
     ]

@@ -30,6 +30,9 @@ GIST = 60
 """Characters by which two sentences of one line are told apart."""
 
 PLACES_MAX = 3
+CAUSES_MAX = 3
+EVIDENCE_LINE_MAX = 160
+"""Characters of a sentence of evidence in a message."""
 
 
 def items_affected(report: Report) -> str:
@@ -233,7 +236,7 @@ def failed_causes_first(report: Report) -> list[str]:
     First comes what no cause of the model brings about: no probability shows it. Then comes what
     speaks most for a likely cause.
     """
-    causes = (*report.diagnosis.hypotheses, *report.diagnosis.outside)
+    causes = report.diagnosis.causes
     speaks = {one.check: 0.0 for cause in causes for one in (*cause.supporting, *cause.against)}
     for cause in causes:
         for one in cause.supporting:
@@ -258,20 +261,18 @@ def gist(sentence: str) -> str:
     return re.sub(r"\d[\d.,]*", "0", sentence[:GIST])
 
 
-def evidence_lines(
-    report: Report, most: int, limit: int, causes: int | None = None
-) -> Iterator[str]:
+def evidence_lines(report: Report, most: int) -> Iterator[str]:
     """Yield what accuses the named causes, else what failed, and the causes that are ruled out.
 
-    Each cause has `most` sentences of at most `limit` characters. `causes` limits their number.
+    Each cause has `most` sentences at most.
     """
     accepted = report.diagnosis.accepted
     groups = [accusing(report, one) for one in accepted]
     if not any(groups):
         groups = [[result.outcome.check for result in report.failed]]
     shown: dict[str, str] = {}
-    for checks in groups[:causes]:
-        sentences = [cut(plain(report.evidence(check)), limit) for check in checks]
+    for checks in groups[:CAUSES_MAX]:
+        sentences = [cut(plain(report.evidence(check)), EVIDENCE_LINE_MAX) for check in checks]
         new = {gist(one): one for one in reversed(sentences) if one and gist(one) not in shown}
         shown |= list(reversed(new.items()))[:most]
     yield from (f"✗ {sentence}" for sentence in shown.values())
