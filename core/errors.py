@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from core.language import tr
 
 
@@ -15,3 +17,8 @@ class TranslatedError(Exception):
 
     def __init__(self, sentence: str, /, **parts: object) -> None:
         super().__init__(tr(sentence, **parts) if parts else sentence)
+
+    @classmethod
+    def at(cls, place: object, problem: object) -> Self:
+        """Return the error for a place, such as a line of a file, as compilers write it."""
+        return cls(f"{place}: {problem}")

@@ -151,10 +151,10 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
     try:
         file = _File.model_validate(document, strict=True)
     except ValidationError as exc:
-        raise EvidenceError(f"{path}: {_sentence(exc)}") from exc
+        raise EvidenceError.at(path, _sentence(exc)) from exc
     for name in set(file.hypotheses) & set(file.outside):
         problem = tr("is a hypothesis already; give it another name")
-        raise EvidenceError(f"{path}: [outside.{name}]: {problem}")
+        raise EvidenceError.at(f"{path}: [outside.{name}]", problem)
     hypotheses = tuple(Cause(key, tr(h.title), h.prior) for key, h in file.hypotheses.items())
     outside = tuple(
         Cause(key, tr(cause.title), cause.prior, True, cause.component, tuple(cause.look))
@@ -303,21 +303,21 @@ def _check_references(
 ) -> None:
     """Raise EvidenceError for a row that names a cause, check or group not in the file."""
     row, checks = rows[key], list(rows)
+    place = f'{path}: [checks."{key}"]'
     for cause in row.explained_by:
         if cause not in causes:
             name = printable(cause, 80)
             problem = tr("is not a cause of this file") + nearest(cause, causes)
-            raise EvidenceError(f'{path}: [checks."{key}"] explained_by.{name}: {problem}')
+            raise EvidenceError.at(f"{place} explained_by.{name}", problem)
     lists = ("follows_from", "moot_if_failed")
     others = [(name, other) for name in lists for other in getattr(row, name)]
     others += [(name, getattr(row, name)) for name in MOOT]
     for name, other in others:
         if other is not None and (other not in checks or other == key):
-            problem = tr("must name another check")
-            raise EvidenceError(f'{path}: [checks."{key}"] {name}: {problem}')
+            raise EvidenceError.at(f"{place} {name}", tr("must name another check"))
     if row.one_of and not _others_of(key, rows):
         problem = tr("names a group that no other check has")
-        raise EvidenceError(f'{path}: [checks."{key}"] one_of: {problem}')
+        raise EvidenceError.at(f"{place} one_of", problem)
 
 
 def _sentence(error: ValidationError) -> str:

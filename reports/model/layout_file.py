@@ -64,14 +64,12 @@ def load_layout(folder: Path) -> Layout:
     except FileError as exc:
         raise RunbookError(str(exc)) from exc
     except re.error as exc:
-        raise RunbookError(
-            f"{path}: metrics: "
-            + tr("{pattern!r} is no pattern: {error}", pattern=exc.pattern, error=exc.msg)
-        ) from exc
+        problem = tr("{pattern!r} is no pattern: {error}", pattern=exc.pattern, error=exc.msg)
+        raise RunbookError.at(f"{path}: metrics", problem) from exc
     except ValidationError as exc:
         first = first_of(exc.errors(include_url=False, include_input=False))
         place = place_of(first["loc"])
         problem = tr("is not a key here") if "unexpected" in first["type"] else problem_of(first)
         where = f"{path}: {place}" if place else path
-        raise RunbookError(f"{where}: {problem}") from exc
+        raise RunbookError.at(where, problem) from exc
     return layout

@@ -112,7 +112,7 @@ class _Lint:
                     tr("the check {check} has no docstring to say in a report.", check=name),
                 )
         for name in self._ids - self._checks.keys():
-            yield self._in_table(f'checks."{name}"', "no check has the id {check}.", check=name)
+            yield self._in_table(name, "no check has the id {check}.", check=name)
 
     def titles(self) -> Iterator[Gap]:
         """Yield hypotheses on which document and table differ."""
@@ -164,18 +164,18 @@ class _Lint:
                 named.setdefault(check, set()).add(verification.number)
         numbers = {0, *(verification.number for verification in self._runbook.verifications)}
         for row in self._evidence.checks:
-            place, number = f'checks."{row.id}"', row.verification
+            number = row.verification
             if number not in numbers:
                 yield self._in_table(
-                    place, "the document has no verification {number}.", number=number
+                    row.id, "the document has no verification {number}.", number=number
                 )
             elif row.id not in named:
                 yield self._in_table(
-                    place, "no command of the document names {check}.", check=row.id
+                    row.id, "no command of the document names {check}.", check=row.id
                 )
             elif number and number not in named[row.id]:
                 yield self._in_table(
-                    place,
+                    row.id,
                     "no command of verification {number} names {check}.",
                     number=number,
                     check=row.id,
@@ -193,9 +193,8 @@ class _Lint:
             ]
             weakest = min(apart) if not one.outside and not two.outside else max(apart)
             if weakest < SEPARATION:
-                table = "outside" if two.outside else "hypotheses"
                 yield self._in_table(
-                    f"{table}.{two.id}",
+                    two.id,
                     "no check tells {one} from {other}: none is {times} times likelier to "
                     "fail under the one than under the other.",
                     one=one.id,
@@ -206,7 +205,7 @@ class _Lint:
             for cause, weight in row.explained_by:
                 if weight < row.leak:
                     yield self._in_table(
-                        f'checks."{row.id}"',
+                        row.id,
                         "{check} fails more often without a cause than by {cause}: leave it out.",
                         check=row.id,
                         cause=cause,
@@ -234,9 +233,7 @@ class _Lint:
         for cause in self._evidence.outside:
             for text in cause.look:
                 for name in self._open(text):
-                    yield self._in_table(
-                        f"outside.{cause.id}", "nothing fills <{name}> in look.", name=name
-                    )
+                    yield self._in_table(cause.id, "nothing fills <{name}> in look.", name=name)
 
     def _action(self, command: Command) -> Iterator[Gap]:
         rule = parse_rule(command.run, command.language) if command.run else None
@@ -265,8 +262,8 @@ class _Lint:
             if not any(one.fullmatch(name) for one in self._filled)
         ]
 
-    def _in_table(self, table: str, sentence: str, /, **parts: object) -> Gap:
-        header = re.compile(rf"\s*\[{re.escape(table)}\]")
+    def _in_table(self, key: str, sentence: str, /, **parts: object) -> Gap:
+        header = re.compile(rf"\s*\[\w+\.\"?{re.escape(key)}\"?\]")
         return Gap(self._table, _line(self._table_lines, header), tr(sentence, **parts))
 
     def _in_document(self, line: int, sentence: str, /, **parts: object) -> Gap:
@@ -342,7 +339,7 @@ def _parse(file: Path) -> ast.Module:
         return ast.parse(read_text(file))
     except SyntaxError as exc:
         problem = tr("is not valid Python: {error}", error=exc.msg)
-        raise FileError(f"{file}:{exc.lineno or 1}: {problem}") from exc
+        raise FileError.at(f"{file}:{exc.lineno or 1}", problem) from exc
 
 
 def _of_error(text: str) -> Gap:

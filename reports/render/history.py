@@ -92,7 +92,7 @@ def _run(run: RunRecord, impact: Impact | None) -> str:
         f"{tr(run.state):<8}",
         f"{numeral(run.seconds, 1):>6} s",
         *([counted] if counted else []),
-        tr("{failed} of {checks} failed", failed=f"{failed:3}", checks=len(run.outcomes)),
+        tr("{failed} of {checks} failed", failed=format(failed, "3"), checks=len(run.outcomes)),
         ", ".join(f"{title} ({numeral(p, 2)})" for title, p in run.accepted.items()),
     )
     return "  ".join(cells).rstrip()

@@ -97,7 +97,7 @@ def _rival(console: Console, report: Report) -> None:
             "Next check, to tell {cause} from {other}: {check}",
             cause=cause,
             other=other,
-            check=f"{expected}{name}",
+            check=expected + name,
         )
         console.print(Text(text, "bold"))
 

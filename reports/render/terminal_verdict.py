@@ -445,7 +445,7 @@ class _Screen:
         return blocks
 
     def _foot(self) -> Block:
-        details = tr("details: {command}", command=f"{self._again} -v")
+        details = tr("details: {command}", command=self._again + " -v")
         if self._footer.unwritten:
             first = tr("the report was not written: {reason}", reason=self._footer.unwritten)
             line = Text(f"  {flat(capitalized(first))}", "bold")

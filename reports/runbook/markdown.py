@@ -73,7 +73,7 @@ def parse_runbook(
     source = CONTROL.sub("", source.replace("\r\n", "\n"))
     if source.count("\n") > MAX_LINES:
         problem = tr("expected the end of the document by this line")
-        raise RunbookError(f"{path}:{MAX_LINES}: {problem}")
+        raise RunbookError.at(f"{path}:{MAX_LINES}", problem)
     parser = _Parser(source, path)
     parts = parser.parts()
     titles = parser.hypotheses(parts[1], hypotheses)
@@ -111,8 +111,7 @@ class _Parser:
 
     def misfit(self, line: int, problem: str, /, **parts: object) -> RunbookError:
         """Return the error for a line; with `parts` its sentence is translated and filled."""
-        problem = tr(problem, **parts) if parts else problem
-        return RunbookError(f"{self.path}:{line}: {problem}")
+        return RunbookError.at(f"{self.path}:{line}", tr(problem, **parts) if parts else problem)
 
     def title(self) -> str:
         headings = blocks.sections_of(self.tokens, "h1", len(self.lines) + 1)
