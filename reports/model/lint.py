@@ -20,7 +20,7 @@ from reports.model.layout import Layout
 from reports.model.layout_file import NAME as LAYOUT
 from reports.model.layout_file import load_layout
 from reports.runbook.conditions import checks_in
-from reports.runbook.document import COMMENT, Command, Runbook, RunbookError
+from reports.runbook.document import Command, Runbook, RunbookError, without_comments
 from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import placeholders
 from reports.runbook.run_rules import parse_rule
@@ -255,10 +255,9 @@ class _Lint:
 
     def _open(self, text: str) -> list[str]:
         """Return the placeholders of a command that nothing fills; its comments do not count."""
-        rows = [row for row in text.splitlines() if not COMMENT.match(row)]
         return [
             name
-            for name in placeholders("\n".join(rows))
+            for name in placeholders("\n".join(without_comments(text)))
             if not any(one.fullmatch(name) for one in self._filled)
         ]
 
@@ -364,6 +363,5 @@ def _named(title: str | None) -> str:
 
 
 def _short(command: Command) -> str:
-    rows = [row.strip() for row in command.text.splitlines() if not COMMENT.match(row)]
-    text = (rows or [command.text.strip()])[0]
+    text = (without_comments(command.text) or [command.text])[0].strip()
     return f'"{text[:57]}..."' if len(text) > 60 else f'"{text}"'

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from core.language import trn
-from reports.runbook.document import COMMENT, Command, Step
+from reports.runbook.document import Command, Step, without_comments
 from reports.runbook.placeholders import placeholders
 
 TITLE_WIDTH = 22
@@ -74,7 +74,7 @@ def command_lines(title: str, mark: str, commands: list[str], width: int) -> lis
 
 def _lines(command: Command, width: int) -> list[str]:
     """Return a command in lines of at most `width`; none if it cannot be broken so."""
-    lines = [line for line in command.text.strip().splitlines() if not COMMENT.match(line)]
+    lines = without_comments(command.text.strip())
     if command.language == "sql":
         # A comment within a line would swallow what is joined to it.
         if any("--" in line for line in lines):

@@ -129,5 +129,9 @@ def is_dangerous(command: str) -> bool:
 
 
 def _matches(command: str, *patterns: re.Pattern[str]) -> bool:
-    lines = [line for line in command.splitlines() if not COMMENT.match(line)]
-    return any(pattern.search(line) for line in lines for pattern in patterns)
+    return any(pattern.search(line) for line in without_comments(command) for pattern in patterns)
+
+
+def without_comments(command: str) -> list[str]:
+    """Return the lines of a command that are no comments."""
+    return [line for line in command.splitlines() if not COMMENT.match(line)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from core.language import mark, tr
-from reports.runbook.document import COMMENT
+from reports.runbook.document import COMMENT, without_comments
 
 _MISTAKES = {
     r"\bchmod\s+(-\w*R\w*|--recursive)\s+0?[246][0-7]{2}\b": mark(
@@ -31,7 +31,7 @@ _TYPOGRAPHIC = re.compile("[\u201c\u201d]|(?:^|[\\s=(])[\u2018\u2019]|(?:^|\\s)[
 
 def warnings_of(command: str) -> tuple[str, ...]:
     """Return a sentence for each known mistake in a command."""
-    lines = [line for line in command.splitlines() if not COMMENT.match(line)]
+    lines = without_comments(command)
     return tuple(
         tr(why) for form, why in _MISTAKES.items() if any(re.search(form, line) for line in lines)
     )

@@ -15,7 +15,8 @@ from dataclasses import replace
 from core.language import tr
 from core.target_summary import JOURNALD
 from core.text import CONTROL, flat
-from reports.runbook.document import COMMENT, Command, Step
+from reports.runbook.document import COMMENT, Command, Step, without_comments
+from reports.runbook.run_rules import SQL
 
 MAX_VALUE = 200
 LIST_MAX = 20
@@ -176,7 +177,7 @@ def fill_command(
     A value that does not have its placeholder's form is not filled, nor is one that must be quoted
     where quoting is not certain: within `$(...)`, backquotes, or a block comment.
     """
-    is_sql = language.lower() in ("sql", "postgresql", "psql")
+    is_sql = language.lower() in SQL
     if is_sql:
         text = _with_columns(text, values.get("needed_columns", ""))
         text = _in_zone(text, values.get("naive_time_zone", ""))
@@ -240,7 +241,7 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
     left_out = list(step.left_out)
     for command in step.commands:
         text, missing = fill_command(command.text, command.language, values)
-        rows = [row for row in command.text.splitlines() if not COMMENT.match(row)]
+        rows = without_comments(command.text)
         needed = [name for name in missing if any(f"<{name}>" in row for row in rows)]
         if needed:
             names = ", ".join(f"<{name}>" for name in needed)

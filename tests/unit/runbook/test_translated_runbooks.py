@@ -14,7 +14,7 @@ from reports.diagnosis.evidence import load_evidence
 from reports.model.build import watched_metrics
 from reports.model.layout_file import load_layout
 from reports.render.preventive import NAME
-from reports.runbook.document import COMMENT, Command
+from reports.runbook.document import Command, without_comments
 from reports.runbook.markdown import language_of, load_runbook
 from reports.runbook.placeholders import placeholders
 
@@ -38,7 +38,7 @@ def english_of(path: Path) -> Path:
 
 def parts_of(command: Command) -> tuple[object, ...]:
     """Return what two translations of a command have in common: all but its comment lines."""
-    lines = [line for line in command.text.split("\n") if not COMMENT.match(line)]
+    lines = without_comments(command.text)
     return command.language, lines, command.checks, command.when, command.run
 
 
