@@ -74,7 +74,7 @@ WHERE attnum > 0 AND NOT attisdropped
             'user_id', 'size', 'track_id', 'deleted_at')
        OR attrelid = :'jobs_table'::regclass AND attname IN
            ('id', 'type', 'payload', 'status', 'created_at', 'started_at', 'completed_at',
-            'run_after', 'run_at', 'next_attempt_at', 'next_retry_at', 'scheduled_at'))
+            'run_after', 'run_at', 'next_attempt_at', 'next_retry_at', 'scheduled_at', 'deleted_at'))
 GROUP BY attrelid \gexec
 
 -- Shows how long a session has waited for a lock and who holds the lock. It also shows the statements

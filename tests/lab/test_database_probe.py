@@ -24,6 +24,7 @@ from fixtures.probes.http.client import HttpClient
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.locks import LockQueries, Locks
+from fixtures.probes.subjects import Subject
 from fixtures.probes.transfers import TransferProbe
 from reports.runbook.placeholders import fill_command
 from tests.lab.fix_postgres import standby_of
@@ -578,6 +579,22 @@ def test_deleted_uploads_are_left_out(odd: Owner, services: Lab, probe_of: Make)
         " ON odd.uploads TO veza_checks"
     )
     assert probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0).total == 2
+
+
+def test_deleted_jobs_are_left_out(odd: Owner, services: Lab, probe_of: Make) -> None:
+    """A job that is kept with `deleted_at` waits for nobody, and its upload has none."""
+    odd.execute("CREATE TABLE odd.jobs (LIKE job_queue INCLUDING DEFAULTS, deleted_at timestamptz)")
+    odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
+    odd.execute(
+        "INSERT INTO odd.jobs (id, type, payload, status, created_at, deleted_at)"
+        " SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', n), "
+        " 'pending', now() - interval '1 hour', deleted"
+        " FROM (VALUES (1, now()), (2, NULL)) AS rows(n, deleted)"
+    )
+    probe = probe_of(services.dsn, jobs_table="odd.jobs")
+    assert probe.pending_jobs(300.0, 300.0).total == 1
+    subjects = [Subject(id=str(n), status="uploading", age_seconds=3600.0) for n in (1, 2)]
+    assert probe.ids_with_job(subjects) == {"2"}
 
 
 def test_text_payloads_and_zoneless_times_are_read(
