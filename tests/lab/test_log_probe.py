@@ -24,6 +24,7 @@ from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.logs.results import WorkerLines
+from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.overdue import Overdue
 from fixtures.probes.postgres.uploads import NewestCompleted, StuckUploads
 from fixtures.probes.subjects import Subject
@@ -560,7 +561,7 @@ def test_only_the_newest_files_are_read(
     assert logs_of().errors().counts == (1,)
 
 
-class MadeUploads:
+class MadeUploads(DatabaseProbe):
     """Uploads of a database with their statuses; `asked` has the ids of each question."""
 
     def __init__(
