@@ -69,7 +69,7 @@ def stations(report: Report) -> tuple[Station, ...]:
         key, component = one.key, one.component
         outcomes = [r.outcome for r in report.results if _station(r, kinds) == key]
         kind, summary = _summary_of(outcomes)
-        broken_by = breaks.get(key, [])
+        broken_by = breaks.get(key, {})
         if broken_by:
             # Before any symptom, the path is still passed.
             kind = "broken" if report.state == "incident" else "fails"
@@ -79,12 +79,12 @@ def stations(report: Report) -> tuple[Station, ...]:
         counted = one.figures[0].figure if one.figures else ""
         if impact and counted == impact.count and not report.figure(counted):
             measures = measures[:1]  # nothing suffers: there is no oldest
-        behind = kind == "broken" and all(cause.behind for cause in broken_by)
+        behind = kind == "broken" and all(broken_by.values())
         link: Link = "stalled" if any(station.kind == "broken" for station in row) else "whole"
         if cut_before_next or (kind == "broken" and not behind):
             link = "cut"
         cut_before_next = behind
-        causes = listed([cause.title for cause in broken_by])
+        causes = listed(list(broken_by))
         row.append(
             Station(key, one.name, one.short or one.name, kind, summary, measures, causes, link)
         )
@@ -168,20 +168,15 @@ def _short(kind: StationFigure, noun: str) -> str:
     return kind.short or noun.split(" ")[-1]
 
 
-@frozen
-class _Break:
-    """A cause that breaks a station. `behind`: work arrives there and does not leave."""
+def _breaks(report: Report) -> dict[str, dict[str, bool]]:
+    """Return the causes that are named, by the station that they break.
 
-    title: str
-    behind: bool
-
-
-def _breaks(report: Report) -> dict[str, list[_Break]]:
-    """Return the causes that are named, by the station that they break."""
-    breaks: dict[str, list[_Break]] = {}
+    Beside its title stands whether the path is cut behind the station.
+    """
+    breaks: dict[str, dict[str, bool]] = {}
     for finding in report.diagnosis.accepted:
         place, behind = _place(report, finding)
-        breaks.setdefault(place, []).append(_Break(finding.title, behind))
+        breaks.setdefault(place, {})[finding.title] = behind
     return breaks
 
 
