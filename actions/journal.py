@@ -7,13 +7,13 @@ readable journal, and the next call can say what is half-done.
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from core.files import FileError, sync_folder, write_file
 from core.frozen import frozen
+from core.json_lines import append, events_in
 from core.language import tr
 from reports.history.actions import NAME
 
@@ -54,17 +54,9 @@ class Journal:
     def note(self, event: str, action: str, **facts: Any) -> None:
         """Append one event of an action, on disk when this returns; raises FileError."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"at": at, "event": event, "action": action, **facts}).encode()
         try:
             self._shorten()
-            with self.path.open("ab+") as file:
-                # A killed process may have left an incomplete line; this one must not continue it.
-                size = file.seek(0, os.SEEK_END)
-                if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
-                    file.write(b"\n")
-                file.write(line + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            append(self.path, {"at": at, "event": event, "action": action, **facts})
             sync_folder(self.path.parent)
         except OSError as exc:
             raise FileError(
@@ -93,25 +85,11 @@ class Journal:
     def events(self) -> list[dict[str, Any]]:
         """Return the events, oldest first, without a line that a kill cut short."""
         try:
-            with self.path.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 2 * BYTES_MAX))
-                lines = file.read().decode("utf-8", "replace").splitlines()
-        except FileNotFoundError:
-            return []
+            return events_in(self.path, 2 * BYTES_MAX, ("at", "event", "action"))
         except OSError as exc:
             raise FileError(
                 "{path} cannot be read: {reason}", path=self.path, reason=exc.strerror or exc
             ) from exc
-        events = []
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            names = ("at", "event", "action")
-            if isinstance(event, dict) and all(isinstance(event.get(k), str) for k in names):
-                events.append(event)
-        return events
 
     def _shorten(self) -> None:
         if self.path.exists() and self.path.stat().st_size > BYTES_MAX:
