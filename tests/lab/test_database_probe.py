@@ -1017,11 +1017,12 @@ NEEDY = """
 CREATE TABLE odd.jobs (id uuid NOT NULL PRIMARY KEY, type text, payload json, status text,
     created_at timestamptz, started_at timestamptz, completed_at timestamptz,
     upload_id uuid NOT NULL, attempts int NOT NULL, "updated at" timestamptz NOT NULL,
-    number bigint GENERATED ALWAYS AS IDENTITY, owner text NOT NULL DEFAULT 'api');
+    run_at timestamptz, number bigint GENERATED ALWAYS AS IDENTITY,
+    owner text NOT NULL DEFAULT 'api');
 GRANT SELECT ON odd.jobs TO veza_checks;
 INSERT INTO odd.jobs VALUES (gen_random_uuid(), 'process_upload',
     '{"upload_id": "UPLOAD", "path": "/a"}', 'failed', now() - interval '1 hour',
-    NULL, now(), 'UPLOAD', 0, now());
+    NULL, now(), 'UPLOAD', 0, now(), NULL);
 """
 
 
@@ -1046,9 +1047,10 @@ def test_the_statements_that_create_jobs_fill_the_columns_without_a_default(
         text, missing = fill_command(statement, "sql", values | ids | known)
         assert not missing
         odd.execute(text.encode())
-        created = "SELECT payload ->> 'path', upload_id::text, attempts FROM odd.jobs"
+        created = "SELECT payload ->> 'path', upload_id::text, attempts, run_at FROM odd.jobs"
         rows = odd.execute(f"{created} WHERE status = 'pending'".encode()).fetchall()
-        assert rows == [("/a", upload, 0)]
+        assert [row[:-1] for row in rows] == [("/a", upload, 0)]
+        assert rows[0][-1] is not None
         odd.execute("DELETE FROM odd.jobs WHERE status = 'pending'")
 
 
