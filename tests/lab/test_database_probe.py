@@ -450,6 +450,14 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert not last_jobs().all_failed
     # What completed before the window is another time's.
     assert last_jobs(200.0).all_failed
+    # Uploads that the API could not store have no job; those that it gives up are older.
+    odd.execute("TRUNCATE odd.jobs")
+    odd.execute("UPDATE odd.uploads SET created_at = now() - interval '10 minutes'")
+    assert not last_jobs().all_failed
+    odd.execute("UPDATE odd.uploads SET created_at = now()")
+    assert last_jobs().all_failed
+    add("completed", minutes=1)
+    assert not last_jobs().all_failed
 
 
 def test_unreachable_server_costs_one_timeout(
