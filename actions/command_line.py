@@ -20,7 +20,7 @@ from actions.plan import frozen_host, plan_step, refusal_of
 from actions.rights import resolve_rights
 from core.errors import TranslatedError
 from core.language import mark, tr
-from core.output import discard_output, open_closed_streams
+from core.output import discard_output, take_any_text
 from core.text import flat, listed
 from fixtures.probes.host.spec import display_name
 from fixtures.target.load import build, check_name, read_targets
@@ -65,15 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     language_error = choose_language_of(arguments)
+    take_any_text()
     parser = _parser()
     options = parser.parse_args(arguments)
     if language_error:
         parser.error(language_error)
-    open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # A text of the target may have characters that the terminal's encoding lacks.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
     try:
         status = _run(options)
         # Here, because an error at Python's exit would be a traceback.

@@ -52,6 +52,14 @@ def open_closed_streams() -> None:
         print_unwritten(tr("it is closed"))
 
 
+def take_any_text() -> None:
+    """Open closed streams; a letter that a stream's encoding does not have becomes a "?"."""
+    open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 def make_output_optional() -> None:
     """Have the process go on where its output cannot be written.
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from core.errors import TranslatedError
 from core.language import tr
-from core.output import discard_output, open_closed_streams, print_unwritten
+from core.output import discard_output, print_unwritten, take_any_text
 from core.text import flat
 from reports.alerts.http_call import CallError
 from reports.cli import (
@@ -58,12 +58,8 @@ COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # A sentence may have characters that the terminal's encoding does not have.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
     language_error = choose_language_of(arguments)
+    take_any_text()
     parser = Parser(
         prog="python -m reports",
         description=tr(

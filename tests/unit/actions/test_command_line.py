@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -227,6 +228,20 @@ def test_a_target_without_rights_is_refused(call: Call, capsys: pytest.CaptureFi
         call.targets.write_text(TARGETS + rights)
         assert main(call.arguments("--execute", "--do", "2")) == 2
         assert capsys.readouterr().err == f'refused: "Restart the worker": {reason}\n'
+
+
+def test_help_is_there_in_every_encoding() -> None:
+    """Letters that it lacks are replaced, without a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "actions", "--lang=fr", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "par d?faut" in done.stdout
 
 
 def test_the_language_can_be_chosen(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
