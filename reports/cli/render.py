@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from core.language import tr
-from reports.cli.command import Commands, add_output, add_reader, open_report, write
+from reports.cli.command import Commands, Parser, add_output, add_reader, open_report, write
 from reports.cli.history import runs_beside
 from reports.history.incidents import RunRecord
 from reports.model.report import Report
@@ -21,17 +21,22 @@ FORMATS = ("terminal", "json", "html", "prometheus")
 def add_to(commands: Commands) -> None:
     parser = add_reader(commands, "render", run, tr("show a saved report in another format"))
     add_output(parser)
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="terminal",
-        help=tr("default: {value}", value="%(default)s"),
-    )
+    add_format(parser, "terminal")
     parser.add_argument(
         "-v",
         "--verbose",
         action="store_true",
         help=tr("terminal: every check, the evidence and all actions before the verdict"),
+    )
+
+
+def add_format(parser: Parser, default: str) -> None:
+    """Add --format for a command that writes a report."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=default,
+        help=tr("default: {value}", value="%(default)s"),
     )
 
 

@@ -15,7 +15,7 @@ from reports.cli.command import (
     open_report,
     write,
 )
-from reports.cli.render import FORMATS, render
+from reports.cli.render import add_format, render
 from reports.diagnosis.robustness import explain_robustness
 from reports.model.build import replay
 from reports.model.bundle import bundle_of
@@ -37,12 +37,7 @@ def add_to(commands: Commands) -> None:
         action="store_true",
         help=tr("print instead what would be named with a component hidden or a reading flipped"),
     )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="json",
-        help=tr("default: {value}", value="%(default)s"),
-    )
+    add_format(parser, "json")
 
 
 def run(options: argparse.Namespace) -> int:
