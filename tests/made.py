@@ -24,6 +24,7 @@ TARGET = TargetSummary(
     components={"api": "https://veza.example", "database": "veza at db", "queue": None},
     placeholders={
         "service": "veza-backend-api",
+        "worker_service": "veza-backend-api",
         "api_url": "https://veza.example",
         "worker_pattern": "job.*worker|worker.*upload",
     },

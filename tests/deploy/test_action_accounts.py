@@ -267,6 +267,7 @@ def test_the_runbook_runs_as_root_what_sudo_allows() -> None:
     """The allowed commands above are the runbook's, word for word."""
     names = {
         "service": "veza-backend-api",
+        "worker_service": "veza-backend-api",
         "frozen_pids": "12\n13",
         "service_user": "veza",
         "upload_dir": "/var/veza/uploads",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.target.model import Database, Logs, Target, Thresholds, Worker
+from fixtures.target.model import Database, Logs, RunbookNames, Target, Thresholds, Worker
 from fixtures.target.summary import summary_of
 
 
@@ -84,3 +84,16 @@ def test_the_lines_about_jobs_are_in_the_applications_log_without_another(
     logs = Logs(files=("/log/api.log",))
     live = Target(name="live", environment="live", worker=Worker(log_files=own), logs=logs)
     assert summary_of(live).placeholders["job_log_files"] == files
+
+
+def test_the_workers_service_is_restarted() -> None:
+    """Without one of its own the worker is part of the runbook's service."""
+    names = RunbookNames(service="api")
+    for worker, service in (
+        (Worker(service="worker"), "worker"),
+        (Worker(), "api"),
+        (None, "api"),
+    ):
+        live = Target(name="live", environment="live", worker=worker, runbook=names)
+        placeholders = summary_of(live).placeholders
+        assert (placeholders["worker_service"], placeholders["service"]) == (service, "api")
