@@ -362,6 +362,15 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
         (zap("x", error="pgx: hostname resolving error: lookup db2: no such host"), True),
         (zap("x", error="psycopg: root certificate file missing; certificate verify failed"), True),
         (zap("x", error="db of geoip: dial tcp: lookup geoip: no such host"), False),
+        (
+            zap(
+                "x", error="connect to `host=db2 user=veza database=veza`: lookup db2: no such host"
+            ),
+            True,
+        ),
+        (zap("failed to connect to database", error="lookup db2: no such host"), True),
+        (zap("cannot ping the DB", error="dial tcp: lookup db2: no such host"), True),
+        (zap("failed to connect to geoip database", error="lookup g2: no such host"), False),
         (zap("connected to postgres, pool timeout 30s", "info"), False),
         (zap("x", error="open /srv/x: permission denied"), False),
         (zap("x", error='new row for relation "u" violates check constraint "u_status"'), True),
@@ -422,6 +431,8 @@ REFUSALS = [
     "FATAL: sorry, too many clients already",
     'psycopg: could not translate host name "db2" to address: Name or service not known',
     "pgx: hostname resolving error: lookup db2: no such host",
+    "connect to `user=veza database=veza`: lookup db2: no such host",
+    "failed to open database: dial tcp: lookup db2: no such host",
     "connection failed: FATAL:  SASL authentication failed",
     "FATAL:  authentification par mot de passe échouée pour l'utilisateur",
     'ERROR: permission denied for table "uploads"',
