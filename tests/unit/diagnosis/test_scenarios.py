@@ -812,6 +812,15 @@ def test_a_converter_that_fails_is_hardly_a_storage_problem(evidence: Evidence) 
     assert diagnosis.hypotheses[0].probability < 0.5
 
 
+def test_an_upload_that_the_database_stopped_is_no_user_who_gave_up(evidence: Evidence) -> None:
+    """Its row was written, and the next statement was refused."""
+    failing = OUTSIDE["users gave up half-way"][1]
+    refused = f"{ERRORS} logs/no_timeouts_are_logged no_database_access_is_refused"
+    diagnosis = run(evidence, f"{failing} {refused}")
+    named = [cause.component for cause in diagnosis.outside if cause.probability > 0.5]
+    assert named == ["database"]
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, name: str) -> None:
     """No hypothesis reaches one half, and the component that failed is named."""
