@@ -806,6 +806,7 @@ def test_row_waits_are_seen(
     ids=["jobs wait", "nothing waits", "others complete", "processes take turns"],
 )
 def test_an_advisory_lock_counts_where_it_may_hold_jobs_up(
+    odd: Owner,
     services: Lab,
     probe_of: Make,
     aged_upload: Callable[..., str],
@@ -816,8 +817,12 @@ def test_an_advisory_lock_counts_where_it_may_hold_jobs_up(
 ) -> None:
     """Behind another program, while jobs are late and none has completed since: it is named."""
     statement = b"SELECT pg_advisory_lock(4711)"
-    aged_upload("completed", minutes=5.0)
-    aged_upload(job=job)
+    # Tables of their own: uploads complete in the lab's all the time.
+    ids = [aged_upload("completed", minutes=5.0), aged_upload(job=job)]
+    for table, key in (("uploads", "id::text"), ("job_queue", "payload ->> 'upload_id'")):
+        copy = f"CREATE TABLE odd.{table} AS SELECT * FROM {table} WHERE {key} = ANY(%s)"
+        odd.execute(copy.encode(), (ids,))
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
     with (
         psycopg.connect(services.owner_dsn, application_name=program) as holder,
         psycopg.connect(services.owner_dsn, application_name="worker", autocommit=True) as waiter,
@@ -827,8 +832,11 @@ def test_an_advisory_lock_counts_where_it_may_hold_jobs_up(
         count = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
         eventually(lambda: holder.execute(count).fetchone() == (1,), "a wait for the lock")
         if completed:
-            aged_upload("completed", minutes=-1.0)  # later than the lock, however fast this is
-        locks, pid = probe_of(services.dsn).locks(0.0), holder.info.backend_pid
+            # Later than the lock, however fast this is.
+            later = "UPDATE odd.uploads SET updated_at = now() + interval '50 s'"
+            odd.execute(f"{later} WHERE status = 'completed'".encode())
+        probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.job_queue")
+        locks, pid = probe.locks(0.0), holder.info.backend_pid
         holder.execute("SELECT pg_advisory_unlock_all()")
         while waiter.pgconn.get_result():
             pass
