@@ -60,8 +60,16 @@ class Run:
 
 def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = None) -> Run:
     """Run `pytest` in the project's root with these arguments and a report in `out`."""
-    done = subprocess.run(
-        command(out, arguments),
+    done = run_command(*command(out, arguments), environ=environ)
+    return Run(done.returncode, done.stdout, done.stderr, newest_report(out))
+
+
+def run_command(
+    *words: str | Path, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in the project's root, without input."""
+    return subprocess.run(
+        words,
         cwd=ROOT,
         env=environment(environ),
         stdin=subprocess.DEVNULL,
@@ -70,7 +78,6 @@ def run_suite(*arguments: str, out: Path, environ: Mapping[str, str] | None = No
         timeout=PATIENCE,
         check=False,
     )
-    return Run(done.returncode, done.stdout, done.stderr, newest_report(out))
 
 
 def newest_report(out: Path) -> dict[str, Any] | None:

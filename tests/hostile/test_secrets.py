@@ -11,7 +11,6 @@ import json
 import os
 import re
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,8 +21,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.hostile import servers
-from tests.suite import ROOT, Run, environment, run_suite
-from tests.waiting import PATIENCE
+from tests.suite import Run, run_command, run_suite
 
 TOKEN = "t0ken/with+signs&quotes'7"
 PASSWORD = "c0rrect-Horse&battery_"
@@ -243,16 +241,11 @@ def test_no_saved_report_holds_a_secret(tmp_path: Path, command: str) -> None:
     with planted(tmp_path / "planted") as (file, environ):
         run_suite(file, "--target", "planted", out=tmp_path / "out", environ=environ)
     report = tmp_path / "out/planted/upload_stuck/report.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "reports", *command.format(report).split()],
-        cwd=ROOT,
-        env=environment(environ),
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
+    done = run_command(
+        sys.executable, "-m", "reports", *command.format(report).split(), environ=environ
     )
     assert len(done.stdout) > 50, done.stderr
-    printed = (done.stdout + done.stderr).decode()
+    printed = done.stdout + done.stderr
     assert not [form for form in FORMS.values() if form in printed]
 
 

@@ -14,8 +14,8 @@ import pytest
 from lab import clean_up, cli, lifecycle
 from lab.processes import Identity, identify
 from lab.storage import is_mounted
-from tests.suite import ROOT, environment
-from tests.waiting import PATIENCE, eventually
+from tests.suite import run_command
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from lab.state import Lab
@@ -106,14 +106,8 @@ def test_a_lab_of_another_user_is_one_sentence(tmp_path: Path, command: str, sta
     folder.chmod(0)
     # Without its capabilities, a root who runs the tests may not read it either.
     drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
-    done = subprocess.run(
-        [*drop, sys.executable, "-m", *command.split()],
-        cwd=ROOT,
-        env=environment({"VEZA_LAB_DIR": str(folder)}),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
+    done = run_command(
+        *drop, sys.executable, "-m", *command.split(), environ={"VEZA_LAB_DIR": str(folder)}
     )
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     (sentence,) = done.stderr.strip().splitlines()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import faults
-from tests.suite import ROOT, environment, run_suite
-from tests.waiting import PATIENCE
+from tests.suite import ROOT, run_command, run_suite
 
 if TYPE_CHECKING:
     from lab.state import Lab
@@ -80,14 +78,8 @@ def test_every_sentence_of_a_run_is_translated(
     folder = tmp_path / "lab" / runbook
     shown = {"page": visible((folder / "report.html").read_text())}
     for command in ("render", "nagios", "postmortem") if names else ("render", "nagios"):
-        done = subprocess.run(
-            [sys.executable, "-m", "reports", command, folder],
-            cwd=ROOT,
-            env=environment({"VEZA_LANG": "pseudo"}),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+        done = run_command(
+            sys.executable, "-m", "reports", command, folder, environ={"VEZA_LANG": "pseudo"}
         )
         assert done.stdout, done.stderr
         shown[command] = done.stdout

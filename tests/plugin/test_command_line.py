@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suite import ROOT, environment, run_suite
+from tests.suite import ROOT, environment, run_command, run_suite
 from tests.targets import ENVIRON, FULL, MINIMAL, api_target
 from tests.waiting import PATIENCE
 from veza_checks_guard import EXAMPLES, FLAGS
@@ -326,14 +326,7 @@ class Interrupting:
 sys.meta_path.insert(0, Interrupting())
 sys.exit(pytest.main(["--target", "lab"]))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = run_command(sys.executable, "-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
@@ -365,14 +358,7 @@ def test_a_forgotten_environment_is_one_sentence() -> None:
         "import sys, pytest; sys.modules['filelock'] = None; "
         "sys.exit(pytest.main(['--target', 'lab']))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = run_command(sys.executable, "-c", code)
     assert done.returncode == 4
     (line,) = (done.stdout + done.stderr).strip().splitlines()
     assert line.startswith(f"ERROR: filelock is not installed for {sys.executable}: activate the")

@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.suite import ROOT, command, environment, run_suite, started_suite
+from tests.suite import command, run_command, run_suite, started_suite
 from tests.targets import api_target
 from tests.waiting import PATIENCE
 
@@ -229,15 +228,8 @@ def test_a_run_needs_no_output(tmp_path: Path, redirection: str, errors: str) ->
     file.write_text(api_target("here", "http://127.0.0.1:1"))
     file.chmod(0o600)
     arguments = (f"--targets-file={file}", "--target", "here", "--recheck=0")
-    run = subprocess.run(
-        ["sh", "-c", f'exec "$@" {redirection}', "sh", *command(tmp_path / "out", arguments)],
-        cwd=ROOT,
-        env=environment(None),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
+    run = run_command(
+        "sh", "-c", f'exec "$@" {redirection}', "sh", *command(tmp_path / "out", arguments)
     )
     assert (run.returncode, run.stdout, run.stderr) == (1, "", errors)
     report = json.loads((tmp_path / "out/here/upload_stuck/report.json").read_text())

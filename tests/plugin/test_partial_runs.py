@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite import ROOT, Run, environment, run_suite, started_suite
+from tests.suite import Run, run_command, run_suite, started_suite
 from tests.waiting import PATIENCE
 
 TARGET = """
@@ -55,15 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def reports(command: str, report: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of `python -m reports` on a report."""
-    return subprocess.run(
-        [sys.executable, "-m", "reports", command, str(report), *arguments],
-        cwd=ROOT,
-        env=environment(None),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return run_command(sys.executable, "-m", "reports", command, report, *arguments)
 
 
 def nagios(report: Path) -> tuple[int, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -21,8 +19,7 @@ from reports.model.report import Report
 from reports.model.report_json import to_json
 from reports.runbook.document import Command, Step
 from tests import saved_runs
-from tests.suite import ROOT
-from tests.waiting import PATIENCE
+from tests.suite import run_command
 
 TARGETS = """
 [targets.lab]
@@ -150,14 +147,7 @@ def test_the_commands_are_not_those_of_the_report(
 def test_a_dry_run_starts_no_process_and_opens_no_connection(call: Call) -> None:
     """It shows the commands, and leaves no journal."""
     arguments = call.arguments("--do", "2")
-    done = subprocess.run(
-        [sys.executable, "-c", STARTS_NOTHING, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = run_command(sys.executable, "-c", STARTS_NOTHING, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sudo systemctl restart" in done.stdout
     assert "dry run: nothing was started" in done.stdout
@@ -232,14 +222,8 @@ def test_a_target_without_rights_is_refused(call: Call, capsys: pytest.CaptureFi
 
 def test_help_is_there_in_every_encoding() -> None:
     """Letters that it lacks are replaced, without a traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "actions", "--lang=fr", "--help"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = (sys.executable, "-m", "actions", "--lang=fr", "--help")
+    done = run_command(*command, environ={"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "par d?faut" in done.stdout
 

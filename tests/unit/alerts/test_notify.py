@@ -28,6 +28,7 @@ from reports.model.report import Report
 from reports.model.report_json import to_json
 from reports.render import words
 from tests import made
+from tests.suite import run_command
 from tests.waiting import PATIENCE
 
 Capture = pytest.CaptureFixture[str]
@@ -221,23 +222,9 @@ def test_a_service_that_never_answers_is_left_at_the_deadline(
         "import sys; from reports.alerts import delivery; from reports.cli import main as cli; "
         "delivery.SECONDS_MAX = 0.5; cli.leave(cli.main(sys.argv[1:]))"
     )
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            code,
-            "notify",
-            save(path, bad(0)),
-            "--to=env:ALERTS",
-            "--confirm=1",
-        ],
-        cwd=made.ROOT,
-        env=os.environ | {"ALERTS": f"json://{receiver.address}/alerts?rto=100"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    arguments = ("notify", save(path, bad(0)), "--to=env:ALERTS", "--confirm=1")
+    environ = {"ALERTS": f"json://{receiver.address}/alerts?rto=100"}
+    done = run_command(sys.executable, "-c", code, *arguments, environ=environ)
     assert done.returncode == 1
     assert done.stderr.endswith("destination 1 (json): no answer within 0.5 s\n")
 

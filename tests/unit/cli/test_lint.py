@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from reports.cli.main import main
 from reports.cli.new import TAKEN, scaffold
 from reports.model.lint import lint
 from tests import made
+from tests.suite import run_command
 
 Capture = pytest.CaptureFixture[str]
 NAME = "page_stays_empty"
@@ -56,13 +56,8 @@ def test_nothing_is_missing_in_a_new_runbook(folder: Path, tmp_path: Path) -> No
         ("ruff", "check", "--no-cache"),
         ("ruff", "format", "--check", "--no-cache"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command, str(tmp_path / f"tests/unit/runbooks/test_{NAME}.py")],
-            cwd=made.ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        test = tmp_path / f"tests/unit/runbooks/test_{NAME}.py"
+        done = run_command(sys.executable, "-m", *command, test)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

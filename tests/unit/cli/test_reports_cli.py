@@ -19,6 +19,7 @@ from reports.history import store as history
 from reports.model.report import Report
 from reports.model.report_json import to_json
 from tests import made
+from tests.suite import run_command
 
 Capture = pytest.CaptureFixture[str]
 
@@ -346,14 +347,8 @@ def test_output_that_cannot_be_written_is_one_sentence(
 
 def test_a_wrong_command_line_is_unknown_in_every_encoding(report: Path) -> None:
     """A traceback would end with 1, which says WARNING."""
-    done = subprocess.run(
-        [sys.executable, "-m", "reports", "nagios", str(report), "--max-age", "soon"],
-        cwd=made.ROOT,
-        env=dict(os.environ) | {"PYTHONIOENCODING": "ascii", "VEZA_LANG": "fr"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = (sys.executable, "-m", "reports", "nagios", report, "--max-age=soon")
+    done = run_command(*command, environ={"PYTHONIOENCODING": "ascii", "VEZA_LANG": "fr"})
     assert (done.returncode, done.stderr) == (3, "")
     assert done.stdout.startswith("UNKNOWN: argument --max-age: l'?crire comme")
 
@@ -361,14 +356,8 @@ def test_a_wrong_command_line_is_unknown_in_every_encoding(report: Path) -> None
 def test_a_terminal_with_another_encoding_works(report: Path, tmp_path: Path) -> None:
     """Characters that it lacks are replaced, without a traceback."""
     path = save_report(tmp_path, made.incident(seen="Überlauf ✗"))
-    done = subprocess.run(
-        [sys.executable, "-m", "reports", "render", str(path)],
-        cwd=made.ROOT,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = (sys.executable, "-m", "reports", "render", path)
+    done = run_command(*command, environ={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.stderr
     assert "Uberlauf x" in done.stdout
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+
+from tests.suite import run_command
 
 IMPORTS = """
 import sys
@@ -16,7 +17,5 @@ sys.exit(", ".join(missing) or 0)
 
 def test_the_removal_imports_nothing_late() -> None:
     """An interrupt during a check's import cannot break the import that the removal needs."""
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False
-    )
+    done = run_command(sys.executable, "-c", IMPORTS)
     assert done.returncode == 0, done.stderr
