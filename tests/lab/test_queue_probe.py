@@ -21,7 +21,7 @@ from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq import amqp, management
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
-from fixtures.probes.rabbitmq.queue import READING_INTERVAL, QueueProbe
+from fixtures.probes.rabbitmq.queue import READING_INTERVAL, RECENT, QueueProbe
 from lab import broker
 from tests.lab.fix_proxy import Proxy
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
@@ -488,7 +488,9 @@ def test_jobs_without_messages_are_named(
 
 
 @pytest.mark.parametrize(
-    ("prefetch", "settled"), [(0, False), (2, False), (1, True)], ids=["no limit", "all", "fewer"]
+    ("prefetch", "patience", "settled"),
+    [(0, RECENT, False), (2, RECENT, False), (1, RECENT, True), (2, 0.0, True)],
+    ids=["no limit", "all", "fewer", "second look"],
 )
 def test_missing_messages_name_who_may_have_taken_them(
     lab_database: DatabaseProbe,
@@ -497,11 +499,12 @@ def test_missing_messages_name_who_may_have_taken_them(
     aged_upload: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
     prefetch: int,
+    patience: float,
     settled: bool,
 ) -> None:
     """A consumer that acknowledges and does nothing is named beside the jobs without a message.
 
-    Where it may have taken all of them just now, the late figures are waited for.
+    Where it may have taken all of them just now, the late figures are waited for, in one look.
     """
     for _ in range(2):
         aged_upload(job="pending")
@@ -509,7 +512,7 @@ def test_missing_messages_name_who_may_have_taken_them(
     channel.basic_consume(NAME, lambda *_: None)
     probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
-    consistency = JobConsistency(lab_database, probe)
+    consistency = JobConsistency(lab_database, probe, patience=patience)
     compare = consistency._compare
     readings = []
 
