@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.journey import Journey, Stage
 from core.language import tr, trc, trn
 from reports.model.report import Report
@@ -10,8 +12,8 @@ PICKED_UP = 2
 """The place of this stage in a journey, after "received" and "job created"."""
 
 
-def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
-    """Return the stages with two more: its file in storage, and the message in the queue.
+def with_outcomes(journey: Journey, report: Report) -> Journey:
+    """Return it with two stages more: its file in storage, and the message in the queue.
 
     The broker shows how many messages wait, not whose they are.
     """
@@ -20,7 +22,7 @@ def with_outcomes(journey: Journey, report: Report) -> tuple[Stage, ...]:
         stages.insert(PICKED_UP, _message(stages[PICKED_UP], report))
     if stages and report.layout.stored_check:
         stages.insert(1, _stored(report))
-    return tuple(stages)
+    return replace(journey, stages=tuple(stages))
 
 
 def _stored(report: Report) -> Stage:

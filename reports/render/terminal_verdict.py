@@ -216,13 +216,15 @@ class _Screen:
         """Return the way of each item that the command line named: it is the first question."""
         noun = self._report.layout.noun
         blocks = []
-        for journey in self._report.journeys:
-            stages = with_outcomes(journey, self._report)
-            stopped = next((stage for stage in stages if stage.reached is False), None)
+        for of_database in self._report.journeys:
+            journey = with_outcomes(of_database, self._report)
+            stopped = journey.stopped_at
             if stopped:
                 where = tr("not {stage}", stage=tr(stopped.name))
+            elif journey.stages:
+                where = tr("through every stage")
             else:
-                where = tr("through every stage") if stages else tr("nothing else is known of it")
+                where = tr("nothing else is known of it")
             status = journey.status or tr("unknown")
             title = Text.assemble(
                 (noun.upper(), "bold"),
@@ -230,7 +232,7 @@ class _Screen:
                 (where, "bold"),
             )
             blocks.append(Block(0, (self._cut(title),)))
-            blocks += self._stages(stages)
+            blocks += self._stages(journey.stages)
         return [*blocks, blank()] if blocks else []
 
     def _stages(self, stages: Sequence[Stage]) -> Iterator[Block]:

@@ -58,7 +58,7 @@ def render(report: Report, history: Sequence[Point] = ()) -> str:
         "verdict": verdict_of(report, runs),
         "chat": as_chat(report, runs),
         "stations": stations(report),
-        "journeys": [(journey, with_outcomes(journey, report)) for journey in report.journeys],
+        "journeys": [with_outcomes(journey, report) for journey in report.journeys],
         "accepted": {finding.id for finding in diagnosis.accepted},
         "path_title": report.layout.path,
         "impact": impact,

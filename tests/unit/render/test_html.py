@@ -433,6 +433,14 @@ def test_named_upload_is_answered_first() -> None:
         set_language(ENGLISH)
 
 
+def test_a_named_upload_stops_at_the_first_stage_that_it_lacks() -> None:
+    """Also at one that only a check has seen: its file is gone before a worker could take it."""
+    stages = (Stage("received", True, 60.0, "uploads"), Stage("picked up", False, None, "jobs"))
+    report = made.report(("storage/stuck_files_exist",))
+    report = replace(report, journeys=(Journey("upload-1", "uploading", stages),))
+    assert "upload-1 is uploading: not stored" in Page(render(report)).text
+
+
 def test_first_run_has_no_trends() -> None:
     """Without an earlier run the page says so and draws nothing."""
     assert (
