@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from actions.errors import Refused
 from actions.execute import Execution, cause_of, check_age, locked, steps_of
 from actions.journal import Journal
-from actions.looks import ROOT, Looks
+from actions.looks import ROOT, LookSettings
 from actions.plan import frozen_host, plan_step, refusal_of
 from actions.rights import resolve_rights
 from core.errors import TranslatedError
@@ -179,7 +179,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     with locked(folder.parent):
         rights = resolve_rights(target, path, os.environ)
-        execution = Execution(folder, Looks(target, path, checks), rights, known_checks)
+        execution = Execution(folder, LookSettings(target, path, checks), rights, known_checks)
         done = execution.run(report, steps, options.host, options.yes, options.wait)
     return 0 if done else NOT_RECOVERED
 

@@ -29,7 +29,7 @@ from core.units import format_duration
 from fixtures.target.lock import BusyError, take_lock
 
 if TYPE_CHECKING:
-    from actions.looks import Looks
+    from actions.looks import LookSettings
     from actions.operations import Operation
     from actions.plan import PlannedCommand
     from actions.rights import Rights
@@ -126,7 +126,7 @@ class Execution:
     """Steps of a report on its target, with what they need; `folder` is the target's."""
 
     def __init__(
-        self, folder: Path, looks: Looks, rights: Rights, known_checks: Sequence[str]
+        self, folder: Path, looks: LookSettings, rights: Rights, known_checks: Sequence[str]
     ) -> None:
         self.journal = Journal(folder)
         self.looks = looks

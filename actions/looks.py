@@ -38,7 +38,7 @@ HOLDS = ("passed", "skipped")
 
 
 @frozen
-class Looks:
+class LookSettings:
     """How the target is looked at: its file, and the folder of its runbook's checks."""
 
     target: Target

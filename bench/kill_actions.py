@@ -59,7 +59,7 @@ REFUSED = 2
 """Exit status of a call that refuses to run anything."""
 
 
-class Trial:
+class RepairTrial:
     """An incident of a lab, in a folder of its own, and the calls that repair it."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
@@ -114,7 +114,7 @@ class Trial:
         return self.count(WITHOUT_JOB) == 0
 
 
-def kill(trial: Trial, delay: float, *, as_it_changes: bool) -> tuple[str, list[str]]:
+def kill(trial: RepairTrial, delay: float, *, as_it_changes: bool) -> tuple[str, list[str]]:
     """Kill a call after so many seconds; return what it had come to, and what is wrong.
 
     `as_it_changes`: they count from its first line in the journal.
@@ -142,7 +142,7 @@ def kill(trial: Trial, delay: float, *, as_it_changes: bool) -> tuple[str, list[
 def kill_calls(lab: Lab, folder: Path, kills: int, seed: int) -> bool:
     """Kill calls and print a row for each; return whether nothing was wrong."""
     moments = random.Random(seed)  # noqa: S311 - moments, not secrets
-    trial = Trial(lab, folder / "first")
+    trial = RepairTrial(lab, folder / "first")
     trial.look()
     started = time.monotonic()
     status, text = trial.call()
@@ -155,7 +155,7 @@ def kill_calls(lab: Lab, folder: Path, kills: int, seed: int) -> bool:
     for number in range(1, kills + 1):
         if trial.is_repaired:
             faults.heal(lab.directory)
-            trial = Trial(lab, folder / str(number))
+            trial = RepairTrial(lab, folder / str(number))
         trial.look()
         as_it_changes = number % 2 == 0
         delay = moments.uniform(0.0, CHANGES if as_it_changes else usual)

@@ -43,7 +43,7 @@ REPEATS = 5
 
 
 @dataclass(frozen=True)
-class Case:
+class SavedTrial:
     """The readings of one trial, the causes that were true, and the figures that were 0."""
 
     readings: tuple[Outcome, ...]
@@ -51,10 +51,10 @@ class Case:
     zero: tuple[str, ...]
 
 
-def read_cases(paths: Iterable[Path]) -> list[Case]:
+def read_trials(paths: Iterable[Path]) -> list[SavedTrial]:
     """Read the trials that `python -m lab bench --json` wrote."""
     return [
-        Case(
+        SavedTrial(
             tuple(Outcome(check, status) for check, status in trial["statuses"].items()),
             frozenset({*trial["truth"], *([trial["cause"]] if trial["cause"] else [])}),
             tuple(trial["zero"]),
@@ -64,20 +64,24 @@ def read_cases(paths: Iterable[Path]) -> list[Case]:
     ]
 
 
-def hidden(evidence: Evidence, case: Case, number: int, random: Random) -> Iterator[list[Outcome]]:
+def hidden(
+    evidence: Evidence, trial: SavedTrial, number: int, random: Random
+) -> Iterator[list[Outcome]]:
     """Yield the readings with so many components hidden."""
-    choices = list(combinations(observed_components(evidence, case.readings), number))
+    choices = list(combinations(observed_components(evidence, trial.readings), number))
     for components in random.sample(choices, min(HIDDEN_MAX, len(choices))):
-        yield without(evidence, case.readings, components)
+        yield without(evidence, trial.readings, components)
 
 
-def misread(case: Case, random: Random, *, again: bool) -> list[Outcome]:
+def misread(trial: SavedTrial, random: Random, *, again: bool) -> list[Outcome]:
     """Return the readings with some wrong; read `again`, a failure counts only if both agree."""
-    wrong = {r.check for r in case.readings if random.random() < FLIP_RATE}
-    first = flipped(case.readings, wrong)
+    wrong = {r.check for r in trial.readings if random.random() < FLIP_RATE}
+    first = flipped(trial.readings, wrong)
     if not again:
         return first
-    second = flipped(case.readings, {r.check for r in case.readings if random.random() < FLIP_RATE})
+    second = flipped(
+        trial.readings, {r.check for r in trial.readings if random.random() < FLIP_RATE}
+    )
     return [
         Outcome(one.check, "unreachable")
         if one.status == "failed" and other.status != "failed"
@@ -148,36 +152,37 @@ def main() -> None:
     parser.add_argument("trials", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--runbook", metavar="NAME", default="upload_stuck")
     options = parser.parse_args()
-    cases = read_cases(options.trials)
+    trials = read_trials(options.trials)
     evidence = load_evidence(RUNBOOKS / options.runbook / "evidence.toml")
     random = Random(1)  # noqa: S311 (reproducible on purpose)
     print("| condition | cases | wrong cause named | exactly the true ones |")
     print("| --- | ---: | ---: | ---: |")
-    print(row("everything seen", ((named(evidence, c.readings, c.zero), c.truth) for c in cases)))
+    print(row("everything seen", ((named(evidence, c.readings, c.zero), c.truth) for c in trials)))
     for number in (1, 2, 3):
         results = (
-            (named(evidence, readings, case.zero), case.truth)
-            for case in cases
-            for readings in hidden(evidence, case, number, random)
+            (named(evidence, readings, trial.zero), trial.truth)
+            for trial in trials
+            for readings in hidden(evidence, trial, number, random)
         )
         print(row(f"{number} components hidden" if number > 1 else "1 component hidden", results))
     for again, words in ((False, "5 % of readings wrong"), (True, "the same, failures read twice")):
         results = (
-            (named(evidence, misread(case, random, again=again), case.zero), case.truth)
-            for case in cases
+            (named(evidence, misread(trial, random, again=again), trial.zero), trial.truth)
+            for trial in trials
             for _ in range(REPEATS)
         )
         print(row(words, results))
     for factor in FACTORS:
         models = [perturbed(evidence, factor, random) for _ in range(REPEATS)]
         results = (
-            (named(m, case.readings, case.zero), case.truth) for case in cases for m in models
+            (named(m, trial.readings, trial.zero), trial.truth) for trial in trials for m in models
         )
         print(row(f"weights' odds off by up to {factor:g}", results))
     for guess, words in ((by_naive_bayes, "naive Bayes"), (by_first_failure, "first failure")):
         print(
             row(
-                f"{words}, everything seen", ((guess(evidence, c.readings), c.truth) for c in cases)
+                f"{words}, everything seen",
+                ((guess(evidence, c.readings), c.truth) for c in trials),
             )
         )
 

@@ -13,7 +13,7 @@ from pika.exceptions import AMQPError
 
 from lab import database
 from lab.bugs import read_bugs
-from lab.processing import Processor, Verdict
+from lab.processing import BrokerAnswer, Processor
 
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
@@ -28,7 +28,7 @@ REJECT_SECONDS = 0.05
 OTHER_WORK_SECONDS = 0.5
 
 
-class Consumer(Protocol):
+class JobConsumer(Protocol):
     """Gets jobs from one source and processes them until the worker stops."""
 
     consuming: bool
@@ -105,39 +105,39 @@ class BrokerConsumer:
         tag = method.delivery_tag
 
         def work() -> None:
-            verdict = self._process(body)
-            if verdict is Verdict.RETRY:
+            answer = self._process(body)
+            if answer is BrokerAnswer.RETRY:
                 time.sleep(RETRY_SECONDS)
-            elif verdict is Verdict.REJECT:
+            elif answer is BrokerAnswer.REJECT:
                 time.sleep(REJECT_SECONDS)
             try:
-                connection.add_callback_threadsafe(lambda: acknowledge(verdict))
+                connection.add_callback_threadsafe(lambda: acknowledge(answer))
             except AMQPError:
                 self._zap.warn(
                     "jobs/consumer.go:96", "not acknowledged, the broker will deliver it again"
                 )
 
-        def acknowledge(verdict: Verdict) -> None:
+        def acknowledge(answer: BrokerAnswer) -> None:
             if not channel.is_open:
                 return
-            if verdict is Verdict.DONE:
+            if answer is BrokerAnswer.DONE:
                 channel.basic_ack(tag)
             else:
-                channel.basic_nack(tag, requeue=verdict is not Verdict.DEAD)
+                channel.basic_nack(tag, requeue=answer is not BrokerAnswer.DEAD)
 
         self._pool.submit(work)
 
-    def _process(self, body: bytes) -> Verdict:
+    def _process(self, body: bytes) -> BrokerAnswer:
         job = body.decode("ascii", errors="replace")
         if not self._lab.variant.ids.pattern.fullmatch(job):
             # A message of other work in the same queue. It takes a while, as the call of a service.
             self._stop.wait(OTHER_WORK_SECONDS)
-            return Verdict.DONE
+            return BrokerAnswer.DONE
         bugs = read_bugs(self._lab.directory)
         if bugs.ignores_messages:
-            return Verdict.DONE
+            return BrokerAnswer.DONE
         if bugs.rejects_messages:
-            return Verdict.REJECT
+            return BrokerAnswer.REJECT
         if bugs.deadlocks:
             threading.Event().wait()
         return self._processor.process(job)
@@ -193,7 +193,7 @@ class TableConsumer:
 
     def _work(self, job: str) -> None:
         try:
-            if self._processor.process(job) is Verdict.RETRY:
+            if self._processor.process(job) is BrokerAnswer.RETRY:
                 time.sleep(RETRY_SECONDS)
         finally:
             self._running.discard(job)

@@ -11,7 +11,7 @@ import psycopg
 
 from lab import database
 from lab.bugs import read_bugs
-from lab.consumers import BrokerConsumer, Consumer, TableConsumer
+from lab.consumers import BrokerConsumer, JobConsumer, TableConsumer
 from lab.processing import Processor
 from lab.program import argument_parser
 from lab.state import WORKER, load
@@ -36,7 +36,7 @@ def main() -> None:
     processor = Processor(lab, pool, zap)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    consumer: Consumer
+    consumer: JobConsumer
     if lab.broker:
         consumer = BrokerConsumer(lab, processor, zap, stop)
     else:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _send_heartbeats(
-    worker: str, pool: database.Pool, zap: ZapLog, consumer: Consumer, stop: threading.Event
+    worker: str, pool: database.Pool, zap: ZapLog, consumer: JobConsumer, stop: threading.Event
 ) -> None:
     while not stop.wait(HEARTBEAT_SECONDS):
         try:

@@ -28,7 +28,7 @@ class DeadlineExceededError(Exception):
     """Processing took longer than `processing_timeout`."""
 
 
-class Verdict(Enum):
+class BrokerAnswer(Enum):
     """The answer to the broker about a job's message."""
 
     DONE = "acknowledge"
@@ -50,23 +50,23 @@ class Processor:
         self._attempts: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def process(self, job: str) -> Verdict:
+    def process(self, job: str) -> BrokerAnswer:
         """Process a job and record its errors in the log and the database; raises nothing."""
         bugs = read_bugs(self._lab.directory)
         try:
             with self._pool.connection() as session:
                 row = database.start_job(session, job, self._startable)
             if row is None:
-                return Verdict.DONE
+                return BrokerAnswer.DONE
             return self._attempt(job, row, bugs)
         except psycopg.Error as exc:
             # The job is not at fault: it is tried again once the database answers.
             self._zap.warn(
                 f"{CALLER}:58", "database unavailable, job put back", reason=database.reason(exc)
             )
-            return Verdict.RETRY
+            return BrokerAnswer.RETRY
 
-    def _attempt(self, job: str, row: dict[str, Any], bugs: Bugs) -> Verdict:
+    def _attempt(self, job: str, row: dict[str, Any], bugs: Bugs) -> BrokerAnswer:
         upload: str = row["id"]
         name: str = row["filename"]
         # The bug `loses_updates`: the job's id in the place of the upload's.
@@ -85,7 +85,7 @@ class Processor:
         self._change_status(job, upload, status_id, "processing", "completed", 100)
         with self._lock:
             self._attempts.pop(job, None)
-        return Verdict.DONE
+        return BrokerAnswer.DONE
 
     def _change_status(
         self, job: str, upload: str, status_id: str, before: str, after: str, progress: int
@@ -124,7 +124,7 @@ class Processor:
 
         return on_progress
 
-    def _record_error(self, job: str, upload: str, exc: Exception, bugs: Bugs) -> Verdict:
+    def _record_error(self, job: str, upload: str, exc: Exception, bugs: Bugs) -> BrokerAnswer:
         message = f"{exc.strerror}: {exc.filename}" if isinstance(exc, OSError) else str(exc)
         if isinstance(exc, NotAudioError):
             return self._reject(job, upload, message, bugs)
@@ -134,7 +134,7 @@ class Processor:
             with self._pool.connection() as session:
                 database.fail_job(session, job, message)
                 database.keep_for_operator(session, upload, message)
-            return Verdict.DONE
+            return BrokerAnswer.DONE
         with self._lock:
             attempt = self._attempts.get(job, 0) + 1
             self._attempts[job] = attempt
@@ -142,17 +142,17 @@ class Processor:
             database.keep_for_operator(session, upload, message)
             if attempt < MAX_ATTEMPTS:
                 database.retry_job(session, job)
-                return Verdict.RETRY
+                return BrokerAnswer.RETRY
             database.fail_job(session, job, message)
         self._zap.error(f"{CALLER}:158", "job failed", job_id=job, attempts=attempt)
         with self._lock:
             self._attempts.pop(job, None)
-        return Verdict.DEAD
+        return BrokerAnswer.DEAD
 
-    def _reject(self, job: str, upload: str, message: str, bugs: Bugs) -> Verdict:
+    def _reject(self, job: str, upload: str, message: str, bugs: Bugs) -> BrokerAnswer:
         """Record that a file is not audio; without a bug, its user sees the message."""
         if bugs.abandons_jobs:
-            return Verdict.DONE
+            return BrokerAnswer.DONE
         with self._pool.connection() as session:
             if bugs.swallows_errors:
                 database.complete_job(session, job)
@@ -162,7 +162,7 @@ class Processor:
                 database.fail_job(session, job, message)
                 database.fail_upload(session, upload, message)
                 self._zap.warn(f"{CALLER}:171", "upload rejected", id=upload, reason=message)
-        return Verdict.DONE
+        return BrokerAnswer.DONE
 
 
 def _check_size(path: Path, recorded: int | None) -> None:

@@ -49,7 +49,7 @@ ULIDS = Ids(
 
 
 @dataclass(frozen=True)
-class Routes:
+class ApiRoutes:
     """The API's routes; a health or metrics route that is None does not exist."""
 
     upload: str = "/api/v1/upload"
@@ -61,7 +61,7 @@ class Routes:
 
 
 @dataclass(frozen=True)
-class Login:
+class LoginNames:
     """The login: its routes, its fields, and the relations that the monitor may read."""
 
     path: str = "/auth/login"
@@ -133,8 +133,8 @@ class Variant:
     broker: Broker | None = Broker()
     workers: int = 1
 
-    routes: Routes = Routes()
-    login: Login = Login()
+    routes: ApiRoutes = ApiRoutes()
+    login: LoginNames = LoginNames()
     file_field: str = "file"
     """The field of the upload form that has the file."""
     accepted_status: int = 202
@@ -183,13 +183,13 @@ BIGINT = Variant(
     job_type="file.process",
     broker=Broker(vhost="veza", queue="media.files"),
     workers=2,
-    routes=Routes(
+    routes=ApiRoutes(
         upload="/api/v2/files",
         status="/api/v2/files/{upload_id}",
         track="/api/v2/tracks/{track_id}",
         delete="/api/v2/files/{upload_id}",
     ),
-    login=Login(
+    login=LoginNames(
         path="/auth/v2/login",
         me="/auth/v2/me",
         logout="/auth/v2/logout",
@@ -213,13 +213,13 @@ ULID = Variant(
     dsn_options="?options=-c%20TimeZone%3DUTC",
     track_column="track_id",
     broker=Broker(queue="uploads", queue_type="quorum", management=False),
-    routes=Routes(
+    routes=ApiRoutes(
         upload="/v1/uploads",
         status="/v1/uploads/{upload_id}",
         track="/v1/tracks/{track_id}",
         delete="/v1/uploads/{upload_id}",
     ),
-    login=Login(
+    login=LoginNames(
         path="/session",
         me="/session/user",
         logout="/session/end",
@@ -240,7 +240,7 @@ BARE = Variant(
     jobs_table="monitoring.job_queue",
     track_column="track_id",
     broker=None,
-    routes=Routes(
+    routes=ApiRoutes(
         upload="/api/uploads",
         status="/api/uploads/{upload_id}",
         track="/api/tracks/{track_id}",
@@ -248,7 +248,7 @@ BARE = Variant(
         worker_health=None,
         metrics=None,
     ),
-    login=Login(
+    login=LoginNames(
         users_table="monitoring.users",
         attempts_table="monitoring.login_attempts",
         outcome="result",

@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.probes.canary.clean_up import Remover
 from fixtures.probes.canary.client import AGENT, CanaryClient
-from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.journal import CanaryJournal
 from fixtures.probes.canary.lookup import Lookup
 from fixtures.probes.canary.pace import Pace
 from fixtures.probes.canary.record import CanaryObserver, CanaryRecord
@@ -31,7 +31,7 @@ class Sent:
     """A canary that was sent and followed: what the checks read of it, and its journal."""
 
     observer: CanaryObserver
-    journal: Journal
+    journal: CanaryJournal
     stop: threading.Event
 
     def result(self, name: str) -> object:
@@ -57,7 +57,7 @@ def send(made_api: MadeApi, tmp_path: Path) -> Callable[..., Sent]:
         pace: Pace | None = None,
     ) -> Sent:
         http = CanaryClient(made_api.url, timeout, "the API")
-        journal = Journal(tmp_path / "canaries.jsonl")
+        journal = CanaryJournal(tmp_path / "canaries.jsonl")
         journal.open()
         stop, may_remove = threading.Event(), threading.Event()
         may_remove.set()
@@ -396,13 +396,13 @@ def test_an_unwritable_journal_sends_nothing(
     made_api: MadeApi, send: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A canary that cannot be written to the journal is not sent."""
-    real = Journal.note
+    real = CanaryJournal.note
 
-    def full(self: Journal, event: str, name: str, upload_id: str = "") -> None:
+    def full(self: CanaryJournal, event: str, name: str, upload_id: str = "") -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Journal, "note", full)
+    monkeypatch.setattr(CanaryJournal, "note", full)
     error = send().result("acceptance")
-    monkeypatch.setattr(Journal, "note", real)
+    monkeypatch.setattr(CanaryJournal, "note", real)
     assert "No space left on device" in str(error)
     assert not [method for method, *_ in made_api.asked if method == "POST"]

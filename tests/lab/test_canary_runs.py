@@ -15,7 +15,7 @@ import pytest
 
 from fixtures.probes.canary.clean_up import Remover
 from fixtures.probes.canary.client import CanaryClient
-from fixtures.probes.canary.journal import Journal
+from fixtures.probes.canary.journal import CanaryJournal
 from fixtures.probes.canary.lookup import Lookup
 from lab import faults
 from tests.lab.fix_key_api import Gateway
@@ -192,7 +192,7 @@ def test_an_unreachable_api_gets_no_canary(tmp_path: Path) -> None:
 
 def test_another_user_s_upload_is_never_deleted(lab: Lab, tmp_path: Path) -> None:
     """An upload in the journal that does not have the canary's name is kept."""
-    journal = Journal(tmp_path / "canaries.jsonl")
+    journal = CanaryJournal(tmp_path / "canaries.jsonl")
     journal.open()
     with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
         row = session.execute(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actions.looks import Looks
+from actions.looks import LookSettings
 from fixtures.target.load import load
 from tests.suite import ROOT
 from tests.targets import storage_target
@@ -21,7 +21,7 @@ def test_the_runbook_of_the_environment_is_not_that_of_a_look(
     monkeypatch.setenv("VEZA_RUNBOOK", "login_fails")
     file = tmp_path / "targets.toml"
     file.write_text(storage_target("here", tmp_path))
-    looks = Looks(load(file, "here", {}), file, ROOT / "checks/upload_stuck")
+    looks = LookSettings(load(file, "here", {}), file, ROOT / "checks/upload_stuck")
     report = looks.run(["storage/directory_exists"])
     assert [result.outcome.status for result in report.results] == ["passed"]
 
@@ -40,7 +40,7 @@ def test_a_look_has_the_secrets_of_the_checks_alone(
     )
     monkeypatch.setenv("SHARED", shared)
     monkeypatch.setenv("OWN", own)
-    looks = Looks(load(file, "here", os.environ), file, ROOT / "checks/upload_stuck")
+    looks = LookSettings(load(file, "here", os.environ), file, ROOT / "checks/upload_stuck")
     environment = looks._environment()
     assert (environment.get("SHARED"), environment.get("OWN")) == (shared, None)
     assert looks.run(["database/database_is_reachable"]).state == "incident"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actions.execute import Execution
-from actions.looks import Looks
+from actions.looks import LookSettings
 from actions.operations import operation_of
 from actions.plan import PlannedCommand
 from actions.rights import resolve_rights
@@ -45,7 +45,7 @@ def execution(tmp_path: Path) -> Execution:
     file = tmp_path / "targets.toml"
     file.write_text(TARGETS)
     target = load(file, "lab", {})
-    looks = Looks(target, file, ROOT / "checks/upload_stuck")
+    looks = LookSettings(target, file, ROOT / "checks/upload_stuck")
     return Execution(tmp_path, looks, resolve_rights(target, file, {}), ())
 
 

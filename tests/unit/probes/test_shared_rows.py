@@ -8,21 +8,19 @@ import psycopg.sql
 import pytest
 
 from fixtures.probes.postgres.answers import Column
-from fixtures.probes.postgres.shared_rows import TEXT_MAX, Reading, as_one, rows_of, sharing
+from fixtures.probes.postgres.shared_rows import TEXT_MAX, Query, as_one, rows_of, sharing
 
 WAITING = psycopg.sql.SQL("(SELECT * FROM jobs WHERE kind = %(kind)s)").format()
 
 
-def reading(text: str, *columns: Column, shared: Any = (WAITING,), **values: Any) -> Reading:
-    """Return the reading of a statement on the rows that wait."""
+def query(text: str, *columns: Column, shared: Any = (WAITING,), **values: Any) -> Query:
+    """Return the query of a statement on the rows that wait."""
     statement = psycopg.sql.SQL(text).format(rows=WAITING)
-    return Reading(statement, values, columns, shared)
+    return Query(statement, values, columns, shared)
 
 
-COUNT = reading(
-    "SELECT count(*) FROM {rows} AS r WHERE age > %(age)s", Column.COUNT, age=1, kind="a"
-)
-OLDEST = reading(
+COUNT = query("SELECT count(*) FROM {rows} AS r WHERE age > %(age)s", Column.COUNT, age=1, kind="a")
+OLDEST = query(
     "SELECT id, age FROM {rows} AS r WHERE age > %(age)s",
     *(Column.TEXT, Column.SECONDS),
     age=2,
@@ -32,7 +30,7 @@ OLDEST = reading(
 
 def test_readings_of_the_same_rows_are_a_group() -> None:
     """One that shares its rows with no other is in none."""
-    alone = reading("SELECT 1", Column.COUNT, shared=())
+    alone = query("SELECT 1", Column.COUNT, shared=())
     assert sharing({"a": COUNT, "b": alone, "c": OLDEST}) == {"a": COUNT, "c": OLDEST}
     assert sharing({"a": COUNT, "b": alone}) == {}
 
@@ -52,7 +50,7 @@ def test_a_statement_may_share_the_rows_of_several_tables() -> None:
     """Each of them is named once, and adds to the time that the statement may take."""
     other = psycopg.sql.SQL("(SELECT * FROM uploads)").format()
     both = psycopg.sql.SQL("SELECT count(*) FROM {} AS a, {} AS b").format(WAITING, other)
-    one = as_one([COUNT, Reading(both, {"kind": "a"}, (Column.COUNT,), (WAITING, other))])
+    one = as_one([COUNT, Query(both, {"kind": "a"}, (Column.COUNT,), (WAITING, other))])
     text = one.statement.as_string(None)
     assert (text.count("FROM jobs"), text.count("FROM uploads")) == (1, 1)
     assert "FROM shared_rows_0 AS a, shared_rows_1 AS b" in text
