@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
@@ -13,8 +14,9 @@ from core.journey import Journey
 from core.language import language, tr
 from core.outcome import Outcome, component_word
 from core.target_summary import TargetSummary
+from core.text import listed, uncapitalized
 from reports.diagnosis.diagnose import diagnose
-from reports.diagnosis.result import Diagnosis
+from reports.diagnosis.result import POSSIBLE, Diagnosis
 from reports.model.figures import Figure, at_zero, figures_of, placeholders_of
 from reports.model.headline import headline_of, journey_sentence
 from reports.model.layout import MetricKind
@@ -31,7 +33,7 @@ from reports.model.report import (
     unselected_of,
 )
 from reports.runbook.conditions import Facts, facts_of, holds
-from reports.runbook.document import Command, Runbook, Step
+from reports.runbook.document import ActionGroup, Command, Runbook, Step
 from reports.runbook.placeholders import fill_step, with_routes
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 LOOKS_MAX = 3
 """Commands that are shown where the cause is not clear."""
+
+SHARED_MIN = 0.9
+"""Sum of the probabilities of causes, from which on it is one of them."""
 
 _SENDS = re.compile(r"\bcurl\b.*\s(-X|-F|-d|-T|--data\S*|--form|--request)\b")
 """A request that may change something, such as that of the canary."""
@@ -166,8 +171,9 @@ def remedies_for(
     A hypothesis has the runbook's steps whose conditions hold. A cause outside the runbook has
     commands that only look. A component outside it whose cause is not known has the commands of its
     checks that failed. Where the cause is unclear there are those of the checks that `failed`: a
-    remedy for a guess is a second incident. What is no guess comes last: the steps for
-    just one failure that only one hypothesis explains, where that one is not accepted.
+    remedy for a guess is a second incident. What is no guess comes last: a restart that each of
+    the likely causes has, and the steps for just one failure that only one hypothesis explains,
+    where that one is not accepted.
     The steps of all of them are numbered in one row, so that a number names one step.
     """
     hypotheses = [cause.id for cause in bundle.evidence.hypotheses]
@@ -188,6 +194,8 @@ def remedies_for(
         remedies += _looks_at_components(diagnosis, bundle, values)
     if failed and not remedies:
         remedies += _looks_at_checks(failed, bundle, values)
+    if diagnosis.certainty == "unclear":
+        remedies += _shared_restart(diagnosis, actions, values, facts)
     unexplained = {f"{one.check} failed": one.check for one in diagnosis.unexplained}
     for hypothesis, group in actions.items():
         steps = [
@@ -200,6 +208,33 @@ def remedies_for(
             filled = tuple(fill_step(step, values) for step in _shown(steps, facts))
             remedies.append(Remedy(hypothesis, group.title, filled))
     return tuple(_numbered(remedies))
+
+
+def _shared_restart(
+    diagnosis: Diagnosis,
+    actions: Mapping[str, ActionGroup],
+    values: Mapping[str, str],
+    facts: Facts,
+) -> Iterator[Remedy]:
+    """Yield the step with a restart that each of the likely causes has, whichever of them it is."""
+    likely = [cause for cause in diagnosis.ranked if cause.probability >= POSSIBLE]
+    is_one_of_them = math.fsum(cause.probability for cause in likely) >= SHARED_MIN
+    if len(likely) < 2 or not is_one_of_them or any(cause.outside for cause in likely):
+        return
+    groups = [
+        [fill_step(step, values) for step in _shown(actions[cause.id].steps, facts)]
+        for cause in likely
+    ]
+    texts = [{one.text for step in steps for one in step.commands} for steps in groups]
+    for step in groups[0]:
+        commands = tuple(one for one in step.commands if all(one.text in own for own in texts))
+        if any("effect=restart" in one.run.split() for one in commands):
+            names = listed([uncapitalized(cause.title) for cause in likely], "or")
+            group = tr("Helps whichever it is: {causes}", causes=names)
+            title = tr("{step}: it helps in each of these cases", step=step.title)
+            shared = replace(step, title=title, commands=commands, left_out=())
+            yield Remedy("", group, (shared,))
+            return
 
 
 def _numbered(remedies: Sequence[Remedy]) -> Iterator[Remedy]:

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from core.journey import Journey, Stage
 from core.language import ENGLISH, set_language
-from core.outcome import STATUSES, Affected
+from core.outcome import STATUSES, Affected, Status
 from reports.history.incidents import RunRecord
 from reports.model.build import remedies_for
 from reports.model.report import Remedy
@@ -351,6 +351,31 @@ def test_an_unclear_cause_has_commands_that_only_look() -> None:
     assert "Look at what failed" in text
     assert "check again" in text
     assert "then verify" not in text
+
+
+def test_a_restart_that_each_likely_cause_has_is_no_guess() -> None:
+    """A worker whose log and queue are not seen is down, or its jobs hang: it is restarted."""
+    failed = (
+        *("signal/no_upload_is_stuck", "signal/no_upload_overstays_processing"),
+        *("signal/uploads_are_completing", "upload_status/uploads_have_left_uploading"),
+        *("upload_status/progress_agrees_with_status", "logs/upload_transitions_are_logged"),
+        *("database/jobs_start_promptly", "database/jobs_finish_in_time"),
+    )
+    unseen = (
+        *("signal/processing_time_is_normal", "upload_status/worker_health_is_ok"),
+        *("worker/worker_is_logging", "database/pending_jobs_are_in_the_queue"),
+    )
+    skipped = [row.id for row in made.bundle().evidence.checks if row.id.startswith("queue/")]
+    statuses: dict[str, Status] = dict.fromkeys((*unseen, *skipped), "skipped")
+    report = made.report(failed, statuses=statuses)
+    assert [round(cause.probability, 1) for cause in report.diagnosis.ranked[:2]] == [0.5, 0.5]
+    text = render(report, 120, FOOTER)
+    assert "Stop a job that hangs: it helps in each of these cases ⚠" in text
+    assert "sudo systemctl restart veza-backend-api" in text
+    # One of them alone is a guess.
+    without = made.report(failed[:-1], statuses=statuses)
+    assert without.diagnosis.certainty == "unclear"
+    assert "sudo systemctl restart" not in render(without, 120, FOOTER)
 
 
 def test_of_an_unclear_cause_what_no_cause_explains_comes_first() -> None:
