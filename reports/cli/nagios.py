@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 
 from core.language import tr
 from core.units import parse_duration
@@ -40,5 +41,6 @@ def run(options: argparse.Namespace) -> int:
     except LoadError as exc:
         print(line(UNKNOWN, str(exc)))
         return UNKNOWN
-    print(render(report, max_age=options.max_age), end="")
-    return status_of(report, max_age=options.max_age)
+    now = datetime.now(UTC)
+    print(render(report, now, options.max_age), end="")
+    return status_of(report, now, options.max_age)
