@@ -168,6 +168,14 @@ def _run(options: argparse.Namespace) -> int:
     half_done = Journal(folder).half_done()
     if half_done and not options.execute:
         print(tr("half-done: {action}", action=half_done) + "\n")
+    others = [str(one.parent) for one in sorted(folder.parent.glob("*/report.json"))]
+    if not report.remedies and len(others) > 1:
+        raise Refused(
+            "{path} names no cause: {headline} Reports of other runbooks: {others}",
+            path=options.report,
+            headline=report.headline,
+            others=listed([one for one in others if one != str(folder)]),
+        )
     if options.do is None:
         _list(report, target, known_checks)
         return 0
@@ -175,7 +183,12 @@ def _run(options: argparse.Namespace) -> int:
     if not options.execute:
         for step in steps:
             print(f"{_described(step, report, target, known_checks, options.host)}\n")
-        print(tr("dry run: nothing was started. Add --execute to run it."))
+        host = frozen_host(report)
+        planned = [(one, plan_step(one, target, known_checks, options.host, host)) for one in steps]
+        notes = [tr("dry run: nothing was started.")]
+        if not any(refusal_of(*one) for one in planned):
+            notes.append(tr("Add --execute to run it."))
+        print(" ".join(notes))
         return 0
     with locked(folder.parent):
         rights = resolve_rights(target, path, os.environ)

@@ -154,6 +154,30 @@ def test_a_dry_run_starts_no_process_and_opens_no_connection(call: Call) -> None
     assert not (call.report.parent / NAME).exists()
 
 
+def test_only_a_step_that_may_run_is_offered(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dry run of a step for people does not say how to run it."""
+    assert main(call.arguments("--do", "1")) == 0
+    assert capsys.readouterr().out.endswith("dry run: nothing was started.\n")
+    assert main(call.arguments("--do", "2")) == 0
+    assert capsys.readouterr().out.endswith("Add --execute to run it.\n")
+
+
+def test_a_healthy_report_names_the_others_of_its_target(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest report stands for the folder: it may be of another runbook than the incident."""
+    other = call.report.parents[1] / "other/report.json"
+    other.parent.mkdir()
+    other.write_bytes(call.report.read_bytes())
+    call.write(saved=saved_runs.load("healthy"))
+    assert main(call.arguments()) == 2
+    message = capsys.readouterr().err
+    assert f"{call.report} names no cause: Healthy: " in message
+    assert message.endswith(f"Reports of other runbooks: {other.parent}\n")
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
