@@ -36,6 +36,7 @@ from reports.model.build import replay
 from reports.model.bundle import bundle_of
 
 if TYPE_CHECKING:
+    from actions.plan import PlannedCommand
     from fixtures.target.model import Target
     from reports.model.report import Report
     from reports.runbook.document import Step
@@ -168,25 +169,21 @@ def _run(options: argparse.Namespace) -> int:
     half_done = Journal(folder).half_done()
     if half_done and not options.execute:
         print(tr("half-done: {action}", action=half_done) + "\n")
-    others = [str(one.parent) for one in sorted(folder.parent.glob("*/report.json"))]
-    if not report.remedies and len(others) > 1:
-        raise Refused(
-            "{path} names no cause: {headline} Reports of other runbooks: {others}",
-            path=options.report,
-            headline=report.headline,
-            others=listed([one for one in others if one != str(folder)]),
-        )
+    if not report.remedies:
+        _name_others(options.report, report)
+        cause_of(report)
     if options.do is None:
         _list(report, target, known_checks)
         return 0
     steps = [_step(report, number) for number in dict.fromkeys(options.do)]
     if not options.execute:
+        refused = False
         for step in steps:
-            print(f"{_described(step, report, target, known_checks, options.host)}\n")
-        host = frozen_host(report)
-        planned = [(one, plan_step(one, target, known_checks, options.host, host)) for one in steps]
+            planned = plan_step(step, target, known_checks, options.host, frozen_host(report))
+            print(f"{_described(step, planned)}\n")
+            refused |= bool(refusal_of(step, planned))
         notes = [tr("dry run: nothing was started.")]
-        if not any(refusal_of(*one) for one in planned):
+        if not refused:
             notes.append(tr("Add --execute to run it."))
         print(" ".join(notes))
         return 0
@@ -197,10 +194,22 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if done else NOT_RECOVERED
 
 
+def _name_others(path: Path, report: Report) -> None:
+    """Raise Refused for a report without a cause, with those of the target's other runbooks."""
+    own = path.resolve().parent
+    folders = sorted(one.parent for one in own.parent.glob("*/report.json"))
+    others = [str(folder) for folder in folders if folder != own]
+    if others:
+        raise Refused(
+            "{path} names no cause: {headline} Reports of other runbooks: {others}",
+            path=path,
+            headline=report.headline,
+            others=listed(others),
+        )
+
+
 def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
     """Print the steps of the likeliest cause, each with what may run, and then all other steps."""
-    if not report.remedies:
-        cause_of(report)
     print(f"{report.headline}\n")
     likeliest = report.diagnosis.accepted[0] if report.diagnosis.accepted else None
     for remedy in report.remedies:
@@ -211,7 +220,8 @@ def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
         print(f"{title}\n")
         for step in remedy.steps:
             shown = step if is_likeliest else _for_people(step)
-            print(f"{_described(shown, report, target, known_checks, '')}\n")
+            planned = plan_step(shown, target, known_checks, "", frozen_host(report))
+            print(f"{_described(shown, planned)}\n")
     try:
         check_age(report, datetime.now(UTC))
     except Refused as exc:
@@ -223,11 +233,8 @@ def _for_people(step: Step) -> Step:
     return replace(step, commands=tuple(replace(command, run="") for command in step.commands))
 
 
-def _described(
-    step: Step, report: Report, target: Target, known_checks: Sequence[str], host: str
-) -> str:
+def _described(step: Step, planned: Sequence[PlannedCommand]) -> str:
     """Return a step with its commands, where each would run, or why it may not."""
-    planned = plan_step(step, target, known_checks, host, frozen_host(report))
     refusal = refusal_of(step, planned)
     state = refusal or tr("may run with --do {number}", number=step.number)
     lines = [f"{step.number} {step.title} ({state})"]

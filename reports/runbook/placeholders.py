@@ -69,13 +69,12 @@ _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 
 _CREATES = re.compile(r"(INSERT INTO <jobs_table> \()([^()]*)(\)\s+SELECT )")
 """A statement that creates jobs for the rows of a table `u`."""
-_LEAST = "(SELECT min({column}) FROM <jobs_table> WHERE type = '<job_type>')"
 _VALUES = {
     "uuid": "gen_random_uuid()",
     "text": "gen_random_uuid()::text",
     "time": "now()",
     "false": "false",
-    "least": _LEAST,
+    "least": "(SELECT min({column}) FROM <jobs_table> WHERE type = '<job_type>')",
     "key": 'u."id"',
     "same": "u.{column}",
 }
@@ -207,10 +206,10 @@ def _with_columns(text: str, columns: str) -> str:
     def completed(match: re.Match[str]) -> str:
         given = re.findall(r"\w+", match[2])
         names, made = [], []
-        for column in filter(None, map(_COLUMN.fullmatch, needed)):
-            if column[2] not in given:
-                names.append('"' + column[2].replace('"', '""') + '"')
-                made.append(_VALUES[column[1]].format(column=names[-1]))
+        for word, _, name in (column.partition(" ") for column in needed):
+            if name not in given:
+                names.append(_identifier(name))
+                made.append(_VALUES[word].format(column=names[-1]))
         before, values = (f"{', '.join(some)}, " if some else "" for some in (names, made))
         return f"{match[1]}{before}{match[2]}{match[3]}{values}"
 
@@ -314,12 +313,16 @@ def _with_wildcards(pattern: str) -> str:
     )
 
 
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _in_sql(name: str, value: str, context: str) -> str | None:
     values = value.split("\n")
     if context == "--" and len(values) == 1:
         return value
     if context == "" and _grammar_of(name) is _TABLE:
-        return ".".join('"' + part.replace('"', '""') + '"' for part in value.split("."))
+        return ".".join(map(_identifier, value.split(".")))
     if context == "" and _grammar_of(name) is _NUMBER:
         return ", ".join(values)
     if context == "":

@@ -12,6 +12,7 @@ import pytest
 
 from actions import command_line
 from actions.command_line import main
+from actions.plan import plan_step
 from core.language import PSEUDO, choose_language
 from core.outcome import Outcome
 from reports.history.actions import NAME
@@ -129,7 +130,7 @@ def test_a_known_mistake_of_a_command_stands_below_it(call: Call) -> None:
     command = Command("sql", "UPDATE now SET a = 1;", 1, warnings=("It is a view.",))
     step = Step(1, "Repair", "", (command,), 1)
     target = command_line._target(call.targets, "lab")
-    text = command_line._described(step, saved_runs.load("incident"), target, [], "")
+    text = command_line._described(step, plan_step(step, target, []))
     assert text.splitlines()[1:3] == ["    UPDATE now SET a = 1;", "  → It is a view."]
 
 
