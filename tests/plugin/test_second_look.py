@@ -185,6 +185,42 @@ def test_an_interrupt_of_a_second_look_keeps_the_first(run_checks: Callable[...,
     assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 1"
 
 
+READ_AHEAD = '''
+import time
+
+from core.outcome import Observation
+from fixtures.run.recorder import CALLS, Call
+
+TURNS = []
+
+def look(request, name, seconds, ago):
+    TURNS.append(name)
+    call = Call()
+    call.seconds, call.ended = seconds, time.monotonic() - ago
+    call.observation = Observation("queue.state", "", {}, seconds)
+    request.node.stash[CALLS] = [call]
+    assert False, f"turn {len(TURNS)}: {''.join(TURNS)}"
+
+def test_queue_exists(request):
+    """The queue exists."""
+    look(request, "a", seconds=2.0, ago=9.0)
+
+def test_queue_is_draining(request):
+    """It drains."""
+    look(request, "b", seconds=0.1, ago=0.0)
+'''
+
+
+@pytest.mark.patient
+def test_what_was_read_long_ago_does_not_wait_for_the_others(
+    run_checks: Callable[..., Run],
+) -> None:
+    """It has its second look at once, and not only a second after the last one was read."""
+    run = run_checks(READ_AHEAD, *PLUGIN, "-n0")
+    assert run.outcome("queue/queue_exists")["seen"] == "turn 3: aba"
+    assert run.outcome("queue/queue_is_draining")["seen"] == "turn 4: abab"
+
+
 COURSES = '''
 import pytest
 
