@@ -33,7 +33,7 @@ def test_worker_activity_is_logged(logs, limits):
 
 def test_worker_starts_once(logs, limits):
     """The worker started at most `worker_starts_max` times, or once per process that runs."""
-    starts = logs.starts()
+    starts = logs.starts(limits.worker_starts_max)
     assert starts.are_at_most(limits.worker_starts_max), starts
 
 

@@ -452,6 +452,7 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert last_jobs(200.0).all_failed
     # Uploads that the API could not store have no job; those that it gives up are older.
     odd.execute("TRUNCATE odd.jobs")
+    odd.execute("DELETE FROM odd.uploads WHERE status = 'completed'")
     odd.execute("UPDATE odd.uploads SET created_at = now() - interval '10 minutes'")
     assert not last_jobs().all_failed
     odd.execute("UPDATE odd.uploads SET created_at = now()")
@@ -1247,6 +1248,38 @@ def test_a_completion_in_the_future_is_unknown(odd: Owner, services: Lab, probe_
         probe.just_ended_jobs,
     ):
         assert_age_is_unknown(call, f"odd.jobs.completed_at {CLOCK_AHEAD}")
+
+
+def test_a_queue_that_deletes_completed_jobs_tells_no_flow(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """Where uploads complete and none of their jobs is recorded, no completion is missed."""
+    odd.execute(ODD_TABLES.format(id="int", type="text", payload="jsonb").encode())
+    odd.execute("INSERT INTO odd.uploads (id, status, created_at) VALUES (1, 'uploading', now())")
+    odd.execute(
+        "INSERT INTO odd.jobs (type, payload, status, created_at, completed_at) VALUES"
+        " ('process_upload', '{}', 'pending', now() - interval '1 hour', NULL),"
+        " ('process_upload', '{\"upload_id\": 1}', 'failed', now() - interval '1 hour', now())"
+    )
+
+    def probe() -> DatabaseProbe:
+        return probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+
+    assert probe().flow(300.0).stands_still
+    odd.execute(
+        "INSERT INTO odd.uploads (id, status, created_at, updated_at) VALUES"
+        " (2, 'completed', now() - interval '2 min', now() - interval '1 min')"
+    )
+    assert probe().flow(30.0).stands_still
+    for call in (lambda: probe().flow(300.0), lambda: probe().last_jobs(300.0)):
+        with pytest.raises(NotOffered, match="uploads complete, and no job of them is recorded"):
+            call()
+    odd.execute(
+        "INSERT INTO odd.jobs (type, payload, status, created_at, completed_at) VALUES"
+        " ('process_upload', '{\"upload_id\": 2}', 'completed', now(), now())"
+    )
+    assert probe().flow(300.0).completed == 1
+    assert probe().last_jobs(300.0).completed == 1
 
 
 def test_a_named_upload_is_found_whatever_its_id_is(

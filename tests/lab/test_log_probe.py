@@ -25,9 +25,10 @@ from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.logs.results import WorkerLines
 from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.postgres.job_results import Flow
 from fixtures.probes.postgres.overdue import Overdue
 from fixtures.probes.postgres.uploads import NewestCompleted, StuckUploads
-from fixtures.probes.subjects import Subject
+from fixtures.probes.subjects import UNUSED_ID, Subject
 from tests.lab.fix_journal import UNIT, MadeJournal
 from tests.waiting import PATIENCE
 
@@ -362,7 +363,7 @@ def test_worker_starts_are_counted(log_dir: Path, logs_of: Make) -> None:
     escaped = json.dumps({"ts": time.time() - 3, "msg": "Job Worker démarré"}) + "\n"
     latin = zap(2, "Job Worker démarré").encode("latin-1")
     (log_dir / "b.log").write_bytes(escaped.encode() + latin)
-    starts = logs_of().starts()
+    starts = logs_of().starts(3)
     assert starts.counts == (3,), starts
     assert starts.are_at_most(3)
     assert not starts.are_at_most(2)
@@ -385,6 +386,44 @@ def test_workers_of_one_process_start_at_once(log_dir: Path, shell: Shell) -> No
         again = LogProbe(source, None, 900.0, 2**20, workers=workers).starts()
         assert not again.are_at_most(1), again
         own.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("completed", "late", "shows"), [(3, False, False), (3, True, True), (1, False, True)]
+)
+def test_starts_between_completed_jobs_show_no_crash_loop(
+    log_dir: Path, shell: Shell, completed: int, late: bool, shows: bool
+) -> None:
+    """A worker may end after a number of jobs, as PHP's do; one in a crash loop completes none."""
+
+    class Jobs(MadeUploads):
+        def flow(self, window: float) -> Flow:
+            return Flow("db", window, 0, None, completed, 1.0, 5.0)
+
+    (log_dir / "a.log").write_text("".join(zap(age, "Job Worker started") for age in (90, 60, 30)))
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    workers = ProcessProbe([shell], "no-such-worker", is_work_late=lambda: late)
+    logs = LogProbe(source, None, 900.0, 2**20, database=Jobs({}), workers=workers)
+    assert logs.starts(3).are_at_most(3)
+    if shows:
+        assert not logs.starts(1).are_at_most(1)
+        return
+    with pytest.raises(NotOffered, match="3 jobs completed in that time and none is late"):
+        logs.starts(1)
+
+
+@pytest.mark.parametrize("of", ["errors", "storage_errors"])
+def test_lines_about_the_id_that_the_checks_ask_for_do_not_count(
+    log_dir: Path, logs_of: Make, of: str
+) -> None:
+    """An API whose ids are numbers may log an error for it, at each run; an empty id is another."""
+    text = "upload {}: processing failed: open /var/x/1: permission denied"
+    (log_dir / "a.log").write_text(zap(9, text.format(UNUSED_ID), "error"))
+    assert getattr(logs_of(), of)().none
+    (log_dir / "b.log").write_text(
+        zap(9, text.format("00000000-0000-0000-0000-000000000000"), "error")
+    )
+    assert not getattr(logs_of(), of)().none
 
 
 def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> None:
