@@ -90,9 +90,10 @@ def test_a_missing_targets_file_is_an_error(machine: Path) -> None:
     assert not (machine / "var/live/upload_stuck/report.json").exists()
 
 
-def test_a_run_needs_a_target() -> None:
-    """`run` without a target prints its usage."""
-    done = call([DEPLOY / "run"])
+@pytest.mark.parametrize("words", [(), ("--help",), ("-v", "live")])
+def test_a_run_needs_a_target(words: tuple[str, ...]) -> None:
+    """`run` without a target prints its usage; an option first is none."""
+    done = call([DEPLOY / "run", *words])
     assert done.returncode == 4
     assert done.stdout == "usage: deploy/run TARGET [OPTION...]\n"
 
