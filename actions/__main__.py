@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from actions.command_line import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        # Here, so that Ctrl-C is no traceback while Python still reads the modules either.
+        from actions.command_line import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

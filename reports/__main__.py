@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from reports.cli.main import leave, main
+import sys
 
 if __name__ == "__main__":
-    leave(main())
+    try:
+        # Here, so that Ctrl-C is no traceback while Python still reads the modules either.
+        from reports.cli.main import leave, main
+
+        leave(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -372,3 +372,23 @@ def test_help_begins_with_the_commands(capsys: Capture, monkeypatch: pytest.Monk
     assert text.index("commands:") < text.index("options:")
     listed = text.partition("COMMAND\n")[2].partition("\n\n")[0].splitlines()
     assert len(listed) <= len(COMMANDS) + 2
+
+
+INTERRUPTED = """
+import runpy, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name in ("reports.cli.main", "actions.command_line"):
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("program", ["reports", "actions"])
+def test_ctrl_c_while_python_reads_the_modules_is_no_traceback(program: str) -> None:
+    """It takes half a second, in which a person may have seen the mistake in the line."""
+    done = run_command(sys.executable, "-c", INTERRUPTED, program)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
