@@ -39,9 +39,13 @@ def is_gate(expression: str) -> bool:
     return any(selects({"gate", *names}) and not selects(names) for names in combinations)
 
 
-def unseen(report: Report) -> tuple[str, ...]:
-    """Return the checks that a gate asks for and that were skipped."""
-    return tuple(check for check, status in report.statuses.items() if status == "skipped")
+def unseen(report: Report) -> list[str]:
+    """Return the checks that a gate asks for and that were skipped, those of a reason with it."""
+    alike: dict[str, list[str]] = {}
+    for check, status in report.statuses.items():
+        if status == "skipped":
+            alike.setdefault(report.evidence(check), []).append(check)
+    return [f"{', '.join(checks)} ({reason})" for reason, checks in alike.items()]
 
 
 def worse(report: Report, baseline: Report) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def verdict(
     """
     status = exit_status(pytests, report.state)
     if gate and unseen(report):
-        names = ", ".join(unseen(report))
+        names = "; ".join(unseen(report))
         return status or 1, tr(
             "The gate stays closed: skipped, so not known to pass: {checks}.", checks=names
         )
