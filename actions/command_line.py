@@ -19,12 +19,14 @@ from actions.looks import ROOT, LookSettings
 from actions.plan import frozen_host, plan_step, refusal_of
 from actions.rights import resolve_rights
 from core.errors import TranslatedError
+from core.files import from_here
 from core.language import mark, tr
 from core.output import discard_output, take_any_text
 from core.text import flat, listed
 from fixtures.probes.host.spec import display_name
-from fixtures.target.load import build, check_name, read_targets
+from fixtures.target.load import build, check_name, is_there, read_targets
 from reports.cli.command import (
+    Parser,
     add_help_option,
     add_language,
     choose_language_of,
@@ -57,6 +59,14 @@ CERTAINTIES = {
     "certain": mark("certain"),
     "likely": mark("likely"),
     "outside": mark("outside"),
+}
+
+EFFECTS = {
+    "restart": mark("restart"),
+    "signal": mark("signal"),
+    "permissions": mark("permissions"),
+    "rows": mark("rows"),
+    "publish": mark("publish"),
 }
 
 PLACES = {"database": mark("the database"), "queue": mark("the queue")}
@@ -92,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m actions",
         description=tr(
             "List the steps of a report's likeliest cause, and run one that the runbook permits."
@@ -198,7 +208,7 @@ def _name_others(path: Path, report: Report) -> None:
     """Raise Refused for a report without a cause, with those of the target's other runbooks."""
     own = path.resolve().parent
     folders = sorted(one.parent for one in own.parent.glob("*/report.json"))
-    others = [str(folder) for folder in folders if folder != own]
+    others = [str(from_here(folder)) for folder in folders if folder != own]
     if others:
         raise Refused(
             "{path} names no cause: {headline} Reports of other runbooks: {others}",
@@ -212,6 +222,7 @@ def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
     """Print the steps of the likeliest cause, each with what may run, and then all other steps."""
     print(f"{report.headline}\n")
     likeliest = report.diagnosis.accepted[0] if report.diagnosis.accepted else None
+    runnable: list[int] = []
     for remedy in report.remedies:
         is_likeliest = bool(likeliest and likeliest.id == remedy.hypothesis)
         title = remedy.title
@@ -222,6 +233,13 @@ def _list(report: Report, target: Target, known_checks: Sequence[str]) -> None:
             shown = step if is_likeliest else _for_people(step)
             planned = plan_step(shown, target, known_checks, "", frozen_host(report))
             print(f"{_described(shown, planned)}\n")
+            if not refusal_of(shown, planned):
+                runnable.append(step.number)
+    if runnable[1:]:
+        call = " ".join(f"--do {number}" for number in runnable[:2])
+        print(
+            tr("If a repair takes several steps, run them in one call, such as {call}", call=call)
+        )
     try:
         check_age(report, datetime.now(UTC))
     except Refused as exc:
@@ -245,7 +263,7 @@ def _described(step: Step, planned: Sequence[PlannedCommand]) -> str:
             known = PLACES.get(one.place)
             promise = tr(
                 "{effect} on {place}, verified by {checks}",
-                effect=one.rule.effect,
+                effect=tr(EFFECTS[one.rule.effect]),
                 place=tr(known) if known else display_name(one.place),
                 checks=listed(one.rule.verify),
             )
@@ -280,6 +298,11 @@ def _targets_file(option: Path | None, target: str) -> Path:
         from lab.state import default_directory
 
         file = default_directory() / "targets.toml"
+        if not is_there(file):
+            raise Refused(
+                "there is no lab in {folder}: its report can be acted on only while it is up",
+                folder=file.parent,
+            )
     return Path(file or ROOT / "targets.toml").absolute()
 
 

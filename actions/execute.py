@@ -155,9 +155,12 @@ class Execution:
         for step, commands in zip(steps, planned, strict=True):
             action = self._run_step(step, commands, fresh, yes)
             checks = [check for one in commands if one.rule for check in one.rule.verify]
-            if step is steps[-1]:
+            is_last = step is steps[-1]
+            if is_last:
                 checks += _failed_symptoms(fresh)
-            if not action or not self._verify(action, tuple(dict.fromkeys(checks)), wait):
+            if not action or not self._verify(
+                action, tuple(dict.fromkeys(checks)), wait, is_last=is_last
+            ):
                 return False
         return True
 
@@ -269,12 +272,15 @@ class Execution:
         else:
             self._say(tr("uncertain: {reason}", reason=sentence))
 
-    def _verify(self, action: str, checks: Sequence[str], wait: float) -> bool:
+    def _verify(self, action: str, checks: Sequence[str], wait: float, *, is_last: bool) -> bool:
         """Look at these checks until they hold or the time is over; return whether they hold."""
+        duration = format_duration(wait)
         self._say(
-            tr(
-                "verifying for at most {duration}; Ctrl-C ends only that",
-                duration=format_duration(wait),
+            tr("verifying for at most {duration}; Ctrl-C ends only that", duration=duration)
+            if is_last
+            else tr(
+                "verifying for at most {duration}; after Ctrl-C the next step is not run",
+                duration=duration,
             )
         )
         try:

@@ -79,6 +79,8 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the confirmation, or list what can be confirmed."""
+    if options.note and not options.cause:
+        raise OptionError(tr("--note needs --cause, which says what it was"))
     folder = history_folder(options.target_dir)
     episodes = incidents(read_runs(folder))
     if not episodes:

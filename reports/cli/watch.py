@@ -91,8 +91,18 @@ def add_to(commands: Commands) -> None:
         metavar="NAME",
         help=tr("a folder of runbooks/ (default: VEZA_RUNBOOK, the target's)"),
     )
-    option("--out", type=Path, default=Path("out"), metavar="DIR", help=tr("as of the checks"))
-    option("--targets-file", metavar="FILE", help=tr("as of the checks"))
+    option(
+        "--out",
+        type=Path,
+        default=Path("out"),
+        metavar="DIR",
+        help=tr("the folder of the reports (default: out)"),
+    )
+    option(
+        "--targets-file",
+        metavar="FILE",
+        help=tr("the targets file (default: VEZA_TARGETS_FILE, else targets.toml here)"),
+    )
 
 
 def _target(text: str) -> str:
@@ -209,7 +219,7 @@ class Watch:
         self._status = status or NOT_RECOVERED
         if status == USAGE_ERROR or not written:
             # A report that is new all the same is that of another run.
-            self._watched.lose(last_line(output).removeprefix("ERROR: "))
+            self._watched.lose(self._loss(status, output))
             # Its modules may be older than the files: someone upgrades meanwhile.
             self._looks.replace()
             return
@@ -229,6 +239,12 @@ class Watch:
             self._watched.take(report, read_runs(self._folder))
         except HistoryError as exc:
             self._watched.take(report, (), str(exc))
+
+    def _loss(self, status: int, output: str) -> str:
+        """Return why a look has no report; its run has broken the lines of its own sentence."""
+        if status in (0, NOT_RECOVERED):
+            return tr("it could not write its report into {folder}", folder=self._target)
+        return last_line(output).removeprefix("ERROR: ")
 
     def _reports(self) -> dict[Path, tuple[int, int]]:
         """Return the versions of the reports, the whole ones first."""

@@ -115,7 +115,7 @@ PROBLEMS = {
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_READONLY: mark("the history {path} cannot be written: it is read-only"),
-    sqlite3.SQLITE_FULL: mark("the history {path} cannot be written: the disk is full"),
+    sqlite3.SQLITE_FULL: mark("the history {path} cannot be written: No space left on device"),
 }
 """The sentence for an error of SQLite's by its code."""
 

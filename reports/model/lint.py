@@ -70,7 +70,7 @@ def lint(folder: Path, checks: Path, sources: Iterable[Path]) -> list[Gap]:
     except (EvidenceError, RunbookError, FileError) as exc:
         return [_of_error(str(exc))]
     problems = layout.check_against(evidence)
-    gaps += (Gap(str(folder / LAYOUT), 1, f"{problem}.") for problem in problems)
+    gaps += (Gap(str(folder / LAYOUT), 1, _ended(problem)) for problem in problems)
     gaps += lint_one.checks()
     gaps += lint_one.titles()
     gaps += lint_one.verifications()
@@ -350,7 +350,12 @@ def _of_error(text: str) -> Gap:
     table = re.match(r"\[.+?\](?=[: ])", sentence)
     if table:
         line = _line(read_text(path).splitlines(), re.compile(rf"\s*{re.escape(table[0])}"))
-    return Gap(path, line, f"{sentence}.")
+    return Gap(path, line, _ended(sentence))
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its full stop, where it is no question."""
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def _line(lines: Sequence[str], start: re.Pattern[str]) -> int:

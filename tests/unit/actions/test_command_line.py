@@ -112,6 +112,29 @@ def test_the_steps_of_every_cause_are_listed(
     assert capsys.readouterr().err == f"refused: {refusal}\n"
 
 
+def test_the_list_says_how_to_run_several_steps(
+    call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the first of them alone, the cause would be another one, and the rest be refused."""
+    sentence = "If a repair takes several steps, run them in one call, such as "
+    assert main(call.arguments()) == 0
+    assert sentence not in capsys.readouterr().out
+    monkeypatch.setattr(command_line, "refusal_of", lambda _step, _planned: "")
+    assert main(call.arguments()) == 0
+    assert f"\n{sentence}--do 1 --do 2\n" in capsys.readouterr().out
+
+
+def test_a_lab_that_is_gone_is_said(
+    call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its targets file went with it: nobody is told to write one."""
+    monkeypatch.delenv("VEZA_TARGETS_FILE", raising=False)
+    monkeypatch.setenv("VEZA_LAB_DIR", str(call.targets.parent / "gone"))
+    assert main([str(call.report)]) == 2
+    message = f"there is no lab in {call.targets.parent}/gone: its report can be acted on only "
+    assert message in capsys.readouterr().err
+
+
 def _symptoms_and_logs(outcome: Outcome) -> Outcome | None:
     return outcome if outcome.check.startswith(("signal/", "logs/")) else None
 
@@ -166,17 +189,18 @@ def test_only_a_step_that_may_run_is_offered(
 
 
 def test_a_healthy_report_names_the_others_of_its_target(
-    call: Call, capsys: pytest.CaptureFixture[str]
+    call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The newest report stands for the folder: it may be of another runbook than the incident."""
     other = call.report.parents[1] / "other/report.json"
     other.parent.mkdir()
     other.write_bytes(call.report.read_bytes())
+    monkeypatch.chdir(call.targets.parent)
     call.write(saved=saved_runs.load("healthy"))
     assert main(call.arguments()) == 2
     message = capsys.readouterr().err
     assert f"{call.report} names no cause: Healthy: " in message
-    assert message.endswith(f"Reports of other runbooks: {other.parent}\n")
+    assert message.endswith("Reports of other runbooks: out/lab/other\n")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +223,8 @@ def test_a_step_is_a_number(call: Call, capsys: pytest.CaptureFixture[str]) -> N
     """A word in its place is a usage error that says what to write."""
     with pytest.raises(SystemExit, match="2"):
         main(call.arguments("--do", "restart"))
-    assert "argument --do: write the number of a step, such as 2\n" in capsys.readouterr().err
+    message = "python -m actions: argument --do: write the number of a step, such as 2\n"
+    assert capsys.readouterr().err.endswith(message)
 
 
 def test_a_report_that_is_no_ground_to_act_is_refused(
@@ -257,7 +282,9 @@ def test_the_language_can_be_chosen(call: Call, capsys: pytest.CaptureFixture[st
     """With --lang, which the help obeys too; one that is not there is a wrong command line."""
     try:
         assert main(call.arguments("--lang", PSEUDO)) == 0
-        assert "(bý hàñd)" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "(bý hàñd)" in shown
+        assert "→ réstàrt öñ local" in shown
         with pytest.raises(SystemExit):
             main(["--help", f"--lang={PSEUDO}"])
         assert "rûñ thé stéps" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actions.execute import Execution
-from actions.looks import LookSettings
+from actions.looks import LookSettings, Recovery
 from actions.operations import operation_of
 from actions.plan import PlannedCommand
 from actions.rights import resolve_rights
@@ -73,6 +73,24 @@ def test_what_came_of_a_command_is_shown_without_a_journal(
     out = capsys.readouterr().out
     assert shown in out
     assert f"not in the journal: {path} cannot be written: Is a directory" in out
+
+
+@pytest.mark.parametrize(
+    ("is_last", "shown"),
+    [(True, "; Ctrl-C ends only that\n"), (False, "; after Ctrl-C the next step is not run\n")],
+)
+def test_what_ctrl_c_ends_is_said(
+    execution: Execution,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_last: bool,
+    shown: str,
+) -> None:
+    """Between two steps it ends more than the looks."""
+    recovery = Recovery({}, {}, 0.0)
+    monkeypatch.setattr(LookSettings, "until_they_hold", lambda *_: iter([recovery]))
+    assert execution._verify("one", ["worker/process_is_running"], 120.0, is_last=is_last)
+    assert f"verifying for at most 2 min{shown}" in capsys.readouterr().out
 
 
 def test_a_question_without_a_reader_is_no_success() -> None:

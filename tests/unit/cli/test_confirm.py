@@ -94,6 +94,7 @@ def test_without_a_cause_it_lists_what_can_be_confirmed(folder: Path, capsys: Ca
         (["--cause", "x"], "'x' is not a cause; without --cause this command lists them"),
         (["--cause", "other"], "--cause other needs --note, which says what it was"),
         (["--cause", "other", "--note", "  "], "--cause other needs --note"),
+        (["--note", "out of memory"], "--note needs --cause"),
         (["--cause", "false-alarm", "--cause", "other"], "false-alarm excludes any other cause"),
         (["--incident", "2026-03"], "several incidents have a run that began '2026-03'"),
         (["--incident", "2025"], "no incident has a run that began '2025'"),

@@ -211,6 +211,15 @@ MISSING: dict[str, tuple[str, Callable[[Path], None], str, str]] = {
             "command that looks, such as pytest --target <target>."
         ),
     ),
+    "cause of another name": (
+        "evidence.toml",
+        replace("{ api_down =", "{ api_don ="),
+        '[checks."answers/api_answers"]',
+        (
+            '[checks."answers/api_answers"] explained_by.api_don: is not a cause of this file; '
+            "did you mean 'api_down'?"
+        ),
+    ),
     "placeholder that nothing fills": (
         "runbook.md",
         replace("restart <service>", "restart <unit>"),

@@ -56,6 +56,32 @@ def test_a_watch_has_one_runbook(
         signal.signal(signal.SIGTERM, before)
 
 
+class Unwritten(Interrupted):
+    """Looks that cannot write their report: the first is made, the second is interrupted."""
+
+    def look(self) -> tuple[int, str]:
+        """Print the end of such a run, which breaks its lines."""
+        Unwritten.look = Interrupted.look  # type: ignore[method-assign]
+        return 1, "  The report was not written: /srv/out/live/report.json\n  cannot be written\n"
+
+    def replace(self) -> None:
+        """Do nothing."""
+
+
+def test_a_look_that_cannot_write_its_report_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last line of what it has printed is a part of a sentence."""
+    monkeypatch.setattr(watch, "Looks", Unwritten)
+    monkeypatch.setattr(watch, "PAUSE_MIN", 0.0)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        main(["watch", "--target=live", f"--out={tmp_path}", "--every=1ms"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert f"lost: it could not write its report into {tmp_path}/live\n" in capsys.readouterr().out
+
+
 def test_a_watch_and_its_runs_have_one_language(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
