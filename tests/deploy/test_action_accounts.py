@@ -221,7 +221,7 @@ exec sudo -l -U veza-actions "$@"
 """
 ID = "7f9c2b1e-0d4a-4c58-9e6f-3a1b5d7c8e90"
 FIND = (
-    *("find", "/var/veza/uploads", "!", "-type", "l"),
+    *("find", "/var/veza/uploads/", "!", "-type", "l"),
     *("(", "-name", ID, "-o", "-name", f"{ID}.*", "-o", "-path", f"*/{ID}/*", ")"),
     *("-exec", "chown", "-h", "veza:", "{}", "+", "-exec", "chmod", "u=rwX,go=rX", "{}", "+"),
 )

@@ -124,6 +124,9 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="open /srv/uploads/7/a.flac: no such file or directory"), True),
         (zap("falhou", error="[Errno 2] No such file or directory: '/srv/vol2/7.flac'"), True),
         (zap("falhou tipo=transcode", error="gzip: stdout: No space left on device"), True),
+        (zap("upload failed", error="mkdir(): Permission denied"), True),
+        (zap("upload failed", error="ffprobe: unable to read file header"), False),
+        (parse_line('upload: "/u: No such file or directory" {"class":"X"', NOW), True),
     ],
 )
 def test_storage_errors_are_the_operating_systems(line: LogLine, counts: bool) -> None:
@@ -430,6 +433,7 @@ REFUSALS = [
     'FATAL:  password authentication failed for user "veza"',
     "FATAL: sorry, too many clients already",
     'psycopg: could not translate host name "db2" to address: Name or service not known',
+    'SQLSTATE[08006] [7] could not translate host name "db2" to address: Name or service not known',
     "pgx: hostname resolving error: lookup db2: no such host",
     "connect to `user=veza database=veza`: lookup db2: no such host",
     "failed to open database: dial tcp: lookup db2: no such host",
@@ -522,6 +526,16 @@ ERRORS = [
     '{"msg":"worker lost","severity":"CRITICAL"}',
 ]
 
+PHP = [
+    'move_uploaded_file(): Unable to move "/tmp/phpXyz" to "/srv/uploads/7.wav"',
+    "file_put_contents(): Only 0 of 8192 bytes written, possibly out of free disk space",
+    "fopen(): open_basedir restriction in effect. File(/srv/uploads/7.wav) is not within",
+    "filesize(): stat failed for /srv/uploads/7.wav",
+    "Unable to create a directory at /srv/uploads/2026. mkdir(): Permission denied",
+    "Unable to write file at location: 2026/11/7.wav.",
+    'Unable to write in the "/srv/uploads/2026" directory.',
+]
+
 STORAGE = [
     "open /srv/7: no such file or directory",
     "stat /srv/7: stale NFS file handle",
@@ -532,9 +546,16 @@ STORAGE = [
     "spawn EACCES",
     "Aucun fichier ou dossier de ce nom: /srv/7",
     "erreur d'entrée/sortie",
+    *PHP,
 ]
 
-TIMED_OUT = ["context deadline exceeded", "job timed out", "délai dépassé", "temps dépassé"]
+TIMED_OUT = [
+    "Maximum execution time of 30 seconds exceeded",
+    "context deadline exceeded",
+    "job timed out",
+    "délai dépassé",
+    "temps dépassé",
+]
 STARTED = ["Job Worker démarré", "upload worker has started", "queue-worker lancé"]
 
 
@@ -569,6 +590,13 @@ def test_the_runbooks_grep_finds_the_lines_that_count(
             words, input="\n".join(texts), capture_output=True, text=True, check=True
         ).stdout
         assert lines.splitlines() == texts
+
+
+@pytest.mark.parametrize("text", PHP)
+def test_phps_words_for_a_file_that_is_refused(text: str) -> None:
+    """PHP and its libraries say it without the operating system's words, at times."""
+    assert re.search(kinds.STORAGE.pattern, text.lower())
+    assert kinds.is_storage_error(zap("upload failed", error=text))
 
 
 def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:

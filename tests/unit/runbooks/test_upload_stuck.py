@@ -183,7 +183,7 @@ def test_an_upload_is_followed_in_the_workers_log_too() -> None:
     """The API's log may end where the job begins."""
     commands = _after_lost_updates()
     title = "Follow one in the log until it is completed or an error appears"
-    assert commands[title] == "grep -hF -- 41 /log/api.log /log/worker.log | tail -n 20"
+    assert commands[title] == "grep -hwF -- 41 /log/api.log /log/worker.log | tail -n 20"
 
 
 @pytest.mark.parametrize(("queue", "program"), [("uploads", "rabbitmqctl"), (None, "pgrep")])
