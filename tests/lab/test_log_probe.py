@@ -614,8 +614,10 @@ class MadeUploads(DatabaseProbe):
         has_jobs: bool = True,
         ages: tuple[float, ...] | None = None,
         users: dict[str, str] | None = None,
+        age: float | None = None,
     ) -> None:
         self.statuses = statuses
+        self.age = age
         self.users = users or {}
         self.ages = ages
         self.has_jobs = has_jobs
@@ -648,6 +650,7 @@ class MadeUploads(DatabaseProbe):
             Subject(
                 one,
                 self.statuses.get(one),
+                age_seconds=self.age,
                 error_message=self.reason,
                 user_id=self.users.get(one),
             )
@@ -915,6 +918,52 @@ def test_errors_of_one_users_bad_files_are_none(
     database = MadeUploads(failed, "not an audio file", completed, users=users)
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     assert LogProbe(source, None, 900.0, 2**20, database=database).errors().none is none
+
+
+@pytest.mark.parametrize(
+    ("statuses", "users", "age", "completed", "none"),
+    [
+        ({"upl_7a": "uploading"}, {}, 60.0, 35.0, True),
+        ({"upl_7a": "processing"}, {}, 60.0, 35.0, True),
+        ({"upl_7a": "uploading"}, {}, 60.0, 45.0, False),
+        ({"upl_7a": "uploading"}, {}, 700.0, 35.0, False),
+        (dict.fromkeys(("upl_7a", "upl_7b"), "uploading"), {}, 60.0, 5.0, False),
+        (
+            dict.fromkeys(("upl_7a", "upl_7b"), "uploading"),
+            {"upl_7a": "ana", "upl_7b": "ana", "u9": "bob"},
+            60.0,
+            5.0,
+            True,
+        ),
+        (
+            {"upl_7a": "failed", "upl_7b": "uploading"},
+            {"upl_7a": "ana", "upl_7b": "eve", "u9": "bob"},
+            60.0,
+            5.0,
+            False,
+        ),
+    ],
+)
+def test_errors_of_an_upload_that_is_tried_again_are_none(
+    shell: Shell,
+    log_dir: Path,
+    statuses: dict[str, str],
+    users: dict[str, str],
+    age: float,
+    completed: float,
+    none: bool,
+) -> None:
+    """It is not stuck yet, and others complete meanwhile; the trouble of several users counts."""
+    (log_dir / "a.log").write_text(
+        "".join(
+            zap(ago, "processing failed", "error", upload_id=name)
+            for ago, name in zip((40, 30), (*statuses, *statuses), strict=False)
+        )
+    )
+    database = MadeUploads(statuses, "not an audio file", completed, users=users, age=age)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    logs = LogProbe(source, None, 900.0, 2**20, database=database, stuck_after=600.0)
+    assert logs.errors().none is none
 
 
 def test_a_log_without_its_tool_is_unreachable(
