@@ -43,8 +43,9 @@ _PROBLEMS = {
 
 def nearest(word: str, words: Sequence[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of `words`, or nothing."""
-    close = difflib.get_close_matches(word[:KEY_MAX], words, n=1)
-    return tr("; did you mean {word!r}?", word=close[0]) if close else ""
+    by_lower_case = {one.lower(): one for one in words}
+    close = difflib.get_close_matches(word[:KEY_MAX].lower(), by_lower_case, n=1)
+    return tr("; did you mean {word!r}?", word=by_lower_case[close[0]]) if close else ""
 
 
 def place_of(location: Iterable[str | int]) -> str:

@@ -41,6 +41,8 @@ def file(tmp_path: Path) -> Path:
     [
         ((), "--target lab"),
         (("--target", "stagign"), "did you mean 'staging'"),
+        (("--target", "STAGING"), "did you mean 'staging'"),
+        (("--target", "staging", "--target=live"), "for both, write --target staging,live"),
         (("--target", "live"), "NOWHERE_SET is not set"),
         (("--target", "staging", "--budget", "soon"), '--budget: write it like "10 min"'),
         (("--target", "staging", "--budget=20min"), "--budget: a budget is at most 15 min"),
