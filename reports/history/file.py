@@ -6,6 +6,8 @@ the tables, and `application_id` says that the file is ours.
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import stat
 import time
@@ -283,6 +285,13 @@ def _refuse_special_files(path: Path) -> None:
     # SQLite would wait forever at a pipe.
     if not stat.S_ISREG(mode):
         raise HistoryError("the history {path} is not a regular file", path=path)
+    if not os.access(path, os.R_OK):
+        # SQLite's own reason would be that it cannot open the file.
+        raise HistoryError(
+            "the history {path} cannot be read: {reason}",
+            path=path,
+            reason=os.strerror(errno.EACCES),
+        )
 
 
 def _connect_reading(path: Path) -> sqlite3.Connection:

@@ -432,6 +432,16 @@ def test_a_pipe_in_place_of_the_history_does_not_hang(path: Path) -> None:
             way(path)
 
 
+def test_a_history_that_this_user_may_not_read_is_denied(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would only say that it cannot open the file."""
+    record(path, made.recovered())
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(HistoryError, match="cannot be read: Permission denied"):
+        History.to_read(path)
+
+
 def test_a_folder_that_cannot_be_created_is_one_sentence(tmp_path: Path) -> None:
     """A file in place of the folder is refused."""
     (tmp_path / "live").write_text("a file")
