@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from lab import clean_up, control, targets
 from lab.errors import LabError
 from lab.install import COMMAND
 from lab.processes import environment_with_lab
-from lab.state import Lab, load
+from lab.state import Lab, default_directory, load
 from lab.variants import STANDARD
 
 if TYPE_CHECKING:
@@ -176,6 +177,8 @@ def as_text(description: dict[str, Any]) -> str:
     """Return the description as lines for a person."""
     broker = description["broker"]
     storage = description["storage"]
+    folder = description["directory"]
+    option = "" if Path(folder) == default_directory() else f" --dir {shlex.quote(folder)}"
     processes = {"supervisor": {"pid": description["supervisor"]}} | description["processes"]
     lines = {
         "variant": description["variant"],
@@ -189,7 +192,8 @@ def as_text(description: dict[str, Any]) -> str:
         "worker log": description["logs"]["worker"] or "-",
         "targets": description["targets"],
         "processes": ", ".join(f"{name} {process['pid']}" for name, process in processes.items()),
-        "repair": "python -m lab heal; systemctl and rabbitmqctl do not reach these processes",
+        "repair": f"python -m lab heal{option}; systemctl and rabbitmqctl do not reach these "
+        "processes",
     }
     return "\n".join(f"{name + ':':<12} {value}" for name, value in lines.items())
 

@@ -69,7 +69,8 @@ def test_second_up_starts_nothing(lab: Lab, capsys: pytest.CaptureFixture[str]) 
     assert cli.main(["up", "--dir", str(lab.directory)]) == 0
     text = capsys.readouterr().out
     assert "up already" in text
-    assert "python -m lab heal; systemctl and rabbitmqctl do not reach these processes" in text
+    heal = f"python -m lab heal --dir {lab.directory}"
+    assert f"{heal}; systemctl and rabbitmqctl do not reach these processes" in text
     assert lifecycle.describe(lab.directory)["supervisor"] == before
 
 
