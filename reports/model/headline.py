@@ -152,8 +152,8 @@ def _unseen(diagnosis: Diagnosis) -> str:
 
 
 def suspects(diagnosis: Diagnosis) -> list[Finding]:
-    """Return the hypotheses to name where the cause is unclear: at most two."""
-    return [f for f in diagnosis.hypotheses[:2] if f.probability >= WORTH_NAMING]
+    """Return the causes to name where it is unclear which is true: at most two."""
+    return [f for f in diagnosis.ranked[:2] if f.probability >= WORTH_NAMING]
 
 
 def next_check_of(diagnosis: Diagnosis) -> NextCheck | None:

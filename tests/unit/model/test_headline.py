@@ -160,3 +160,19 @@ def test_an_unclear_cause_names_the_components_that_hide_it() -> None:
     report = made.report(failed, statuses=hidden)  # type: ignore[arg-type]
     assert report.diagnosis.certainty == "unclear"
     assert report.headline.endswith(" Not seen: worker (unreachable); queue (skipped).")
+
+
+def test_an_unclear_cause_may_be_one_outside_the_runbook() -> None:
+    """A database that refuses statements is named beside the hypothesis that competes with it."""
+    failed = [
+        "signal/no_upload_is_stuck",
+        "upload_status/uploads_have_left_uploading",
+        "logs/upload_transitions_are_logged",
+        "logs/no_database_access_is_refused",
+        "queue/dead_letters_are_empty",
+        "database/stuck_uploads_have_a_job",
+        "database/failed_jobs_recorded_an_error",
+    ]
+    report = made.report(failed)
+    assert report.diagnosis.certainty == "unclear"
+    assert "or application cannot use the database (0." in report.headline
