@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.language import suggest_language, tr
-from core.runbooks import asked_for, names_in
+from core.runbooks import VARIABLE, asked_for, names_in
 from core.text import listed, printable
 from core.validation import nearest
 from reports.diagnosis.evidence import Evidence
@@ -32,7 +32,9 @@ def choose_checks(config: pytest.Config) -> None:
 
     Raises pytest.UsageError for a runbook that is not there, and where it must be named.
     """
-    named = asked_for(config.getoption("runbook"))
+    option = config.getoption("runbook")
+    named = asked_for(option)
+    source = "--runbook" if option else VARIABLE
     has_arguments = config.args_source is pytest.Config.ArgsSource.ARGS
     everything = [str(config.rootpath / CHECKS)]
     if (
@@ -40,7 +42,7 @@ def choose_checks(config: pytest.Config) -> None:
         and [str(config.invocation_params.dir / arg) for arg in config.args] != everything
     ):
         if named:
-            config.stash[FOLDER] = _runbook(config, named, "--runbook")
+            config.stash[FOLDER] = _runbook(config, named, source)
         return
     name = named or default_of(config)
     names = names_in(config.rootpath)
@@ -50,9 +52,7 @@ def choose_checks(config: pytest.Config) -> None:
         raise pytest.UsageError(
             tr("name a runbook with --runbook: {runbooks}", runbooks=listed(names, "or"))
         )
-    config.stash[FOLDER] = _runbook(
-        config, name, "--runbook" if named else tr("the default runbook")
-    )
+    config.stash[FOLDER] = _runbook(config, name, source if named else tr("the default runbook"))
     folder = config.rootpath / CHECKS / name
     if not folder.is_dir():
         raise pytest.UsageError(

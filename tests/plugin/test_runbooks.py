@@ -168,3 +168,5 @@ def test_the_environment_names_the_runbook(
     assert call(ini="beta").ret == 0
     assert call("--runbook", "beta").ret == 0
     assert folders(pytester) == ["alpha", "beta"]
+    monkeypatch.setenv("VEZA_RUNBOOK", "alpa")
+    call().stderr.fnmatch_lines(["*VEZA_RUNBOOK: there is no 'alpa', only alpha and beta*"])
