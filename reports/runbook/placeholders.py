@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 from core.language import tr
 from core.target_summary import JOURNALD
@@ -179,7 +180,8 @@ def fill_command(
     is_sql = language.lower() in SQL
     if is_sql:
         text = _with_columns(text, values.get("needed_columns", ""))
-        text = _in_zone(text, values.get("naive_time_zone", ""))
+        zoned = values.get("zoned_tables", "").split("\n")
+        text = _in_zone(text, values.get("naive_time_zone", ""), zoned)
     quote = _in_sql if is_sql else _in_shell
     contexts = _sql_contexts(text) if is_sql else _shell_contexts(text)
     missing: list[str] = []
@@ -216,19 +218,28 @@ def _with_columns(text: str, columns: str) -> str:
     return _CREATES.sub(completed, text)
 
 
-def _in_zone(text: str, zone: str) -> str:
-    """Return a statement on the target's tables with `now()` in the zone that their times are in.
+def _in_zone(text: str, zone: str, zoned: Collection[str]) -> str:
+    """Return statements on the target's tables with `now()` in the zone that their times are in.
 
     They have none of their own, and whoever runs the statement may have a session in another one.
+    A statement whose first table is in `zoned` keeps its `now()`: it is about the times of that.
     """
-    is_on_tables = any(name.endswith("_table") for name in placeholders(text))
-    if not _ZONE.fullmatch(zone) or not is_on_tables:
+    if not _ZONE.fullmatch(zone):
         return text
     contexts = _sql_contexts(text)
-    return _NOW.sub(
-        lambda now: f"(now() AT TIME ZONE '{zone}')" if contexts[now.start()] == "" else now[0],
-        text,
-    )
+    ends = [at for at, sign in enumerate(text) if sign == ";" and contexts[at] == ""]
+    places = [0, *(at + 1 for at in ends), len(text)]
+
+    def in_zone(statement: str, start: int) -> str:
+        tables = [name for name in placeholders(statement) if name.endswith("_table")]
+        if not tables or tables[0] in zoned:
+            return statement
+        naive = f"(now() AT TIME ZONE '{zone}')"
+        return _NOW.sub(
+            lambda now: naive if contexts[start + now.start()] == "" else now[0], statement
+        )
+
+    return "".join(in_zone(text[start:end], start) for start, end in pairwise(places))
 
 
 def fill_step(step: Step, values: Mapping[str, str]) -> Step:

@@ -660,9 +660,11 @@ def test_zoneless_times_are_in_the_zone_of_the_database(
             "INSERT INTO zoneless (id, created_at) VALUES (1, now() - interval '1 min'),"
             " (2, now() - interval '30 min')",
         )
-        stuck = probe_of(own_server.dsn, uploads_table="zoneless").stuck_uploads(600.0)
+        probe = probe_of(own_server.dsn, uploads_table="zoneless")
+        stuck, placeholders = probe.stuck_uploads(600.0), probe.schema().placeholders()
     finally:
         superuser(own_server, "DROP TABLE IF EXISTS zoneless", "ALTER DATABASE veza RESET TimeZone")
+    assert (placeholders["naive_time_zone"], placeholders["zoned_tables"]) == (zone, "jobs_table")
     assert [upload.id for upload in stuck.shown] == ["2"]
     assert 1800 <= stuck.oldest_seconds < 1900
 

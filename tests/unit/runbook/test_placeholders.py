@@ -183,6 +183,23 @@ def test_times_without_a_zone_are_compared_in_the_one_that_the_checks_use() -> N
         assert plain == text.replace("<uploads_table>", '"uploads"')
 
 
+def test_each_statement_has_the_times_of_its_own_table() -> None:
+    """A view of jobs may have times with a zone beside uploads whose times have none."""
+    values = {"uploads_table": "u", "jobs_table": "j", "naive_time_zone": "UTC"}
+    text = (
+        "UPDATE <uploads_table> SET updated_at = now() WHERE EXISTS (SELECT 1 FROM <jobs_table>);"
+        " INSERT INTO <jobs_table> (created_at) SELECT now() FROM <uploads_table>; SELECT now()"
+    )
+    filled, _ = fill_command(text, "sql", values | {"zoned_tables": "jobs_table"})
+    zoned = "(now() AT TIME ZONE 'UTC')"
+    assert filled == (
+        f'UPDATE "u" SET updated_at = {zoned} WHERE EXISTS (SELECT 1 FROM "j");'
+        ' INSERT INTO "j" (created_at) SELECT now() FROM "u"; SELECT now()'
+    )
+    filled, _ = fill_command(text, "sql", values)
+    assert filled.count(zoned) == 2
+
+
 def test_a_new_job_has_a_value_in_each_column_that_needs_one() -> None:
     """A platform may give its jobs ids and times by itself: their columns have no default."""
     text = "INSERT INTO <jobs_table> (type, created_at)\n SELECT '<job_type>', now() FROM uploads u"
