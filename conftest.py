@@ -52,6 +52,7 @@ PLUGINS = (
     "fixtures.metrics",
     "fixtures.database",
     "fixtures.queue",
+    "fixtures.network",
     "fixtures.consistency",
     "fixtures.canary",
     "fixtures.login",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EVIDENCE = tomllib.loads((ROOT / "runbooks/upload_stuck/evidence.toml").read_text())
 # The canary's come with --canary.
 CHECKS = {
-    "hosts/host_is_reachable[local]" if c.startswith("hosts/") else c
+    "hosts/host_is_reachable[local]" if c == "hosts/host_is_reachable" else c
     for c in EVIDENCE["checks"]
     if not c.startswith("canary/")
 }

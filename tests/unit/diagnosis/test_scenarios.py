@@ -64,6 +64,7 @@ NO_DATABASE = """
     no_lock_blocks_uploads
 """
 REACH = "upload_status/api_is_reachable queue/broker_is_reachable database/database_is_reachable"
+NO_ANSWER = "hosts/a_server_answers"
 NO_HOST = """
     logs/application_is_logging no_recent_processing_errors upload_transitions_are_logged
     worker_activity_is_logged worker_starts_once no_timeouts_are_logged
@@ -624,12 +625,12 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
     ),
     "cut off": (
         "network",
-        f"{REACH} hosts/host_is_reachable",
+        f"{REACH} {NO_ANSWER} hosts/host_is_reachable",
         f"{NO_API} {NO_DATABASE} {NO_HOST} {NO_BROKER}",
     ),
     "cut off, with files of this machine": (
         "network",
-        REACH,
+        f"{REACH} {NO_ANSWER}",
         f"{NO_API} {NO_DATABASE} {NO_BROKER}",
     ),
     "database-locked": (
@@ -869,6 +870,15 @@ def test_a_system_without_a_fault_accuses_no_hypothesis(evidence: Evidence, name
     assert diagnosis.hypotheses[0].probability < 0.5, ranking
     assert diagnosis.most_likely_set == (), ranking
     assert diagnosis.certainty in ("none", "unclear"), ranking
+
+
+def test_servers_that_are_all_down_are_no_gone_network(evidence: Evidence) -> None:
+    """After a reboot each refuses its connection, and so its machine is there."""
+    diagnosis = run(evidence, REACH, f"{NO_API} {NO_DATABASE} {NO_BROKER}")
+    probabilities = {finding.id: finding.probability for finding in diagnosis.causes}
+    assert probabilities["database_down"] > 0.9, probabilities
+    assert probabilities["queue_blocked"] > 0.5, probabilities
+    assert probabilities["cut_off"] < 0.05, probabilities
 
 
 def test_an_unreachable_host_accuses_no_hypothesis(evidence: Evidence) -> None:
