@@ -450,6 +450,12 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert not last_jobs().all_failed
     # What completed before the window is another time's.
     assert last_jobs(200.0).all_failed
+    # Of errors that no file brings about three are enough.
+    add("failed", minutes=2)
+    assert not last_jobs(150.0).all_failed
+    odd.execute("UPDATE odd.uploads SET error_message = 'fopen(/srv/u/7): Permission denied'")
+    last = last_jobs(150.0)
+    assert (last.all_failed, last.uploads, last.by_system) == (True, 3, 3)
     # Uploads that the API could not store have no job; those that it gives up are older.
     odd.execute("TRUNCATE odd.jobs")
     odd.execute("DELETE FROM odd.uploads WHERE status = 'completed'")
