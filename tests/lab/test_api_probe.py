@@ -45,6 +45,7 @@ def probe_of() -> Iterator[Make]:
         timeout: float = PATIENCE,
         known: str | None = None,
         worker_health_path: str | Literal[False] = "/health/worker",
+        ready_path: str | Literal[False] = "/readyz",
     ) -> ApiProbe:
         client, *more = [HttpClient(url, timeout, "the API") for _ in range(3)]
         clients.extend((client, *more))
@@ -52,6 +53,7 @@ def probe_of() -> Iterator[Make]:
             client,
             token,
             worker_health_path=worker_health_path,
+            ready_path=ready_path,
             known_upload=lambda: known,
             more=more,
         )
@@ -441,13 +443,18 @@ def test_a_login_before_the_routes_does_not_hide_the_way_out(
     probe = probe_of(reply_server.url)
     with pytest.raises(Unreachable, match=r"set api\.worker_health_path to false where"):
         probe.worker_health()
-    with pytest.raises(Unreachable, match=r"allow GET on it without a login$"):
+    with pytest.raises(Unreachable, match=r"set api\.ready_path to false where"):
         probe.readiness()
     reply_server.replies["/readyz"] = Reply(200, b'{"queue": "access refused"}')
     without = probe_of(reply_server.url, worker_health_path=False)
     with pytest.raises(NotOffered, match=r"by api\.worker_health_path"):
         without.worker_health()
     assert without.broker_access().refusals == ("/readyz: queue: access refused",)
+    neither = probe_of(reply_server.url, worker_health_path=False, ready_path=False)
+    with pytest.raises(NotOffered, match=r"by api\.ready_path"):
+        neither.readiness()
+    with pytest.raises(NotOffered, match="no health report"):
+        neither.broker_access()
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
@@ -490,7 +497,9 @@ def test_a_route_that_takes_no_get_is_no_health_report(
         reply_server.replies[route] = Reply(status)
     probe = probe_of(reply_server.url)
     for call in (probe.readiness, probe.worker_health):
-        with pytest.raises(Unreachable, match=rf"HTTP {status} on .*: not a health report; check"):
+        with pytest.raises(
+            Unreachable, match=rf"HTTP {status} on .*: not a health report; correct"
+        ):
             call()
     with pytest.raises(NotOffered, match="has no health report"):
         probe.broker_access()
