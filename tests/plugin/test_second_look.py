@@ -221,6 +221,43 @@ def test_what_was_read_long_ago_does_not_wait_for_the_others(
     assert run.outcome("queue/queue_is_draining")["seen"] == "turn 4: abab"
 
 
+LOOK = READ_AHEAD[: READ_AHEAD.index("def test_queue_exists")]
+QUEUE = (
+    LOOK
+    + '''
+def test_queue_exists(request):
+    """The queue exists."""
+    look(request, "a", seconds=0.1, ago=9.0)
+
+def test_queue_is_draining(request):
+    """It drains."""
+    look(request, "b", seconds=0.1, ago=-0.5)
+'''
+)
+DATABASE = (
+    LOOK
+    + '''
+def test_database_is_reachable(request):
+    """It can be reached."""
+    look(request, "c", seconds=0.5, ago=0.0)
+'''
+)
+
+
+@pytest.mark.patient
+def test_the_turns_of_second_looks_go_from_file_to_file(
+    pytester: pytest.Pytester, run_checks: Callable[..., Run]
+) -> None:
+    """Which one has its turn next is only known when its time has come."""
+    other = pytester.path / "checks" / "upload_stuck" / "test_database.py"
+    other.write_text(DATABASE, encoding="utf-8")
+    run = run_checks(QUEUE, *PLUGIN, "-n0")
+    assert run.statuses == dict.fromkeys(
+        ("queue/queue_exists", "queue/queue_is_draining", "database/database_is_reachable"),
+        "failed",
+    ), run.text
+
+
 COURSES = '''
 import pytest
 
