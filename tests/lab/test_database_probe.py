@@ -1550,14 +1550,13 @@ def test_statements_on_the_same_rows_are_one(
         monkeypatch.setattr(probe._session, "_read_at_once", counted)
         if together:
             rehearse(probe, *sharing(probe))
-            assert rounds == statements, "with those for locks and sessions; then the last uploads"
+            assert rounds == [3, 1], "with those for locks and sessions; then the last uploads"
         told = []
         for question in sharing(probe):
             probe.begin_question()
             told.append(rounded(settle(Future[object](), question)._result or "raised"))
         return told
 
-    statements = [3]
     assert answers(together=True) == answers(together=False)
     odd.execute(
         "INSERT INTO odd.uploads (id, user_id, status, progress, created_at, updated_at)"
@@ -1573,7 +1572,6 @@ def test_statements_on_the_same_rows_are_one(
         " created_at, CASE WHEN status <> 'pending' THEN created_at + interval '10 s' END,"
         " CASE WHEN status <> 'pending' THEN created_at + interval '20 s' END FROM odd.uploads"
     )
-    statements = [3, 1]
     together = answers(together=True)
     assert together == answers(together=False)
     assert "raised" not in together

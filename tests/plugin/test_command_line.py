@@ -203,7 +203,9 @@ def test_a_dead_target_is_an_incident(
     assert "bringing up nodes" not in run.text
     failed = sorted(check for check, status in run.statuses.items() if status == "failed")
     assert failed == ["database/database_is_reachable", "upload_status/api_is_reachable"]
-    assert set(run.statuses.values()) == {"failed", "unreachable", "skipped"}
+    passed = [check for check, status in run.statuses.items() if status == "passed"]
+    assert passed == ["hosts/a_server_answers"], "a refusal is an answer"
+    assert set(run.statuses.values()) == {"passed", "failed", "unreachable", "skipped"}
     assert run.state == "incident"
     assert run.status == 1
     everything = run.text + run.errors + str(run.report)
