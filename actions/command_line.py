@@ -61,14 +61,6 @@ CERTAINTIES = {
     "outside": mark("outside"),
 }
 
-EFFECTS = {
-    "restart": mark("restart"),
-    "signal": mark("signal"),
-    "permissions": mark("permissions"),
-    "rows": mark("rows"),
-    "publish": mark("publish"),
-}
-
 PLACES = {"database": mark("the database"), "queue": mark("the queue")}
 
 
@@ -263,7 +255,7 @@ def _described(step: Step, planned: Sequence[PlannedCommand]) -> str:
             known = PLACES.get(one.place)
             promise = tr(
                 "{effect} on {place}, verified by {checks}",
-                effect=tr(EFFECTS[one.rule.effect]),
+                effect=tr(one.rule.effect),
                 place=tr(known) if known else display_name(one.place),
                 checks=listed(one.rule.verify),
             )

@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 
 from core.frozen import frozen
-from core.language import tr
+from core.language import mark, tr
 from core.text import listed
 
 EFFECTS = {
-    "worker": ("restart", "signal"),
-    "storage": ("permissions",),
-    "database": ("rows",),
-    "queue": ("publish",),
+    "worker": (mark("restart"), mark("signal")),
+    "storage": (mark("permissions"),),
+    "database": (mark("rows"),),
+    "queue": (mark("publish"),),
 }
 """The effects that a command may have, by the place where it runs."""
 

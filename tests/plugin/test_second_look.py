@@ -185,7 +185,7 @@ def test_an_interrupt_of_a_second_look_keeps_the_first(run_checks: Callable[...,
     assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 1"
 
 
-READ_AHEAD = '''
+LOOK = """
 import time
 
 from core.outcome import Observation
@@ -200,7 +200,10 @@ def look(request, name, seconds, ago):
     call.observation = Observation("queue.state", "", {}, seconds)
     request.node.stash[CALLS] = [call]
     assert False, f"turn {len(TURNS)}: {''.join(TURNS)}"
-
+"""
+READ_AHEAD = (
+    LOOK
+    + '''
 def test_queue_exists(request):
     """The queue exists."""
     look(request, "a", seconds=2.0, ago=9.0)
@@ -209,6 +212,7 @@ def test_queue_is_draining(request):
     """It drains."""
     look(request, "b", seconds=0.1, ago=0.0)
 '''
+)
 
 
 @pytest.mark.patient
@@ -221,7 +225,6 @@ def test_what_was_read_long_ago_does_not_wait_for_the_others(
     assert run.outcome("queue/queue_is_draining")["seen"] == "turn 4: abab"
 
 
-LOOK = READ_AHEAD[: READ_AHEAD.index("def test_queue_exists")]
 QUEUE = (
     LOOK
     + '''
