@@ -52,13 +52,15 @@ def ignored(tools: FaultTools) -> None:
     tools.wait_for_queue(messages_ready=(0, 0), messages_unacknowledged=(0, 0))
     tools.wait_for_uploads(uploads, "uploading", "pending")
     tools.backdate(uploads)
-    # Those of other users go the same way. A check may take work of up to 23 s ago for work since:
-    # of jobs that ran when this began.
+    # Those of other users go the same way. The check compares what was taken since the newest job
+    # that waits for 10 s with the work since 12 s before that. No job may have run by then.
     statement = (
         "SELECT count(*) FROM job_queue WHERE status = 'pending'"
-        " AND created_at BETWEEN now() - interval '5 min' AND now() - interval '25 s'"
+        " AND created_at BETWEEN now() - interval '5 min' AND (SELECT max(created_at)"
+        " FROM job_queue WHERE status = 'pending' AND created_at < now() - interval '10 s')"
+        " - interval '16 s'"
     )
-    tools.wait(lambda: tools.query(statement)[0][0], 60, "a job that is pending for 25 s")
+    tools.wait(lambda: tools.query(statement)[0][0], 90, "a job that is older by 16 s than another")
 
 
 @FAMILY.fault("job-never-created", "uploads were received and got no job")
