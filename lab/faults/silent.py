@@ -53,14 +53,19 @@ def ignored(tools: FaultTools) -> None:
     tools.wait_for_uploads(uploads, "uploading", "pending")
     tools.backdate(uploads)
     # Those of other users go the same way. The check compares what was taken since the newest job
-    # that waits for 10 s with the work since 12 s before that. No job may have run by then.
+    # that waits for 10 s with the work since 12 s before that: none may be of before this began.
     statement = (
-        "SELECT count(*) FROM job_queue WHERE status = 'pending'"
-        " AND created_at BETWEEN now() - interval '5 min' AND (SELECT max(created_at)"
-        " FROM job_queue WHERE status = 'pending' AND created_at < now() - interval '10 s')"
-        " - interval '16 s'"
+        "WITH waiting AS (SELECT max(created_at) - interval '14 s' AS since FROM job_queue"
+        "  WHERE status::text = 'pending'"
+        "  AND created_at BETWEEN now() - interval '5 min' AND now() - interval '10 s')"
+        " SELECT since IS NOT NULL"
+        " AND NOT EXISTS (SELECT FROM job_queue WHERE greatest(started_at, completed_at) >= since)"
+        " AND NOT EXISTS (SELECT FROM uploads WHERE updated_at >= since"
+        "  AND status::text NOT IN ('uploading', 'pending')) FROM waiting"
     )
-    tools.wait(lambda: tools.query(statement)[0][0], 90, "a job that is older by 16 s than another")
+    tools.wait(
+        lambda: tools.query(statement)[0][0], 90, "a job that is newer by 14 s than the work"
+    )
 
 
 @FAMILY.fault("job-never-created", "uploads were received and got no job")

@@ -41,9 +41,9 @@ class Jobs:
         """Return them, and whether those that have waited start."""
         return self.sent_jobs(), self.in_order
 
-    def jobs_worked_on(self, seconds: float) -> int:
+    def jobs_worked_on(self, seconds: float, longer: float) -> tuple[int, int]:
         """Return none."""
-        return 0
+        return 0, 0
 
 
 class Messages:
