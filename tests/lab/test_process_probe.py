@@ -25,11 +25,15 @@ from tests.waiting import PATIENCE, eventually
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A process, and the pattern that only its command line matches."""
+    """A process that waits, and the pattern that only its command line matches."""
     name = f"job-worker-{tmp_path.parent.name}-{tmp_path.name}"
+    program = "import sys; print(flush=True); sys.stdin.read()"
     process = subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()", name], stdin=subprocess.PIPE
+        [sys.executable, "-c", program, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    assert process.stdout
+    process.stdout.readline()
+    eventually(lambda: process_state(process.pid) == "S", "the worker to wait")
     yield process, f"JOB-worker.*{tmp_path.parent.name}-{tmp_path.name}$"
     process.kill()
     process.communicate()
