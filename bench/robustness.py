@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -44,11 +44,22 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class SavedTrial:
-    """The readings of one trial, the causes that were true, and the figures that were 0."""
+    """The readings of one trial, the causes that were true, and the figures that were 0.
+
+    `absent` has the components that the platform does not have.
+    """
 
     readings: tuple[Outcome, ...]
     truth: frozenset[str]
     zero: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    def named_by(
+        self, evidence: Evidence, readings: Sequence[Outcome] | None = None
+    ) -> frozenset[str]:
+        """Return the causes that are named on its readings, or on these instead."""
+        readings = self.readings if readings is None else readings
+        return named(evidence.without(self.absent, readings), readings, self.zero)
 
 
 def read_trials(paths: Iterable[Path]) -> list[SavedTrial]:
@@ -58,6 +69,7 @@ def read_trials(paths: Iterable[Path]) -> list[SavedTrial]:
             tuple(Outcome(check, status) for check, status in trial["statuses"].items()),
             frozenset({*trial["truth"], *([trial["cause"]] if trial["cause"] else [])}),
             tuple(trial["zero"]),
+            tuple(trial["absent"]),
         )
         for path in paths
         for trial in json.loads(path.read_text(encoding="utf-8"))
@@ -157,26 +169,24 @@ def main() -> None:
     random = Random(1)  # noqa: S311 (reproducible on purpose)
     print("| condition | cases | wrong cause named | exactly the true ones |")
     print("| --- | ---: | ---: | ---: |")
-    print(row("everything seen", ((named(evidence, c.readings, c.zero), c.truth) for c in trials)))
+    print(row("everything seen", ((c.named_by(evidence), c.truth) for c in trials)))
     for number in (1, 2, 3):
         results = (
-            (named(evidence, readings, trial.zero), trial.truth)
+            (trial.named_by(evidence, readings), trial.truth)
             for trial in trials
             for readings in hidden(evidence, trial, number, random)
         )
         print(row(f"{number} components hidden" if number > 1 else "1 component hidden", results))
     for again, words in ((False, "5 % of readings wrong"), (True, "the same, failures read twice")):
         results = (
-            (named(evidence, misread(trial, random, again=again), trial.zero), trial.truth)
+            (trial.named_by(evidence, misread(trial, random, again=again)), trial.truth)
             for trial in trials
             for _ in range(REPEATS)
         )
         print(row(words, results))
     for factor in FACTORS:
         models = [perturbed(evidence, factor, random) for _ in range(REPEATS)]
-        results = (
-            (named(m, trial.readings, trial.zero), trial.truth) for trial in trials for m in models
-        )
+        results = ((trial.named_by(m), trial.truth) for trial in trials for m in models)
         print(row(f"weights' odds off by up to {factor:g}", results))
     for guess, words in ((by_naive_bayes, "naive Bayes"), (by_first_failure, "first failure")):
         print(

@@ -24,7 +24,8 @@ class TargetSummary:
     largest value of a figure that the target accepts, `minimums` the smallest, by the figure's id.
     `worker_hosts` are the kinds of the hosts of the worker: local, ssh, docker, podman, kubectl.
     `command` runs all checks against this target again, as the run was started.
-    `language` is the code of the language that the target asks for, if any.
+    `language` is the code of the language that the target asks for, if any. `absent` has the
+    components that the system does not have at all, rather than the target leaving them out.
     """
 
     name: str
@@ -38,3 +39,4 @@ class TargetSummary:
     worker_hosts: tuple[str, ...] = ()
     command: str = ""
     language: str | None = None
+    absent: tuple[str, ...] = ()

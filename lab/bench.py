@@ -188,6 +188,7 @@ def run_trial(
         cause="".join(fault.cause for fault in injected),
         most_likely_outside=frozenset(diagnosis["most_likely_outside"]),
         zero=tuple(figure["id"] for figure in report["figures"] if figure["value"] == 0),
+        absent=tuple(report["target"]["absent"]),
     )
     return trial, text
 

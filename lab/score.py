@@ -29,7 +29,7 @@ class Trial:
     were true, `cause` the id of the cause outside the runbook that was, "" if none. `ranking` has
     (hypothesis, probability), the likeliest first. `most_likely_set`, `most_likely_outside` and
     `certainty` are those of the report, `statuses` those of its checks, `zero` its figures that
-    were 0, `seconds` the run's wall time.
+    were 0, `seconds` the run's wall time. `absent` has the components that the variant lacks.
     """
 
     names: tuple[str, ...]
@@ -46,6 +46,7 @@ class Trial:
     cause: str = ""
     most_likely_outside: frozenset[str] = frozenset()
     zero: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def answer(self) -> str:

@@ -39,7 +39,11 @@ def write(lab: Lab) -> None:
     names = _different_names(lab.variant)
     worker_log = {"log_files": [f"{lab.worker_logs}/*.log"]} if lab.has_worker_log else {}
     tables: dict[str, dict[str, object]] = {
-        "": {"environment": "lab", "allow_writes": True},
+        "": {
+            "environment": "lab",
+            "allow_writes": True,
+            **({} if lab.broker else {"queue": False}),
+        },
         "api": {"url": lab.api_url, "token": lab.passwords.token, **names["api"]},
         "database": {"dsn": lab.dsn, **names["database"]},
         **({"queue": _queue(lab)} if lab.broker else {}),

@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     bundle = bundle_of(saved, options.evidence, options.runbook_doc)
     if options.robustness:
         zero = at_zero(saved.figures)
-        write(explain_robustness(bundle.evidence, saved.outcomes, zero), options.output)
+        evidence = bundle.evidence.without(saved.target.absent, saved.outcomes)
+        write(explain_robustness(evidence, saved.outcomes, zero), options.output)
         return 0
     replayed = replay(saved, bundle)
     write(render(replayed, options.format, options.report), options.output)

@@ -7,8 +7,8 @@ sentence that names the file, the table and the key.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -25,11 +25,13 @@ from core.errors import TranslatedError
 from core.files import FileError, read_toml
 from core.frozen import frozen
 from core.language import tr
-from core.outcome import base_id
+from core.outcome import OBSERVED, Outcome, base_id
 from core.text import CONTROL, LINE_MAX, printable
 from core.validation import first_of, nearest, problem_of
 
 MAX_CHECKS = 1000
+IMPOSSIBLE = 1e-12
+"""Prior of a cause that the target cannot have: above 0, as its logarithm is finite."""
 COMMAND_MAX = 1000
 MOOT = ("moot_when", "moot_unless_passed")
 """The keys of a check that name another check, on which depends whether a pass is evidence."""
@@ -50,7 +52,8 @@ class Cause:
 
     `prior` is its probability before anything is observed. `component` is where a cause outside the
     runbook lies, and empty for the runbook's own hypotheses. `look` has commands for such a cause
-    that only read, with the runbook's placeholders.
+    that only read, with the runbook's placeholders. `needs` is the component without which there
+    is no such cause; not every target has it.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Cause:
     outside: bool = False
     component: str = ""
     look: tuple[str, ...] = ()
+    needs: str | None = None
 
 
 @frozen
@@ -136,6 +140,28 @@ class Evidence:
         """Return the row of a check, with or without a parameter in brackets; None if unknown."""
         return self._by_id.get(base_id(check))
 
+    def without(self, absent: Collection[str], outcomes: Iterable[Outcome]) -> Evidence:
+        """Return the model of a target that does not have these components.
+
+        No cause is left that needs one of them, and their checks that saw nothing hide nothing.
+        """
+        if not absent:
+            return self
+        gone = {cause.id for cause in self.causes if cause.needs in absent}
+        seen = {base_id(outcome.check) for outcome in outcomes if outcome.status in OBSERVED}
+
+        def fitted(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+            return tuple(replace(c, prior=IMPOSSIBLE) if c.id in gone else c for c in causes)
+
+        rows = tuple(
+            replace(row, explained_by=tuple(w for w in row.explained_by if w[0] not in gone))
+            for row in self.checks
+            if row.component not in absent or row.id in seen
+        )
+        return replace(
+            self, hypotheses=fitted(self.hypotheses), outside=fitted(self.outside), checks=rows
+        )
+
 
 def load_evidence(path: str | Path) -> Evidence:
     """Load an evidence file of at most 1 MiB; raises EvidenceError."""
@@ -155,12 +181,20 @@ def parse_evidence(document: Mapping[str, Any], path: str = "evidence.toml") -> 
     for name in set(file.hypotheses) & set(file.outside):
         problem = tr("is a hypothesis already; give it another name")
         raise EvidenceError.at(f"{path}: [outside.{name}]", problem)
-    hypotheses = tuple(Cause(key, tr(h.title), h.prior) for key, h in file.hypotheses.items())
+    hypotheses = tuple(
+        Cause(key, tr(h.title), h.prior, needs=h.needs) for key, h in file.hypotheses.items()
+    )
     outside = tuple(
-        Cause(key, tr(cause.title), cause.prior, True, cause.component, tuple(cause.look))
-        for key, cause in file.outside.items()
+        Cause(key, tr(c.title), c.prior, True, c.component, tuple(c.look), c.needs)
+        for key, c in file.outside.items()
     )
     order = [cause.id for cause in (*hypotheses, *outside)]
+    components = list(dict.fromkeys(row.component for row in file.checks.values()))
+    for cause in (*hypotheses, *outside):
+        if cause.needs and cause.needs not in components:
+            table = "outside" if cause.outside else "hypotheses"
+            problem = tr("is not a component of this file") + nearest(cause.needs, components)
+            raise EvidenceError.at(f"{path}: [{table}.{cause.id}] needs", problem)
     for key in file.checks:
         _check_references(path, key, order, file.checks)
     checks = tuple(
@@ -228,6 +262,7 @@ class _Table(BaseModel):
 class _Hypothesis(_Table):
     title: Line
     prior: Probability
+    needs: Line | None = None
 
 
 class _Outside(_Hypothesis):

@@ -86,7 +86,8 @@ def judge(evidence: Evidence, pairs: Sequence[tuple[Confirmation, Report]]) -> t
     cases = []
     for confirmation, report in pairs:
         zero = at_zero(report.figures)
-        diagnosis = diagnose(evidence, report.outcomes, zero=zero, explain=False)
+        fitting = evidence.without(report.target.absent, report.outcomes)
+        diagnosis = diagnose(fitting, report.outcomes, zero=zero, explain=False)
         cases.append(
             Case(
                 confirmation,

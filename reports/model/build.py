@@ -79,7 +79,8 @@ def build_report(
     ordered = [result.outcome for result in results]
     figures = figures_of(ordered, layout.figures) if figures is None else figures
     state = state_of(results, run.problems)
-    diagnosis = diagnose(bundle.evidence, run.outcomes, zero=at_zero(figures))
+    evidence = bundle.evidence.without(target.absent, run.outcomes)
+    diagnosis = diagnose(evidence, run.outcomes, zero=at_zero(figures))
     # The target file and the command line come before the observations.
     values = with_routes(
         {**placeholders_of(ordered, layout), **target.placeholders, "target": target.name}
@@ -137,7 +138,7 @@ def _looked_at(results: Sequence[Result], diagnosis: Diagnosis) -> frozenset[str
 
 def _components_of(target: TargetSummary, bundle: RunbookBundle) -> dict[str, str | None]:
     """Return the target's components that the runbook has checks of, each with its place."""
-    looked_at = {row.component for row in bundle.evidence.checks}
+    looked_at = {row.component for row in bundle.evidence.checks} - set(target.absent)
     return {name: place for name, place in target.components.items() if name in looked_at}
 
 

@@ -73,6 +73,8 @@ def stations(report: Report) -> tuple[Station, ...]:
         if broken_by:
             # Before any symptom, the path is still passed.
             kind = "broken" if report.state == "incident" else "fails"
+        elif component in report.target.absent:
+            kind, summary = "absent", tr("none")
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
             kind, summary = "absent", tr("not configured")
         measures = tuple(_measure(report, figure) for figure in one.figures)

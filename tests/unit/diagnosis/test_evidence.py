@@ -222,6 +222,11 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
         {"title": "W", "prior": 0.1, "component": "x"},
         r"\[outside\.worker\]: is a hypothesis already",
     ),
+    (
+        ("hypotheses", "worker", "needs"),
+        "qeue",
+        r"\[hypotheses\.worker\] needs: is not a component of this file",
+    ),
     (("hypothesis",), {}, r"\[hypothesis\]: is not a key here; did you mean 'hypotheses'\?"),
 ]
 

@@ -881,6 +881,30 @@ def test_servers_that_are_all_down_are_no_gone_network(evidence: Evidence) -> No
     assert probabilities["cut_off"] < 0.05, probabilities
 
 
+def test_a_queue_that_is_not_there_blocks_nothing(evidence: Evidence) -> None:
+    """A worker that takes its jobs from the table and takes none is down, where that is known."""
+    failing = check_ids(f"{STUCK} signal/uploads_are_completing database/jobs_start_promptly")
+    unseen = check_ids(
+        "worker/worker_is_logging upload_status/worker_health_is_ok"
+        " database/pending_jobs_are_in_the_queue"
+    )
+    outcomes = [
+        Outcome(
+            row.id,
+            "failed"
+            if row.id in failing
+            else "skipped"
+            if row.id in unseen or row.id.startswith("queue/")
+            else "passed",
+        )
+        for row in evidence.checks
+    ]
+    assert diagnose(evidence, outcomes).certainty == "unclear"
+    diagnosis = diagnose(evidence.without(["queue"], outcomes), outcomes)
+    assert (diagnosis.certainty, diagnosis.most_likely_set) == ("certain", (W,))
+    assert {finding.id: finding.probability < 0.001 for finding in diagnosis.hypotheses}[Q]
+
+
 def test_an_unreachable_host_accuses_no_hypothesis(evidence: Evidence) -> None:
     """The host is named as a component, and no hypothesis moves."""
     diagnosis = run(evidence, "hosts/host_is_reachable")

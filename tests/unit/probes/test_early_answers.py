@@ -90,7 +90,7 @@ def test_jobs_that_run_without_a_message_say_that_it_is_acknowledged_early() -> 
     """
     hanging = consistency(Jobs(50.0, 45.0, 44.0), Messages(0, delivered=6))
     with pytest.raises(
-        NotOffered, match=r"3 jobs that run have no message either.*leave \[queue\]"
+        NotOffered, match=r"3 jobs that run have no message either.*write queue = false"
     ):
         hanging.jobs_in_queue()
     with pytest.raises(NotOffered, match="have no message either"):

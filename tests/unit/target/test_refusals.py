@@ -50,6 +50,8 @@ EDITS = {
     "a flag that is a word": ("allow_writes = true", 'allow_writes = "maybe"'),
     "a flag that is another word for true": ("allow_writes = true", 'allow_writes = "yes"'),
     "a flag that is a number": ("allow_writes = true", "allow_writes = 1"),
+    "a queue that is true": (FULL, small("lab", "queue = true")),
+    "a list of what is absent": (FULL, small("lab", 'absent = ["queue"]')),
     "a table that is text": (FULL, small("lab", 'api = "https://veza.example"')),
     "a duration without a known unit": ('"12 min"', '"12 mins"'),
     "a duration that is a number": ('"12 min"', "12"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.target.load import load
 from fixtures.target.model import Database, Logs, RunbookNames, Target, Thresholds, Worker
 from fixtures.target.summary import summary_of
 
@@ -31,6 +33,16 @@ def test_the_summary_has_the_smallest_values_that_the_checks_accept() -> None:
     assert minimums["disk_free_ratio"] == 0.2
     assert "inodes_free_ratio" not in minimums
     assert minimums["consumers"] == minimums["worker_processes"] == 1
+
+
+def test_a_system_without_a_broker_is_no_target_that_leaves_it_out(tmp_path: Path) -> None:
+    """`queue = false` is a fact about the system; no `[queue]` says nothing."""
+    file = tmp_path / "targets.toml"
+    for line, absent in (("queue = false", ("queue",)), ("", ())):
+        file.write_text(f'[targets.small]\nenvironment = "lab"\n{line}\n')
+        summary = summary_of(load(file, "small", {}))
+        assert summary.absent == absent
+        assert summary.components["queue"] is None
 
 
 def test_the_summary_expects_as_many_workers_as_the_target_says() -> None:
