@@ -58,7 +58,10 @@ class Station:
 
 
 def stations(report: Report) -> tuple[Station, ...]:
-    """Return the stations of the runbook's path as this run observed them; none without a path."""
+    """Return the stations of the runbook's path as this run observed them; none without a path.
+
+    A component that the system does not have is no station.
+    """
     kinds = report.layout.stations
     impact = report.layout.impact
     breaks = _breaks(report)
@@ -70,11 +73,11 @@ def stations(report: Report) -> tuple[Station, ...]:
         outcomes = [r.outcome for r in report.results if _station(r, kinds) == key]
         kind, summary = _summary_of(outcomes)
         broken_by = breaks.get(key, {})
+        if component in report.target.absent and not broken_by:
+            continue
         if broken_by:
             # Before any symptom, the path is still passed.
             kind = "broken" if report.state == "incident" else "fails"
-        elif component in report.target.absent:
-            kind, summary = "absent", tr("none")
         elif component in left_out and not any(o.status in OBSERVED for o in outcomes):
             kind, summary = "absent", tr("not configured")
         measures = tuple(_measure(report, figure) for figure in one.figures)

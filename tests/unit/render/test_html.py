@@ -312,6 +312,17 @@ def test_station_left_out_of_the_target_says_so() -> None:
     assert station(made.report(statuses=skipped), "queue").kind == "absent"  # type: ignore[arg-type]
 
 
+def test_what_the_system_does_not_have_is_no_station() -> None:
+    """Without a broker the path goes from the database to the worker."""
+    skipped = dict.fromkeys(
+        (r.id for r in made.bundle().evidence.checks if r.component == "queue"), "skipped"
+    )
+    report = made.report(statuses=skipped)  # type: ignore[arg-type]
+    without = replace(report, target=replace(report.target, absent=("queue",)))
+    keys = [one.key for one in stations(report)]
+    assert [one.key for one in stations(without)] == [key for key in keys if key != "queue"]
+
+
 def test_figures_stand_at_their_stations_and_absent_is_not_zero() -> None:
     """What was observed is a number at its station; what was not is "not observed"."""
     queue = {one.noun: one.value for one in station(REPORTS["incident"], "queue").measures}
