@@ -927,6 +927,33 @@ def test_only_waits_that_delay_uploads_block(
     assert locks.are_blocking is blocks, locks
 
 
+def test_jobs_that_an_idle_transaction_has_locked_are_passed_over(
+    services: Lab, owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """A worker that skips locked rows waits for nothing, so no wait shows them."""
+    idle = "SELECT clock_timestamp() - state_change > interval '0.1 s' FROM pg_stat_activity"
+
+    def locks_beside(upload: str) -> Locks:
+        with psycopg.connect(services.owner_dsn) as holder:
+            holder.execute(
+                "SELECT FROM job_queue WHERE payload ->> 'upload_id' = %s FOR UPDATE SKIP LOCKED",
+                (upload,),
+            )
+            pid = holder.info.backend_pid
+            eventually(
+                lambda: owner.execute(f"{idle} WHERE pid = %s", (pid,)).fetchone() == (True,),
+                "the transaction to be idle",
+            )
+            return probe.locks(0.1)
+
+    aged_upload(job="pending")
+    locks = locks_beside(aged_upload(job="pending"))
+    assert (locks.passed_over, locks.are_blocking) == (1, True)
+    assert "1 job that waits is locked, so that a worker which skips locked rows" in str(locks)
+    assert f"process {locks.placeholders()['blocking_pid']} " in str(locks)
+    assert not locks_beside(aged_upload("completed", job="completed")).are_blocking
+
+
 def superuser(lab: Lab, *statements: str) -> None:
     """Run statements as the superuser, in a session that can write whatever the setting."""
     options = "-c default_transaction_read_only=off"

@@ -649,6 +649,14 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
         ),
         "",
     ),
+    "database-locked, of jobs that the worker skips": (
+        "database",
+        (
+            f"{STUCK} {NOT_STARTING} database/no_lock_blocks_uploads no_job_was_passed_over"
+            " pending_jobs_are_in_the_queue queue/taken_messages_start_jobs"
+        ),
+        "",
+    ),
     "database-locked, nothing readable": (
         "database",
         "database/no_lock_blocks_uploads logs/no_timeouts_are_logged queue/queue_is_draining",
