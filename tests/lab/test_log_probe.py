@@ -600,6 +600,22 @@ def test_only_the_newest_files_are_read(
     assert logs_of().errors().counts == (1,)
 
 
+def test_a_stack_trace_is_as_old_as_its_error(logs_of: Make, log_dir: Path) -> None:
+    """The line behind it may be new. The same trace may have been logged again."""
+    text = {
+        age: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - age))
+        + "Z ERROR 7 --- [task-1] c.v.Uploads : Processing failed for upload 42\n"
+        "\tat c.v.Uploads.store(Uploads.java:7)\n"
+        "Caused by: java.io.IOException: No space left on device\n"
+        for age in (7000, 60)
+    }
+    log = log_dir / "a.log"
+    log.write_text(text[7000] + zap(20, "upload stored"))
+    assert logs_of().storage_errors().none
+    log.write_text(text[7000] + text[60])
+    assert logs_of().storage_errors().counts == (1,)
+
+
 class MadeUploads(DatabaseProbe):
     """Uploads of a database with their statuses; `asked` has the ids of each question."""
 
@@ -743,19 +759,21 @@ def test_an_upload_without_a_job_is_no_work_for_a_worker(shell: Shell, log_dir: 
         (None, 4),
     ],
 )
+@pytest.mark.parametrize("question", ["errors", "timeouts"])
 def test_an_error_of_an_upload_that_completed_is_over(
-    shell: Shell, log_dir: Path, statuses: dict[str, str] | None, left: int
+    shell: Shell, log_dir: Path, statuses: dict[str, str] | None, left: int, question: str
 ) -> None:
     """A later attempt went well. What names no upload counts, as does all without a database."""
+    late = {"level": "error", "error": "deadline exceeded"}
     (log_dir / "a.log").write_text(
-        zap(40, "processing failed", "error", upload_id="upl_7a", attempt=1)
-        + zap(30, "processing failed", "error", upload_id="upl_7a", attempt=2)
-        + zap(20, "processing of upload 0193a2f4-7c1e failed", "error")
-        + zap(10, "job failed", "error", id=7)
+        zap(40, "processing failed", upload_id="upl_7a", attempt=1, **late)
+        + zap(30, "processing failed", upload_id="upl_7a", attempt=2, **late)
+        + zap(20, "processing of upload 0193a2f4-7c1e failed", **late)
+        + zap(10, "job failed", id=7, **late)
     )
     database = MadeUploads(statuses)
     source = LogSource((shell,), (f"{log_dir}/*.log",))
-    errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
+    errors = getattr(LogProbe(source, None, 900.0, 2**20, database=database), question)()
     assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
     assert database.asked == [("u9", "0193a2f4-7c1e", "upl_7a")]
     assert ("over: uploads completed since" in str(errors)) == (left < 4)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from fixtures.probes.logs.scan import LineKind
 
 NOW = 1_765_792_800.0
+TRACE = (
+    "java.lang.IllegalStateException: not stored\n\tat com.veza.Storage.put(Storage.java:8)\n"
+    "Caused by: java.nio.file.AccessDeniedException: /srv/uploads/7/a.wav\n\t... 5 more\n"
+)
+"""A stack trace of Java as a field has it."""
 
 
 def zap(msg: str, level: str = "error", caller: str = "x/y.go:1", **fields: object) -> LogLine:
@@ -62,6 +67,13 @@ def test_lines_of_other_features_do_not_count(line: LogLine, own: bool) -> None:
         (zap("upload sqgGYCMJabWx did not work out"), "sqgGYCMJabWx"),
         (zap("upload failed 12345678 times"), ""),
         (zap("upload 3 times failed"), ""),
+        (zap("upload 3 of 7 failed"), ""),
+        (zap("upload 3 (of 7) failed"), ""),
+        (zap("upload 3/7: failed"), ""),
+        (zap("processing failed for upload 42 (attempt 1 of 3)"), "42"),
+        (zap("processing failed for upload 42"), "42"),
+        (zap("upload 42 processing -> failed: bad codec"), "42"),
+        (zap("failed", mdc={"uploadId": "42"}), "42"),
         (zap("upload processing failed"), ""),
         (zap("failed", upload_id="../../etc 7"), ""),
     ],
@@ -107,6 +119,10 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="No such file or directory: '/opt/veza/uploads'"), True),
         (zap("upload failed", error="No such file or directory: '/opt/veza/u/7'"), True),
         (zap("upload failed", error="spawn ffmpeg ENOENT"), False),
+        (parse_line("java.nio.file.AccessDeniedException: /srv/uploads/7/a.wav", NOW), True),
+        (parse_line("Caused by: java.nio.file.NoSuchFileException: /srv/uploads/7", NOW), True),
+        (zap("upload denied", error="security.AccessDeniedException: Access is denied"), False),
+        (zap("processing failed", stack_trace=TRACE), True),
         (
             zap("upload failed", error='Cannot run program "ffmpeg": No such file or directory'),
             False,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from core.secrets import without_password
 from core.text import NO_BREAK, count, first_line, named
 from core.urls import origin
-from fixtures.probes.errors import Unreachable
+from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.api import age_between, unhealthy_parts
+from fixtures.probes.http.api_results import StatusesResult, UploadStatus
 from fixtures.probes.http.metrics import parse
 from fixtures.probes.jobs_and_queue import returned_again_and_again
 from fixtures.probes.jobs_and_queue_results import HeldDeliveries
@@ -347,3 +348,18 @@ def test_a_slow_write_counts_while_jobs_are_late() -> None:
     assert not replace(slow, late=0).delay_jobs
     assert not replace(slow, statements=()).delay_jobs
     assert "1 slow statement writes to the upload tables: process 7 (api) for 4 s; 3 " in str(slow)
+
+
+def test_an_upload_is_not_below_full_progress_where_none_is_told() -> None:
+    """An API may have no progress, or call it otherwise; one that tells some is judged."""
+
+    def statuses(*progress: float | None) -> StatusesResult:
+        uploads = [UploadStatus("u", 200, "uploading", one, 700.0) for one in progress]
+        return StatusesResult("the API", 600.0, tuple(uploads))
+
+    with pytest.raises(NotOffered, match="tells no upload's progress"):
+        statuses(None, None).require_progress()
+    assert "after 10 min: u" in str(statuses(None))
+    for told in (statuses(), statuses(None, 0.0)):
+        told.require_progress()
+    assert "after 10 min, 0 at 100 %: u" in str(statuses(0.0))
