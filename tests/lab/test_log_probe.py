@@ -759,7 +759,7 @@ def test_an_upload_without_a_job_is_no_work_for_a_worker(shell: Shell, log_dir: 
         (None, 4),
     ],
 )
-@pytest.mark.parametrize("question", ["errors", "timeouts"])
+@pytest.mark.parametrize("question", ["errors", "timeouts", "expired_jobs"])
 def test_an_error_of_an_upload_that_completed_is_over(
     shell: Shell, log_dir: Path, statuses: dict[str, str] | None, left: int, question: str
 ) -> None:

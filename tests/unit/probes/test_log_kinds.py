@@ -703,6 +703,12 @@ def test_each_kind_of_lines_has_a_word_in_the_readers_language(kind: str) -> Non
         ),
         (parse_line("mkdir: permission denied", NOW), kinds.STORAGE, "mkdir: permission denied"),
         (
+            zap("processing failed", stack_trace=TRACE),
+            kinds.STORAGE,
+            '"… java.nio.file.AccessDeniedException: /srv/uploads/7/a.wav" in {',
+        ),
+        (zap("processing failed", stack_trace=TRACE), kinds.ERRORS, '"processing failed" in {'),
+        (
             parse_line(
                 json.dumps(
                     {
