@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -16,11 +18,12 @@ import psycopg.sql
 import pytest
 
 from fixtures.probes.api_and_database import StatusConsistency
-from fixtures.probes.background import settle
+from fixtures.probes.background import settle, with_read_at
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.http.client import HttpClient
+from fixtures.probes.postgres import session
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.locks import LockQueries, Locks
@@ -1791,6 +1794,54 @@ def test_the_tables_below_are_read_with_the_columns(
     assert 2 in dict(itertools.chain.from_iterable(rehearsal))
     asked = [sum(key.lstrip().startswith("WITH RECURSIVE") for key in one) for one in rounds]
     assert asked == [2, *[0] * (len(asked) - 1)], "the tables below, and whether one is locked"
+
+
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_where_reading_is_slow_the_first_questions_come_first(
+    probe: DatabaseProbe, monkeypatch: pytest.MonkeyPatch, *, is_slow: bool
+) -> None:
+    """Others wait for what they ask; a further round trip costs little there, and else too much."""
+    monkeypatch.setattr(session, "SLOW", -1.0 if is_slow else math.inf)
+    questions: list[Callable[[], Any]] = [
+        lambda: (probe.flow(300.0), probe.records_progress()),
+        lambda: probe.running_jobs(300.0),
+    ]
+    probe.schema()
+    rounds = probe.rehearse(questions)
+    assert [len(next(rounds)), len(next(rounds))] == [0, 1]
+    questions.append(lambda: probe.pending_jobs(300.0, 300.0))
+    steps = [[place for place, _ in answers] for answers in rounds]
+    first = next(number for number, step in enumerate(steps) if 0 in step)
+    joined = next(number for number, step in enumerate(steps) if 2 in step)
+    assert (first < joined) == is_slow, steps
+
+
+def test_the_time_of_an_answer_is_when_it_was_read(
+    probe: DatabaseProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it was read ahead, that is before the question has its turn."""
+    probe.schema()
+    times: list[float] = []
+    read = probe._session._read_at_once
+
+    def noted(connection: Any, missing: Any) -> bool:
+        times.append(time.monotonic())
+        is_whole = read(connection, missing)
+        times.append(time.monotonic())
+        return is_whole
+
+    monkeypatch.setattr(probe._session, "_read_at_once", noted)
+
+    def question() -> tuple[Any, float]:
+        return with_read_at(probe.flow, 300.0)
+
+    answers = rehearse(probe, question, lambda: probe.pending_jobs(300.0, 300.0))
+    _, at = answers[0].result()
+    assert times[0] <= at < times[1]
+    assert question()[1] == at
+    probe.end_rehearsal()
+    now = time.monotonic()
+    assert question()[1] >= now
 
 
 def test_two_statements_of_one_question_are_sent_together(

@@ -68,7 +68,7 @@ def test_queue_exists(request, readings=[]):
     readings.append(None)
     look(request, [f"a{len(readings)}"])
     # An hour before, the first time.
-    request.node.stash[CALLS][-1].ended = time.monotonic() - 3600 * (2 - len(readings))
+    request.node.stash[CALLS][-1].began = time.monotonic() - 3600 * (2 - len(readings))
     assert False, f"a{len(readings)} is stuck"
 
 def test_queue_has_a_consumer(request, readings=[]):
