@@ -359,7 +359,8 @@ def test_a_restart_that_each_likely_cause_has_is_no_guess() -> None:
         *("signal/no_upload_is_stuck", "signal/no_upload_overstays_processing"),
         *("signal/uploads_are_completing", "upload_status/uploads_have_left_uploading"),
         *("upload_status/progress_agrees_with_status", "logs/upload_transitions_are_logged"),
-        *("database/jobs_start_promptly", "database/jobs_finish_in_time"),
+        *("database/jobs_start_promptly", "database/no_job_was_passed_over"),
+        "database/jobs_finish_in_time",
     )
     unseen = (
         *("signal/processing_time_is_normal", "upload_status/worker_health_is_ok"),
@@ -368,7 +369,8 @@ def test_a_restart_that_each_likely_cause_has_is_no_guess() -> None:
     skipped = [row.id for row in made.bundle().evidence.checks if row.id.startswith("queue/")]
     statuses: dict[str, Status] = dict.fromkeys((*unseen, *skipped), "skipped")
     report = made.report(failed, statuses=statuses)
-    assert [round(cause.probability, 1) for cause in report.diagnosis.ranked[:2]] == [0.5, 0.5]
+    assert [round(cause.probability, 1) for cause in report.diagnosis.ranked[:2]] == [0.6, 0.4]
+    assert report.diagnosis.certainty == "unclear"
     text = render(report, 120, FOOTER)
     assert "Stop a job that hangs: it helps in each of these cases ⚠" in text
     assert "sudo systemctl restart veza-backend-api" in text
