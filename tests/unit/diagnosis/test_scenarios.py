@@ -917,6 +917,13 @@ def test_a_queue_that_is_not_there_blocks_nothing(evidence: Evidence) -> None:
     assert {finding.id: finding.probability < 0.001 for finding in diagnosis.hypotheses}[Q]
 
 
+def test_a_frozen_worker_leaves_its_own_transaction_open(evidence: Evidence) -> None:
+    """What it has locked is locked by it: no other program holds the tables."""
+    diagnosis = run(evidence, f"{SINGLES['worker-frozen'][1]} database/no_lock_blocks_uploads")
+    assert diagnosis.most_likely_set == (W,)
+    assert not diagnosis.most_likely_outside
+
+
 def test_a_worker_whose_jobs_all_hang_is_not_down(evidence: Evidence) -> None:
     """The other jobs wait for those that run too long: that they wait is no second sign."""
     failing = (
