@@ -18,7 +18,7 @@ import psycopg.sql
 import pytest
 
 from fixtures.probes.api_and_database import StatusConsistency
-from fixtures.probes.background import settle, with_read_at
+from fixtures.probes.background import forget_reads, last_read, settle
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.host.shell import Hosts
 from fixtures.probes.host.storage import StorageProbe
@@ -1508,6 +1508,23 @@ def test_text_of_an_sql_ascii_database_is_read(services: Lab, probe_of: Make) ->
         superuser(services, "DROP DATABASE ascii WITH (FORCE)")
 
 
+def reads_of(
+    probe: DatabaseProbe, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[list[str], float, float]]:
+    """Return a list that will have the statements, the beginning and the end of each reading."""
+    reads: list[tuple[list[str], float, float]] = []
+    read = probe._session._read_at_once
+
+    def noted(connection: Any, missing: Any) -> bool:
+        began = time.monotonic()
+        is_whole = read(connection, missing)
+        reads.append((list(missing), began, time.monotonic()))
+        return is_whole
+
+    monkeypatch.setattr(probe._session, "_read_at_once", noted)
+    return reads
+
+
 def rehearse(probe: DatabaseProbe, *questions: Callable[[], Any]) -> dict[int, Future[Any]]:
     """Read ahead for these questions; returns the answers that this gives, by their places."""
     return dict(itertools.chain.from_iterable(probe.rehearse(questions)))
@@ -1570,17 +1587,12 @@ def test_statements_on_the_same_rows_are_one(
     def answers(*, together: bool) -> list[str]:
         probe = probe_of(services.dsn, **names)
         probe.schema()
-        read = probe._session._read_at_once
-        rounds: list[int] = []
-
-        def counted(connection: Any, missing: Any) -> bool:
-            rounds.append(len(missing))
-            return read(connection, missing)
-
-        monkeypatch.setattr(probe._session, "_read_at_once", counted)
+        reads = reads_of(probe, monkeypatch)
         if together:
             rehearse(probe, *sharing(probe))
-            assert rounds == [3, 1], "with those for locks and sessions; then the last uploads"
+            assert [len(one) for one, _, _ in reads] == [3, 1], (
+                "with those for locks and sessions; then the last uploads"
+            )
         told = []
         for question in sharing(probe):
             probe.begin_question()
@@ -1779,20 +1791,13 @@ def test_the_tables_below_are_read_with_the_columns(
     probe: DatabaseProbe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What joins then need not ask for them, and so need not be read in another rehearsal."""
-    rounds: list[list[str]] = []
-    read = probe._session._read_at_once
-
-    def noted(connection: Any, missing: Any) -> bool:
-        rounds.append(list(missing))
-        return read(connection, missing)
-
-    monkeypatch.setattr(probe._session, "_read_at_once", noted)
+    reads = reads_of(probe, monkeypatch)
     questions: list[Callable[[], Any]] = [lambda: probe.stuck_uploads(600.0), probe.schema]
     rehearsal = probe.rehearse(questions)
     assert [next(rehearsal), next(rehearsal)] == [[], []]
     questions.append(lambda: probe.slow_writes(300.0))
     assert 2 in dict(itertools.chain.from_iterable(rehearsal))
-    asked = [sum(key.lstrip().startswith("WITH RECURSIVE") for key in one) for one in rounds]
+    asked = [sum(key.lstrip().startswith("WITH RECURSIVE") for key in one) for one, _, _ in reads]
     assert asked == [2, *[0] * (len(asked) - 1)], "the tables below, and whether one is locked"
 
 
@@ -1821,27 +1826,21 @@ def test_the_time_of_an_answer_is_when_it_was_read(
 ) -> None:
     """If it was read ahead, that is before the question has its turn."""
     probe.schema()
-    times: list[float] = []
-    read = probe._session._read_at_once
+    reads = reads_of(probe, monkeypatch)
 
-    def noted(connection: Any, missing: Any) -> bool:
-        times.append(time.monotonic())
-        is_whole = read(connection, missing)
-        times.append(time.monotonic())
-        return is_whole
-
-    monkeypatch.setattr(probe._session, "_read_at_once", noted)
-
-    def question() -> tuple[Any, float]:
-        return with_read_at(probe.flow, 300.0)
+    def question() -> float | None:
+        forget_reads()
+        probe.flow(300.0)
+        return last_read()
 
     answers = rehearse(probe, question, lambda: probe.pending_jobs(300.0, 300.0))
-    _, at = answers[0].result()
-    assert times[0] <= at < times[1]
-    assert question()[1] == at
+    at = answers[0].result()
+    ((_, began, ended), *_) = reads
+    assert began <= at < ended
+    assert question() == at
     probe.end_rehearsal()
     now = time.monotonic()
-    assert question()[1] >= now
+    assert (question() or 0.0) >= now
 
 
 def test_two_statements_of_one_question_are_sent_together(
@@ -1849,17 +1848,12 @@ def test_two_statements_of_one_question_are_sent_together(
 ) -> None:
     """One statement alone is left to its question, whose error explains it."""
     probe.schema()
-    rounds: list[int] = []
-    read = probe._session._read_at_once
-
-    def counted(connection: Any, missing: Any) -> bool:
-        rounds.append(len(missing))
-        return read(connection, missing)
-
-    monkeypatch.setattr(probe._session, "_read_at_once", counted)
+    reads = reads_of(probe, monkeypatch)
     assert rehearse(probe, lambda: probe.unfinished_and_ended(300.0))
     assert not rehearse(probe, lambda: probe.pending_jobs(300.0, 300.0))
-    assert rounds == [1], "both read the same rows, and so are one statement"
+    assert [len(one) for one, _, _ in reads] == [1], (
+        "both read the same rows, and so are one statement"
+    )
 
 
 def test_closing_waits_for_what_is_rehearsed_with_it(probe: DatabaseProbe) -> None:
