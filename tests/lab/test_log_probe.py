@@ -86,6 +86,25 @@ def test_recent_errors_are_found(log_dir: Path, logs_of: Make) -> None:
     assert logs.timeouts().counts == (1,), logs.timeouts()
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{{"@t":"{time}","@mt":"timeout {{Max}}"{level},"Max":"30s"}}',
+        "{time} [{short}] timeout 30s",
+    ],
+)
+def test_informational_lines_of_serilog_displace_no_others(
+    log_dir: Path, logs_of: Make, form: str
+) -> None:
+    """Its compact JSON has no level where it informs, and its text has one of three letters."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30))
+    warning = form.format(time=moment, level=',"@l":"Warning"', short="WRN")
+    lines = [warning, *[form.format(time=moment, level="", short="INF")] * 600]
+    (log_dir / "a.log").write_text("\n".join(lines) + "\n")
+    timeouts = logs_of().timeouts()
+    assert (timeouts.counts, timeouts.undated) == ((1,), 0), timeouts
+
+
 def test_entries_of_an_exported_journal_are_read(log_dir: Path, logs_of: Make) -> None:
     """Entries of the journal in JSON have their times in microseconds, and numbers for levels."""
     entries = [

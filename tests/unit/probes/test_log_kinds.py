@@ -562,6 +562,8 @@ STORAGE = [
     "spawn EACCES",
     "Aucun fichier ou dossier de ce nom: /srv/7",
     "erreur d'entrée/sortie",
+    "Access to the path '/srv/7' is denied.",
+    "Could not find a part of the path '/srv/7'.",
     *PHP,
 ]
 
