@@ -162,8 +162,13 @@ def _repair_broker(tools: FaultTools) -> None:
     permission = broker.path_of(lab, "permissions", broker.APPLICATION)
     broker.manage(lab, "PUT", permission, broker.rights(".*"))
     broker.set_message_ttl(lab, 0)
+    found = broker.manage(lab, "GET", broker.path_of(lab, "queues"))
+    declared = {queue["name"]: queue["arguments"] for queue in found}
     for name, arguments in broker.queues(lab).items():
         path = broker.path_of(lab, "queues", name)
+        if declared.get(name, arguments) != arguments:
+            # Somebody declared it again, and did not know them.
+            broker.manage(lab, "DELETE", path)
         broker.manage(lab, "PUT", path, {"durable": True, "arguments": arguments})
         # No job is lost: each is in job_queue, and _requeue_uploads publishes it again.
         broker.manage(lab, "DELETE", f"{path}/contents")
