@@ -71,7 +71,7 @@ def test_an_overdue_job_without_a_message_is_abandoned(
     messages = consistency.overdue_messages(LONGEST)
     assert messages.without == 1
     assert upload in str(messages)
-    assert str(messages).endswith("0 unacknowledged, 0 wait again, so 1 job is without a message")
+    assert ": 1 job is without a message (0 unacknowledged, 0 wait again); " in str(messages)
     channel.basic_publish("", NAME, b"1")
     eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
     assert consistency.overdue_messages(LONGEST).without == 0
@@ -134,8 +134,9 @@ def test_a_dead_letter_may_be_the_jobs_message(
         consistency = JobConsistency(lab_database, probe)
         eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
         channel.basic_publish("", dead, b"1")
-        assert consistency.overdue_messages(LONGEST).returned == 1
-        assert consistency.overdue_messages(LONGEST).without == 0
+        messages = consistency.overdue_messages(LONGEST)
+        assert (messages.returned, messages.dead_letters, messages.without) == (0, 1, 0)
+        assert "(0 unacknowledged, 0 wait again, 1 dead letter)" in str(messages)
         with pytest.raises(NotOffered, match="1 message is a dead letter, and nobody runs its job"):
             LateJobs(lab_database, probe).running(LONGEST)
     finally:
@@ -162,7 +163,8 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
     # The job began half an hour ago: before a young worker, and while an old one ran.
     lost = JobConsistency(lab_database, probe, lambda: 600.0).overdue_messages(LONGEST)
     assert lost.without == 1
-    assert str(lost).endswith("so 1 job is without a message; each worker that runs is younger")
+    assert ": 1 job is without a message" in str(lost)
+    assert str(lost).endswith("; each worker that runs is younger")
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
         JobConsistency(lab_database, probe, lambda: 1790.0).overdue_messages(LONGEST)
 

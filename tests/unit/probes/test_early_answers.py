@@ -61,6 +61,9 @@ class Messages:
         """Return the figures."""
         return self._figures
 
+    def named_alike(self) -> tuple[tuple[str, int], ...]:
+        return ()
+
     def holders(self, consumers: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
         """Return the consumers."""
         return consumers
