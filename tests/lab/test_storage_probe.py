@@ -178,7 +178,9 @@ def test_read_only_mount_and_full_disk(shell: Shell, tmp_path: Path) -> None:
             (tmp_path / f"file-{number}").touch()
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
         storage = StorageProbe([shell], str(tmp_path), "root")
-        assert "is mounted read-only" in str(storage.access())
+        access = storage.access()
+        assert "is mounted read-only" in str(access)
+        assert access.placeholders() == {"read_only_mount_point": str(tmp_path)}
         assert not storage.space().is_at_least(Amount.parse("10%")), storage.space()
         assert not storage.inodes().is_at_least(Amount.parse("10%")), storage.inodes()
     finally:

@@ -9,7 +9,7 @@ from fixtures.probes.errors import Unreachable
 from fixtures.probes.host.permissions import Permissions, User
 from fixtures.probes.host.shell import CommandResult, Shell
 from fixtures.probes.host.storage import StorageProbe
-from fixtures.probes.host.storage_results import FileSystem, Free
+from fixtures.probes.host.storage_results import Access, FileSystem, Free
 from fixtures.probes.host.storage_survey import mount_options, parse_survey
 from fixtures.probes.host.stored_files import Files, StoredFile, best_of, parse_list
 from fixtures.probes.subjects import Subject
@@ -187,3 +187,10 @@ def test_root_in_a_container_may_pass_without_bits(
         "bits 1000 1000 755 /up\nbits 0 0 755 /\nmount vol /up ext4 rw\n"
     )
     assert StorageProbe([shell], "/up", "root").access().is_granted is granted
+
+
+def test_only_what_is_mounted_read_only_is_mounted_again() -> None:
+    """A directory that is closed by its mode has no such mount."""
+    assert Access("/srv/u", "veza", ("a",), ("it may not write",)).placeholders() == {}
+    closed = Access("/srv/u", "veza", ("a",), ("/srv/u is mounted read-only",), "/srv")
+    assert closed.placeholders() == {"read_only_mount_point": "/srv"}
