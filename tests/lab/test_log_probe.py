@@ -742,6 +742,28 @@ def test_uploads_that_are_refused_are_not_recorded(
         ), errors
 
 
+@pytest.mark.parametrize(
+    ("ages", "number", "kept_out"),
+    [(EVERY_TEN, 10, True), (EVERY_TEN, 9, False), (EVERY_TEN[::8], 10, False)],
+    ids=["as many", "a user's", "rare"],
+)
+def test_requests_that_are_refused_keep_uploads_out(
+    shell: Shell, log_dir: Path, ages: tuple[float, ...], number: int, kept_out: bool
+) -> None:
+    """Where at least half as many were refused as usually arrive; users' bad files are fewer."""
+    refused = {"method": "POST", "path": "/api/v1/upload", "status": 413}
+    (log_dir / "a.log").write_text(
+        "".join(zap(160 - 10 * n, "request", "info", **refused) for n in range(number))
+    )
+    database = MadeUploads({}, ages=ages)
+    logs = LogProbe(
+        LogSource((shell,), (f"{log_dir}/*.log",)), None, 900.0, 2**20, database=database
+    )
+    errors = logs.errors_beside_arrivals()
+    assert errors.keep_uploads_out is kept_out, errors
+    assert ('"status":413' in str(errors)) is kept_out
+
+
 def test_uploads_that_were_not_asked_for_may_be_recorded(shell: Shell, log_dir: Path) -> None:
     """Of many uploads that errors name only some are asked for; the others are not refused."""
     names = [f"upl_{number}" for number in range(150)]

@@ -181,6 +181,36 @@ def test_an_upload_that_a_proxy_refused_is_an_error() -> None:
     assert kinds.is_error(parse_line(text, NOW))
 
 
+REFUSED = [
+    '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/upload HTTP/1.1" 413 585',
+    '[GIN] 2026/11/29 - 02:03:04 | 422 | 1.2ms | 10.0.0.7 | POST "/api/v1/upload"',
+    "02:03:04 INFO HTTP POST /api/v2/uploads responded 415 in 2.1 ms",
+    'INFO: 10.0.0.7:413 - "PUT /uploads/7/part/3 HTTP/1.1" 403 Forbidden',
+    '{"status":413,"method":"POST","path":"/api/v1/upload","ts":1796000000}',
+    '{"method":"POST","path":"/api/v1/upload","status_code":"413","ts":1796000000}',
+    '{"path":"/api/v1/upload","method":"POST","statusCode":400}',
+]
+NOT_REFUSED = [
+    '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/upload HTTP/1.1" 499 0',
+    '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/upload HTTP/1.1" 202 413',
+    '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "GET /api/v1/uploads/7 HTTP/1.1" 404 9',
+    '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/login HTTP/1.1" 401 9',
+    '[GIN] 2026/11/29 - 02:03:04 | 201 | 413ms | 10.0.0.7 | POST "/api/v1/upload"',
+    '{"method":"POST","path":"/api/v1/upload","status":201,"bytes":413}',
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [*((text, True) for text in REFUSED), *((text, False) for text in NOT_REFUSED)],
+)
+def test_a_request_for_an_upload_that_was_refused(text: str, refused: bool) -> None:
+    """Access logs have it in many forms; a host selects all of them."""
+    assert kinds.is_refused_request(parse_line(text, NOW)) is refused
+    if refused:
+        assert re.search(kinds.REFUSALS.pattern, text.lower())
+
+
 @pytest.mark.parametrize("path", ["/p/x", "/srv/uploads/u 7/my song.wav"])
 @pytest.mark.parametrize(
     "text",
@@ -581,6 +611,7 @@ STARTED = ["Job Worker démarré", "upload worker has started", "queue-worker la
     ("cause", "check", "texts"),
     [
         ("", "logs/no_recent_processing_errors", ERRORS),
+        ("", "logs/uploads_arrive_beside_errors", REFUSED),
         ("", "logs/no_storage_errors_are_logged", STORAGE),
         ("", "logs/no_timeouts_are_logged", TIMED_OUT),
         ("", "logs/worker_starts_once", STARTED),
