@@ -281,7 +281,7 @@ class _Check(_Table):
     one_of: Line | None = None
     moot_unless_passed: str | None = None
     moot_at_zero: Line | None = None
-    follows_from: Annotated[list[str], Field(max_length=5)] = []
+    follows_from: Annotated[list[str], Field(max_length=8)] = []
     gate: bool = False
 
 

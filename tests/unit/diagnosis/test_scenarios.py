@@ -830,6 +830,14 @@ def test_an_upload_that_the_database_stopped_is_no_user_who_gave_up(evidence: Ev
     assert named == ["database"]
 
 
+def test_an_upload_that_storage_stopped_is_no_user_who_gave_up(evidence: Evidence) -> None:
+    """The log says that the disk is full, also where nobody looks at the storage."""
+    failing = SINGLES["disk-full, and nothing of the stuck uploads arrives"][1]
+    storage = " ".join(row.id for row in evidence.checks if row.id.startswith("storage/"))
+    diagnosis = run(evidence, failing.replace("storage/disk_space_is_free", ""), storage)
+    assert [cause.id for cause in diagnosis.accepted] == [S]
+
+
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_fault_outside_the_runbook_accuses_no_hypothesis(evidence: Evidence, name: str) -> None:
     """No hypothesis reaches one half, and the component that failed is named."""
