@@ -10,7 +10,7 @@ from fixtures.probes.host.permissions import Permissions, User
 from fixtures.probes.host.shell import CommandResult, Shell
 from fixtures.probes.host.storage import StorageProbe
 from fixtures.probes.host.storage_results import Access, FileSystem, Free
-from fixtures.probes.host.storage_survey import mount_options, parse_survey
+from fixtures.probes.host.storage_survey import mount_of, parse_survey
 from fixtures.probes.host.stored_files import Files, StoredFile, best_of, parse_list
 from fixtures.probes.subjects import Subject
 
@@ -73,8 +73,8 @@ def test_a_disk_of_endless_size_is_unreachable() -> None:
 def test_nearest_mount_wins() -> None:
     """Of several mounts above a path the longest counts, and of two on one point the later."""
     mounts = ["a / x rw", "b /data x rw", "c /data x ro", "d /database x rw"]
-    assert mount_options(mounts, "/data/up") == "ro"
-    assert mount_options(mounts, "/dat") == "rw"
+    assert mount_of(mounts, "/data/up") == ("/data", "ro")
+    assert mount_of(mounts, "/dat") == ("/", "rw")
 
 
 @pytest.mark.parametrize(
@@ -194,3 +194,15 @@ def test_only_what_is_mounted_read_only_is_mounted_again() -> None:
     assert Access("/srv/u", "veza", ("a",), ("it may not write",)).placeholders() == {}
     closed = Access("/srv/u", "veza", ("a",), ("/srv/u is mounted read-only",), "/srv")
     assert closed.placeholders() == {"read_only_mount_point": "/srv"}
+
+
+def test_a_read_only_mount_is_one_also_where_df_fails() -> None:
+    """Its place is that of the mount whose options say it."""
+    shell = Answering("ssh://web-1")
+    shell.text = (
+        "uid 0\ngids 0\ncapabilities\nreal /srv/up\nkind directory\nspace df: no\n"
+        "bits 0 0 755 /srv/up\nbits 0 0 755 /srv\nmount vol /srv ext4 ro\n"
+    )
+    access = StorageProbe([shell], "/srv/up", "root").access()
+    assert "is mounted read-only" in str(access)
+    assert access.placeholders() == {"read_only_mount_point": "/srv"}
