@@ -62,6 +62,33 @@ def test_a_queue_without_a_consumer_names_those_that_have_some(
     assert "process_upload" not in str(queue_probe_of().consumers())
 
 
+def test_queues_are_alike_whose_names_contain_the_queues(
+    queue_probe_of: Make, channel: Any
+) -> None:
+    """The queue itself is none, nor is one that is empty or is named for other work."""
+    others = (f"{NAME}_skipped", f"retry.{NAME}", f"{NAME}_error", "mail-of-test")
+    try:
+        for name in others:
+            channel.queue_declare(name)
+        for name in (NAME, *others[:2], others[3]):
+            channel.basic_publish("", name, b"1")
+        probe = queue_probe_of()
+        alike = ((f"{NAME}_skipped", 1), (f"retry.{NAME}", 1))
+        eventually(lambda: probe.named_alike() == alike, "management's counts")
+    finally:
+        for name in others:
+            channel.queue_delete(name)
+    assert queue_probe_of(management=None).named_alike() == ()
+    assert queue_probe_of(management="http://u:p@127.0.0.1:9").named_alike() == ()
+
+
+def test_a_queue_of_dead_letters_may_be_made_with_the_first_one(queue_probe_of: Make) -> None:
+    """Until then there is nothing to count, and the reason says what else it can be."""
+    probe = queue_probe_of(dead_letter=f"{NAME}_error")
+    with pytest.raises(NotOffered, match=rf"no queue {NAME}_error: .* another name"):
+        probe.dead_letters()
+
+
 def test_a_connection_starts_no_thread(services: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another lane reads an answer of the database, a thread may never report its start."""
 

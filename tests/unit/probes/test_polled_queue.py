@@ -18,7 +18,7 @@ def probe_of(consumers: int, fetches: int | None = None) -> QueueProbe:
     management = SimpleNamespace(
         where="management",
         queue=lambda *_: QueueFigures(0, 0, 0, (), fetched=fetches),
-        consumed=lambda: {"mail": 1},
+        other_queues=lambda *_: (("mail", 1),),
     )
     return QueueProbe(cast("Any", amqp), "process_upload", cast("Any", management))
 
