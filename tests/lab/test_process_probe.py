@@ -55,6 +55,24 @@ def test_worker_is_found(shell: Shell, worker: tuple[subprocess.Popen[bytes], st
     assert not probe.uptime().all_longer_than(30)
 
 
+@pytest.mark.parametrize(
+    "title", ["[celeryd: {name}@vm:MainProcess] -active- (-A veza)", "[{name}]"]
+)
+def test_a_worker_with_a_title_in_brackets_is_found(
+    shell: Shell, tmp_path: Path, title: str
+) -> None:
+    """Celery sets such titles, which look as ps shows a thread of the kernel."""
+    name = f"job-worker-{tmp_path.parent.name}-{tmp_path.name}"
+    sleep = shutil.which("sleep") or "sleep"
+    process = subprocess.Popen([title.format(name=name), "1000"], executable=sleep)
+    try:
+        running = ProcessProbe([shell], name).running()
+    finally:
+        process.kill()
+        process.wait()
+    assert [p.pid for p in running.processes] == [process.pid], running
+
+
 def test_a_worker_that_has_just_started_counts_beside_late_work(
     shell: Shell, worker: tuple[subprocess.Popen[bytes], str]
 ) -> None:
@@ -82,6 +100,15 @@ def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 INIT = "    1     0 Ss   2-00:00:00 /sbin/init\n"
+
+
+def test_a_thread_of_the_kernel_is_no_worker(listing: Callable[[str], Shell]) -> None:
+    """Some of them have `worker` in their names."""
+    threads = (
+        "    2     0 S   2-00:00:00 [kthreadd]\n   77     2 I<  2-00:00:00 [kworker/0:1-events]"
+    )
+    running = ProcessProbe([listing(INIT + threads)], "worker|kthread").running()
+    assert not running.processes
 
 
 def test_a_long_command_line_is_matched_at_both_ends(listing: Callable[[str], Shell]) -> None:
