@@ -28,7 +28,7 @@ from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.locks import LockQueries, Locks
 from fixtures.probes.subjects import Subject
-from fixtures.probes.transfers import TransferProbe
+from fixtures.probes.transfers import TransferProbe, Transfers
 from reports.runbook.placeholders import fill_command
 from tests.lab.fix_postgres import standby_of
 from tests.lab.fix_services import Reply, locked
@@ -249,6 +249,36 @@ def test_partial_uploads_have_no_job_and_no_whole_file(
             services.delete_stored_file(upload, "aged.wav")
     assert transfers.partial == (f"{partial} (at 10 %)",)
     assert [subject.id for subject in without_storage] == [whole, partial]
+
+
+def test_no_user_is_blamed_where_uploads_stopped_near_the_end(
+    services: Lab, owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """The API may have failed after it received them, unless their files are seen to be cut."""
+    uploads = [aged_upload(minutes=minutes) for minutes in (50, 49, 48)]
+    hosts = Hosts()
+    storage = StorageProbe([hosts.shell("local://")], str(services.uploads), "root")
+
+    def transfers(*rows: tuple[int, int | None]) -> Transfers:
+        for upload, row in zip(uploads, rows, strict=True):
+            statement = "UPDATE uploads SET progress = %s, size = %s WHERE id::text = %s"
+            owner.execute(statement, (*row, upload))
+        return TransferProbe(storage).transfers(probe.subjects(tuple(uploads), 600.0, 20))
+
+    try:
+        for upload in uploads:
+            services.stored_file(upload, "aged.wav").parent.mkdir()
+            services.stored_file(upload, "aged.wav").write_bytes(b"12345")
+        with pytest.raises(Unreachable, match="gave up or the API failed is unknown") as unknown:
+            transfers((88, None), (99, None), (40, None))
+        assert f": {uploads[0]} (at 88 %), {uploads[1]} (at 99 %)" in str(unknown.value)
+        assert len(transfers((88, 6), (99, 6), (40, None)).partial) == 3, "their files are cut"
+        assert len(transfers((88, None), (30, None), (40, None)).partial) == 3, "users leave so"
+        assert not transfers((88, 5), (99, 5), (80, 5)).partial, "their files are whole"
+    finally:
+        hosts.close()
+        for upload in uploads:
+            services.delete_stored_file(upload, "aged.wav")
 
 
 def test_an_upload_that_still_arrives_is_not_stuck(

@@ -162,7 +162,7 @@ def test_nothing_is_checked_where_no_stuck_upload_has_arrived() -> None:
     """That each of none has its file and its job clears neither the storage nor the worker."""
     probe = TransferProbe(cast("StorageProbe", OneFile(False)))
     left = replace(AT_ZERO, others_arrived=False)
-    with pytest.raises(NotOffered, match="not arrived, so not checked: u1"):
+    with pytest.raises(NotOffered, match="not known to have arrived, so not checked: u1"):
         probe.received((left,))
     whole = Subject("u2", "uploading", 100, 700.0, has_job=False)
     assert probe.received((left, whole)) == (whole,)
