@@ -218,6 +218,31 @@ def test_files_of_uploads(shell: Shell, uploads: Path) -> None:
     (uploads / "closed").chmod(0o755)
 
 
+@pytest.mark.parametrize("name", ["{id}.part", "{id}/x.wav.CRDOWNLOAD", "{id}/.x.wav.Ab12Cd"])
+def test_a_file_that_is_still_written_to_is_neither_there_nor_lost(
+    shell: Shell, uploads: Path, name: str
+) -> None:
+    """Its size tells whether it is whole, where one is recorded."""
+    for upload in ("17", "18"):
+        path = uploads / name.format(id=upload)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"12345")
+    (uploads / "19.wav").write_bytes(b"12345")
+    storage = StorageProbe([shell], str(uploads), me())
+    unknown = (Subject("17"), Subject("18"))
+    for ask in (storage.files, storage.whole_files):
+        with pytest.raises(Unreachable, match="still written to: 17, 18"):
+            ask(unknown)
+    sized = (Subject("17", size=5), Subject("18", size=6))
+    with pytest.raises(Unreachable, match="still written to: 17, 18"):
+        storage.files(sized)
+    assert storage.whole_files(sized).bad == ("18",)
+    files = storage.files((*unknown, Subject("19"), Subject("20")))
+    assert files.bad == ("20",), "the others are judged"
+    assert "1 of 2 uploads has no file: 20" in str(files)
+    assert len(storage.whole_files((*unknown, Subject("19"))).files) == 1
+
+
 @pytest.mark.parametrize("upload", ["../x", "a b", "a\nb", "", "a" * 65, "$(id)"])
 def test_an_invalid_upload_id_is_refused(upload: str, uploads: Path) -> None:
     """An invalid id never reaches a shell."""

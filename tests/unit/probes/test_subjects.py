@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -96,13 +95,11 @@ class OneFile:
         self.is_whole = is_whole
         self.unfinished = unfinished
 
-    def files(self, subjects: tuple[Subject, ...]) -> SimpleNamespace:
+    def find(self, subjects: tuple[Subject, ...]) -> tuple[StoredFile, ...]:
         sizes = (9,) if self.is_whole else (5,) if self.unfinished else ()
-        return SimpleNamespace(
-            files=tuple(
-                StoredFile(one.id, "h", len(sizes), sizes, one.size, unfinished=self.unfinished)
-                for one in subjects
-            )
+        return tuple(
+            StoredFile(one.id, "h", len(sizes), sizes, one.size, unfinished=self.unfinished)
+            for one in subjects
         )
 
 
