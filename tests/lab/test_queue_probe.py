@@ -712,6 +712,55 @@ def test_a_consumer_that_keeps_its_share_is_named(
         assert kept.placeholders() == {"broker_connection": kept.keepers[0].connection}
 
 
+def test_a_consumer_that_returns_all_messages_is_named(
+    services: Lab,
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Beside a worker, a client that is served first and gives all back keeps the messages."""
+    aged_upload(job="pending")
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
+    channel.basic_consume(NAME, lambda one, method, *_: one.basic_ack(method.delivery_tag))
+    channel.basic_publish("", NAME, b"0")
+    eventually(lambda: _acknowledged(channel, probe) == 1, "figures of the acknowledgement")
+    told: list[HeldDeliveries | NotOffered] = []
+
+    def tell(*channels: Any) -> bool:
+        for one in channels:
+            one.connection.process_data_events(0.05)
+        told.clear()
+        for question in (consistency.returned_deliveries, consistency.kept_deliveries):
+            try:
+                told.append(question(300.0))
+            except NotOffered as exc:
+                told.append(exc)
+        return all(isinstance(one, HeldDeliveries) and one.come_back for one in told)
+
+    with client_named(services, "export-7") as thief:
+        thief.basic_consume(
+            NAME,
+            lambda one, method, *_: one.basic_nack(method.delivery_tag),
+            arguments={"x-priority": 10},
+        )
+        channel.basic_publish("", NAME, b"1")
+        eventually(lambda: tell(channel, thief), "figures of the returned message")
+        returned, kept = told
+        assert isinstance(returned, HeldDeliveries)
+        assert isinstance(kept, HeldDeliveries)
+        assert not returned.are_returned
+        sentence = r"\(export-7\) has returned [\d,]+ messages and acknowledged none"
+        assert re.search(sentence, str(kept))
+        assert kept.placeholders() == {"broker_connection": kept.keepers[0].connection}
+
+
+def _acknowledged(channel: Any, probe: QueueProbe) -> int | None:
+    channel.connection.process_data_events(0.01)
+    return probe.figures(300.0).acknowledged
+
+
 def test_messages_that_a_limit_drops_leave_their_jobs(
     services: Lab,
     queue_probe_of: Make,

@@ -150,6 +150,43 @@ def test_a_consumer_keeps_messages_that_no_job_explains(
     assert str(deliveries).isprintable()
 
 
+RETURNING = replace(EXPORT, returned=900)
+BUSY = replace(WORKER, returned=0)
+
+
+@pytest.mark.parametrize(
+    ("consumers", "keeps", "by_workers"),
+    [
+        # Each consumer returns the messages, or the only one whose counts are not known.
+        ((replace(WORKER, returned=900),), False, True),
+        ((replace(WORKER, returned=900), replace(FRESH_WORKER, returned=9)), False, True),
+        ((WORKER, FRESH_WORKER), False, True),
+        ((), False, True),
+        # Another program returns them, and a worker gets none.
+        ((BUSY, RETURNING), True, False),
+        ((BUSY, RETURNING, replace(FRESH_WORKER, returned=0)), True, False),
+        # It may be a worker: of the same name, with acknowledgements of its own, or unknown.
+        ((BUSY, replace(RETURNING, client="worker-9")), False, False),
+        ((BUSY, replace(RETURNING, acknowledged=7)), False, False),
+        ((BUSY, replace(RETURNING, client=None)), False, False),
+        ((replace(BUSY, client=None), RETURNING), False, False),
+        # The other one may be none, or nobody knows which of them returns the messages.
+        ((replace(BUSY, acknowledged=0), RETURNING), False, False),
+        ((WORKER, EXPORT), False, False),
+    ],
+)
+def test_who_returns_messages_is_a_worker_another_program_or_unknown(
+    consumers: tuple[Consumer, ...], keeps: bool, by_workers: bool
+) -> None:
+    """Only a program that is certainly no worker is closed, and only a worker is blamed."""
+    deliveries = held(consumers, unacknowledged=7, pending=3, returned=900)
+    assert (bool(deliveries.keepers), deliveries.are_returned) == (keeps, by_workers)
+    assert bool(deliveries.placeholders()) is keeps
+    assert not deliveries.unprocessed
+    assert ("(returned 900" in str(deliveries)) is not keeps
+    assert ("(export) has returned 900 messages and" in str(deliveries)) is keeps
+
+
 def test_the_only_consumer_has_the_messages() -> None:
     """Management counts a channel's messages later than the queue's: its consumer is named."""
     deliveries = held((replace(EXPORT, unacknowledged=0),), unacknowledged=1, pending=1)
@@ -314,16 +351,16 @@ def test_a_worker_that_starts_nothing_is_told_from_another_consumer(
 
 
 def test_messages_that_come_back_are_held_by_nobody() -> None:
-    """A worker that puts each message back holds none: no connection of its is to be closed."""
+    """A client that may be the worker puts them back: no connection is to be closed."""
     counts = {"unacknowledged": 4, "pending": 3}
     assert held((FRESH_WORKER,), **counts).placeholders()
     returned = held((WORKER, replace(EXPORT, prefetch=4)), returned=900, **counts)
-    assert returned.are_returned
+    assert returned.come_back
     assert not returned.unprocessed
     assert not returned.keepers
     assert not returned.placeholders()
     assert "(returned 900 times meanwhile)" in str(returned)
-    assert not held((WORKER,), unacknowledged=4, returned=900).are_returned
+    assert not held((WORKER,), unacknowledged=4, returned=900).come_back
 
 
 @pytest.mark.parametrize(
