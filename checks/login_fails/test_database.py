@@ -21,7 +21,9 @@ def test_connections_are_free(accounts, login_limits):
     assert connections.are_free(login_limits.connections_free_min), connections
 
 
-def test_database_accepts_writes(accounts):
-    """The application's transactions can write: no standby, and no read-only setting."""
-    writes = accounts.writes()
+def test_database_accepts_writes(accounts, limits):
+    """The application's transactions can write: no standby, no read-only setting, and no commit
+    that waits for a standby longer than `lock_wait_max`.
+    """
+    writes = accounts.writes(limits.lock_wait_max)
     assert writes.accepted, writes

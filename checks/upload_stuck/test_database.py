@@ -7,9 +7,11 @@ def test_database_is_reachable(database):
     assert reach.ok, reach
 
 
-def test_database_accepts_writes(database):
-    """The application's transactions can write: no standby, and no read-only setting."""
-    writes = database.writes()
+def test_database_accepts_writes(database, limits):
+    """The application's transactions can write: no standby, no read-only setting, and no commit
+    that waits for a standby longer than `lock_wait_max`.
+    """
+    writes = database.writes(limits.lock_wait_max)
     assert writes.accepted, writes
 
 

@@ -27,6 +27,7 @@ from fixtures.probes.postgres import session
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.locks import LockQueries, Locks
+from fixtures.probes.postgres.slow_writes import SLOW
 from fixtures.probes.subjects import Subject
 from fixtures.probes.transfers import TransferProbe, Transfers
 from reports.runbook.placeholders import fill_command
@@ -998,6 +999,11 @@ def test_jobs_that_an_idle_transaction_has_locked_are_passed_over(
     assert not locks_beside(aged_upload("completed", job="completed")).are_blocking
 
 
+NEW_UPLOAD = b"""
+INSERT INTO uploads (user_id, filename, status) VALUES (gen_random_uuid(), 'a.wav', 'completed')
+"""
+
+
 def superuser(lab: Lab, *statements: str) -> None:
     """Run statements as the superuser, in a session that can write whatever the setting."""
     options = "-c default_transaction_read_only=off"
@@ -1019,16 +1025,16 @@ def test_a_read_only_setting_is_found(
     own_server: Lab, probe_of: Make, on: str, off: str, reason: str
 ) -> None:
     """The database refuses writes if a setting of any level makes the application read-only."""
-    assert probe_of(own_server.dsn).writes().accepted
+    assert probe_of(own_server.dsn).writes(PATIENCE).accepted
     setting = "default_transaction_read_only"
     try:
         superuser(own_server, f"ALTER {on.format(setting)}", "SELECT pg_reload_conf()")
 
         def refused() -> bool:
-            return not probe_of(own_server.dsn).writes().accepted
+            return not probe_of(own_server.dsn).writes(PATIENCE).accepted
 
         eventually(refused, "the server to have read its configuration")
-        assert f"{setting} {reason}" in str(probe_of(own_server.dsn).writes())
+        assert f"{setting} {reason}" in str(probe_of(own_server.dsn).writes(PATIENCE))
     finally:
         superuser(own_server, f"ALTER {off.format(setting)}", "SELECT pg_reload_conf()")
     eventually(lambda: not refused(), "the server to have read its configuration")
@@ -1040,20 +1046,19 @@ def test_settings_of_other_roles_do_not_refuse_writes(own_server: Lab, probe_of:
     try:
         superuser(own_server, f"ALTER ROLE veza_checks SET {setting} = on")
         with pytest.raises(NotOffered, match="RESET default_transaction_read_only"):
-            probe_of(own_server.dsn).writes()
+            probe_of(own_server.dsn).writes(PATIENCE)
         superuser(
             own_server,
-            "INSERT INTO uploads (user_id, filename, status)"
-            " VALUES (gen_random_uuid(), 'a.wav', 'completed')",
+            NEW_UPLOAD.decode(),
         )
-        assert probe_of(own_server.dsn).writes().accepted, "a row was written just now"
+        assert probe_of(own_server.dsn).writes(PATIENCE).accepted, "a row was written just now"
         superuser(
             own_server,
             "DELETE FROM uploads",
             f"ALTER DATABASE veza SET {setting} = on",
             f"ALTER ROLE veza IN DATABASE veza SET {setting} = off",
         )
-        assert probe_of(own_server.dsn).writes().accepted
+        assert probe_of(own_server.dsn).writes(PATIENCE).accepted
     finally:
         superuser(
             own_server,
@@ -1062,6 +1067,27 @@ def test_settings_of_other_roles_do_not_refuse_writes(own_server: Lab, probe_of:
             f"ALTER ROLE veza IN DATABASE veza RESET {setting}",
             f"ALTER DATABASE veza RESET {setting}",
         )
+
+
+def test_a_commit_that_waits_for_a_standby_is_found(own_server: Lab, probe_of: Make) -> None:
+    """The database keeps a commit for as long as its synchronous standby is gone."""
+    probe = probe_of(own_server.dsn)
+    setting = "synchronous_standby_names"
+    superuser(own_server, f"ALTER SYSTEM SET {setting} = 'gone'", "SELECT pg_reload_conf()")
+    try:
+        with closing(psycopg.connect(own_server.owner_dsn)) as writer:
+            writer.execute("SET synchronous_commit = on")
+            writer.execute("UPDATE job_queue SET status = status")
+            writer.execute(NEW_UPLOAD)
+            writer.pgconn.send_query(b"COMMIT")
+            eventually(lambda: not probe.writes(SLOW).accepted, "the commit to have waited")
+            assert "1 commit waits for a synchronous standby, for " in str(probe.writes(SLOW))
+            assert probe.writes(PATIENCE).accepted, "it may wait for a while"
+            assert not probe.slow_writes(PATIENCE).statements
+    finally:
+        reset = f"ALTER SYSTEM RESET {setting}"
+        superuser(own_server, reset, "SELECT pg_reload_conf()", "DELETE FROM uploads")
+    assert probe.writes(0.0).accepted
 
 
 VIEWS = """

@@ -152,7 +152,7 @@ def calls(probe: DatabaseProbe) -> list[Callable[[], object]]:
         probe.unfinished_jobs,
         probe.just_ended_jobs,
         lambda: probe.locks(1.0),
-        probe.writes,
+        lambda: probe.writes(30.0),
     ]
 
 

@@ -262,7 +262,7 @@ def test_the_lab_s_accounts(accounts_probe: AccountsProbe) -> None:
     assert accounts_probe.outcomes(WINDOW, 10).succeed_at_least(Amount.parse("50%"))
     assert accounts_probe.connections().are_free(Amount.parse("5%"))
     assert not accounts_probe.locks(PATIENCE).are_blocking
-    assert accounts_probe.writes().accepted
+    assert accounts_probe.writes(PATIENCE).accepted
 
 
 def test_few_logins_prove_nothing(accounts_probe: AccountsProbe) -> None:
