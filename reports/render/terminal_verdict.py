@@ -318,7 +318,7 @@ class _Screen:
             rank = 1 if not blocks else 4
             blocks.append(self._sign(rank, "failed", self._counted(text)))
             most -= 1
-            blocks += self._quoted(plain(text))
+            blocks += self._quoted(rank + 1, plain(text))
             if not most:
                 break
         for contribution in phrases.notable(finding.against, "passed")[:1]:
@@ -360,7 +360,7 @@ class _Screen:
         }
         for text in list(reversed(new.values()))[:2]:
             self._shown.add(phrases.gist(text))
-            blocks += [self._sign(3, "failed", self._counted(text)), *self._quoted(text)]
+            blocks += [self._sign(3, "failed", self._counted(text)), *self._quoted(4, text)]
         if diagnosis.unseen:
             components = listed([component_word(one.component) for one in diagnosis.unseen])
             text = tr("not seen: {names}", names=components)
@@ -476,14 +476,14 @@ class _Screen:
         shown.truncate(max(room, 10), overflow="ellipsis")
         return f"{shown.plain}{checks}{after}"
 
-    def _quoted(self, text: str) -> list[Block]:
+    def _quoted(self, rank: int, text: str) -> list[Block]:
         """Return what a cut line leaves of a quotation, such as the words of a log."""
         room = self._width - 4
         _, mark, words = text.partition('"')
         if not mark or cell_len(text) <= room or phrases.gist(words) in self._shown:
             return []
         self._shown.add(phrases.gist(words))
-        return [Block(4, tuple(self._split(Text(f'    "{words}'), "    ", most=2)))]
+        return [Block(rank, tuple(self._split(Text(f'    "{words}'), "    ", most=2)))]
 
     def _sign(self, rank: int, status: str, text: str) -> Block:
         mark, style = SIGNS[status]

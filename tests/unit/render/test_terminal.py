@@ -450,6 +450,25 @@ def test_a_quotation_that_a_line_cuts_has_a_line_of_its_own() -> None:
     assert 'space "\n' in text
 
 
+def test_the_words_of_the_log_come_before_more_commands() -> None:
+    """They stay on a full screen, and the lines of a command make way."""
+    access = "logs/no_database_access_is_refused"
+    checks = (access, "upload_status/api_is_ready", "signal/no_upload_is_stuck")
+    seen = f'58 database refusal lines, the newest 0 s ago: "{"permission denied " * 8}"'
+    report = made.report(checks, stuck=[Affected("upload-1")], problems=["one", "another"])
+    results = tuple(
+        replace(one, outcome=replace(one.outcome, seen=seen))
+        if one.outcome.check == access
+        else one
+        for one in report.results
+    )
+    command = "pytest --targets-file=/etc/veza-checks/targets.toml --target staging"
+    crowded = replace(report, results=results, target=replace(report.target, command=command))
+    text = render(crowded, 80, Footer("out/staging/upload_stuck/report.html"))
+    assert "Application cannot use the database" in text
+    assert '    "permission denied' in text
+
+
 def test_the_list_of_all_steps_has_the_runs_targets_file() -> None:
     """The command that a report prints works where it is pasted."""
     report = REPORTS["two causes"]()
