@@ -109,9 +109,12 @@ def test_a_status_in_capital_letters_is_the_same(probe_of: Make, reply_server: R
     assert len(statuses.stuck) == 1, statuses
 
 
-def test_the_attributes_of_json_api_are_read(probe_of: Make, reply_server: ReplyServer) -> None:
-    """JSON:API has an upload's fields in `data.attributes`."""
-    fields = b'{"status": "completed", "progress": 100}'
+@pytest.mark.parametrize("name", [b"status", b"state"])
+def test_the_attributes_of_json_api_are_read(
+    probe_of: Make, reply_server: ReplyServer, name: bytes
+) -> None:
+    """JSON:API has an upload's fields in `data.attributes`; its status may be its state."""
+    fields = b'{"' + name + b'": "completed", "progress": 100}'
     reply_server.reply = Reply(
         body=b'{"data": {"type": "uploads", "id": "x", "attributes": ' + fields + b"}}"
     )
