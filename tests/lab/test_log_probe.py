@@ -635,6 +635,37 @@ def test_a_stack_trace_is_as_old_as_its_error(logs_of: Make, log_dir: Path) -> N
     assert logs_of().storage_errors().counts == (1,)
 
 
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (
+            (
+                '  File "/app/upload/process.py", line 7, in get_with_timeout\n'
+                "    ret = job(timeout=app.conf.upload_error,\n        permission denied)\n"
+            ),
+            "upload.errors.Failed: timed out",
+        ),
+        ("\tat c.v.UploadProcessor.createTimeoutException(Pool.java:7)\n", "Caused by: timeout"),
+        ("    at Timeout._onTimeout (/app/upload/process.js:7:1)\n", "Error: timed out"),
+        ("#0 /app/Upload/Process.php(7): Worker->timeout()\n", "Timeout"),
+        ("/lib/timeout.rb:7:in `block in timeout'\n", "/lib/x.rb:7:in 'a': timeout (Error)"),
+    ],
+    ids=["python", "java", "javascript", "php", "ruby"],
+)
+def test_a_frame_of_a_stack_trace_is_no_message(
+    logs_of: Make, log_dir: Path, frames: str, message: str
+) -> None:
+    """It is a place in the code, as is the source that Python prints below it."""
+    time_of = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 20))
+    head = f"{time_of}Z ERROR uploads: it went wrong\n"
+    log = log_dir / "a.log"
+    log.write_text(head + frames + head)
+    assert logs_of().timeouts().none
+    log.write_text(head + frames + message + "\n" + head)
+    (sample,) = logs_of().timeouts().samples
+    assert message in sample
+
+
 class MadeUploads(DatabaseProbe):
     """Uploads of a database with their statuses; `asked` has the ids of each question."""
 
