@@ -436,6 +436,22 @@ def test_zero_time_is_a_missing_start_time(
     assert probe.unfinished_jobs(300.0).upload_ids == (waiting,)
 
 
+@pytest.mark.parametrize("job", ["completed", "failed"])
+def test_an_upload_of_two_jobs_has_not_ended_with_the_first(
+    probe: DatabaseProbe, owner: Owner, aged_upload: Callable[..., str], job: str
+) -> None:
+    """While one of its jobs waits or runs, nothing need be recorded on the upload."""
+    upload = aged_upload("processing", job="processing")
+    owner.execute(
+        "INSERT INTO job_queue (type, payload, status, created_at, started_at, completed_at)"
+        " SELECT type, payload, %s, created_at + interval '1 ms', started_at,"
+        " now() - interval '1 min' FROM job_queue WHERE payload ->> 'upload_id' = %s",
+        (job, upload),
+    )
+    ended = probe.ended_jobs()
+    assert (ended.unnoticed, ended.unrecorded) == (0, 0)
+
+
 def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
     """Jobs are found that ended without a completed status or an error on their upload."""
     unnoticed = aged_upload(job="completed")
