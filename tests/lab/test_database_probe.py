@@ -520,6 +520,13 @@ def test_uploads_that_all_fail_are_told_from_bad_files(
     assert last_jobs().all_failed
     add("completed", minutes=1)
     assert not last_jobs().all_failed
+    # One of two jobs of an upload has completed, and the other runs: its upload has not.
+    odd.execute("UPDATE odd.uploads SET status = 'processing' WHERE status = 'completed'")
+    odd.execute(
+        "INSERT INTO odd.jobs (id, type, payload, status) SELECT gen_random_uuid(), type, payload,"
+        " 'processing' FROM odd.jobs WHERE status = 'completed'"
+    )
+    assert last_jobs().all_failed
 
 
 def test_unreachable_server_costs_one_timeout(
