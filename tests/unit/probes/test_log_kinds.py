@@ -558,6 +558,9 @@ READ_ONLY = [
     "ne peut exécuter UPDATE dans une transaction en lecture seule",
     "la restauration est en cours",
     "n'a pas pu étendre le fichier « base/5/16 »",
+    'database is not accepting commands to avoid wraparound data loss in database "veza"',
+    "not accepting commands that assign new transaction IDs to avoid wraparound data loss",
+    "n'accepte pas de commandes qui affectent un nouvel identifiant afin d'éviter une perte",
 ]
 
 
