@@ -38,7 +38,11 @@ REPAIRS: dict[str, tuple[str, ...]] = {
     "status-update-lost": (GIVE_UP,),
     "error-swallowed": (GIVE_UP,),
     "error-not-recorded": (GIVE_UP,),
-    "job-abandoned": ("Create the abandoned jobs anew", GIVE_UP),
+    "job-abandoned": (
+        "Create the abandoned jobs anew",
+        "Publish the messages of the new jobs",
+        GIVE_UP,
+    ),
     "file-missing": (LOST,),
     "file-empty": (LOST,),
     "file-unreadable": (

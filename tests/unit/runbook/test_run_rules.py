@@ -61,6 +61,15 @@ def test_a_permission_of_a_whole_step_is_refused() -> None:
         parse_runbook(text, "panne.md")
 
 
+def test_the_messages_of_new_jobs_have_a_step_of_their_own() -> None:
+    """All commands of a step are announced before one runs, and new jobs have no messages then."""
+    for group in load_runbook(SHIPPED).actions:
+        for step in group.steps:
+            rules = [parse_rule(one.run, one.language) for one in step.commands if one.run]
+            effects = {rule.effect for rule in rules}
+            assert not {"rows", "publish"} <= effects, step.title
+
+
 def test_the_permissions_of_the_shipped_runbook_name_checks_that_exist() -> None:
     """A misspelt check could never verify the step."""
     known = {row.id for row in made.bundle().evidence.checks}
