@@ -11,7 +11,7 @@ from reports.model.headline import journey_sentence
 from reports.model.report import Report, state_word
 from reports.render.message import lines_of, message
 from reports.render.verdict import Verdict, verdict_of
-from reports.render.words import moment, plain
+from reports.render.words import form_beside, moment, plain
 
 MARKS = {"healthy": "✓", "at risk": "!", "incident": "✗"}
 
@@ -41,7 +41,7 @@ def _times(report: Report, verdict: Verdict) -> str:
     """Return since when, and when the run was."""
     parts = [verdict.streak, tr("seen {time}", time=moment(report.started))]
     if verdict.since:
-        day = "clock" if verdict.since.at[:10] == report.started[:10] else "short"
+        time = moment(verdict.since.at, form_beside(verdict.since.at, report.started))
         ago = f" ({verdict.since.duration})" if verdict.since.duration else ""
-        parts.insert(0, f"{verdict.since.words} {moment(verdict.since.at, day)}{ago}")
+        parts.insert(0, f"{verdict.since.words} {time}{ago}")
     return capitalized(", ".join(filter(None, parts)))

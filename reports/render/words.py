@@ -109,10 +109,18 @@ def bad_runs(runs: Sequence[Point]) -> list[Point]:
 
 
 def clock(moment: str, now: str) -> str:
-    """Return an ISO time as this machine's clock shows it, with its day if that is not now's."""
+    """Return an ISO time as this machine's clock shows it, with its day and year if not now's."""
     at, today = (datetime.fromisoformat(one).astimezone() for one in (moment, now))
     day = "" if at.date() == today.date() else f"{at.day} {month(at)} "
-    return f"{day}{at:%H:%M %Z}"
+    year = "" if at.year == today.year else f"{at.year} "
+    return f"{day}{year}{at:%H:%M %Z}"
+
+
+def form_beside(moment: str, now: str) -> str:
+    """Return the form in which an ISO time says as much as is not the same as now's."""
+    if moment[:10] == now[:10]:
+        return "clock"
+    return "short" if moment[:4] == now[:4] else "moment"
 
 
 def moment(started: str, form: str = "moment") -> str:

@@ -30,6 +30,7 @@ from reports.model.figures import number, percent
 from reports.model.report import state_word
 from reports.render.html import text as html_text
 from reports.render.verdict_words import probability, weight
+from reports.render.words import form_beside
 
 A = TypeVar("A")
 
@@ -86,6 +87,7 @@ def environment(page: str) -> tuple[Environment, str]:
         html_language=_html_language,
         status_word=status_word,
         counted_status=counted_status,
+        form_beside=form_beside,
         state_word=state_word,
         count=count,
     )
