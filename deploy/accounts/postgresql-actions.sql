@@ -60,7 +60,7 @@ SELECT format('GRANT %s (%s) ON %s TO %I', privilege,
               string_agg(quote_ident(attname), ', ' ORDER BY attnum), attrelid::regclass, :'role')
 FROM pg_attribute
 JOIN (VALUES
-    (:'uploads_table'::regclass, 'SELECT', ARRAY['id', 'status', 'created_at', 'updated_at']),
+    (:'uploads_table'::regclass, 'SELECT', ARRAY['id', 'status', 'created_at', 'updated_at', 'deleted_at']),
     (:'uploads_table'::regclass, 'UPDATE', ARRAY['status', 'error_message', 'updated_at']),
     (:'jobs_table'::regclass, 'SELECT', ARRAY['id', 'type', 'payload', 'status', 'created_at', 'started_at']),
     (:'jobs_table'::regclass, 'UPDATE', ARRAY['status', 'completed_at']),

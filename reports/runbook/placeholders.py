@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 from core.language import tr
@@ -70,6 +71,9 @@ _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 
 _CREATES = re.compile(r"(INSERT INTO <jobs_table> \()([^()]*)(\)\s+SELECT )")
 """A statement that creates jobs for the rows of a table `u`."""
+_EXISTS = re.compile(r"EXISTS \(SELECT 1 FROM <([a-z0-9_]+)> (\w+) WHERE ")
+"""The begin of a condition that a row has one in another table."""
+
 _VALUES = {
     "uuid": "gen_random_uuid()",
     "text": "gen_random_uuid()::text",
@@ -180,6 +184,7 @@ def fill_command(
     is_sql = language.lower() in SQL
     if is_sql:
         text = _with_columns(text, values.get("needed_columns", ""))
+        text = _EXISTS.sub(partial(_of_kept, values), text)
         zoned = values.get("zoned_tables", "").split("\n")
         text = _in_zone(text, values.get("naive_time_zone", ""), zoned)
     quote = _in_sql if is_sql else _in_shell
@@ -199,6 +204,12 @@ def fill_command(
         return filled
 
     return _PLACEHOLDER.sub(value_of, text), tuple(dict.fromkeys(missing))
+
+
+def _of_kept(values: Mapping[str, str], begin: re.Match[str]) -> str:
+    """Return the begin of a condition; a table that keeps deleted rows has none of these."""
+    keeps_deleted = f"{begin[1]}_keeps_deleted" in values
+    return f"{begin[0]}{begin[2]}.deleted_at IS NULL AND " if keeps_deleted else begin[0]
 
 
 def _with_columns(text: str, columns: str) -> str:

@@ -649,13 +649,17 @@ def test_deleted_uploads_are_left_out(odd: Owner, services: Lab, probe_of: Make)
         " SELECT gen_random_uuid(), gen_random_uuid(), 'a', 'uploading', 100,"
         " now() - interval '1 hour', deleted FROM (VALUES (now()), (NULL)) AS rows(deleted)"
     )
-    assert probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0).total == 1
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    assert probe.stuck_uploads(600.0).total == 1
+    assert probe.schema().placeholders()["uploads_table_keeps_deleted"]
     odd.execute("REVOKE SELECT ON odd.uploads FROM veza_checks")
     odd.execute(
         "GRANT SELECT (id, status, progress, created_at, updated_at, error_message)"
         " ON odd.uploads TO veza_checks"
     )
-    assert probe_of(services.dsn, uploads_table="odd.uploads").stuck_uploads(600.0).total == 2
+    probe = probe_of(services.dsn, uploads_table="odd.uploads")
+    assert probe.stuck_uploads(600.0).total == 2
+    assert "uploads_table_keeps_deleted" not in probe.schema().placeholders()
 
 
 def test_deleted_jobs_are_left_out(odd: Owner, services: Lab, probe_of: Make) -> None:
@@ -1676,14 +1680,15 @@ def test_statements_on_the_same_rows_are_one(
     odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
     names = {"uploads_table": "odd.uploads", "jobs_table": "odd.jobs"}
 
-    def answers(*, together: bool) -> list[str]:
+    def answers(*, together: bool, later: tuple[int, ...] = (1,)) -> list[str]:
         probe = probe_of(services.dsn, **names)
         probe.schema()
         reads = reads_of(probe, monkeypatch)
         if together:
             rehearse(probe, *sharing(probe))
-            assert [len(one) for one, _, _ in reads] == [3, 1], (
-                "with those for locks and sessions; then the last uploads"
+            assert tuple(len(one) for one, _, _ in reads) == (3, *later), (
+                "with those for locks and sessions; then the last uploads, and, where jobs wait, "
+                "whether their uploads are there; then those whose uploads are"
             )
         told = []
         for question in sharing(probe):
@@ -1706,9 +1711,14 @@ def test_statements_on_the_same_rows_are_one(
         " created_at, CASE WHEN status <> 'pending' THEN created_at + interval '10 s' END,"
         " CASE WHEN status <> 'pending' THEN created_at + interval '20 s' END FROM odd.uploads"
     )
-    together = answers(together=True)
+    together = answers(together=True, later=(2,))
     assert together == answers(together=False)
     assert "raised" not in together
+    odd.execute("DELETE FROM odd.uploads WHERE status = 'uploading'")
+    without = answers(together=True, later=(2, 1))
+    assert without == answers(together=False)
+    assert "raised" not in without
+    assert without[0] != together[0], "some jobs wait for nothing"
 
 
 def test_of_rows_that_cannot_be_read_each_question_has_the_error(

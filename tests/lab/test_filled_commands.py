@@ -78,8 +78,12 @@ def test_a_message_is_published_in_the_targets_form(
     form: str,
     message: str,
 ) -> None:
-    """Each query of the runbook that writes messages writes them as the worker reads them."""
-    upload = aged_upload(job="pending")
+    """Each query of the runbook that writes messages writes them as the worker reads them.
+
+    A job whose upload was deleted gets none.
+    """
+    upload, deleted = aged_upload(job="pending"), aged_upload(job="pending")
+    owner.execute("DELETE FROM uploads WHERE id::text = %s", (deleted,))
     job = owner.execute(
         "SELECT id::text FROM job_queue WHERE payload ->> 'upload_id' = %s", (upload,)
     ).fetchone()
@@ -93,6 +97,7 @@ def test_a_message_is_published_in_the_targets_form(
     values = {
         "queue_name": "q",
         "message": form,
+        "uploads_table": "uploads",
         "jobs_table": "job_queue",
         "job_type": "process_upload",
         "upload_id": upload,

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from fixtures.database import BEFORE, PROBE, pytest_second_look
-from fixtures.probes.postgres.known import KEYS_MAX
+from fixtures.probes.postgres.known import KEYS_MAX, Known
 from tests.lab.made_probes import database_probe
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ IDS = {
     "bigint": "n * 7",
     "text": "'upload ' || n",
     "character varying": "'upload ' || n",
+    "character(40)": "'upload ' || n",
 }
 
 
@@ -106,6 +107,41 @@ def test_a_second_look_is_about_what_the_first_one_counted(
     assert counts(probe) == first
     assert len(values_seen) == 6
     assert all(len(values["keys"]) < 5 * KEYS_MAX for values in values_seen)
+
+
+@pytest.mark.parametrize("kind", list(IDS))
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_jobs_of_deleted_uploads_wait_for_nothing(
+    odd: Owner, second: Make, kind: str, is_kept: bool
+) -> None:
+    """They are not counted in either look, whether their uploads are gone or have `deleted_at`."""
+    add(odd, 9, kind)
+    odd.execute("ALTER TABLE odd.uploads ADD deleted_at timestamptz")
+    old = "created_at < now() - interval '200 minutes'"
+    delete = "UPDATE odd.uploads SET deleted_at = now()" if is_kept else "DELETE FROM odd.uploads"
+    odd.execute(f"{delete} WHERE {old}")
+    assert counts(second())[1:] == [3, 3, 3, 3, (3, True)]
+    assert counts(second())[1:] == [3, 3, 3, 3, (3, True)]
+    odd.execute(delete)
+    probe = second()
+    probe.look_after(Known())
+    assert counts(probe)[1:] == [0, 0, 0, 0, (0, False)]
+
+
+def test_a_job_whose_upload_cannot_be_looked_for_waits(odd: Owner, second: Make) -> None:
+    """Its payload has no id, or none that an upload can have; or the uploads cannot be read."""
+    add(odd, 3)
+    odd.execute("UPDATE odd.jobs SET payload = '{}' WHERE created_at < now() - interval '150 min'")
+    odd.execute(
+        """UPDATE odd.jobs SET payload = '{"upload_id": "7"}'"""
+        " WHERE created_at BETWEEN now() - interval '150 min' AND now() - interval '90 min'"
+    )
+    odd.execute("DELETE FROM odd.uploads")
+    assert second().pending_jobs(300.0, 300.0).total == 2
+    odd.execute("REVOKE ALL ON odd.uploads FROM veza_checks")
+    probe = second()
+    probe.look_after(Known())
+    assert probe.pending_jobs(300.0, 300.0).total == 3
 
 
 def test_what_goes_on_is_no_longer_counted(odd: Owner, second: Make) -> None:

@@ -200,6 +200,16 @@ def test_each_statement_has_the_times_of_its_own_table() -> None:
     assert filled.count(zoned) == 2
 
 
+def test_a_deleted_row_that_its_table_keeps_is_none() -> None:
+    """A condition that a row is there says so for the tables that keep deleted ones."""
+    text = "SELECT 1 FROM <j_table> WHERE EXISTS (SELECT 1 FROM <u_table> u WHERE u.id = j.id)"
+    values = {"j_table": "j", "u_table": "u", "j_table_keeps_deleted": "yes"}
+    plain, _ = fill_command(text, "sql", values)
+    assert plain == 'SELECT 1 FROM "j" WHERE EXISTS (SELECT 1 FROM "u" u WHERE u.id = j.id)'
+    kept, _ = fill_command(text, "sql", values | {"u_table_keeps_deleted": "yes"})
+    assert kept == plain.replace("u.id = ", "u.deleted_at IS NULL AND u.id = ")
+
+
 def test_a_new_job_has_a_value_in_each_column_that_needs_one() -> None:
     """A platform may give its jobs ids and times by itself: their columns have no default."""
     text = "INSERT INTO <jobs_table> (type, created_at)\n SELECT '<job_type>', now() FROM uploads u"
