@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 import psycopg.sql
@@ -434,6 +435,36 @@ def test_zero_time_is_a_missing_start_time(
     assert 1800 <= running.oldest_seconds < 1860
     assert probe.overdue_processing(300.0).oldest_seconds < 1860
     assert probe.unfinished_jobs(300.0).upload_ids == (waiting,)
+
+
+def test_an_upload_is_found_by_its_own_id_and_by_its_jobs(
+    probe: DatabaseProbe, owner: Owner, aged_upload: Callable[..., str]
+) -> None:
+    """Log lines may have either; an id of something else is nobody's."""
+    failed, waiting = aged_upload("failed", minutes=5.0, job="failed"), aged_upload(job="pending")
+    rows = owner.execute(
+        "SELECT payload ->> 'upload_id', id::text FROM job_queue"
+        " WHERE payload ->> 'upload_id' = ANY(%s)",
+        ([failed, waiting],),
+    ).fetchall()
+    jobs: dict[str, str] = dict(rows)
+    ids = (jobs[failed], jobs[waiting], failed, str(uuid4()), "req-ac586e4248d2")
+    assert probe.uploads_of_ids(ids) == {
+        jobs[failed]: failed,
+        jobs[waiting]: waiting,
+        failed: failed,
+    }
+
+
+def test_uploads_that_ended_are_counted(
+    probe: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """Those of the time that is asked for: a failure in it is one of them."""
+    before = probe.ended_uploads(300.0)
+    aged_upload("failed", minutes=4.0)
+    aged_upload("completed", minutes=4.0)
+    aged_upload("completed", minutes=6.0)
+    assert probe.ended_uploads(300.0) == (before[0] + 1, before[1] + 1)
 
 
 @pytest.mark.parametrize("job", ["completed", "failed"])

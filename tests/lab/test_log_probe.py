@@ -681,7 +681,11 @@ class MadeUploads(DatabaseProbe):
         ages: tuple[float, ...] | None = None,
         users: dict[str, str] | None = None,
         age: float | None = None,
+        jobs: dict[str, str] | None = None,
+        ended: tuple[int, int] = (0, 0),
     ) -> None:
+        self.jobs = jobs or {}
+        self.ended = ended
         self.statuses = statuses
         self.age = age
         self.users = users or {}
@@ -707,6 +711,12 @@ class MadeUploads(DatabaseProbe):
 
     def overdue_processing(self, after: float) -> Overdue:
         return Overdue("here", "upload", "processing", after, 0, 0.0, ())
+
+    def uploads_of_ids(self, ids: tuple[str, ...]) -> dict[str, str]:
+        return {one: self.jobs[one] for one in ids if one in self.jobs}
+
+    def ended_uploads(self, seconds: float) -> tuple[int, int]:
+        return self.ended
 
     def subjects(self, ids: tuple[str, ...] | None, after: float, cap: int) -> tuple[Subject, ...]:
         self.asked.append(ids or ())
@@ -849,6 +859,46 @@ def test_an_error_of_an_upload_that_completed_is_over(
     assert (sum(errors.counts), errors.recovered) == (left, 4 - left)
     assert database.asked == [("u9", "0193a2f4-7c1e", "upl_7a")]
     assert ("over: uploads completed since" in str(errors)) == (left < 4)
+
+
+TASK = "9dc6ab60-1b4c-48d1-8488-b8aae00db8aa"
+
+
+@pytest.mark.parametrize(
+    ("reason", "ended", "none"),
+    [
+        ("not an audio file", (19, 2), True),
+        ("not an audio file", (17, 2), False),
+        ("No space left on device: /srv/u", (19, 2), False),
+        (None, (19, 2), False),
+    ],
+    ids=["few", "many", "the disk", "no reason"],
+)
+def test_bad_files_of_several_users_are_few_of_many_uploads(
+    shell: Shell, log_dir: Path, reason: str | None, ended: tuple[int, int], none: bool
+) -> None:
+    """Their users were told; a line may have the id of the job alone, as Celery's have."""
+    text = "".join(
+        time.strftime("[%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - age))
+        + f"Z: ERROR/ForkPoolWorker-2] {words}\n"
+        for age, words in (
+            (800, "media u-7a-2025-12-15-fe failed: not an audio file"),
+            (20, f"Task tracks.transcode[{TASK}] raised unexpected: ValueError('no audio')"),
+        )
+    )
+    (log_dir / "a.log").write_text(text)
+    database = MadeUploads(
+        {"u1": "failed", "u2": "failed", "u9": "completed"},
+        reason,
+        users={"u1": "ann", "u2": "bob", "u9": "cleo"},
+        jobs={"u-7a-2025-12-15-fe": "u1", TASK: "u2"},
+        ended=ended,
+    )
+    logs = LogProbe(
+        LogSource((shell,), (f"{log_dir}/*.log",)), None, 900.0, 2**20, database=database
+    )
+    errors = logs.errors()
+    assert errors.none is none, errors
 
 
 REFUSED = {
