@@ -83,8 +83,8 @@ def test_pending_jobs_are_in_the_queue(jobs_and_queue):
 
 def test_no_lock_blocks_uploads(database, limits):
     """The upload tables are readable, no session waits for a lock on them longer than
-    `lock_wait_max`, or behind a transaction that is idle for that long, and no job that waits is
-    locked by such a transaction.
+    `lock_wait_max`, or until a shorter time limit, or behind a transaction that is idle for that
+    long, and no job that waits is locked by such a transaction.
     """
     locks = database.locks(limits.lock_wait_max)
     assert not locks.are_blocking, locks

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -905,6 +906,70 @@ def test_row_waits_are_seen(
             holder.rollback()
             waiter.pgconn.get_result()
             waiter.pgconn.get_result()
+
+
+@pytest.mark.parametrize(
+    ("place", "setting", "value", "seconds"),
+    [
+        ("ROLE veza", "statement_timeout", "'20s'", 20.0),
+        ("ROLE veza IN DATABASE veza", "lock_timeout", "20000", 20.0),
+        ("DATABASE veza", "statement_timeout", "'0.5 min'", 30.0),
+        ("ROLE veza", "statement_timeout", "0", None),
+    ],
+)
+def test_a_waiting_session_has_the_time_limit_of_its_role(
+    own_server: Lab, probe_of: Make, place: str, setting: str, value: str, seconds: float | None
+) -> None:
+    """A wait that ends at such a limit counts behind a transaction that is open for long."""
+    probe = probe_of(own_server.dsn)
+    with psycopg.connect(own_server.superuser_dsn, autocommit=True) as superuser:
+        superuser.execute(f"ALTER {place} SET {setting} = {value}".encode())
+        try:
+            with (
+                psycopg.connect(own_server.owner_dsn) as holder,
+                psycopg.connect(own_server.owner_dsn, autocommit=True) as waiter,
+            ):
+                holder.execute("LOCK TABLE uploads IN SHARE MODE")
+                waiter.pgconn.send_query(b"UPDATE uploads SET progress = progress")
+                eventually(lambda: bool(probe.locks(30.0).waiting), "the wait")
+                (waiting,) = probe.locks(30.0).waiting
+                holder.rollback()
+                while waiter.pgconn.get_result():
+                    pass
+        finally:
+            superuser.execute(f"ALTER {place} RESET {setting}".encode())
+    assert waiting.time_limit == seconds
+
+
+def test_statements_that_end_at_their_time_limit_wait_for_a_lock(
+    own_server: Lab, probe_of: Make
+) -> None:
+    """Each wait is short and the next one follows: none is overdue, and no upload goes on."""
+    probe = probe_of(own_server.dsn)
+    superuser(own_server, "ALTER ROLE veza SET statement_timeout = '500ms'")
+    ends = threading.Event()
+    try:
+        with (
+            psycopg.connect(own_server.owner_dsn, autocommit=True) as client,
+            psycopg.connect(own_server.owner_dsn) as holder,
+        ):
+
+            def try_again_and_again() -> None:
+                while not ends.wait(0.2):
+                    with suppress(psycopg.errors.QueryCanceled):
+                        client.execute("UPDATE uploads SET progress = progress")
+
+            holder.execute("LOCK TABLE uploads IN SHARE MODE")
+            trying = threading.Thread(target=try_again_and_again)
+            trying.start()
+            try:
+                eventually(lambda: probe.locks(1.0).are_cut_short, "a wait up to its limit")
+                assert not probe.locks(1.0).overdue
+            finally:
+                ends.set()
+                trying.join()
+    finally:
+        superuser(own_server, "ALTER ROLE veza RESET statement_timeout")
 
 
 @pytest.mark.parametrize(
