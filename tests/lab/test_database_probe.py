@@ -484,6 +484,31 @@ def test_an_upload_of_two_jobs_has_not_ended_with_the_first(
     assert (ended.unnoticed, ended.unrecorded) == (0, 0)
 
 
+def test_what_ended_last_may_have_a_step_ahead(odd: Owner, services: Lab, probe_of: Make) -> None:
+    """Where others have waited ever since, the worker hangs; not where a later job has ended."""
+    odd.execute("CREATE TABLE odd.uploads (LIKE uploads INCLUDING DEFAULTS)")
+    odd.execute("CREATE TABLE odd.jobs (LIKE job_queue INCLUDING DEFAULTS)")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+
+    def unnoticed(upload: str, job: str, created: float, ended: float | None) -> int:
+        odd.execute(
+            "WITH added AS (INSERT INTO odd.uploads (id, user_id, filename, status, created_at)"
+            " SELECT gen_random_uuid(), gen_random_uuid(), 'a', %s,"
+            " now() - %s * interval '1 minute' RETURNING id, created_at)"
+            " INSERT INTO odd.jobs (id, type, payload, status, created_at, completed_at)"
+            " SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', id), %s,"
+            " created_at, now() - %s * interval '1 minute' FROM added",
+            (upload, created, job, ended),
+        )
+        probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.jobs")
+        return probe.ended_jobs().unnoticed
+
+    assert unnoticed("processing", "completed", 12.0, 11.0) == 1
+    assert unnoticed("uploading", "pending", 10.0, None) == 1
+    assert unnoticed("uploading", "pending", 11.5, None) == 0
+    assert unnoticed("completed", "completed", 12.0, 9.0) == 1
+
+
 def test_unrecorded_ends_are_found(probe: DatabaseProbe, aged_upload: Callable[..., str]) -> None:
     """Jobs are found that ended without a completed status or an error on their upload."""
     unnoticed = aged_upload(job="completed")
