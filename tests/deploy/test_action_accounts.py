@@ -153,25 +153,28 @@ def queue(lab: Lab, url: str) -> Iterator[Any]:
 
 
 def test_the_user_is_enough_to_publish_what_the_role_reads(
-    lab: Lab, role: str, url: str, queue: Any
+    lab: Lab, role: str, url: str, queue: Any, unsent: str
 ) -> None:
     """The runbook's query, with both accounts: the messages arrive, as announced."""
     (text, language), *_ = commands("queue")
     with psycopg.connect(lab.owner_dsn, autocommit=True) as session:
         session.execute(
             "INSERT INTO job_queue (type, payload, status, created_at)"
-            " VALUES ('acted', '{\"upload_id\": 7}', 'pending', now() - interval '1 min')"
+            " VALUES ('acted', jsonb_build_object('upload_id', %s::text), 'pending',"
+            " now() - interval '1 min')",
+            (unsent,),
         )
         try:
             names = {"queue_name": "acted", "job_type": "acted", "message": "upload_id"}
-            filled, missing = fill_command(text, language, names | {"jobs_table": "job_queue"})
+            tables = {"jobs_table": "job_queue", "uploads_table": "uploads"}
+            filled, missing = fill_command(text, language, names | tables)
             assert not missing
             publication = Publication(role, url, "acted", filled, Actions())
             assert publication.prepare() == "1 message to queue acted"
             assert publication.run() == "1 message published"
         finally:
             session.execute("DELETE FROM job_queue WHERE type = 'acted'")
-    assert queue.basic_get("acted", auto_ack=True)[2] == b"7"
+    assert queue.basic_get("acted", auto_ack=True)[2] == unsent.encode()
 
 
 @pytest.mark.parametrize(
