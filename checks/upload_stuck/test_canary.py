@@ -10,6 +10,12 @@ def test_upload_is_accepted(canary):
     assert acceptance.accepted, acceptance
 
 
+def test_no_proxy_refuses_the_upload(canary):
+    """Neither a proxy before the API nor a limit of size refuses the canary."""
+    acceptance = canary.acceptance()
+    assert not acceptance.refused_by_proxy, acceptance
+
+
 def test_upload_leaves_uploading(canary):
     """The canary leaves `uploading` within `canary.deadline`."""
     timeline = canary.departure()

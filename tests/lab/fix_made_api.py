@@ -21,11 +21,12 @@ TRACK = "/api/v1/tracks/{track_id}"
 class Manners:
     """Behaviour of the API: its answers in order, of which the last one repeats.
 
-    A number among `statuses` is an HTTP status. A `silent` API never answers a POST, a `mute` one
-    never answers a DELETE. With `shown_after`, a deleted upload is still served.
+    A body of bytes is sent as it is. A number among `statuses` is an HTTP status. A `silent` API
+    never answers a POST, a `mute` one never answers a DELETE. With `shown_after`, a deleted upload
+    is still served.
     """
 
-    posts: list[tuple[int, dict[str, Any], dict[str, str]]] = field(
+    posts: list[tuple[int, dict[str, Any] | bytes, dict[str, str]]] = field(
         default_factory=lambda: [(202, {"data": {"upload_id": "u1", "status": "uploading"}}, {})]
     )
     statuses: list[str | int] = field(default_factory=lambda: ["uploading", "completed"])
@@ -60,7 +61,7 @@ class MadeApiHandler(QuietHandler, BaseHTTPRequestHandler):
         self.server.asked.append((self.command, self.path, agent, body))
 
     def _answer(self, status: int, data: object, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(data).encode()
+        body = data if isinstance(data, bytes) else json.dumps(data).encode()
         self.send_response(status)
         standard = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         for name, value in (standard | (headers or {})).items():

@@ -106,9 +106,41 @@ def test_a_rejected_file_fails_its_check(
     sent = send()
     acceptance = sent.observer.acceptance()
     assert not acceptance.accepted
+    assert acceptance.refused_by_proxy is (status == 413), "too large for either of them"
     assert reason in str(acceptance)
     assert isinstance(sent.result("completion"), Unreachable)
     assert "was not accepted" in str(sent.result("track"))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize(
+    ("kind", "body", "reason", "by_proxy"),
+    [
+        (
+            "text/html",
+            b"<html><body>Bad Gateway</body>",
+            ": look at the proxy before the API",
+            True,
+        ),
+        ("text/plain", b"no healthy upstream", ": no healthy upstream", True),
+        ("text/plain", b"", "", True),
+        ("application/json", b'{"error": "no broker"}', ": no broker", False),
+    ],
+)
+def test_a_proxy_that_answers_in_the_place_of_the_api_fails_its_check(
+    made_api: MadeApi,
+    send: Callable[..., Sent],
+    status: int,
+    kind: str,
+    body: bytes,
+    reason: str,
+    by_proxy: bool,
+) -> None:
+    """Its server errors have no JSON; nobody tried to store the file."""
+    made_api.manners.posts = [(status, body, {"Content-Type": kind})]
+    acceptance = send().observer.acceptance()
+    assert (acceptance.accepted, acceptance.refused_by_proxy) == (False, by_proxy)
+    assert f"HTTP {status}{reason}" in str(acceptance)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CANARY = (
     "canary/upload_is_accepted",
+    "canary/no_proxy_refuses_the_upload",
     "canary/upload_leaves_uploading",
     "canary/upload_completes",
     "canary/track_is_served",

@@ -94,8 +94,8 @@ NO_QUEUE = """
     database/pending_jobs_are_in_the_queue
 """
 NO_CANARY = """
-    canary/upload_is_accepted upload_leaves_uploading upload_completes track_is_served
-    canary_is_removed
+    canary/upload_is_accepted no_proxy_refuses_the_upload upload_leaves_uploading
+    upload_completes track_is_served canary_is_removed
 """
 NOT_STARTING = "signal/uploads_are_completing database/jobs_start_promptly"
 ERRORS = "logs/no_recent_processing_errors"
@@ -958,6 +958,17 @@ def test_a_canary_that_is_not_removed_accuses_no_hypothesis(evidence: Evidence) 
     assert diagnosis.certainty == "outside"
     assert [item.component for item in diagnosis.unexplained] == ["api"]
     assert diagnosis.hypotheses[0].probability < 0.05
+
+
+def test_a_canary_that_a_proxy_refuses_accuses_no_hypothesis(evidence: Evidence) -> None:
+    """Nobody tried to store its file; an API that is down behind the proxy stays certain."""
+    refused = "canary/upload_is_accepted no_proxy_refuses_the_upload"
+    diagnosis = run(evidence, refused, AFTER_REFUSED)
+    assert diagnosis.hypotheses[0].probability < 0.05
+    assert "canary/no_proxy_refuses_the_upload" in {item.check for item in diagnosis.unexplained}
+    _, failing, blind = OUTSIDE["api-5xx"]
+    diagnosis = run(evidence, f"{failing} {refused}", f"{blind} {AFTER_REFUSED}")
+    assert [one.component for one in diagnosis.outside if one.probability > 0.9] == ["api"]
 
 
 @pytest.mark.parametrize("name", ["worker-killed", "disk-full", "healthy"])

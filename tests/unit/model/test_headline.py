@@ -119,15 +119,15 @@ def test_a_headline_is_one_line() -> None:
     [
         (
             ["signal/no_upload_is_stuck"],
-            f"Interrupted after 37 of {N} checks; so far: Incident: seen otherwise.",
+            f"Interrupted after 38 of {N} checks; so far: Incident: seen otherwise.",
         ),
-        (["hosts/host_is_reachable"], f"Interrupted after 37 of {N} checks; so far: At risk: "),
-        ([], f"Interrupted after 37 of {N} checks; so far: Unknown: no check has failed."),
+        (["hosts/host_is_reachable"], f"Interrupted after 38 of {N} checks; so far: At risk: "),
+        ([], f"Interrupted after 38 of {N} checks; so far: Unknown: no check has failed."),
     ],
 )
 def test_an_interrupted_run_says_so_first(failed: list[str], sentence: str) -> None:
     """The number of checks that ran comes first, and the state is not changed."""
-    missing = dict.fromkeys(ALL[37:], "missing")
+    missing = dict.fromkeys(ALL[38:], "missing")
     report = made.report(failed, statuses=missing, problems=INTERRUPTION)  # type: ignore[arg-type]
     assert report.headline.startswith(sentence)
     assert report.problems == tuple(INTERRUPTION)
