@@ -813,6 +813,17 @@ def test_a_slow_database_leaves_no_timeout_certain(evidence: Evidence) -> None:
     assert run(evidence, held, "").certainty == "unclear"
 
 
+def test_jobs_that_an_earlier_worker_left_have_failed_silently(evidence: Evidence) -> None:
+    """Their uploads are in `processing`, so none is stuck, and the worker that runs is well."""
+    diagnosis = run(
+        evidence,
+        "signal/no_upload_overstays_processing queue/overdue_jobs_have_a_message",
+        "database/jobs_finish_in_time",
+    )
+    assert [finding.id for finding in diagnosis.accepted] == [F]
+    assert diagnosis.certainty == "likely"
+
+
 def test_a_converter_that_fails_is_hardly_a_storage_problem(evidence: Evidence) -> None:
     """All uploads fail with a reason, after some attempts, and nothing of the storage failed."""
     failing = f"signal/uploads_do_not_all_fail {ERRORS} queue/dead_letters_are_empty"
