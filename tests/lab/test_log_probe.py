@@ -877,13 +877,14 @@ TASK = "9dc6ab60-1b4c-48d1-8488-b8aae00db8aa"
 def test_bad_files_of_several_users_are_few_of_many_uploads(
     shell: Shell, log_dir: Path, reason: str | None, ended: tuple[int, int], none: bool
 ) -> None:
-    """Their users were told; a line may have the id of the job alone, as Celery's have."""
+    """Their users were told; a line may have the job's id or the reason alone, as Celery's have."""
     text = "".join(
         time.strftime("[%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - age))
         + f"Z: ERROR/ForkPoolWorker-2] {words}\n"
         for age, words in (
             (800, "media u-7a-2025-12-15-fe failed: not an audio file"),
             (20, f"Task tracks.transcode[{TASK}] raised unexpected: ValueError('no audio')"),
+            (19, "Chord 'd4d73c4a-e4f0-4386' of upload raised: ValueError('not an audio file')"),
         )
     )
     (log_dir / "a.log").write_text(text)
