@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +26,8 @@ from fixtures.probes.host.spec import display_name
 from reports.runbook.placeholders import sql_statements
 
 if TYPE_CHECKING:
+    import pika
+
     from actions.plan import PlannedCommand
     from actions.rights import Rights
     from fixtures.target.model import Actions, Target
@@ -273,7 +275,6 @@ class Publication:
         return messages
 
     def _publish(self, messages: Sequence[dict[str, Any]]) -> str:
-        import pika
         from pika.exceptions import AMQPError, NackError, UnroutableError
 
         published, is_publishing = 0, False
@@ -287,7 +288,7 @@ class Publication:
                         "",
                         self._queue,
                         message["payload"].encode(),
-                        pika.BasicProperties(delivery_mode=2, priority=255),
+                        _properties_of(message),
                         mandatory=True,
                     )
                     published, is_publishing = published + 1, False
@@ -309,6 +310,22 @@ class Publication:
 
     def close(self) -> None:
         """Do nothing: the connections live as long as their call."""
+
+
+def _properties_of(message: Mapping[str, Any]) -> pika.BasicProperties:
+    """Return the properties of a message: it is kept, comes first, and says whether it is JSON.
+
+    Some frameworks read no JSON of which the message does not say that it is.
+    """
+    import pika
+
+    properties = message.get("properties")
+    kind = properties.get("content_type") if isinstance(properties, dict) else None
+    return pika.BasicProperties(
+        content_type=kind if isinstance(kind, str) else None,
+        delivery_mode=2,
+        priority=255,
+    )
 
 
 @contextmanager

@@ -62,13 +62,13 @@ def test_a_shell_reads_a_filled_value_as_part_of_one_word(value: str) -> None:
 
 @pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])
 @pytest.mark.parametrize(
-    ("form", "message"),
+    ("form", "message", "kind"),
     [
-        ("payload", '{"upload_id": "UPLOAD"}'),
-        ("job_id", "JOB"),
-        ("upload_id", "UPLOAD"),
-        ('{"v": 2, "job": "{job_id}"}', '{"v": 2, "job": "JOB"}'),
-        ("it's {upload_id}, {job_id}", "it's UPLOAD, JOB"),
+        ("payload", '{"upload_id": "UPLOAD"}', "application/json"),
+        ("job_id", "JOB", "text/plain"),
+        ("upload_id", "UPLOAD", "text/plain"),
+        ('{"v": 2, "job": "{job_id}"}', '{"v": 2, "job": "JOB"}', "application/json"),
+        ("it's {upload_id}, {job_id}", "it's UPLOAD, JOB", "text/plain"),
     ],
 )
 def test_a_message_is_published_in_the_targets_form(
@@ -77,6 +77,7 @@ def test_a_message_is_published_in_the_targets_form(
     document: str,
     form: str,
     message: str,
+    kind: str,
 ) -> None:
     """Each query of the runbook that writes messages writes them as the worker reads them.
 
@@ -112,6 +113,7 @@ def test_a_message_is_published_in_the_targets_form(
         [written] = [json.loads(one) if isinstance(one, str) else one for one in bodies]
         assert written["payload"] == message
         assert written["properties"]["priority"] == 255, "old messages come first"
+        assert written["properties"]["content_type"] == kind
 
 
 @pytest.mark.parametrize("document", ["runbook.md", "runbook.fr.md"])

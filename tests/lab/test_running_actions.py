@@ -234,7 +234,10 @@ def test_a_published_message_is_not_the_last_of_a_queue_by_priority(lab: Lab) ->
     if not lab.broker:
         pytest.skip("the lab runs without RabbitMQ: python -m lab setup")
     name = "by-priority"
-    query = f"SELECT json_build_object('routing_key', '{name}', 'payload', 'old')"
+    kind = "json_build_object('content_type', 'application/json')"
+    query = (
+        f"SELECT json_build_object('routing_key', '{name}', 'payload', 'old', 'properties', {kind})"
+    )
     with pika.BlockingConnection(pika.URLParameters(lab.app_amqp_url)) as connection:
         channel = connection.channel()
         channel.queue_declare(name, arguments={"x-max-priority": 10})
@@ -243,7 +246,8 @@ def test_a_published_message_is_not_the_last_of_a_queue_by_priority(lab: Lab) ->
             publication = Publication(lab.owner_dsn, lab.app_amqp_url, name, query, Actions())
             publication.prepare()
             publication.run()
-            assert channel.basic_get(name, auto_ack=True)[2] == b"old"
+            _, properties, body = channel.basic_get(name, auto_ack=True)
+            assert (body, properties.content_type) == (b"old", "application/json")
         finally:
             channel.queue_delete(name)
 
