@@ -136,7 +136,7 @@ def test_a_proxy_that_answers_in_the_place_of_the_api_fails_its_check(
     reason: str,
     by_proxy: bool,
 ) -> None:
-    """Its server errors have no JSON; nobody tried to store the file."""
+    """Its server errors have no JSON, and say nothing of the storage."""
     made_api.manners.posts = [(status, body, {"Content-Type": kind})]
     acceptance = send().observer.acceptance()
     assert (acceptance.accepted, acceptance.refused_by_proxy) == (False, by_proxy)

@@ -972,7 +972,7 @@ def test_a_canary_that_is_not_removed_accuses_no_hypothesis(evidence: Evidence) 
 
 
 def test_a_canary_that_a_proxy_refuses_accuses_no_hypothesis(evidence: Evidence) -> None:
-    """Nobody tried to store its file; an API that is down behind the proxy stays certain."""
+    """It says nothing of the storage; an API that is down behind the proxy stays certain."""
     refused = "canary/upload_is_accepted no_proxy_refuses_the_upload"
     diagnosis = run(evidence, refused, AFTER_REFUSED)
     assert diagnosis.hypotheses[0].probability < 0.05
