@@ -1238,6 +1238,27 @@ def test_a_commit_that_waits_for_a_standby_is_found(own_server: Lab, probe_of: M
     assert probe.writes(0.0).accepted
 
 
+MANY_LOST = """
+INSERT INTO uploads (user_id, filename, status, created_at)
+SELECT gen_random_uuid(), 'a.wav', 'uploading', now() - n % 2 * interval '1 day'
+FROM generate_series(1, 80000) AS n;
+INSERT INTO job_queue (type, payload, status, created_at, started_at, completed_at)
+SELECT 'process_upload', jsonb_build_object('upload_id', id),
+       CASE WHEN is_lost THEN 'completed' ELSE 'pending' END, created_at,
+       CASE WHEN is_lost THEN created_at END, CASE WHEN is_lost THEN created_at END
+FROM (SELECT *, created_at < now() - interval '1 hour' AS is_lost FROM uploads) AS u
+"""
+
+
+def test_many_lost_updates_beside_many_waiting_jobs(own_server: Lab, probe_of: Make) -> None:
+    """The time grows with the number of jobs: compared in pairs, they would take minutes."""
+    superuser(own_server, MANY_LOST, "ANALYZE uploads, job_queue")
+    try:
+        assert probe_of(own_server.dsn, timeout=20.0).ended_jobs().unnoticed == 40_000
+    finally:
+        superuser(own_server, "TRUNCATE uploads, job_queue")
+
+
 VIEWS = """
 CREATE TABLE odd.media (LIKE uploads) PARTITION BY LIST (status);
 CREATE TABLE odd.media_part PARTITION OF odd.media DEFAULT;
