@@ -1235,7 +1235,7 @@ def test_a_commit_that_waits_for_a_standby_is_found(own_server: Lab, probe_of: M
     finally:
         reset = f"ALTER SYSTEM RESET {setting}"
         superuser(own_server, reset, "SELECT pg_reload_conf()", "DELETE FROM uploads")
-    assert probe.writes(0.0).accepted
+    eventually(lambda: probe.writes(0.0).accepted, "the server to have read its configuration")
 
 
 MANY_LOST = """
