@@ -342,14 +342,15 @@ def test_errors_of_time_limits_are_told_from_others(
     """A stuck upload's error that speaks of a time limit is found, in English and French."""
     late = aged_upload(minutes=50, error="context deadline exceeded")
     tard = aged_upload(minutes=49, error="délai de traitement dépassé")
+    task = aged_upload(minutes=48.5, error="SoftTimeLimitExceeded()")
     aged_upload(minutes=48, error="no such file or directory")
     aged_upload(minutes=47)
     aged_upload(
         minutes=46, error="QueuePool limit of size 5 overflow 10 reached, connection timed out"
     )
     errors = probe.recorded_errors(probe.subjects(None, 600.0, 20))
-    assert [text.split()[0] for text in errors.timeouts] == [late, tard]
-    assert f"2 of 5 sampled stuck uploads with a timeout as the error: {late} (context" in str(
+    assert [text.split()[0] for text in errors.timeouts] == [late, tard, task]
+    assert f"3 of 6 sampled stuck uploads with a timeout as the error: {late} (context" in str(
         errors
     )
 

@@ -651,6 +651,24 @@ def test_phps_words_for_a_file_that_is_refused(text: str) -> None:
     assert kinds.is_storage_error(zap("upload failed", error=text))
 
 
+@pytest.mark.parametrize(
+    ("text", "of_job"),
+    [
+        ("WARNING/Main] Soft time limit (240s) exceeded for tracks.transcode[9dc6ab60]", True),
+        ("ERROR/Main] Hard time limit (270s) exceeded for tracks.transcode[9dc6ab60]", True),
+        ("ERROR/Pool-2] Task tracks.transcode[9dc6ab60] raised: SoftTimeLimitExceeded()", True),
+        ("ERROR/Main] Task handler raised error: TimeLimitExceeded(270)", True),
+        ("ERROR request exceeded its time limit", False),
+    ],
+)
+def test_a_time_limit_that_is_exceeded_is_a_timeout(text: str, of_job: bool) -> None:
+    """Celery's words for it have none for a job; other time limits may be of a request."""
+    line = parse_line(f"2025-12-15 10:00:00 {text}", 0.0)
+    assert re.search(kinds.TIMEOUTS.pattern, text.lower())
+    assert kinds.is_timeout(line)
+    assert kinds.is_expired_job(line) is of_job
+
+
 def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
     """A message in another language has no word for a job; its folder alone is not one."""
     expired = {"error": "context deadline exceeded"}
