@@ -63,14 +63,6 @@ def test_jobs_finish_in_time(jobs, limits):
     assert running.total == 0, running
 
 
-def test_no_job_was_left_behind(jobs, limits):
-    """Where workers take jobs from the table, none that runs longer than `processing_max` began
-    before each of them.
-    """
-    left = jobs.left_behind(limits.processing_max)
-    assert not left.overdue.total, left
-
-
 def test_finished_jobs_updated_their_upload(database):
     """No completed job leaves its upload in `uploading` or `processing`."""
     ended = database.ended_jobs()

@@ -10,7 +10,6 @@ import pytest
 
 from fixtures.probes.errors import NotOffered
 from fixtures.probes.jobs_and_queue import TRIES_MAX, JobConsistency, LateJobs
-from fixtures.probes.jobs_and_queue_results import LeftJobs
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.queue import QueueProbe
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
@@ -117,28 +116,6 @@ def test_a_job_that_an_earlier_worker_left_is_not_late(
     for unknown in (60.0, 1900.0, None):
         late = LateJobs(lab_database, probe, repeat(unknown).__next__).running(LONGEST)
         assert late.total == 1
-
-
-def test_without_a_broker_a_job_older_than_each_worker_is_left_behind(
-    queue_probe_of: Make, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
-) -> None:
-    """No message brings it to the next worker, and whoever runs for longer may run it."""
-
-    def left(uptime: float | None) -> LeftJobs:
-        late = LateJobs(lab_database, None, repeat(uptime).__next__, are_polled=True)
-        return late.left_behind(LONGEST)
-
-    assert not left(None).overdue.total
-    upload = aged_upload("processing", job="processing", started=30.0)
-    for uptime in (60.0, 1600.0):
-        assert left(uptime).overdue.upload_ids == (upload,)
-        assert str(left(uptime)).endswith("; each worker that runs is younger")
-        assert left(uptime).placeholders() == {"overdue_upload_ids": upload}
-    assert not left(1790.0).overdue.total
-    with pytest.raises(NotOffered, match="how long the workers run is not known"):
-        left(None)
-    with pytest.raises(NotOffered, match="a message may bring such a job to the next worker"):
-        LateJobs(lab_database, queue_probe_of(), lambda: 60.0).left_behind(LONGEST)
 
 
 def test_a_dead_letter_may_be_the_jobs_message(
