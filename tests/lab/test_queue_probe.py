@@ -29,6 +29,7 @@ from tests.lab.fix_services import Reply, ReplyServer
 from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
+    from fixtures.probes.postgres.job_results import UnfinishedJobs
     from lab.state import Lab
 
 RABBITMQ = Reply(body=b'{"rabbitmq_version": "3.10.8", "management_version": "3.10.8"}')
@@ -678,6 +679,30 @@ def test_unprocessed_deliveries_name_their_consumer(
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost
     assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
+
+
+def test_one_reading_answers_each_question_about_deliveries(
+    lab_database: DatabaseProbe,
+    queue_probe_of: Make,
+    channel: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each reading costs round trips to the database and to the management API."""
+    readings = []
+    read = lab_database.unfinished_and_ended
+
+    def counted(after: float) -> tuple[UnfinishedJobs, int]:
+        readings.append(after)
+        return read(after)
+
+    monkeypatch.setattr(lab_database, "unfinished_and_ended", counted)
+    channel.basic_consume(NAME, lambda *_: None)
+    probe = queue_probe_of()
+    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    asked = JobConsistency(lab_database, probe)
+    for question in (asked.held_deliveries, asked.kept_deliveries, asked.returned_deliveries):
+        assert question(300.0).unacknowledged == 0
+    assert readings == [300.0]
 
 
 def test_a_consumer_that_keeps_its_share_is_named(
