@@ -547,6 +547,11 @@ def test_hosts_select_refusals_by_the_broker(text: str) -> None:
     assert kinds.is_broker_refusal(zap("x", error=text))
 
 
+WRAPAROUND = [
+    'database is not accepting commands to avoid wraparound data loss in database "veza"',
+    "not accepting commands that assign new transaction IDs to avoid wraparound data loss",
+    "n'accepte pas de commandes qui affectent un nouvel identifiant afin d'éviter une perte",
+]
 READ_ONLY = [
     "cannot execute UPDATE in a read-only transaction",
     "cannot execute UPDATE during recovery",
@@ -558,10 +563,15 @@ READ_ONLY = [
     "ne peut exécuter UPDATE dans une transaction en lecture seule",
     "la restauration est en cours",
     "n'a pas pu étendre le fichier « base/5/16 »",
-    'database is not accepting commands to avoid wraparound data loss in database "veza"',
-    "not accepting commands that assign new transaction IDs to avoid wraparound data loss",
-    "n'accepte pas de commandes qui affectent un nouvel identifiant afin d'éviter une perte",
+    *WRAPAROUND,
 ]
+
+
+@pytest.mark.parametrize("text", WRAPAROUND)
+def test_a_database_without_transaction_ids_refuses_writes(text: str) -> None:
+    """It still reads; the host's pattern, in small letters, selects the line."""
+    assert re.search(kinds.READ_ONLY.pattern, text.lower())
+    assert kinds.is_refused_write(zap("x", error=text))
 
 
 ERRORS = [
