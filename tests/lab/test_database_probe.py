@@ -941,6 +941,7 @@ def test_row_waits_are_seen(
         ("ROLE veza IN DATABASE veza", "lock_timeout", "20000", 20.0),
         ("DATABASE veza", "statement_timeout", "'0.5 min'", 30.0),
         ("ROLE veza", "statement_timeout", "0", None),
+        ("SYSTEM", "lock_timeout", "'25s'", 25.0),
     ],
 )
 def test_a_waiting_session_has_the_time_limit_of_its_role(
@@ -948,23 +949,25 @@ def test_a_waiting_session_has_the_time_limit_of_its_role(
 ) -> None:
     """A wait that ends at such a limit counts behind a transaction that is open for long."""
     probe = probe_of(own_server.dsn)
-    with psycopg.connect(own_server.superuser_dsn, autocommit=True) as superuser:
-        superuser.execute(f"ALTER {place} SET {setting} = {value}".encode())
-        try:
-            with (
-                psycopg.connect(own_server.owner_dsn) as holder,
-                psycopg.connect(own_server.owner_dsn, autocommit=True) as waiter,
-            ):
-                holder.execute("LOCK TABLE uploads IN SHARE MODE")
-                waiter.pgconn.send_query(b"UPDATE uploads SET progress = progress")
-                eventually(lambda: bool(probe.locks(30.0).waiting), "the wait")
-                (waiting,) = probe.locks(30.0).waiting
-                holder.rollback()
-                while waiter.pgconn.get_result():
-                    pass
-        finally:
-            superuser.execute(f"ALTER {place} RESET {setting}".encode())
-    assert waiting.time_limit == seconds
+
+    def limits() -> list[float | None]:
+        return [waiting.time_limit for waiting in probe.locks(30.0).waiting]
+
+    superuser(own_server, f"ALTER {place} SET {setting} = {value}", "SELECT pg_reload_conf()")
+    try:
+        with (
+            psycopg.connect(own_server.owner_dsn) as holder,
+            psycopg.connect(own_server.owner_dsn, autocommit=True) as waiter,
+        ):
+            holder.execute("LOCK TABLE uploads IN SHARE MODE")
+            waiter.pgconn.send_query(b"UPDATE uploads SET progress = progress")
+            # The server reads its own configuration a moment later.
+            eventually(lambda: limits() == [seconds], "the wait and its limit")
+            holder.rollback()
+            while waiter.pgconn.get_result():
+                pass
+    finally:
+        superuser(own_server, f"ALTER {place} RESET {setting}", "SELECT pg_reload_conf()")
 
 
 def test_statements_that_end_at_their_time_limit_wait_for_a_lock(
