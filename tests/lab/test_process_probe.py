@@ -102,6 +102,19 @@ def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 INIT = "    1     0 Ss   2-00:00:00 /sbin/init\n"
 
 
+def test_a_worker_that_began_just_now_is_listed_again(
+    tmp_path: Path, listing: Callable[[str], Shell]
+) -> None:
+    """For ps it is millions of years old until a hundredth of a second has gone by."""
+    shell = listing("")
+    (tmp_path / "ps").write_text(
+        f"#!/bin/sh\nage=441077234-00:18:40\n[ ! -e {tmp_path}/seen ] || age=00:00\n"
+        f">{tmp_path}/seen\ncat <<END\n{INIT}  777     1 S    $age job-worker\nEND\n"
+    )
+    running = ProcessProbe([shell], "job-worker").running()
+    assert [process.pid for process in running.processes] == [777]
+
+
 def test_a_thread_of_the_kernel_is_no_worker(listing: Callable[[str], Shell]) -> None:
     """Some of them have `worker` in their names."""
     threads = (
