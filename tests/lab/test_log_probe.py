@@ -417,7 +417,7 @@ def test_starts_between_completed_jobs_show_no_crash_loop(
 
     class Jobs(MadeUploads):
         def flow(self, window: float) -> Flow:
-            return Flow("db", window, 0, None, completed, 1.0, 5.0)
+            return Flow("db", window, 0, None, completed, 5.0)
 
     (log_dir / "a.log").write_text("".join(zap(age, "Job Worker started") for age in (90, 60, 30)))
     source = LogSource((shell,), (f"{log_dir}/*.log",))

@@ -258,9 +258,9 @@ def test_few_deliveries_are_stuck_after_a_while() -> None:
 
 def test_work_stands_still_only_while_some_waits() -> None:
     """Neither an idle system nor one that completes jobs stands still."""
-    assert not Flow("db", 300.0, 0, None, 0, None, 4000.0).stands_still
-    assert not Flow("db", 300.0, 9, 400.0, 1, 2.0, 1.0).stands_still
-    assert Flow("db", 300.0, 1, 400.0, 0, None, 4000.0).stands_still
+    assert not Flow("db", 300.0, 0, None, 0, 4000.0).stands_still
+    assert not Flow("db", 300.0, 9, 400.0, 1, 1.0).stands_still
+    assert Flow("db", 300.0, 1, 400.0, 0, 4000.0).stands_still
 
 
 def test_age_goes_by_the_servers_clock() -> None:
