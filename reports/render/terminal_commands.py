@@ -49,7 +49,9 @@ def step_lines(step: Step, width: int, room: int) -> tuple[list[Text], bool]:
     is_marked = any(commands[place].dangerous for place in shown)
     mark = " ⚠" if is_marked or (not shown and step.dangerous) else ""
     is_whole = len(shown) == len(commands)
-    if not is_whole:
+    if commands and not shown:
+        mark += trn(" ({n} command, not shown)", " ({n} commands, not shown)", len(commands))
+    elif not is_whole:
         mark += trn(
             " ({shown} of {n} command)",
             " ({shown} of {n} commands)",
