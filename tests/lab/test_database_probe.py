@@ -469,6 +469,20 @@ def test_uploads_that_ended_are_counted(
     assert probe.ended_uploads(300.0) == (before[0] + 1, before[1] + 1)
 
 
+def test_uploads_that_failed_with_an_error_are_the_newest(
+    probe: DatabaseProbe, owner: Owner, aged_upload: Callable[..., str]
+) -> None:
+    """One without an error, or one that failed too long ago, has no reason to look for in a log."""
+    failed = [aged_upload("failed", minutes=minutes) for minutes in (6.0, 4.0, 3.0, 2.0)]
+    told = "UPDATE uploads SET error_message = 'not an audio file' WHERE id = ANY(%s)"
+    owner.execute(told, [failed[:3]])
+    uploads = probe.told_uploads(300.0, 10)
+    found = [one.id for one in uploads if one.id in failed]
+    assert found == [failed[2], failed[1]]
+    assert {one.error_message for one in uploads if one.id in failed} == {"not an audio file"}
+    assert len(probe.told_uploads(300.0, 1)) == 1
+
+
 @pytest.mark.parametrize("job", ["completed", "failed"])
 def test_an_upload_of_two_jobs_has_not_ended_with_the_first(
     probe: DatabaseProbe, owner: Owner, aged_upload: Callable[..., str], job: str

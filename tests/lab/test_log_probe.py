@@ -683,8 +683,10 @@ class MadeUploads(DatabaseProbe):
         age: float | None = None,
         jobs: dict[str, str] | None = None,
         ended: tuple[int, int] = (0, 0),
+        told: dict[str, float] | None = None,
     ) -> None:
         self.jobs = jobs or {}
+        self.told = told or {}
         self.ended = ended
         self.statuses = statuses
         self.age = age
@@ -717,6 +719,15 @@ class MadeUploads(DatabaseProbe):
 
     def ended_uploads(self, seconds: float) -> tuple[int, int]:
         return self.ended
+
+    def told_uploads(self, seconds: float, cap: int) -> tuple[Subject, ...]:
+        if self.reason is None:
+            return ()
+        return tuple(
+            Subject(one, "failed", updated_seconds=age, error_message=self.reason)
+            for one, age in self.told.items()
+            if age <= seconds
+        )
 
     def subjects(self, ids: tuple[str, ...] | None, after: float, cap: int) -> tuple[Subject, ...]:
         self.asked.append(ids or ())
@@ -877,14 +888,21 @@ TASK = "9dc6ab60-1b4c-48d1-8488-b8aae00db8aa"
 def test_bad_files_of_several_users_are_few_of_many_uploads(
     shell: Shell, log_dir: Path, reason: str | None, ended: tuple[int, int], none: bool
 ) -> None:
-    """Their users were told; a line may have the job's id or the reason alone, as Celery's have."""
+    """Their users were told; a line may have the job's id, the reason, or the exception alone."""
     text = "".join(
         time.strftime("[%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - age))
         + f"Z: ERROR/ForkPoolWorker-2] {words}\n"
         for age, words in (
             (800, "media u-7a-2025-12-15-fe failed: not an audio file"),
             (20, f"Task tracks.transcode[{TASK}] raised unexpected: ValueError('no audio')"),
+            # These jobs have no row.
+            (20, "Error performing Work (Job ID: 4f8a7d41-5c1e-4a55) in 4ms: (not an audio file)"),
             (19, "Chord 'd4d73c4a-e4f0-4386' of upload raised: ValueError('not an audio file')"),
+            (
+                790,
+                "Error performing Work (Job ID: 7d0d2f7c-9a1e-4a55) in 4ms: Media::NotAudio (none)",
+            ),
+            (790, "Discarded Work job due to a Media::NotAudio."),
         )
     )
     (log_dir / "a.log").write_text(text)
@@ -892,8 +910,9 @@ def test_bad_files_of_several_users_are_few_of_many_uploads(
         {"u1": "failed", "u2": "failed", "u9": "completed"},
         reason,
         users={"u1": "ann", "u2": "bob", "u9": "cleo"},
-        jobs={"u-7a-2025-12-15-fe": "u1", TASK: "u2"},
+        jobs={"u-7a-2025-12-15-fe": "u1", TASK: "u2", "7d0d2f7c-9a1e-4a55": "u2"},
         ended=ended,
+        told={"u2": 21.0},
     )
     logs = LogProbe(
         LogSource((shell,), (f"{log_dir}/*.log",)), None, 900.0, 2**20, database=database
