@@ -63,15 +63,15 @@ def test_jobs_finish_in_time(jobs, limits):
     assert running.total == 0, running
 
 
-def test_finished_jobs_updated_their_upload(database):
+def test_finished_jobs_updated_their_upload(database, limits):
     """No completed job leaves its upload in `uploading` or `processing`."""
-    ended = database.ended_jobs()
-    assert ended.unnoticed == 0, ended
+    ended = database.ended_jobs(limits.processing_max)
+    assert ended.unnoticed == ended.gone == 0, ended
 
 
-def test_failed_jobs_recorded_an_error(database):
+def test_failed_jobs_recorded_an_error(database, limits):
     """Each failed job has recorded the failure or an error on its upload."""
-    ended = database.ended_jobs()
+    ended = database.ended_jobs(limits.processing_max)
     assert ended.unrecorded == 0, ended
 
 

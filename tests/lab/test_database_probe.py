@@ -483,6 +483,34 @@ def test_uploads_that_failed_with_an_error_are_the_newest(
     assert len(probe.told_uploads(300.0, 1)) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "job", "gone"),
+    [
+        ("processing", None, True),
+        ("processing", "processing", False),
+        ("processing", "completed", False),
+        ("uploading", None, False),
+    ],
+)
+def test_an_upload_that_is_processing_without_a_job_lost_it(
+    probe: DatabaseProbe,
+    owner: Owner,
+    aged_upload: Callable[..., str],
+    status: str,
+    job: str | None,
+    gone: bool,
+) -> None:
+    """Its job ended without a trace, where the rows of ended jobs are deleted."""
+    upload = aged_upload(status, job=job)
+    update = "UPDATE uploads SET updated_at = now() - interval '4 minutes' WHERE id = %s"
+    owner.execute(update, [upload])
+    assert probe.ended_jobs(300.0).gone == 0
+    ended = probe.ended_jobs(180.0)
+    assert ended.gone_uploads == (upload,) * gone
+    assert ("1 upload is processing and has no job" in str(ended)) == gone
+    assert (upload in ended.placeholders().get("upload_ids", "")) == (gone or job == "completed")
+
+
 @pytest.mark.parametrize("job", ["completed", "failed"])
 def test_an_upload_of_two_jobs_has_not_ended_with_the_first(
     probe: DatabaseProbe, owner: Owner, aged_upload: Callable[..., str], job: str
