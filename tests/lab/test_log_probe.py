@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ import pytest
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
+from fixtures.probes.logs import kinds
 from fixtures.probes.logs import scan as log_scan
 from fixtures.probes.logs.questions import LogProbe, LogSource
 from fixtures.probes.logs.results import WorkerLines
@@ -684,7 +685,9 @@ class MadeUploads(DatabaseProbe):
         jobs: dict[str, str] | None = None,
         ended: tuple[int, int] = (0, 0),
         told: dict[str, float] | None = None,
+        up: float | None = None,
     ) -> None:
+        self.up = up
         self.jobs = jobs or {}
         self.told = told or {}
         self.ended = ended
@@ -707,6 +710,11 @@ class MadeUploads(DatabaseProbe):
 
     def newest_completed(self) -> NewestCompleted:
         return NewestCompleted("here", "u9", None, self.completed, self.arrived)
+
+    def up_seconds(self) -> float:
+        if self.up is None:
+            raise Unreachable("refused")
+        return self.up
 
     def stuck_uploads(self, after: float) -> StuckUploads:
         return StuckUploads("here", after, self.unfinished, None, (), None)
@@ -995,6 +1003,45 @@ def test_a_lost_file_is_not_over(
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     logs = LogProbe(source, None, 900.0, 2**20, database=database)
     assert (logs.storage_errors().none, logs.errors().none) == (none, none), logs.storage_errors()
+
+
+UNREACHED = (
+    "failed to connect to `host=db1 user=veza database=veza`: dial error"
+    " (dial tcp 10.0.0.7:5432: connect: connection refused)"
+)
+
+
+@pytest.mark.parametrize(
+    ("ages", "up", "completed", "none"),
+    [
+        (range(90, 0, -10), 9000.0, 600.0, False),
+        ([2.0] * kinds.DATABASE.most, 9000.0, 600.0, False),
+        # The server began after the last line, or a moment before it.
+        (range(90, 0, -10), 5.0, 600.0, True),
+        (range(90, 0, -10), 25.0, 600.0, True),
+        # The application goes on: it has found its database again, or has another one.
+        (range(90, 0, -10), 9000.0, 5.0, True),
+        (range(180, 90, -10), 9000.0, 600.0, True),
+        (range(20, 0, -10), 9000.0, 600.0, True),
+        # Nothing is known of the database.
+        (range(90, 0, -10), None, 600.0, True),
+    ],
+)
+def test_a_database_that_only_the_checks_reach_refuses_the_application(
+    shell: Shell,
+    log_dir: Path,
+    ages: Sequence[float],
+    up: float | None,
+    completed: float,
+    none: bool,
+) -> None:
+    """An address that is wrong or closed for the service is no server that was down."""
+    lines = [zap(age, "heartbeat failed", "warn", error=UNREACHED) for age in ages]
+    (log_dir / "a.log").write_text("".join(lines))
+    database = MadeUploads({}, completed=completed, up=up)
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    refusals = LogProbe(source, None, 900.0, 2**20, database=database).database_refusals()
+    assert refusals.none is none, refusals
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,29 @@ def test_the_stack_tells_that_a_host_is_the_databases(frame: str, refused: bool)
         assert re.search(kinds.DATABASE.pattern, line.raw.lower())
 
 
+UNREACHED = [
+    "failed to connect to `host=db1 user=v database=v`: dial error (connection refused)",
+    "failed to connect to `user=v database=v`: 10.0.0.7:5432 (db1): dial error: i/o timeout",
+    'connection to server at "10.0.0.7", port 5432 failed: Connection refused',
+    "connection to server at 10.0.0.7, port 5432 failed: No route to host",
+    "Connexion refusée. Is the server running on that host and accepting TCP/IP connections?",
+    "Connection to db1:5432 refused. Check that the postmaster is accepting TCP/IP connections.",
+    "NpgsqlException: Failed to connect to 10.0.0.7:5432 SocketException (111): Connection refused",
+    "could not open database: dial tcp 10.0.0.7:5432: connect: network is unreachable",
+]
+
+
+@pytest.mark.parametrize("text", UNREACHED)
+def test_a_database_that_does_not_answer_is_no_refusal_by_itself(text: str) -> None:
+    """It may be down. Another server that does not answer is not the database."""
+    line = zap("heartbeat failed", "warn", error=text)
+    assert kinds.is_unreached_database(line)
+    assert not kinds.is_refusal_by_database(line)
+    assert re.search(kinds.DATABASE.pattern, line.raw.lower())
+    for other in ("redis: dial tcp: connect: connection refused", "smtp: i/o timeout"):
+        assert not kinds.is_unreached_database(zap("x", error=other))
+
+
 @pytest.mark.parametrize(
     ("line", "write", "broker"),
     [
@@ -629,7 +652,11 @@ STARTED = ["Job Worker démarré", "upload worker has started", "queue-worker la
         ("", "logs/no_timeouts_are_logged", TIMED_OUT),
         ("", "logs/worker_starts_once", STARTED),
         ("", "logs/worker_activity_is_logged", ["job worker up", "upload 7 is processed"]),
-        ("database_access_refused", "logs/no_database_access_is_refused", [*REFUSALS, *POOL_WAITS]),
+        (
+            "database_access_refused",
+            "logs/no_database_access_is_refused",
+            [*REFUSALS, *POOL_WAITS, *UNREACHED],
+        ),
         ("database_read_only", "logs/no_database_write_is_refused", READ_ONLY),
         ("broker_access_refused", "logs/no_broker_access_is_refused", BROKER),
     ],
