@@ -24,6 +24,8 @@ THRESHOLDS: dict[str, object] = {
     "lock_wait_max": "2 s",
 }
 
+BUDGET = "100 s"
+"""Longer than the default: the lab's own processes have the processors of the machine too."""
 
 SETTLED_SECONDS = 2.1
 """Uptime of a worker that is older than `worker_settle` for `ps` too, which counts full seconds."""
@@ -42,6 +44,7 @@ def write(lab: Lab) -> None:
         "": {
             "environment": "lab",
             "allow_writes": True,
+            "budget": BUDGET,
             **({} if lab.broker else {"queue": False}),
         },
         "api": {"url": lab.api_url, "token": lab.passwords.token, **names["api"]},

@@ -44,6 +44,7 @@ class Incident:
         out = operator.directory / "out"
         run = run_suite("--target=lab", f"--targets-file={self.targets}", out=out)
         assert run.report is not None, run.text
+        assert not run.report["partial"], run.text
         self.report = out / "lab/upload_stuck/report.json"
         self.steps = {step["title"]: step["number"] for step in run.report["remedies"][0]["steps"]}
         self.journal = Journal(self.report.parent)
