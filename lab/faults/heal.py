@@ -256,11 +256,17 @@ def _wait_for_requeued_uploads(tools: FaultTools) -> None:
 
 
 def _delete_recorded_uploads(tools: FaultTools) -> None:
-    """Delete the uploads that the faults made, through the API."""
+    """Delete the uploads that the faults made, through the API.
+
+    A fault that did not take effect has recorded none, and they are known by their names.
+    """
     track = sql.Identifier(tools.lab.variant.track_column)
-    statement = sql.SQL("SELECT id::text, {}::text FROM uploads WHERE id::text = ANY(%s)")
+    statement = sql.SQL(
+        "SELECT id::text, {}::text FROM uploads WHERE id::text = ANY(%s) OR filename LIKE %s"
+    ).format(track)
+    values = (tools.recorded_uploads(), f"{STEM}-%")
     with psycopg.connect(tools.lab.owner_dsn, connect_timeout=5) as session:
-        rows = session.execute(statement.format(track), (tools.recorded_uploads(),)).fetchall()
+        rows = session.execute(statement, values).fetchall()
     for upload, track_id in rows:
         path = tools.lab.variant.routes.delete.format(upload_id=upload, track_id=track_id)
         answer = tools.client.delete(path)

@@ -11,6 +11,7 @@ import pytest
 from pika.exceptions import ProbableAccessDeniedError
 
 from lab import broker, faults
+from lab.audio import tone
 from lab.bugs import Bugs
 from lab.errors import LabError
 from lab.faults.tools import FaultTools
@@ -79,6 +80,13 @@ def test_deleted_queue_is_declared_again(tools: FaultTools) -> None:
     assert tools.http_status("/readyz") == 503
     faults.heal(tools.directory)
     tools.wait_for_queue(PATIENCE, consumers=(1, 1))
+    assert_healthy(tools)
+
+
+def test_healing_deletes_what_a_broken_injection_left(tools: FaultTools) -> None:
+    """A fault records its uploads when it has made them all; one that fails before leaves some."""
+    tools.send("session-1.wav", tone(0.5))
+    faults.heal(tools.directory)
     assert_healthy(tools)
 
 
