@@ -51,6 +51,9 @@ def test_a_blocked_queue_is_looked_at_where_its_messages_are_lost(
     [blocked] = [one for one in report.remedies if one.hypothesis == "queue_blocked"]
     titles = [step.title for step in blocked.steps]
     assert [title for title in titles if title in (BLOCKS, MISSING, PUBLISH)] == steps
+    # A screen shows the first commands: the publisher's errors say most.
+    first = {step.title: step.commands[0].text for step in blocked.steps if step.commands}
+    assert "publish" in first.get(MISSING, "publish")
 
 
 def _after_lost_updates(*failed: str) -> dict[str, str]:
