@@ -29,6 +29,8 @@ from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.job_results import Flow
 from fixtures.probes.postgres.overdue import Overdue
 from fixtures.probes.postgres.uploads import NewestCompleted, StuckUploads
+from fixtures.probes.rabbitmq.queue import QueueProbe
+from fixtures.probes.reachability import Reachability
 from fixtures.probes.subjects import UNUSED_ID, Subject
 from tests.lab.fix_journal import UNIT, MadeJournal
 from tests.waiting import PATIENCE
@@ -1042,6 +1044,36 @@ def test_a_database_that_only_the_checks_reach_refuses_the_application(
     source = LogSource((shell,), (f"{log_dir}/*.log",))
     refusals = LogProbe(source, None, 900.0, 2**20, database=database).database_refusals()
     assert refusals.none is none, refusals
+
+
+class MadeQueue(QueueProbe):
+    """A broker that is up, down, or refuses the checks, where `up` is None."""
+
+    def __init__(self, *, up: bool | None) -> None:
+        self.up = up
+
+    def reach(self) -> Reachability:
+        if self.up is None:
+            raise Unreachable("refused")
+        return Reachability("here", self.up, "")
+
+
+@pytest.mark.parametrize(
+    ("up", "completed", "none"),
+    [(True, 600.0, False), (True, 5.0, True), (False, 600.0, True), (None, 600.0, True)],
+    ids=["out of reach", "uploads complete", "down", "unknown"],
+)
+def test_a_broker_that_only_the_checks_reach_refuses_the_application(
+    shell: Shell, log_dir: Path, up: bool | None, completed: float, none: bool
+) -> None:
+    """A worker with a wrong address is no worker that is down."""
+    error = "amqp dial: dial tcp 10.0.0.8:5672: connect: connection refused"
+    lines = [zap(age, "connect failed", "error", error=error) for age in range(90, 0, -10)]
+    (log_dir / "a.log").write_text("".join(lines))
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    database, queue = MadeUploads({}, completed=completed), MadeQueue(up=up)
+    logs = LogProbe(source, None, 900.0, 2**20, database=database, queue=queue)
+    assert logs.broker_refusals().none is none, logs.broker_refusals()
 
 
 @pytest.mark.parametrize(

@@ -335,6 +335,24 @@ UNREACHED = [
 ]
 
 
+UNREACHED_BROKER = [
+    "amqp dial: dial tcp 10.0.0.8:5672: connect: connection refused",
+    "pika AMQPConnectionError: [Errno 110] Connection timed out",
+    "rabbitmq: connect ECONNREFUSED 10.0.0.8:5672",
+    "broker: dial tcp 10.0.0.8:5672: connect: no route to host",
+]
+
+
+@pytest.mark.parametrize("text", UNREACHED_BROKER)
+def test_a_broker_that_does_not_answer_is_no_refusal_by_itself(text: str) -> None:
+    """It may be down. Another server that does not answer is not the broker."""
+    line = zap("connect failed", "warn", error=text)
+    assert kinds.is_unreached_broker(line)
+    assert not kinds.is_broker_refusal(line)
+    assert re.search(kinds.BROKER.pattern, line.raw.lower())
+    assert not kinds.is_unreached_broker(zap("x", error="redis: connection refused"))
+
+
 @pytest.mark.parametrize("text", UNREACHED)
 def test_a_database_that_does_not_answer_is_no_refusal_by_itself(text: str) -> None:
     """It may be down. Another server that does not answer is not the database."""
@@ -658,7 +676,7 @@ STARTED = ["Job Worker démarré", "upload worker has started", "queue-worker la
             [*REFUSALS, *POOL_WAITS, *UNREACHED],
         ),
         ("database_read_only", "logs/no_database_write_is_refused", READ_ONLY),
-        ("broker_access_refused", "logs/no_broker_access_is_refused", BROKER),
+        ("broker_access_refused", "logs/no_broker_access_is_refused", [*BROKER, *UNREACHED_BROKER]),
     ],
 )
 def test_the_runbooks_grep_finds_the_lines_that_count(
