@@ -56,6 +56,17 @@ def test_a_blocked_queue_is_looked_at_where_its_messages_are_lost(
     assert "publish" in first.get(MISSING, "publish")
 
 
+def test_a_directory_is_looked_at_before_its_rights_are_changed() -> None:
+    """An empty one may be the place of a file system that is not mounted."""
+    steps = [step for action in made.bundle().document.actions for step in action.steps]
+    [step] = [step for step in steps if step.title.startswith("Let the service write")]
+    texts = [command.text for command in step.commands]
+    looks = [place for place, text in enumerate(texts) if "ls -A" in text or "findmnt" in text]
+    changes = [place for place, text in enumerate(texts) if "chown" in text]
+    assert [*looks, *changes] == sorted([*looks, *changes]), texts
+    assert looks, texts
+
+
 def _after_lost_updates(*failed: str) -> dict[str, str]:
     """The commands for uploads that stay in `processing` although their jobs have completed."""
     ended = Observation("database.ended_jobs", "", {}, 0.0, {}, {"upload_ids": "41\n42"})
