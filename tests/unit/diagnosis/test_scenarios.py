@@ -813,6 +813,23 @@ def test_a_slow_database_leaves_no_timeout_certain(evidence: Evidence) -> None:
     assert run(evidence, held, "").certainty == "unclear"
 
 
+@pytest.mark.parametrize(
+    ("check", "others"),
+    [("api_is_reachable", "api_answers_promptly metrics_are_served"), ("api_answers_promptly", "")],
+)
+def test_an_api_that_waits_for_slow_writes_is_not_at_fault(
+    evidence: Evidence, check: str, others: str
+) -> None:
+    """All its connections to the database are in use, so that it answers nobody."""
+    silent = "upload_status/api_answers_without_server_error token_is_accepted api_is_ready"
+    silent = f"{silent} {others}"
+    hung = f"{SINGLES['slow-processing'][1]} logs/no_job_ran_out_of_time upload_status/{check}"
+    assert run(evidence, hung, silent).most_likely_outside == ("api_failing",)
+    slow = run(evidence, f"{hung} database/no_write_is_slow", silent)
+    assert (slow.certainty, slow.most_likely_set) == ("likely", ("processing_timeout",))
+    assert not slow.most_likely_outside
+
+
 def test_jobs_that_an_earlier_worker_left_have_failed_silently(evidence: Evidence) -> None:
     """Their uploads are in `processing`, so none is stuck, and the worker that runs is well."""
     diagnosis = run(

@@ -142,6 +142,16 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("falhou tipo=transcode", error="gzip: stdout: No space left on device"), True),
         (zap("upload failed", error="mkdir(): Permission denied"), True),
         (zap("upload failed", error="ffprobe: unable to read file header"), False),
+        # Ruby's, of a file and of a program.
+        (zap("job failed", error="Errno::ENOENT (No such file or directory - ffmpeg):"), False),
+        (zap("job failed", error="Errno::ENOENT: No such file or directory - sox"), False),
+        (zap("job failed", error="Errno::EACCES (Permission denied - /usr/bin/sox):"), False),
+        (
+            zap("job failed", error="(No such file or directory @ rb_sysopen - /srv/ab/cd/abcd):"),
+            True,
+        ),
+        (zap("job failed", error="ActiveStorage::FileNotFoundError"), True),
+        (zap("job failed", error="FileNotFoundError: No such file or directory: 'sox'"), False),
         (parse_line('upload: "/u: No such file or directory" {"class":"X"', NOW), True),
     ],
 )
@@ -517,6 +527,8 @@ STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514"
 STATES += ["42804", "2200H", "22003", "22P02"]
 
 REFUSALS = [
+    "There is an issue connecting to your database with your username/password, username: veza.",
+    "We could not find your database: veza. Available configurations can be found in",
     'FATAL:  password authentication failed for user "veza"',
     "FATAL: sorry, too many clients already",
     'psycopg: could not translate host name "db2" to address: Name or service not known',
@@ -562,6 +574,7 @@ REFUSALS = [
 
 
 BROKER = [
+    "Authentication with RabbitMQ failed. Please check your connection settings.",
     "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN",
     "Exception (403) Reason: username or password not allowed",
     "NOT_ALLOWED - access to vhost 'v' refused for user 'u'",
@@ -637,6 +650,7 @@ PHP = [
 ]
 
 STORAGE = [
+    "ActiveStorage::FileNotFoundError",
     "open /srv/7: no such file or directory",
     "stat /srv/7: stale NFS file handle",
     "[Errno 18] Invalid cross-device link: '/srv/a/7'",
@@ -739,7 +753,12 @@ def test_a_statement_or_a_connection_is_no_job_out_of_time() -> None:
         assert kinds.is_timeout(line)
         assert not kinds.is_expired_job(line)
     lost = "broker unavailable, new jobs stay in job_queue"
-    for limit in ("AMQPHeartbeatTimeout", "dial tcp: i/o timeout", "connection timed out"):
+    for limit in (
+        "AMQPHeartbeatTimeout",
+        "ActiveRecord::LockWaitTimeout",
+        "dial tcp: i/o timeout",
+        "connection timed out",
+    ):
         assert not kinds.is_expired_job(zap(lost, "warn", reason=limit))
     both = zap("job failed: context deadline exceeded", error=text.format("statement"))
     assert kinds.is_expired_job(both)
