@@ -91,8 +91,8 @@ def test_no_lock_blocks_uploads(database, limits):
 
 
 def test_no_write_is_slow(database, limits):
-    """No statement takes seconds to write to the upload tables while jobs are unfinished longer
-    than `job_pending_max`.
+    """No statement takes seconds to write to the upload tables while uploads are stuck, or jobs
+    unfinished longer than `job_pending_max`.
     """
-    writes = database.slow_writes(limits.job_pending_max)
-    assert not writes.delay_jobs, writes
+    writes = database.slow_writes(limits.job_pending_max, limits.stuck_after)
+    assert not writes.delay_work, writes

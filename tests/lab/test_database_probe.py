@@ -916,7 +916,7 @@ def test_a_copy_of_the_database_does_not_count(own_server: Lab, probe_of: Make) 
                     " AND query_start < clock_timestamp() - interval '2 s'"
                 )
                 eventually(lambda: bool(cursor.execute(active).fetchone()), "a slow statement")
-                assert not probe.slow_writes(1e6).statements
+                assert not probe.slow_writes(1e6, 1e6).statements
         finally:
             cursor.execute("DROP DATABASE copy WITH (FORCE)")
 
@@ -934,14 +934,18 @@ def test_slow_writes_are_seen(
         writer.pgconn.send_query(b"SELECT pg_sleep(9)")
         reader.execute("SELECT 1 FROM job_queue LIMIT 1")
         reader.pgconn.send_query(b"SELECT pg_sleep(9)")
-        eventually(lambda: probe.slow_writes(300.0).delay_jobs, "a slow statement")
+        eventually(lambda: probe.slow_writes(300.0).delay_work, "a slow statement")
         writes = probe.slow_writes(300.0)
         assert f"process {writer.info.backend_pid} (api) for " in str(writes)
         assert len(writes.statements) == 1
-        assert not probe.slow_writes(1e6).delay_jobs
+        assert not probe.slow_writes(1e6, 1e6).delay_work
+        # An API whose writes are slow may create no job.
+        stuck = probe.slow_writes(1e6, 600.0)
+        assert stuck.delay_work
+        assert re.search("uploads? stuck for longer than 10 min", str(stuck))
         superuser(services, "REVOKE pg_read_all_stats FROM veza_checks")
         try:
-            assert not probe.slow_writes(1e6).statements
+            assert not probe.slow_writes(1e6, 1e6).statements
 
             def names_the_writer() -> bool:
                 with pytest.raises(Unreachable, match=r"process \d+ .*pg_read_") as refused:
@@ -1277,7 +1281,7 @@ def test_a_commit_that_waits_for_a_standby_is_found(own_server: Lab, probe_of: M
             eventually(lambda: not probe.writes(SLOW).accepted, "the commit to have waited")
             assert "1 commit waits for a synchronous standby, for " in str(probe.writes(SLOW))
             assert probe.writes(PATIENCE).accepted, "it may wait for a while"
-            assert not probe.slow_writes(PATIENCE).statements
+            assert not probe.slow_writes(PATIENCE, PATIENCE).statements
     finally:
         reset = f"ALTER SYSTEM RESET {setting}"
         superuser(own_server, reset, "SELECT pg_reload_conf()", "DELETE FROM uploads")

@@ -381,9 +381,9 @@ def test_a_message_returns_again_and_again_after_its_tries(
 def test_a_slow_write_counts_while_jobs_are_late() -> None:
     """An operator's long statement delays nothing while no job is late."""
     slow = SlowWrites("the database", 300.0, 3, ("process 7 (api) for 4 s",))
-    assert slow.delay_jobs
-    assert not replace(slow, late=0).delay_jobs
-    assert not replace(slow, statements=()).delay_jobs
+    assert slow.delay_work
+    assert not replace(slow, late=0).delay_work
+    assert not replace(slow, statements=()).delay_work
     assert "1 slow statement writes to the upload tables: process 7 (api) for 4 s; 3 " in str(slow)
 
 
