@@ -109,3 +109,21 @@ def test_the_workers_service_is_restarted() -> None:
         live = Target(name="live", environment="live", worker=worker, runbook=names)
         placeholders = summary_of(live).placeholders
         assert (placeholders["worker_service"], placeholders["service"]) == (service, "api")
+
+
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        (("/log/veza/worker.log",), ()),
+        (("/log/veza/worker*.log",), ()),
+        (("/log/worker/a.log",), ("/log/worker/a.log",)),
+        (("/log/veza/old/a.log", "/log/veza/b.log"), ("/log/veza/old/a.log",)),
+        (("journald:veza-worker",), ("journald:veza-worker",)),
+    ],
+)
+def test_no_log_is_named_twice(own: tuple[str, ...], left: tuple[str, ...]) -> None:
+    """A command over all logs has each line once."""
+    logs = Logs(files=("/log/veza/*.log",))
+    live = Target(name="live", environment="live", worker=Worker(log_files=own), logs=logs)
+    named = summary_of(live).placeholders["every_log_files"].split("\n")
+    assert named == ["/log/veza/*.log", *left]
