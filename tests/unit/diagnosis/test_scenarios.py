@@ -849,6 +849,15 @@ def test_a_converter_that_fails_is_hardly_a_storage_problem(evidence: Evidence) 
     assert diagnosis.hypotheses[0].probability < 0.5
 
 
+def test_jobs_whose_statement_the_database_refuses_may_all_fail(evidence: Evidence) -> None:
+    """As after a release without its migration: the worker marks each upload as failed."""
+    failing = f"signal/uploads_do_not_all_fail {ERRORS} queue/dead_letters_are_empty"
+    diagnosis = run(evidence, f"{failing} logs/no_database_access_is_refused", NO_CANARY)
+    [cause] = [cause for cause in diagnosis.outside if cause.probability > 0.5]
+    assert cause.id == "database_access_refused"
+    assert diagnosis.certainty == "outside"
+
+
 def test_an_upload_that_the_database_stopped_is_no_user_who_gave_up(evidence: Evidence) -> None:
     """Its row was written, and the next statement was refused."""
     failing = OUTSIDE["users gave up half-way"][1]
