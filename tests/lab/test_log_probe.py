@@ -826,6 +826,33 @@ def test_requests_that_are_refused_keep_uploads_out(
     assert ('"status":413' in str(errors)) is kept_out
 
 
+@pytest.mark.parametrize(("path", "kept_out"), [("/api/v1/upload", True), ("/api/v1/likes", False)])
+def test_a_request_and_its_answer_may_be_on_two_lines(
+    shell: Shell, log_dir: Path, path: str, kept_out: bool
+) -> None:
+    """As Rails logs them, with the request's id on both; only one has the path."""
+
+    def lines(age: int) -> str:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - age))
+        head = f"I, [{at}.284218 #8111]  INFO -- : [e6919aa1-878d-4ec2-9dff-1cf536d1cd{age}]"
+        return (
+            f'{head} Started POST "{path}" for 10.0.0.7 at {at} +0000\n'
+            f"{head} Completed 500 Internal Server Error in 5ms (Allocations: 310)\n"
+        )
+
+    (log_dir / "a.log").write_text("".join(lines(160 - 10 * number) for number in range(10)))
+    logs = LogProbe(
+        LogSource((shell,), (f"{log_dir}/*.log",)),
+        None,
+        900.0,
+        2**20,
+        database=MadeUploads({}, ages=EVERY_TEN),
+    )
+    errors = logs.errors_beside_arrivals()
+    assert errors.keep_uploads_out is kept_out, errors
+    assert ("Completed 500 Internal Server Error" in str(errors)) is kept_out
+
+
 def test_uploads_that_were_not_asked_for_may_be_recorded(shell: Shell, log_dir: Path) -> None:
     """Of many uploads that errors name only some are asked for; the others are not refused."""
     names = [f"upl_{number}" for number in range(150)]

@@ -199,6 +199,7 @@ REFUSED = [
     '{"status":413,"method":"POST","path":"/api/v1/upload","ts":1796000000}',
     '{"method":"POST","path":"/api/v1/upload","status_code":"413","ts":1796000000}',
     '{"path":"/api/v1/upload","method":"POST","statusCode":400}',
+    "method=POST path=/api/v1/upload format=html action=create status=500 duration=9.7",
 ]
 NOT_REFUSED = [
     '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/upload HTTP/1.1" 499 0',
@@ -207,6 +208,8 @@ NOT_REFUSED = [
     '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/login HTTP/1.1" 401 9',
     '[GIN] 2026/11/29 - 02:03:04 | 201 | 413ms | 10.0.0.7 | POST "/api/v1/upload"',
     '{"method":"POST","path":"/api/v1/upload","status":201,"bytes":413}',
+    "method=POST path=/api/v1/upload format=html action=create status=201 duration=500.7",
+    "[203a4b5e-0e99-4d89-bbd2-ac070a9f0000] Completed 500 Internal Server Error in 5ms",
 ]
 
 
