@@ -484,6 +484,9 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
         (zap("x", error="la colonne « somme » de la relation « u » n'existe pas"), True),
         (zap("x", error="une valeur NULL viole la contrainte NOT NULL de la colonne"), True),
         (zap("x", error="pq: canceling statement due to statement timeout"), True),
+        # Rails reads the columns first: a migration is missing.
+        (zap("upload job failed", error="unknown attribute 'title' for Track::Song."), True),
+        (zap("email job failed", error="unknown attribute 'title' for Newsletter."), False),
         (zap("x", error="délai écoulé pour l'exécution de l'instruction"), True),
         (zap("digest job failed", error="canceling statement due to statement timeout"), False),
         (zap("newsletter job failed", error='relation "mails" does not exist'), False),
@@ -530,6 +533,7 @@ STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514"
 STATES += ["42804", "2200H", "22003", "22P02"]
 
 REFUSALS = [
+    "ActiveModel::UnknownAttributeError (unknown attribute 'title' for Track.):",
     "There is an issue connecting to your database with your username/password, username: veza.",
     "We could not find your database: veza. Available configurations can be found in",
     'FATAL:  password authentication failed for user "veza"',
