@@ -191,6 +191,23 @@ def test_an_upload_that_a_proxy_refused_is_an_error() -> None:
     assert kinds.is_error(parse_line(text, NOW))
 
 
+@pytest.mark.parametrize(
+    ("message", "level", "error"),
+    [
+        ("client went away during upload", "warn", False),
+        ("upload aborted by the client", "warn", False),
+        ("upload: client disconnected", "warn", False),
+        ("client went away during upload", "error", True),
+        ("upload not stored, connection reset by peer", "warn", True),
+    ],
+)
+def test_a_warning_about_a_client_that_left_is_no_error(
+    message: str, level: str, error: bool
+) -> None:
+    """Users give up at all times; an error, or another's connection, counts."""
+    assert kinds.is_error(zap(message, level, error="unexpected EOF")) is error
+
+
 REFUSED = [
     '10.0.0.7 - - [29/Nov/2026:02:03:04 +0000] "POST /api/v1/upload HTTP/1.1" 413 585',
     '[GIN] 2026/11/29 - 02:03:04 | 422 | 1.2ms | 10.0.0.7 | POST "/api/v1/upload"',
