@@ -1272,8 +1272,8 @@ def test_a_commit_that_waits_for_a_standby_is_found(own_server: Lab, probe_of: M
     probe = probe_of(own_server.dsn)
     setting = "synchronous_standby_names"
     superuser(own_server, f"ALTER SYSTEM SET {setting} = 'gone'", "SELECT pg_reload_conf()")
-    try:
-        with closing(psycopg.connect(own_server.owner_dsn)) as writer:
+    with closing(psycopg.connect(own_server.owner_dsn)) as writer:
+        try:
             writer.execute("SET synchronous_commit = on")
             writer.execute("UPDATE job_queue SET status = status")
             writer.execute(NEW_UPLOAD)
@@ -1282,9 +1282,16 @@ def test_a_commit_that_waits_for_a_standby_is_found(own_server: Lab, probe_of: M
             assert "1 commit waits for a synchronous standby, for " in str(probe.writes(SLOW))
             assert probe.writes(PATIENCE).accepted, "it may wait for a while"
             assert not probe.slow_writes(PATIENCE, PATIENCE).statements
-    finally:
-        reset = f"ALTER SYSTEM RESET {setting}"
-        superuser(own_server, reset, "SELECT pg_reload_conf()", "DELETE FROM uploads")
+        finally:
+            superuser(own_server, f"ALTER SYSTEM RESET {setting}", "SELECT pg_reload_conf()")
+
+        def has_ended() -> bool:
+            writer.pgconn.consume_input()
+            return not writer.pgconn.is_busy()
+
+        # Only then is there a row to delete, which would show that writes are accepted.
+        eventually(has_ended, "the commit")
+    superuser(own_server, "DELETE FROM uploads")
     eventually(lambda: probe.writes(0.0).accepted, "the server to have read its configuration")
 
 
