@@ -341,3 +341,11 @@ def test_a_huge_number_is_no_time() -> None:
 def test_every_date_is_a_number_or_none(date: object) -> None:
     """No date of the calendar raises."""
     assert isinstance(_time_of(f"{date} x", Clock(NOW, 0)), float | None)
+
+
+def test_the_time_of_gins_access_log_is_read() -> None:
+    """Between its date and its time is a dash."""
+    text = '[GIN] 2026/02/03 - 02:03:04 | 500 |  791.8µs |  10.0.0.7 | POST     "/api/v1/upload"'
+    other = parse_line(text.replace(" - ", " "), NOW)
+    assert other.when is not None
+    assert parse_line(text, NOW).when == other.when
