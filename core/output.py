@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -60,35 +61,47 @@ def take_any_text() -> None:
             stream.reconfigure(errors="replace")
 
 
-def make_output_optional() -> None:
-    """Have the process go on where its output cannot be written.
+@contextmanager
+def optional_output() -> Generator[None]:
+    """Have what runs within, and after it, go on where its output cannot be written.
 
     A sentence on standard error says so once, unless the reader of a pipe has stopped.
     """
     open_closed_streams()
+    replaced = []
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _Optional.around(sys.stdout, print_unwritten)
+        replaced.append(_Optional(sys.stdout, print_unwritten))
+        sys.stdout = replaced[-1].text()
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _Optional.around(sys.stderr, lambda _: None)
+        replaced.append(_Optional(sys.stderr, lambda _: None))
+        sys.stderr = replaced[-1].text()
+    streams = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        # pytest has put the former ones back, and has printed to them.
+        sys.stdout, sys.stderr = streams
+        for optional in replaced:
+            optional.flush_former()
 
 
 class _Optional(io.FileIO):
-    """A file descriptor; what cannot be written to it is dropped."""
+    """The file of a stream; what cannot be written to it is dropped, and the first is reported."""
 
-    report: Callable[[object], None] | None
+    def __init__(self, former: Any, report: Callable[[object], None]) -> None:
+        super().__init__(former.fileno(), "w", closefd=False)
+        self._former = former
+        self._report: Callable[[object], None] | None = report
 
-    @classmethod
-    def around(cls, stream: Any, report: Callable[[object], None]) -> TextIO:
-        """Return a stream that writes to the same file."""
-        raw = cls(stream.fileno(), "w", closefd=False)
-        raw.report = report
+    def text(self) -> TextIO:
+        """Return a stream that writes here, with the former one's encoding and buffering."""
         return io.TextIOWrapper(
-            io.BufferedWriter(raw),
-            encoding=stream.encoding,
+            io.BufferedWriter(self),
+            encoding=self._former.encoding,
             # A sentence may have letters that the encoding does not have.
-            errors="replace" if stream.errors == "strict" else stream.errors,
-            line_buffering=stream.line_buffering,
-            write_through=stream.write_through,
+            errors="replace" if self._former.errors == "strict" else self._former.errors,
+            line_buffering=self._former.line_buffering,
+            write_through=self._former.write_through,
         )
 
     def write(self, data: Any, /) -> int:
@@ -96,7 +109,17 @@ class _Optional(io.FileIO):
         try:
             return super().write(data)
         except OSError as exc:
-            report, self.report = self.report, None
-            if report and not isinstance(exc, BrokenPipeError):
-                report(exc.strerror)
+            self._dropped(exc)
             return memoryview(data).nbytes
+
+    def flush_former(self) -> None:
+        """Write what the former stream still holds, or drop it."""
+        try:
+            self._former.flush()
+        except OSError as exc:
+            self._dropped(exc)
+
+    def _dropped(self, exc: OSError) -> None:
+        report, self._report = self._report, None
+        if report and not isinstance(exc, BrokenPipeError):
+            report(exc.strerror)

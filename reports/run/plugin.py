@@ -6,14 +6,13 @@ side by side, and a second process would only ask the same questions again.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 
 import pytest
 
 from core.language import tr
 from core.outcome import ATTRIBUTE, check_id
-from core.output import make_output_optional
+from core.output import optional_output
 from reports.run import hooks
 from reports.run.call_outcome import outcome_of
 from reports.run.controller import Controller
@@ -60,13 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main() -> Generator[None, object, object]:
     """Let no output that cannot be written, such as a log on a full disk, cost the report."""
-    make_output_optional()
-    streams = sys.stdout, sys.stderr
-    try:
+    with optional_output():
         return (yield)
-    finally:
-        # pytest has put the former ones back.
-        sys.stdout, sys.stderr = streams
 
 
 @pytest.hookimpl(tryfirst=True)

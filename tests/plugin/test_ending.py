@@ -213,6 +213,20 @@ def test_a_second_run_waits_or_leaves(
     assert run.report is None
 
 
+def test_all_of_the_output_is_there_when_the_session_has_ended(tmp_path: Path) -> None:
+    """Nothing that was printed depends on what Python does with a stream at its very end."""
+    (tmp_path / "abrupt.py").write_text("import atexit, os\n\natexit.register(os._exit, 0)\n")
+    environ = {"PYTHONPATH": str(tmp_path), "PYTHONUNBUFFERED": ""}
+    whole, abrupt = (
+        run_command(*command(tmp_path / "out", ("--fixtures", *more)), environ=environ).stdout
+        for more in ((), ("-p", "abrupt"))
+    )
+    # The last line has the seconds.
+    lines = whole.splitlines()[:-1]
+    assert len(lines) > 20
+    assert abrupt.splitlines()[:-1] == lines
+
+
 @pytest.mark.parametrize(
     ("redirection", "errors"),
     [
