@@ -23,7 +23,8 @@ from fixtures.probes.host.processes import ProcessProbe
 from fixtures.probes.host.shell import Shell
 from fixtures.probes.logs import kinds
 from fixtures.probes.logs import scan as log_scan
-from fixtures.probes.logs.questions import LogProbe, LogSource
+from fixtures.probes.logs.questions import LogProbe
+from fixtures.probes.logs.reader import LogSource
 from fixtures.probes.logs.results import WorkerLines
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.postgres.job_results import Flow
