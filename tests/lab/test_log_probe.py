@@ -134,6 +134,7 @@ def test_entries_of_an_exported_journal_are_read(log_dir: Path, logs_of: Make) -
         *((hours, "%Y-%m-%d %H:%M:%S") for hours in (-5, 5.5, 2, 0)),
         (-5, "%Y%m%dT%H%M%S"),
         (2, "%d.%m.%Y %H:%M:%S"),
+        (1, "[Nest] 8  - %m/%d/%Y, %-I:%M:%S %p"),
     ],
 )
 def test_times_of_another_zone_are_read(
@@ -174,8 +175,13 @@ DOCKER = '"stream":"stdout","time":"{iso}"}}'
             '{{"log":"{{\\"level\\":\\"info\\",\\"msg\\":\\"{msg}\\"}}\\n",' + DOCKER,
             '{{"log":"{{\\"level\\":\\"error\\",\\"msg\\":\\"{msg}\\"}}\\n",' + DOCKER,
         ),
+        ("[Nest] 8  - {nest}     LOG [X] {msg}", "[Nest] 8  - {nest}   ERROR [X] {msg}"),
+        (
+            '{{"level":"log","timestamp":{ms},"message":"{msg}"}}',
+            '{{"level":"error","timestamp":{ms},"message":"{msg}"}}',
+        ),
     ],
-    ids=["pino", "ECS", "docker"],
+    ids=["pino", "ECS", "docker", "NestJS", "NestJS JSON"],
 )
 def test_info_lines_of_each_form_stay_on_the_host(
     log_dir: Path, logs_of: Make, info: str, error: str
@@ -183,9 +189,10 @@ def test_info_lines_of_each_form_stay_on_the_host(
     """However a program writes the level, its many info lines displace no error."""
     now = time.time() - 30
     iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    nest = time.strftime("%m/%d/%Y, %-I:%M:%S %p", time.gmtime(now))
 
     def line(form: str, msg: str) -> str:
-        return form.format(ms=int(now * 1000), iso=iso, msg=msg) + "\n"
+        return form.format(ms=int(now * 1000), iso=iso, nest=nest, msg=msg) + "\n"
 
     (log_dir / "a.log").write_text(
         line(error, "job 7 failed") + line(info, "GET /upload 200, keep-alive timeout=5") * 600

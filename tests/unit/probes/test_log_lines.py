@@ -118,6 +118,7 @@ def test_colours_are_removed() -> None:
         ("12/15/2025 12:00:00 AM ERROR x", 36_000.0),
         ("15/12/2025 09:59:00 ERROR x", 60.0),
         ("12/12/2025 10:00:00 ERROR x", 259_200.0),
+        ("[Nest] 8  - 12/15/2025, 9:59:00 AM     LOG [Uploads] x", 60.0),
     ],
 )
 def test_leading_times_are_parsed(text: str, age: float) -> None:
@@ -270,6 +271,11 @@ def test_a_line_that_is_not_repaired_has_the_same_time(length: int) -> None:
         ("2025-12-15T09:59:00Z\tDEBUG\tx\tjob failed? no", True),
         ("2025-12-15T09:59:00Z\tERROR\tx\tjob failed", False),
         ("time=2025-12-15T09:59:00Z level=info msg=x", True),
+        ("[Nest] 8  - 12/15/2025, 9:59:00 AM     LOG [Jobs] job failed? no", True),
+        ("[Nest] 8  - 12/15/2025, 9:59:00 AM   ERROR [Jobs] job failed", False),
+        ("[Nest] 8  - 15/12/2025 09:59:00     LOG [Jobs] job failed? no", True),
+        ('{"level":"log","timestamp":1765792740000,"message":"job failed? no"}', True),
+        ("12/15/2025, 9:59:00 AM job failed: LOG file", False),
         ("processing failed", False),
     ],
 )
