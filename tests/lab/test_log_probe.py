@@ -471,6 +471,8 @@ def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> N
     assert "; 1 upload arrived since, 7 min ago" in str(lines)
     (log_dir / "c.log").write_text(zap(350, "published to process_upload"))
     assert not logs_of().worker_lines(300).keeps_up(300), "enqueueing is not working"
+    (log_dir / "c.log").write_text(zap(250, "Upload u1 queued for processing, job j1"))
+    assert not logs_of().worker_lines(300).keeps_up(300), "queueing is not working"
     (log_dir / "c.log").write_text(zap(250, "process_upload: uploading -> processing"))
     assert logs_of().worker_lines(300).keeps_up(300)
 
