@@ -17,7 +17,7 @@ import pytest
 from fixtures.probes.errors import Unreachable
 from fixtures.probes.postgres.connection import BYTES_MAX
 from fixtures.probes.postgres.database import DatabaseProbe
-from fixtures.probes.postgres.session import is_login_refused, refusal
+from fixtures.probes.postgres.opening import is_login_refused, refusal
 from tests.lab.made_probes import database_probe
 from tests.waiting import PATIENCE
 

@@ -12,7 +12,7 @@ from pika import exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from fixtures.probes.http import client as http
-from fixtures.probes.postgres import session
+from fixtures.probes.postgres import opening
 from fixtures.probes.rabbitmq import amqp
 from fixtures.probes.rabbitmq.queue import QueueProbe
 
@@ -70,7 +70,7 @@ def test_every_amqp_error_is_translated() -> None:
 def test_every_database_error_is_translated(error: type[Exception]) -> None:
     """Each error of the database client has a base that the probe catches."""
     assert issubclass(error, psycopg.Error)
-    assert session.refusal("database x", error("made"), 1.0).startswith("database x ")
+    assert opening.refusal("database x", error("made"), 1.0).startswith("database x ")
 
 
 def test_a_variable_that_vanishes_meanwhile_is_no_error() -> None:
