@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from fixtures.probes.errors import NotOffered
 from fixtures.probes.rabbitmq.amqp import Declared
 from fixtures.probes.rabbitmq.management import QueueFigures, fetched
 from fixtures.probes.rabbitmq.queue import QueueProbe
@@ -21,6 +24,19 @@ def probe_of(consumers: int, fetches: int | None = None) -> QueueProbe:
         other_queues=lambda *_: (("mail", 1),),
     )
     return QueueProbe(cast("Any", amqp), "process_upload", cast("Any", management))
+
+
+def test_without_management_only_the_target_knows_of_such_workers() -> None:
+    """A queue without a consumer is then no failure, and one with a consumer passes as ever."""
+
+    def alone(consumers: int, *, polled: bool) -> QueueProbe:
+        amqp = SimpleNamespace(where="b", declare=lambda _: Declared(True, 0, consumers))
+        return QueueProbe(cast("Any", amqp), "messages", polled=polled)
+
+    with pytest.raises(NotOffered, match="fetch messages one by one, by queue.polled"):
+        alone(0, polled=True).consumers()
+    assert alone(1, polled=True).consumers().consumers == 1
+    assert not alone(0, polled=False).consumers().is_polled
 
 
 def samples(*values: int) -> dict[str, Any]:
