@@ -77,6 +77,40 @@ def test_an_overdue_job_without_a_message_is_abandoned(
     assert consistency.overdue_messages(LONGEST).without == 0
 
 
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_a_worker_that_fetches_has_the_messages_of_the_jobs_that_run(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+    acknowledges: bool,
+) -> None:
+    """One that acknowledges what it fetched keeps it meanwhile; of another one nothing is known."""
+    aged_upload("processing", job="processing", started=30.0)
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
+    channel.basic_publish("", NAME, b"1")
+    method, _, _ = channel.basic_get(NAME, auto_ack=not acknowledges)
+    unacknowledged = int(acknowledges)
+    eventually(
+        lambda: fetched_and_unacknowledged(probe) == (1, unacknowledged), "figures of the fetch"
+    )
+    if not acknowledges:
+        with pytest.raises(NotOffered, match="nothing is known of its consumers"):
+            consistency.overdue_messages(LONGEST)
+        return
+    assert consistency.overdue_messages(LONGEST).without == 0
+    channel.basic_ack(method.delivery_tag)
+    eventually(lambda: fetched_and_unacknowledged(probe) == (1, 0), "figures of the answer")
+    assert consistency.overdue_messages(LONGEST).without == 1
+
+
+def fetched_and_unacknowledged(probe: QueueProbe) -> tuple[int | None, int | None]:
+    """Return how often a message was asked for, and how many are unacknowledged."""
+    figures = probe.figures(LONGEST)
+    return figures.fetched, figures.unacknowledged
+
+
 def test_a_job_that_waits_for_its_next_attempt_does_not_run(
     queue_probe_of: Make,
     channel: Any,
