@@ -274,6 +274,30 @@ def test_messages_of_pending_jobs_that_were_answered_are_ignored(
     assert consistency.ignored_messages().ignored == 0
 
 
+def test_messages_that_a_worker_fetched_and_answered_are_ignored(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Such a worker is no consumer; it may drop what it cannot read."""
+    aged_upload(minutes=2.0, job="pending")
+    probe = queue_probe_of()
+
+    def are_more_than_jobs() -> bool:
+        for _ in range(5):
+            channel.basic_publish("", NAME, b"1")
+            method, _, _ = channel.basic_get(NAME)
+            channel.basic_reject(method.delivery_tag, requeue=False)
+        taken = probe.figures(120.0).delivered or 0
+        return taken > TRIES_MAX * max(lab_database.jobs_worked_on(300.0, 300.0)) + 20
+
+    eventually(are_more_than_jobs, "figures of the fetches")
+    messages = without_messages(lab_database, probe, channel).ignored_messages()
+    assert messages.ignored == 1
+    assert str(messages).endswith("; its consumers: clients that fetch them one by one")
+
+
 def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
     queue_probe_of: Make,
     services: Lab,

@@ -33,7 +33,7 @@ def test_without_management_only_the_target_knows_of_such_workers() -> None:
         amqp = SimpleNamespace(where="b", declare=lambda _: Declared(True, 0, consumers))
         return QueueProbe(cast("Any", amqp), "messages", polled=polled)
 
-    with pytest.raises(NotOffered, match="fetch messages one by one, by queue.polled"):
+    with pytest.raises(NotOffered, match=r"fetch messages one by one, by queue\.polled"):
         alone(0, polled=True).consumers()
     assert alone(1, polled=True).consumers().consumers == 1
     assert not alone(0, polled=False).consumers().is_polled
