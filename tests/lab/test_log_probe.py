@@ -968,6 +968,45 @@ def test_bad_files_of_several_users_are_few_of_many_uploads(
     assert errors.none is none, errors
 
 
+RETRY = (
+    "messenger.WARNING: Error thrown while handling message App\\Message\\ProcessUpload. Sending "
+    'for retry #1 using 1000 ms delay. Error: "Handling "App\\Message\\ProcessUpload" failed: {}"'
+)
+TOO_LARGE = (
+    "[error] 31#31: *1 client intended to send too large body: 30000000 bytes, client: ::1, "
+    'request: "POST /api/v1/upload HTTP/1.1"'
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed", "none"),
+    [
+        (RETRY.format("Connection reset"), 19, True),
+        (RETRY.format("Connection reset"), 17, False),
+        (RETRY.format("mkdir(): No space left on device"), 19, False),
+        (RETRY.format("Connection reset").replace("WARNING", "CRITICAL"), 19, False),
+        (TOO_LARGE, 19, True),
+        (TOO_LARGE, 17, False),
+    ],
+    ids=["few", "many", "the disk", "the last attempt", "few too large", "many too large"],
+)
+def test_single_requests_that_failed_are_few_of_many_uploads(
+    shell: Shell, log_dir: Path, words: str, completed: int, none: bool
+) -> None:
+    """A framework may log a failure that it tries again, and a proxy a refusal, without the id."""
+    (log_dir / "a.log").write_text(
+        "".join(
+            time.strftime("[%Y-%m-%dT%H:%M:%S+00:00] ", time.gmtime(time.time() - age))
+            + f"{words}\n"
+            for age in (800, 20)
+        )
+    )
+    database = MadeUploads({}, completed=5.0, unfinished=1, ended=(completed, 0))
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    errors = LogProbe(source, None, 900.0, 2**20, database=database).errors()
+    assert errors.none is none, errors
+
+
 REFUSED = {
     "broker_refusals": "amqp: ACCESS_REFUSED - login was refused using authentication PLAIN",
     "database_refusals": 'FATAL: password authentication failed for user "veza"',
