@@ -14,7 +14,7 @@ import pytest
 from core.language import ENGLISH, PSEUDO, set_language
 from fixtures import login
 from fixtures.probes.logs import kinds
-from fixtures.probes.logs.lines import LogLine, parse_line
+from fixtures.probes.logs.lines import LogLine, below, parse_line
 from fixtures.probes.logs.results import kind_word, quoted
 from tests import made
 
@@ -544,6 +544,41 @@ def test_refusals_of_database_and_broker(line: LogLine, write: bool, broker: boo
 def test_refusals_of_a_login_by_the_database(line: LogLine, counts: bool) -> None:
     """Words of the database's server or of a pool of its connections count; a user's login not."""
     assert kinds.is_refusal_by_database(line) is counts
+
+
+NEST = "[Nest] 8  - 12/15/2025, 9:59:00 AM   ERROR "
+
+
+def under(head: str, text: str) -> LogLine:
+    """Return a line without a time that follows the error `head` of a NestJS program."""
+    line = parse_line(NEST + head, NOW)
+    return below(parse_line(text, NOW), line, line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'error: password authentication failed for user "veza"',
+        "Error: getaddrinfo ENOTFOUND db.veza.internal",
+    ],
+)
+def test_the_error_above_names_the_client_of_a_refusal(text: str) -> None:
+    """Node.js writes the reason below the error, in a line of its own that names no client."""
+    head = "[TypeOrmModule] Unable to connect to the database. Retrying (1)..."
+    assert kinds.is_refusal_by_database(under(head, text))
+    assert not kinds.is_refusal_by_database(under("[Mail] not sent", text))
+    assert not kinds.is_refusal_by_database(parse_line(text, NOW))
+
+
+def test_the_error_above_names_the_server_that_does_not_answer() -> None:
+    """The reason has its address alone."""
+    text = "Error: connect ECONNREFUSED 10.0.0.8:5432"
+    database = under("[TypeOrmModule] Unable to connect to the database.", text)
+    assert kinds.is_unreached_database(database)
+    assert not kinds.is_unreached_broker(database)
+    broker = under("[Server] no broker: rabbitmq is gone", text)
+    assert kinds.is_unreached_broker(broker)
+    assert not kinds.is_unreached_database(broker)
 
 
 STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514", "23502", "57014"]
