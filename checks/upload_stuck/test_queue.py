@@ -68,7 +68,7 @@ def test_no_consumer_keeps_messages(jobs_and_queue, limits):
 
 
 def test_messages_are_not_returned(jobs_and_queue, limits):
-    """No worker returns messages again and again while jobs wait longer than `job_pending_max`."""
+    """No worker returns or rejects the messages of jobs that wait longer than `job_pending_max`."""
     deliveries = jobs_and_queue.returned_deliveries(limits.job_pending_max)
     assert not deliveries.are_returned, deliveries
 

@@ -781,6 +781,47 @@ def test_a_consumer_that_returns_all_messages_is_named(
         assert kept.placeholders() == {"broker_connection": kept.keepers[0].connection}
 
 
+@pytest.mark.parametrize("rejects", [True, False])
+def test_a_worker_that_rejects_each_message_is_known(
+    queue_probe_of: Make,
+    channel: Any,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+    rejects: bool,
+) -> None:
+    """It gives each back for good, as one that does not know what the message asks for."""
+    aged_upload(job="pending")
+    probe = queue_probe_of()
+    consistency = JobConsistency(lab_database, probe)
+
+    def answer_message(one: Any, method: Any, *_: Any) -> None:
+        if rejects:
+            one.basic_reject(method.delivery_tag, requeue=False)
+        else:
+            one.basic_ack(method.delivery_tag)
+
+    channel.basic_consume(NAME, answer_message)
+    for number in range(9):
+        channel.basic_publish("", NAME, str(number).encode())
+
+    def is_counted() -> bool:
+        channel.connection.process_data_events(0.05)
+        figures = probe.figures(300.0)
+        known = figures.delivered == 9 and (rejects or figures.acknowledged == 9)
+        return known and figures.unacknowledged == 0
+
+    eventually(is_counted, "figures of the deliveries")
+    told: list[HeldDeliveries] = []
+
+    def is_told() -> bool:
+        channel.connection.process_data_events(0.05)
+        told[:] = [consistency.returned_deliveries(300.0)]
+        return told[0].are_returned is rejects
+
+    eventually(is_told, "figures of the channel")
+    assert ("0 unacknowledged (9 rejected meanwhile)" in str(told[0])) is rejects
+
+
 def _acknowledged(channel: Any, probe: QueueProbe) -> int | None:
     channel.connection.process_data_events(0.01)
     return probe.figures(300.0).acknowledged

@@ -171,6 +171,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         f"{STUCK} {NOT_STARTING} queue/messages_are_not_returned deliveries_are_acknowledged",
         "queue/queue_is_draining",
     ),
+    "worker-rejecting: it gives every message up, as one of a pattern that it does not know": (
+        W,
+        (
+            f"{STUCK} {NOT_STARTING} queue/messages_are_not_returned dead_letters_are_empty"
+            " database/pending_jobs_are_in_the_queue"
+        ),
+        "queue/messages_do_not_expire",
+    ),
     "worker-crash-loop, seen between two lives": (
         W,
         (
