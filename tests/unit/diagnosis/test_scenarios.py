@@ -331,6 +331,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     "file-missing, nothing logged": (S, f"{STUCK} storage/stuck_files_exist", ""),
     "file-empty": (S, f"{STUCK} {ERRORS} storage/stuck_files_are_whole", ""),
     "file-unreadable": (S, f"{STUCK} {FILE_ERRORS} storage/stuck_files_are_readable", ""),
+    "files that the worker may not open, and it tries each again": (
+        S,
+        (
+            f"{FILE_ERRORS} signal/uploads_are_completing no_upload_overstays_processing"
+            " queue/deliveries_are_acknowledged dead_letters_are_empty"
+        ),
+        "",
+    ),
     "disk hangs": (
         S,
         f"{STUCK} worker/no_process_waits_on_disk worker_is_logging",
