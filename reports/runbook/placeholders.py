@@ -68,6 +68,9 @@ _FIELD = re.compile(r"\{([a-z_]{1,40})\}")
 
 _WRITES = re.compile(r"\b(?:UPDATE|INSERT INTO|DELETE FROM) <([a-z0-9_]+)>")
 """A statement that changes rows of a table."""
+_WRITES_FILE = re.compile(r"(?:^ *\\g| >>?) ([\w./-]+)$", re.MULTILINE)
+_READS_FILE = re.compile(r" < ([\w./-]+)$", re.MULTILINE)
+"""The files that a command of psql or of a shell writes and reads."""
 
 _CREATES = re.compile(r"(INSERT INTO <jobs_table> \()([^()]*)(\)\s+SELECT )")
 """A statement that creates jobs for the rows of a table `u`."""
@@ -256,11 +259,17 @@ def _in_zone(text: str, zone: str, zoned: Collection[str]) -> str:
 def fill_step(step: Step, values: Mapping[str, str]) -> Step:
     """Return the step filled; a command with a placeholder that stays open is left out.
 
-    The reason takes its place. A comment line may keep an open placeholder: nobody runs it.
+    The reason takes its place. A comment line may keep an open placeholder: nobody runs it. A
+    command that reads what one that is left out writes would read an earlier step's file.
     """
     commands: list[Command] = []
     left_out = list(step.left_out)
+    unwritten: set[str] = set()
     for command in step.commands:
+        if lost := unwritten.intersection(_READS_FILE.findall(command.text)):
+            first = flat(command.text.splitlines()[0])[:60]
+            left_out.append(tr("{command}: {file} is not written", command=first, file=min(lost)))
+            continue
         text, missing = fill_command(command.text, command.language, values)
         rows = without_comments(command.text)
         needed = [name for name in missing if any(f"<{name}>" in row for row in rows)]
@@ -270,6 +279,7 @@ def fill_step(step: Step, values: Mapping[str, str]) -> Step:
             left_out.append(
                 tr("{command}: {names} is not known", command=flat(first)[:60], names=names)
             )
+            unwritten.update(_WRITES_FILE.findall(command.text))
         else:
             warnings = (*command.warnings, *_warnings(command.text, values))
             commands.append(replace(command, text=text, warnings=warnings))

@@ -126,6 +126,21 @@ def test_a_valid_id_has_no_slash_and_no_dots(value: str) -> None:
         assert shlex.split(value) == [value]
 
 
+def test_a_command_that_reads_a_file_which_is_not_written_is_left_out() -> None:
+    """It would read what an earlier step wrote, such as messages that were published already."""
+    writes = Command("sql", "SELECT 1 FROM x WHERE id IN (<upload_ids>)\n  \\g messages.jsonl", 1)
+    shell = Command("bash", "psql -c 'SELECT <upload_ids>' > ids.txt", 2)
+    reads = Command("bash", "while read -r one; do\n  curl x\ndone < messages.jsonl", 3)
+    other = Command("bash", "while read -r one; do\n  curl x\ndone < ids.txt", 4)
+    step = Step(1, "", "", (writes, reads, shell, other), 1)
+    filled = fill_step(step, {})
+    assert filled.commands == ()
+    assert filled.left_out[1] == "while read -r one; do: messages.jsonl is not written"
+    assert len(fill_step(step, {"upload_ids": "u1"}).commands) == 4
+    alone = fill_step(Step(1, "", "", (reads,), 1), {})
+    assert alone.commands == (reads,), "another step may write it"
+
+
 def test_a_change_of_a_view_that_takes_none_is_warned_of() -> None:
     """Beside the command that writes, not beside one that reads, nor for a table."""
     texts = ("UPDATE <jobs_table> SET x = 1", "SELECT 1 FROM <jobs_table>", "DELETE FROM <t_table>")
