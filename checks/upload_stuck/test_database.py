@@ -63,6 +63,12 @@ def test_jobs_finish_in_time(jobs, limits):
     assert running.total == 0, running
 
 
+def test_late_jobs_have_a_worker(jobs, limits):
+    """Each job that is late began while a worker ran that still does."""
+    abandoned = jobs.abandoned(limits.processing_max)
+    assert abandoned.total == 0, abandoned
+
+
 def test_finished_jobs_updated_their_upload(database, limits):
     """No completed job leaves its upload in `uploading` or `processing`."""
     ended = database.ended_jobs(limits.processing_max)

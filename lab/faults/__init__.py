@@ -116,6 +116,7 @@ def _missing_needs(fault: Fault, tools: FaultTools) -> list[str]:
     is_met = {
         Need.FILE_SYSTEM: tools.lab.storage_kind == "tmpfs" and os.geteuid() == 0,
         Need.BROKER: tools.lab.broker,
+        Need.NO_BROKER: not tools.lab.broker,
         Need.MANAGEMENT: bool(tools.lab.broker and tools.lab.rabbitmq.management),
         Need.TWO_WORKERS: len(tools.lab.workers) > 1,
     }

@@ -33,6 +33,7 @@ class Need(StrEnum):
 
     FILE_SYSTEM = "a file system of its own (root)"
     BROKER = "RabbitMQ"
+    NO_BROKER = "a variant without RabbitMQ"
     MANAGEMENT = "RabbitMQ's management API"
     TWO_WORKERS = "two workers"
 

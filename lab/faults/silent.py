@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from lab.faults.model import Family, Kind, Need
@@ -37,6 +38,32 @@ def abandoned(tools: FaultTools) -> None:
     uploads = tools.upload(content=NOT_AUDIO)
     tools.wait_for_uploads(uploads, "uploading", "processing")
     tools.backdate_between(uploads, 20, 35)
+    tools.wait_for_uploads(tools.upload(1), "completed", "completed")
+
+
+# With a broker the job's message goes to the next worker.
+@FAMILY.fault(
+    "job-left",
+    "a worker was killed during its job, and its successor leaves the job as it is",
+    Need.NO_BROKER,
+)
+def left(tools: FaultTools) -> None:
+    tools.turn_on(hangs=True)
+    uploads = tools.upload(1, stem="répétition")
+    tools.wait_for_uploads(uploads, "processing", "processing")
+    tools.signal_workers(signal.SIGKILL)
+    tools.turn_on(hangs=False)
+    for worker in tools.lab.workers:
+        # It waits for the threads of the killed process.
+        tools.stop(worker)
+        tools.start(worker)
+    # It was not late when its worker died, and is now.
+    tools.backdate_between(uploads, 4.8, 4.8)
+    statement = (
+        "SELECT max(started_at) < now() - interval '305 s' FROM job_queue"
+        " WHERE payload::jsonb ->> 'upload_id' = ANY(%s)"
+    )
+    tools.wait(lambda: tools.query(statement, uploads)[0][0], 60, "a late job")
     tools.wait_for_uploads(tools.upload(1), "completed", "completed")
 
 

@@ -97,6 +97,7 @@ def test_the_role_is_enough_for_the_runbook(lab: Lab, role: str, upload: str, un
     lists = ("upload_ids", *(f"{kind}_upload_ids" for kind in ("missing", "incomplete")))
     lists = (*lists, "unreadable_upload_ids", "overdue_upload_ids")
     tables = {"uploads_table": "uploads", "jobs_table": "job_queue", "job_type": "process_upload"}
+    tables["processing_max_seconds"] = "0"
     written = commands("database")
     assert len(written) >= 7
     for text, language in written:

@@ -43,6 +43,7 @@ REPAIRS: dict[str, tuple[str, ...]] = {
         "Publish the messages of the new jobs",
         GIVE_UP,
     ),
+    "job-left": ("Create the abandoned jobs anew",),
     "file-missing": (LOST,),
     "file-empty": (LOST,),
     "file-unreadable": (

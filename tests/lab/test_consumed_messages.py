@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.probes.errors import NotOffered
 from fixtures.probes.jobs_and_queue import TRIES_MAX, JobConsistency, LateJobs
+from fixtures.probes.jobs_and_queue_results import AbandonedJobs
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.queue import QueueProbe
 from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
@@ -150,6 +151,31 @@ def test_a_job_that_an_earlier_worker_left_is_not_late(
     for unknown in (60.0, 1900.0, None):
         late = LateJobs(lab_database, probe, repeat(unknown).__next__).running(LONGEST)
         assert late.total == 1
+
+
+def test_a_late_job_that_began_before_each_worker_is_abandoned(
+    queue_probe_of: Make, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
+) -> None:
+    """Without a queue nothing gives the job of a worker that died to another one."""
+
+    def abandoned(uptime: float | None) -> AbandonedJobs:
+        return LateJobs(lab_database, None, lambda: uptime).abandoned(LONGEST)
+
+    assert abandoned(None).total == 0, "no job is late"
+    upload = aged_upload("processing", job="processing", started=30.0)
+    assert str(abandoned(1600.0)).endswith(
+        ": 1 late job began before each worker that runs, the oldest for 27 min, so none works on "
+        f"it; uploads {upload}"
+    )
+    assert abandoned(1600.0).placeholders() == {"overdue_upload_ids": upload}
+    # It may have begun the job: the clocks of the database and the host may differ.
+    assert abandoned(1790.0).total == 0
+    with pytest.raises(NotOffered, match="some were late before a worker that runs began"):
+        abandoned(60.0)
+    with pytest.raises(NotOffered, match="how long the workers run is not known"):
+        abandoned(None)
+    with pytest.raises(NotOffered, match="their messages in the queue tell whether they run"):
+        LateJobs(lab_database, queue_probe_of(), lambda: 1600.0).abandoned(LONGEST)
 
 
 def test_a_dead_letter_may_be_the_jobs_message(

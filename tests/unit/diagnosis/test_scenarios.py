@@ -346,6 +346,11 @@ SINGLES: dict[str, tuple[str, str, str]] = {
     ),
     "error-swallowed": (F, f"{STUCK} database/finished_jobs_updated_their_upload", ""),
     "error-not-recorded": (F, f"{STUCK} database/failed_jobs_recorded_an_error", ""),
+    "job-left": (
+        F,
+        f"{STUCK} signal/no_upload_overstays_processing database/late_jobs_have_a_worker",
+        f"{NO_BROKER} {NO_QUEUE} queue/broker_is_reachable database/jobs_finish_in_time",
+    ),
     "job-abandoned": (
         F,
         (
