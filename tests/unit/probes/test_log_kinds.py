@@ -644,6 +644,7 @@ BROKER = [
     "rabbitmq: UnknownHostException: mq1",
     "broker: Temporary failure in name resolution",
     "amqps: x509: certificate signed by unknown authority",
+    "Error: Expected ConnectionOpenOk; got <ConnectionClose channel:0>",
 ]
 
 
