@@ -968,6 +968,24 @@ def test_bad_files_of_several_users_are_few_of_many_uploads(
     assert errors.none is none, errors
 
 
+def test_a_write_that_failed_is_no_notice(shell: Shell, log_dir: Path) -> None:
+    """PHP logs it so, and its program goes on with a file that is cut."""
+    failed = (
+        "file_put_contents(): Write of 40964 bytes failed with errno=28 No space left on device"
+    )
+    now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    (log_dir / "a.log").write_text(
+        f"[{now}] php.NOTICE: E_NOTICE: {failed} []\n"
+        f"[{now}] php.NOTICE: E_NOTICE: fwrite(): Write of 8192 bytes failed with errno=32 "
+        "Broken pipe in /srv/uploads/stream.php []\n"
+        f"[{now}] app.NOTICE: cleanup: 3 uploads freed, no space left on device before []\n"
+    )
+    source = LogSource((shell,), (f"{log_dir}/*.log",))
+    errors = LogProbe(source, None, 900.0, 2**20).storage_errors()
+    assert sum(errors.counts) == 1
+    assert "Write of 40964 bytes failed with errno=28" in str(errors)
+
+
 RETRY = (
     "messenger.WARNING: Error thrown while handling message App\\Message\\ProcessUpload. Sending "
     'for retry #1 using 1000 ms delay. Error: "Handling "App\\Message\\ProcessUpload" failed: {}"'
