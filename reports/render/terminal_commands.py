@@ -24,9 +24,9 @@ STYLE = "cyan"
 def step_lines(step: Step, width: int, room: int) -> tuple[list[Text], bool]:
     """Return a step, with its commands on about `room` lines, and whether they are all there.
 
-    Where there is no room for all, those that change something come before those that look. In a
-    step that changes something none comes without a long one before it. One for another system, as
-    for Docker, is left out.
+    They come in their order: what looks before a change says whether it may be made. In a step that
+    changes something none comes without a long one before it. One for another system, as for
+    Docker, is left out.
     """
     ready = [command for command in step.commands if not placeholders(command.text)]
     commands = ready or list(step.commands)
@@ -38,8 +38,6 @@ def step_lines(step: Step, width: int, room: int) -> tuple[list[Text], bool]:
         return 0 < len(lines[place]) <= limit
 
     short = list(takewhile(is_short, places) if step.dangerous else filter(is_short, places))
-    if sum(len(lines[place]) for place in short) > room:
-        short.sort(key=lambda place: not commands[place].dangerous)
     shown: list[int] = []
     for place in short:
         left = room - sum(len(lines[one]) for one in shown)

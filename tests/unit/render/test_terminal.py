@@ -274,8 +274,9 @@ LOOK, REPAIR, LONG = "ls -ld /srv", "sudo chown veza: /srv", "UPDATE jobs SET st
     ("commands", "room", "shown", "is_whole"),
     [
         ((LOOK, REPAIR), 2, [LOOK, REPAIR], True),
-        ((LOOK, REPAIR), 1, [REPAIR], False),
-        ((LOOK, LOOK, REPAIR), 2, [LOOK, REPAIR], False),
+        # What looks says whether the change may be made.
+        ((LOOK, REPAIR), 1, [LOOK], False),
+        ((LOOK, LOOK, REPAIR), 2, [LOOK], False),
         ((REPAIR, f"# or, in Docker\n{REPAIR}"), 9, [REPAIR], False),
         ((REPAIR, f"# ou, avec Docker\n{REPAIR}"), 9, [REPAIR], False),
         # What follows a command that is too long may need it.
@@ -286,7 +287,7 @@ LOOK, REPAIR, LONG = "ls -ld /srv", "sudo chown veza: /srv", "UPDATE jobs SET st
         (("cat \\\n  /srv/a",), 1, ["cat \\", "/srv/a"], True),
     ],
 )
-def test_a_step_shows_what_repairs_before_what_looks(
+def test_a_step_shows_its_commands_in_their_order(
     commands: tuple[str, ...], room: int, shown: list[str], is_whole: bool
 ) -> None:
     """Each in full, in its order, and only as many as there is room for."""
