@@ -27,6 +27,11 @@ TRACE = (
     "Caused by: java.nio.file.AccessDeniedException: /srv/uploads/7/a.wav\n\t... 5 more\n"
 )
 """A stack trace of Java as a field has it."""
+NGINX = (
+    '2025/12/15 10:00:00 [crit] 31#31: *103 {}, client: ::1, request: "POST /api/v1/upload '
+    'HTTP/1.1", upstream: "fastcgi://unix:/run/php/php.sock:", host: "veza.example"'
+)
+UPSTREAM = "connect() to unix:/run/php/php.sock failed ({}) while connecting to upstream"
 
 
 def zap(msg: str, level: str = "error", caller: str = "x/y.go:1", **fields: object) -> LogLine:
@@ -119,6 +124,22 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="No such file or directory: '/opt/veza/uploads'"), True),
         (zap("upload failed", error="No such file or directory: '/opt/veza/u/7'"), True),
         (zap("upload failed", error="spawn ffmpeg ENOENT"), False),
+        (
+            zap("upload failed", error="dial unix /run/av/clamd.sock: no such file or directory"),
+            False,
+        ),
+        (zap("upload failed", error="connect ENOENT /run/av/clamd.sock"), False),
+        (parse_line(NGINX.format(UPSTREAM.format("13: Permission denied")), NOW), False),
+        (
+            parse_line(
+                NGINX.format('open() "/var/lib/nginx/b/1" failed (13: Permission denied)'), NOW
+            ),
+            True,
+        ),
+        (
+            parse_line(NGINX.format(UPSTREAM.format("2: No such file or directory")), NOW),
+            False,
+        ),
         (parse_line("java.nio.file.AccessDeniedException: /srv/uploads/7/a.wav", NOW), True),
         (parse_line("Caused by: java.nio.file.NoSuchFileException: /srv/uploads/7", NOW), True),
         (zap("upload denied", error="security.AccessDeniedException: Access is denied"), False),
