@@ -244,6 +244,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         NO_QUEUE,
     ),
+    "queue-deleted, and its workers end and start again": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} queue/queue_exists logs/worker_starts_once"
+            " no_recent_processing_errors worker/process_is_settled expected_count_is_running"
+        ),
+        NO_QUEUE,
+    ),
     "deadline-exceeded, without a line in the logs": (
         T,
         f"{STUCK} database/no_stuck_upload_ran_out_of_time",
