@@ -13,17 +13,26 @@ from fixtures.probes.rabbitmq.management import QueueFigures, fetched
 from fixtures.probes.rabbitmq.queue import QueueProbe
 
 
-def probe_of(consumers: int, fetches: int | None = None) -> QueueProbe:
+def probe_of(consumers: int, fetches: int | None = None, unacknowledged: int = 0) -> QueueProbe:
     """Return a probe of a queue that has this many consumers."""
     amqp = SimpleNamespace(
         where="the broker", vhost="/", declare=lambda _: Declared(True, 0, consumers)
     )
     management = SimpleNamespace(
         where="management",
-        queue=lambda *_: QueueFigures(0, 0, 0, (), fetched=fetches),
+        queue=lambda *_: QueueFigures(
+            0, unacknowledged, 0, (), fetched=fetches, fetchers_answer=fetches is not None
+        ),
         other_queues=lambda *_: (("mail", 1),),
     )
     return QueueProbe(cast("Any", amqp), "process_upload", cast("Any", management))
+
+
+def test_a_worker_that_has_a_job_fetches_nothing() -> None:
+    """Its message is unacknowledged meanwhile; that of a consumer which is gone was not fetched."""
+    assert probe_of(0, 0, unacknowledged=1).consumers().is_polled
+    assert not probe_of(0, 0).consumers().is_polled
+    assert not probe_of(0, None, unacknowledged=1).consumers().is_polled
 
 
 def test_without_management_only_the_target_knows_of_such_workers() -> None:
