@@ -219,6 +219,15 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         ),
         NO_BROKER,
     ),
+    "broker-down, and the worker exits and starts again": (
+        Q,
+        (
+            f"{STUCK} {NOT_STARTING} {ERRORS} upload_status/api_is_ready worker_health_is_ok"
+            " logs/worker_starts_once worker/process_is_settled expected_count_is_running"
+            " queue/broker_is_reachable"
+        ),
+        NO_BROKER,
+    ),
     "broker-memory-alarm": (
         Q,
         (
@@ -535,6 +544,14 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
             f"{STUCK} {NOT_STARTING} queue/clients_are_connected queue_has_a_consumer"
             " queue_is_draining logs/no_broker_access_is_refused database/jobs_finish_in_time"
             " signal/no_upload_overstays_processing"
+        ),
+        "upload_status/worker_health_is_ok broker_accepts_the_application",
+    ),
+    "broker-permission-revoked, and the worker exits and starts again": (
+        "queue",
+        (
+            f"{STUCK} {NOT_STARTING} queue/clients_are_connected queue_has_a_consumer"
+            " logs/no_broker_access_is_refused worker_starts_once worker/process_is_settled"
         ),
         "upload_status/worker_health_is_ok broker_accepts_the_application",
     ),
