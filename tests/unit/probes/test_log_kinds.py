@@ -587,6 +587,7 @@ def test_the_error_above_names_the_client_of_a_refusal(text: str) -> None:
     """Node.js writes the reason below the error, in a line of its own that names no client."""
     head = "[TypeOrmModule] Unable to connect to the database. Retrying (1)..."
     assert kinds.is_refusal_by_database(under(head, text))
+    assert re.search(kinds.DATABASE.pattern, text.lower())
     assert not kinds.is_refusal_by_database(under("[Mail] not sent", text))
     assert not kinds.is_refusal_by_database(parse_line(text, NOW))
 
@@ -600,6 +601,8 @@ def test_the_error_above_names_the_server_that_does_not_answer() -> None:
     broker = under("[Server] no broker: rabbitmq is gone", text)
     assert kinds.is_unreached_broker(broker)
     assert not kinds.is_unreached_database(broker)
+    for kind in (kinds.DATABASE, kinds.BROKER):
+        assert re.search(kind.pattern, text.lower())
 
 
 STATES = ["28P01", "28000", "53300", "42501", "42703", "42P01", "42883", "23514", "23502", "57014"]
