@@ -92,7 +92,7 @@ def test_no_lock_blocks_uploads(database, limits):
     `lock_wait_max`, or until a shorter time limit, or behind a transaction that is idle for that
     long, and no job that waits is locked by such a transaction.
     """
-    locks = database.locks(limits.lock_wait_max)
+    locks = database.locks(limits.lock_wait_max, limits.processing_max)
     assert not locks.are_blocking, locks
 
 

@@ -1097,6 +1097,51 @@ def test_an_advisory_lock_counts_where_it_may_hold_jobs_up(
     assert (named in str(locks)) is blocks
 
 
+@pytest.mark.parametrize(
+    ("lock", "wait"),
+    [
+        (b"LOCK TABLE odd.tracks", b"INSERT INTO odd.tracks VALUES ('x')"),
+        (b"DELETE FROM odd.tracks", b"DELETE FROM odd.tracks"),
+    ],
+    ids=["table", "row"],
+)
+@pytest.mark.parametrize("job", ["processing", "completed"])
+def test_a_lock_on_another_table_counts_where_jobs_are_late(
+    odd: Owner,
+    services: Lab,
+    probe_of: Make,
+    aged_upload: Callable[..., str],
+    job: str,
+    lock: bytes,
+    wait: bytes,
+) -> None:
+    """A worker needs other tables as well: behind another program, while its jobs are late."""
+    ids = [aged_upload("completed", minutes=5.0), aged_upload("processing", job=job, started=30.0)]
+    for table, key in (("uploads", "id::text"), ("job_queue", "payload ->> 'upload_id'")):
+        copy = f"CREATE TABLE odd.{table} AS SELECT * FROM {table} WHERE {key} = ANY(%s)"
+        odd.execute(copy.encode(), (ids,))
+    odd.execute(b"CREATE TABLE odd.tracks AS SELECT 'y'::text AS id")
+    odd.execute(b"GRANT SELECT ON odd.uploads, odd.job_queue TO veza_checks")
+    with (
+        psycopg.connect(services.owner_dsn, application_name="migration") as holder,
+        psycopg.connect(services.owner_dsn, application_name="worker", autocommit=True) as waiter,
+    ):
+        holder.execute(lock)
+        waiter.pgconn.send_query(wait)
+        count = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
+        mine = (waiter.info.backend_pid,)
+        eventually(lambda: holder.execute(count, mine).fetchone() == (1,), "a wait for the lock")
+        probe = probe_of(services.dsn, uploads_table="odd.uploads", jobs_table="odd.job_queue")
+        locks, pid = probe.locks(0.0), holder.info.backend_pid
+        holder.rollback()
+        while waiter.pgconn.get_result():
+            pass
+    is_late = job == "processing"
+    assert locks.are_blocking is is_late, locks
+    assert not locks.unreadable
+    assert (f"process {pid} (migration) locks odd.tracks in a" in str(locks)) is is_late
+
+
 def test_an_attempt_after_a_pause_is_seen(
     services: Lab,
     probe: DatabaseProbe,
