@@ -1430,11 +1430,12 @@ def test_the_statements_that_create_jobs_fill_the_columns_without_a_default(
     """The platform gives its jobs ids and times by itself; what its worker needs stays in them."""
     commands = re.findall(r"```sql\n(.*?)```", (RUNBOOKS / document).read_text(), re.DOTALL)
     statements = [text for text in commands if "INSERT INTO <jobs_table>" in text]
-    assert len(statements) == 3
+    assert len(statements) == 4
     upload = aged_upload()
     odd.execute(NEEDY.replace("UPLOAD", upload).encode())
     known = probe_of(services.dsn, jobs_table="odd.jobs").schema().placeholders()
     values = {"uploads_table": "uploads", "jobs_table": "odd.jobs", "job_type": "process_upload"}
+    values["processing_max_seconds"] = "300"
     ids = dict.fromkeys(("upload_ids", "unreadable_upload_ids", "overdue_upload_ids"), upload)
     for statement in statements:
         text, missing = fill_command(statement, "sql", values | ids | known)
