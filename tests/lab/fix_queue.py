@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pika
 import pytest
@@ -19,12 +20,20 @@ from tests.waiting import PATIENCE
 if TYPE_CHECKING:
     from lab.state import Lab
 
-NAME = "probed"
 Make = Callable[..., QueueProbe]
 
 
 @pytest.fixture
-def queue_probe_of(services: Lab) -> Iterator[Make]:
+def queue_name() -> str:
+    """A name that no queue had: RabbitMQ's figures may outlive a queue, and are found by its name.
+
+    They are those of a client that closes its channel after the queue was deleted.
+    """
+    return f"probed-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def queue_probe_of(services: Lab, queue_name: str) -> Iterator[Make]:
     """Make queue probes; their clients are closed after the test."""
     if not services.broker:
         pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
@@ -38,7 +47,7 @@ def queue_probe_of(services: Lab) -> Iterator[Make]:
         if management is not None:
             api = ManagementApi(management or services.management_url, "/", timeout, ("", ""))
             clients.append(api)
-        return QueueProbe(client, settings.pop("name", NAME), api, **settings)
+        return QueueProbe(client, settings.pop("name", queue_name), api, **settings)
 
     yield make
     for client in clients:
@@ -46,16 +55,16 @@ def queue_probe_of(services: Lab) -> Iterator[Make]:
 
 
 @pytest.fixture
-def channel(services: Lab) -> Iterator[Any]:
+def channel(services: Lab, queue_name: str) -> Iterator[Any]:
     """A channel of the application, with an empty queue that is deleted after the test."""
     if not services.broker:
         pytest.skip("RabbitMQ is not installed; install it with: python -m lab setup")
     connection = pika.BlockingConnection(pika.URLParameters(services.app_amqp_url))
     opened = connection.channel()
     opened.confirm_delivery()
-    opened.queue_declare(NAME)
+    opened.queue_declare(queue_name)
     yield opened
-    opened.queue_delete(NAME)
+    opened.queue_delete(queue_name)
     connection.close()
 
 

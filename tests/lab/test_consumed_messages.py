@@ -14,7 +14,7 @@ from fixtures.probes.jobs_and_queue import TRIES_MAX, JobConsistency, LateJobs
 from fixtures.probes.jobs_and_queue_results import AbandonedJobs, IgnoredMessages
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.queue import QueueProbe
-from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
+from tests.lab.fix_queue import Make, client_named, consumers_are_known
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -61,12 +61,13 @@ def test_no_overdue_job_needs_no_message(
 def test_an_overdue_job_without_a_message_is_abandoned(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """A job in processing whose message no consumer holds is nobody's; one that is held is not."""
     upload = aged_upload("processing", job="processing", started=30.0)
-    channel.basic_consume(NAME, lambda *_: None)
+    channel.basic_consume(queue_name, lambda *_: None)
     probe = queue_probe_of()
     consistency = JobConsistency(lab_database, probe)
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
@@ -74,7 +75,7 @@ def test_an_overdue_job_without_a_message_is_abandoned(
     assert messages.without == 1
     assert upload in str(messages)
     assert ": 1 job is without a message (0 unacknowledged, 0 wait again); " in str(messages)
-    channel.basic_publish("", NAME, b"1")
+    channel.basic_publish("", queue_name, b"1")
     eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
     assert consistency.overdue_messages(LONGEST).without == 0
 
@@ -83,6 +84,7 @@ def test_an_overdue_job_without_a_message_is_abandoned(
 def test_a_worker_that_fetches_has_the_messages_of_the_jobs_that_run(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
     acknowledges: bool,
@@ -91,8 +93,8 @@ def test_a_worker_that_fetches_has_the_messages_of_the_jobs_that_run(
     aged_upload("processing", job="processing", started=30.0)
     probe = queue_probe_of()
     consistency = JobConsistency(lab_database, probe)
-    channel.basic_publish("", NAME, b"1")
-    method, _, _ = channel.basic_get(NAME, auto_ack=not acknowledges)
+    channel.basic_publish("", queue_name, b"1")
+    method, _, _ = channel.basic_get(queue_name, auto_ack=not acknowledges)
     unacknowledged = int(acknowledges)
     eventually(
         lambda: fetched_and_unacknowledged(probe) == (1, unacknowledged), "figures of the fetch"
@@ -116,6 +118,7 @@ def fetched_and_unacknowledged(probe: QueueProbe) -> tuple[int | None, int | Non
 def test_a_job_that_waits_for_its_next_attempt_does_not_run(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
@@ -124,19 +127,20 @@ def test_a_job_that_waits_for_its_next_attempt_does_not_run(
     probe = queue_probe_of()
     assert LateJobs(lab_database, probe).running(LONGEST).total == 1
     assert LateJobs(lab_database, None).running(LONGEST).upload_ids == (upload,)
-    retry = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": NAME}
-    channel.queue_declare("retry", arguments=retry | {"x-message-ttl": 3_600_000})
+    retry = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue_name}
+    delay = f"retry.{queue_name}"
+    channel.queue_declare(delay, arguments=retry | {"x-message-ttl": 3_600_000})
     try:
-        channel.basic_publish("", "retry", b"1")
+        channel.basic_publish("", delay, b"1")
         eventually(lambda: probe.delayed() == 1, "figures of the retry queue")
         with pytest.raises(NotOffered, match="1 message waits in another queue for its next"):
             LateJobs(lab_database, probe).running(LONGEST)
-        channel.basic_consume(NAME, lambda *_: None)
-        channel.basic_publish("", NAME, b"2")
+        channel.basic_consume(queue_name, lambda *_: None)
+        channel.basic_publish("", queue_name, b"2")
         eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
         assert LateJobs(lab_database, probe).running(LONGEST).total == 1
     finally:
-        channel.queue_delete("retry")
+        channel.queue_delete(delay)
 
 
 def test_a_job_that_an_earlier_worker_left_is_not_late(
@@ -182,15 +186,16 @@ def test_a_late_job_that_began_before_each_worker_is_abandoned(
 def test_a_dead_letter_may_be_the_jobs_message(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """A message that its worker rejected became a dead letter: the job is not abandoned."""
-    dead = f"{NAME}.dead"
+    dead = f"{queue_name}.dead"
     channel.queue_declare(dead)
     try:
         aged_upload("processing", job="processing", started=30.0)
-        channel.basic_consume(NAME, lambda *_: None)
+        channel.basic_consume(queue_name, lambda *_: None)
         probe = queue_probe_of(dead_letter=dead)
         consistency = JobConsistency(lab_database, probe)
         eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
@@ -207,6 +212,7 @@ def test_a_dead_letter_may_be_the_jobs_message(
 def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
@@ -217,7 +223,7 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
     eventually(lambda: probe.figures(LONGEST).unacknowledged == 0, "figures of the queue")
     with pytest.raises(NotOffered, match="nothing is known of its consumers"):
         consistency.overdue_messages(LONGEST)
-    channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
+    channel.basic_consume(queue_name, lambda *_: None, auto_ack=True)
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
         consistency.overdue_messages(LONGEST)
@@ -230,7 +236,9 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
         JobConsistency(lab_database, probe, lambda: 1790.0).overdue_messages(LONGEST)
 
 
-def test_a_message_that_is_put_back_is_taken_once(queue_probe_of: Make, channel: Any) -> None:
+def test_a_message_that_is_put_back_is_taken_once(
+    queue_probe_of: Make, channel: Any, queue_name: str
+) -> None:
     """A worker that cannot use its database puts a message back again and again."""
     put_back: list[int] = []
 
@@ -242,9 +250,9 @@ def test_a_message_that_is_put_back_is_taken_once(queue_probe_of: Make, channel:
             channel.basic_ack(method.delivery_tag)
 
     probe = queue_probe_of()
-    channel.basic_publish("", NAME, b"1")
+    channel.basic_publish("", queue_name, b"1")
     eventually(lambda: probe.figures(120.0).ready == 1, "figures of the queue")
-    channel.basic_consume(NAME, answer)
+    channel.basic_consume(queue_name, answer)
 
     def is_answered() -> bool:
         channel.connection.process_data_events(0.01)
@@ -261,18 +269,19 @@ def test_messages_of_pending_jobs_that_were_answered_are_ignored(
     answer: Callable[..., None],
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """A consumer that answers messages while jobs stay pending ignores them, unless jobs end."""
     aged_upload(minutes=2.0, job="pending")
-    channel.basic_consume(NAME, answer)
+    channel.basic_consume(queue_name, answer)
     probe = queue_probe_of()
 
     def are_more_than_jobs() -> bool:
         # The lab's own jobs are worked on, too.
         for _ in range(5):
-            channel.basic_publish("", NAME, b"1")
+            channel.basic_publish("", queue_name, b"1")
         channel.connection.process_data_events(0.01)
         taken = probe.figures(120.0).delivered or 0
         return taken > TRIES_MAX * max(lab_database.jobs_worked_on(300.0, 300.0)) + 20
@@ -304,6 +313,7 @@ def test_messages_of_pending_jobs_that_were_answered_are_ignored(
 def test_messages_that_a_worker_fetched_and_answered_are_ignored(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
@@ -315,8 +325,8 @@ def test_messages_that_a_worker_fetched_and_answered_are_ignored(
     def are_ignored() -> bool:
         # More than the jobs that the lab's own worker works on meanwhile.
         for _ in range(5):
-            channel.basic_publish("", NAME, b"1")
-            method, _, _ = channel.basic_get(NAME)
+            channel.basic_publish("", queue_name, b"1")
+            method, _, _ = channel.basic_get(queue_name)
             channel.basic_reject(method.delivery_tag, requeue=False)
         with suppress(NotOffered):
             found.append(JobConsistency(lab_database, probe).ignored_messages())
@@ -330,23 +340,24 @@ def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
     queue_probe_of: Make,
     services: Lab,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """Without deliveries, or with consumers of two programs, nobody is accused."""
     aged_upload(minutes=2.0, job="pending")
-    channel.basic_consume(NAME, acknowledge)
+    channel.basic_consume(queue_name, acknowledge)
     probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
     unknown = "1 job pending .*; what became of the missing messages is not known"
     with pytest.raises(NotOffered, match=unknown):
         JobConsistency(lab_database, probe).ignored_messages()
     with client_named(services, "export") as other:
-        other.basic_consume(NAME, acknowledge)
+        other.basic_consume(queue_name, acknowledge)
 
         def are_two() -> bool:
             for number in range(2):
-                channel.basic_publish("", NAME, str(number).encode())
+                channel.basic_publish("", queue_name, str(number).encode())
             channel.connection.process_data_events(0.01)
             other.connection.process_data_events(0.01)
             figures = probe.figures(120.0)
@@ -359,21 +370,29 @@ def test_nothing_is_said_of_messages_that_may_have_gone_elsewhere(
 
 
 def test_each_pending_job_with_its_message_is_well(
-    queue_probe_of: Make, channel: Any, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
 ) -> None:
     """Nothing is missing, so nothing was ignored."""
     aged_upload(minutes=2.0, job="pending")
-    channel.basic_publish("", NAME, b"1")
+    channel.basic_publish("", queue_name, b"1")
     messages = JobConsistency(lab_database, queue_probe_of()).ignored_messages()
     assert messages.ignored == 0
     assert "each pending job has its message" in str(messages)
 
 
 def test_a_message_that_was_rejected_is_not_ignored(
-    queue_probe_of: Make, channel: Any, lab_database: DatabaseProbe, aged_upload: Callable[..., str]
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
 ) -> None:
     """It became a dead letter: something keeps the worker from its job, and it does not swallow."""
-    dead = f"{NAME}.dead"
+    dead = f"{queue_name}.dead"
     channel.queue_declare(dead)
     try:
         aged_upload(minutes=2.0, job="pending")

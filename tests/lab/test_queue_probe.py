@@ -24,7 +24,7 @@ from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import READING_INTERVAL, RECENT, QueueProbe
 from lab import broker
 from tests.lab.fix_proxy import Proxy
-from tests.lab.fix_queue import NAME, Make, client_named, consumers_are_known
+from tests.lab.fix_queue import Make, client_named, consumers_are_known
 from tests.lab.fix_services import Reply, ReplyServer
 from tests.waiting import PATIENCE, eventually
 
@@ -49,7 +49,7 @@ def test_healthy_broker_passes(queue_probe_of: Make, services: Lab) -> None:
 
 
 def test_a_queue_without_a_consumer_names_those_that_have_some(
-    queue_probe_of: Make, channel: Any
+    queue_probe_of: Make, channel: Any, queue_name: str
 ) -> None:
     """The lab's worker consumes from another queue; without management that is not known."""
     probe = queue_probe_of()
@@ -59,22 +59,22 @@ def test_a_queue_without_a_consumer_names_those_that_have_some(
     )
     assert probe.consumers().consumers == 0
     assert "process_upload" not in str(queue_probe_of(management=None).consumers())
-    channel.basic_consume(NAME, lambda *_: None)
+    channel.basic_consume(queue_name, lambda *_: None)
     assert "process_upload" not in str(queue_probe_of().consumers())
 
 
 def test_queues_are_alike_whose_names_contain_the_queues(
-    queue_probe_of: Make, channel: Any
+    queue_probe_of: Make, channel: Any, queue_name: str
 ) -> None:
     """The queue itself is none, nor is one that is empty or is named for other work."""
-    others = (f"{NAME}_skipped", f"retry.{NAME}", f"{NAME}_error", "mail-of-test")
+    others = (f"{queue_name}_skipped", f"retry.{queue_name}", f"{queue_name}_error", "mail-of-test")
     try:
         for name in others:
             channel.queue_declare(name)
-        for name in (NAME, *others[:2], others[3]):
+        for name in (queue_name, *others[:2], others[3]):
             channel.basic_publish("", name, b"1")
         probe = queue_probe_of()
-        alike = ((f"{NAME}_skipped", 1), (f"retry.{NAME}", 1))
+        alike = ((f"{queue_name}_skipped", 1), (f"retry.{queue_name}", 1))
         eventually(lambda: probe.named_alike() == alike, "management's counts")
     finally:
         for name in others:
@@ -83,10 +83,12 @@ def test_queues_are_alike_whose_names_contain_the_queues(
     assert queue_probe_of(management="http://u:p@127.0.0.1:9").named_alike() == ()
 
 
-def test_a_queue_of_dead_letters_may_be_made_with_the_first_one(queue_probe_of: Make) -> None:
+def test_a_queue_of_dead_letters_may_be_made_with_the_first_one(
+    queue_probe_of: Make, queue_name: str
+) -> None:
     """Until then there is nothing to count, and the reason says what else it can be."""
-    probe = queue_probe_of(dead_letter=f"{NAME}_error")
-    with pytest.raises(NotOffered, match=rf"no queue {NAME}_error: .* another name"):
+    probe = queue_probe_of(dead_letter=f"{queue_name}_error")
+    with pytest.raises(NotOffered, match=rf"no queue {queue_name}_error: .* another name"):
         probe.dead_letters()
 
 
@@ -119,43 +121,47 @@ def test_a_connection_that_had_no_memory_is_not_taken_for_an_open_one(
     client.close()
 
 
-def test_messages_are_counted_not_taken(queue_probe_of: Make, channel: Any) -> None:
+def test_messages_are_counted_not_taken(
+    queue_probe_of: Make, channel: Any, queue_name: str
+) -> None:
     """The depth counts ready messages and takes none."""
     for number in range(3):
-        channel.basic_publish("", NAME, str(number).encode())
+        channel.basic_publish("", queue_name, str(number).encode())
     probe = queue_probe_of()
     assert (probe.depth().ready, probe.depth().consumers) == (3, 0)
-    assert "queue probed at the broker at amqp://127.0.0.1" in str(probe.depth())
-    assert channel.queue_declare(NAME, passive=True).method.message_count == 3
+    assert f"queue {queue_name} at the broker at amqp://127.0.0.1" in str(probe.depth())
+    assert channel.queue_declare(queue_name, passive=True).method.message_count == 3
 
 
-def test_backlog_without_a_consumer_does_not_drain(queue_probe_of: Make, channel: Any) -> None:
+def test_backlog_without_a_consumer_does_not_drain(
+    queue_probe_of: Make, channel: Any, queue_name: str
+) -> None:
     """A queue with a backlog and no consumer does not drain."""
-    channel.basic_publish("", NAME, b"1")
+    channel.basic_publish("", queue_name, b"1")
     draining = queue_probe_of().draining(300.0)
     assert not draining.drains, draining
     assert draining.seconds >= READING_INTERVAL
     assert re.search(r": 1 ready, 1 after \d+(\.\d)? s,", str(draining)), draining
 
 
-def test_falling_backlog_drains(queue_probe_of: Make, channel: Any) -> None:
+def test_falling_backlog_drains(queue_probe_of: Make, channel: Any, queue_name: str) -> None:
     """A queue drains when the second reading is smaller, and without a backlog."""
     probe = queue_probe_of()
-    channel.basic_publish("", NAME, b"1")
-    channel.basic_publish("", NAME, b"2")
+    channel.basic_publish("", queue_name, b"1")
+    channel.basic_publish("", queue_name, b"2")
     assert probe.depth().ready == 2
-    channel.basic_get(NAME, auto_ack=True)
+    channel.basic_get(queue_name, auto_ack=True)
     assert probe.draining(300.0).drains
-    channel.queue_purge(NAME)
+    channel.queue_purge(queue_name)
     assert queue_probe_of().draining(300.0).drains
 
 
-def test_slow_consumer_is_not_blamed(queue_probe_of: Make, channel: Any) -> None:
+def test_slow_consumer_is_not_blamed(queue_probe_of: Make, channel: Any, queue_name: str) -> None:
     """A constant backlog proves nothing while a consumer may be busy with a job."""
     channel.basic_qos(prefetch_count=1)
-    channel.basic_consume(NAME, lambda *_: None)
-    channel.basic_publish("", NAME, b"1")
-    channel.basic_publish("", NAME, b"2")
+    channel.basic_consume(queue_name, lambda *_: None)
+    channel.basic_publish("", queue_name, b"1")
+    channel.basic_publish("", queue_name, b"2")
     probe = queue_probe_of(management=None)
     eventually(lambda: probe.depth().ready == 1, "the first delivery")
     with pytest.raises(NotOffered, match="busy with a job for 5 min, so this proves nothing yet"):
@@ -163,12 +169,12 @@ def test_slow_consumer_is_not_blamed(queue_probe_of: Make, channel: Any) -> None
 
 
 def test_unacknowledged_messages_are_counted_and_their_consumer_named(
-    queue_probe_of: Make, channel: Any
+    queue_probe_of: Make, channel: Any, queue_name: str
 ) -> None:
     """Unacknowledged messages fail by their number or by time, and name their consumer."""
-    channel.basic_consume(NAME, lambda *_: None)
+    channel.basic_consume(queue_name, lambda *_: None)
     for number in range(4):
-        channel.basic_publish("", NAME, str(number).encode())
+        channel.basic_publish("", queue_name, str(number).encode())
     probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 4), "figures of four deliveries")
     deliveries = probe.deliveries(3, 300.0)
@@ -180,11 +186,13 @@ def test_unacknowledged_messages_are_counted_and_their_consumer_named(
     assert "none acknowledged in the last" in str(probe.deliveries(50, 3.0))
 
 
-def test_acknowledgements_reset_the_time(queue_probe_of: Make, channel: Any) -> None:
+def test_acknowledgements_reset_the_time(
+    queue_probe_of: Make, channel: Any, queue_name: str
+) -> None:
     """Unacknowledged messages are not stalled while others are acknowledged."""
     for number in range(6):
-        channel.basic_publish("", NAME, str(number).encode())
-    tags = [channel.basic_get(NAME)[0].delivery_tag for _ in range(6)]
+        channel.basic_publish("", queue_name, str(number).encode())
+    tags = [channel.basic_get(queue_name)[0].delivery_tag for _ in range(6)]
     probe = queue_probe_of()
     eventually(lambda: probe.figures(3.0).unacknowledged == 6, "figures of six deliveries")
     eventually(lambda: probe.deliveries(50, 3.0).too_long, "stalled deliveries")
@@ -374,7 +382,7 @@ def test_absent_figures_are_not_zero(
     reply_server: ReplyServer, queue_probe_of: Make, body: bytes
 ) -> None:
     """Missing and malformed figures of management are never taken for zero."""
-    probe = queue_probe_of(management=answer(reply_server, Reply(body=body)))
+    probe = queue_probe_of(management=answer(reply_server, Reply(body=body)), name="probed")
     with pytest.raises((NotOffered, Unreachable)):
         probe.deliveries(50, 300.0)
 
@@ -408,7 +416,7 @@ def test_an_answer_about_alarms_is_rabbitmqs(
 
 
 def test_clients_are_counted_without_these_checks(
-    services: Lab, queue_probe_of: Make, channel: Any
+    services: Lab, queue_probe_of: Make, channel: Any, queue_name: str
 ) -> None:
     """The application's connections are counted with their users, these checks' are not."""
     assert channel.is_open
@@ -419,7 +427,7 @@ def test_clients_are_counted_without_these_checks(
     # A virtual host without any client.
     client = AmqpClient(services.amqp_url, PATIENCE)
     empty = ManagementApi(services.management_url, "nobody's", PATIENCE, ("", ""))
-    alone = QueueProbe(client, NAME, empty)
+    alone = QueueProbe(client, queue_name, empty)
     assert alone.clients().connections == 0
     assert "only these checks are connected to the virtual host" in str(alone.clients())
     client.close()
@@ -448,10 +456,10 @@ def crowd(services: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_clients_beyond_what_is_read_are_not_missing(
-    services: Lab, queue_probe_of: Make, channel: Any, crowd: None
+    services: Lab, queue_probe_of: Make, channel: Any, queue_name: str, crowd: None
 ) -> None:
     """With many clients on a broker those of the virtual host may not be listed."""
-    channel.basic_consume(NAME, lambda *_: None)
+    channel.basic_consume(queue_name, lambda *_: None)
     probe = queue_probe_of()
     eventually(lambda: len(broker.manage(services, "GET", "/api/connections")) > 5, "the crowd")
     with pytest.raises(NotOffered, match="lists more than 5 entries on /api/connections"):
@@ -462,20 +470,25 @@ def test_clients_beyond_what_is_read_are_not_missing(
 
 
 def test_queues_of_another_virtual_host_hide_none(
-    queue_probe_of: Make, channel: Any, crowd: None, monkeypatch: pytest.MonkeyPatch
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    crowd: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A queue that leads back is found; where the virtual host has too many, nothing is said."""
-    back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": NAME}
-    channel.queue_declare("delay", arguments=back)
+    back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue_name}
+    delay = f"delay.{queue_name}"
+    channel.queue_declare(delay, arguments=back)
     try:
-        channel.basic_publish("", "delay", b"1")
+        channel.basic_publish("", delay, b"1")
         probe = queue_probe_of()
         eventually(lambda: probe.delayed() == 1, "figures of the queue for delays")
         monkeypatch.setattr(management, "LISTED_MAX", 1)
         with pytest.raises(NotOffered, match=r"more than 1 entries on /api/queues/%2F"):
             probe.delayed()
     finally:
-        channel.queue_delete("delay")
+        channel.queue_delete(delay)
 
 
 def test_silent_management_costs_one_time_out(
@@ -500,14 +513,18 @@ def test_alarms_are_named(reply_server: ReplyServer, queue_probe_of: Make) -> No
 
 
 def test_jobs_without_messages_are_named(
-    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe,
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    aged_upload: Callable[..., str],
 ) -> None:
     """Pending jobs without a message are named; those with a ready message pass."""
     upload = aged_upload(job="pending")
-    channel.basic_publish("", NAME, b"1")
+    channel.basic_publish("", queue_name, b"1")
     probe = queue_probe_of()
     assert not JobConsistency(lab_database, probe).jobs_in_queue().messages_lost
-    channel.queue_purge(NAME)
+    channel.queue_purge(queue_name)
     consistency = JobConsistency(lab_database, probe)
     jobs = consistency.jobs_in_queue()
     assert jobs.messages_lost
@@ -524,6 +541,7 @@ def test_missing_messages_name_who_may_have_taken_them(
     lab_database: DatabaseProbe,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     aged_upload: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
     prefetch: int,
@@ -537,7 +555,7 @@ def test_missing_messages_name_who_may_have_taken_them(
     for _ in range(2):
         aged_upload(job="pending")
     channel.basic_qos(prefetch_count=prefetch)
-    channel.basic_consume(NAME, lambda *_: None)
+    channel.basic_consume(queue_name, lambda *_: None)
     probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
     consistency = JobConsistency(lab_database, probe, patience=patience)
@@ -559,7 +577,7 @@ def test_missing_messages_name_who_may_have_taken_them(
 @pytest.mark.parametrize(
     ("settings", "leads_back"),
     [
-        ({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": NAME}, True),
+        ({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "{queue}"}, True),
         ({"x-dead-letter-exchange": "retries", "x-dead-letter-routing-key": "again"}, True),
         ({"x-dead-letter-exchange": "retries"}, True),
         ({"x-dead-letter-exchange": "retries", "x-dead-letter-routing-key": "other"}, False),
@@ -571,6 +589,7 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
     lab_database: DatabaseProbe,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     aged_upload: Callable[..., str],
     settings: dict[str, str],
     leads_back: bool,
@@ -578,10 +597,12 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
     """A queue for delays gives its messages back as dead letters; until then the job is pending."""
     aged_upload(job="pending")
     channel.exchange_declare("retries", "direct")
-    channel.queue_bind(NAME, "retries", "again")
-    channel.queue_declare("delay", arguments={"x-message-ttl": 600_000, **settings})
+    channel.queue_bind(queue_name, "retries", "again")
+    delay = f"delay.{queue_name}"
+    given = {key: value.format(queue=queue_name) for key, value in settings.items()}
+    channel.queue_declare(delay, arguments={"x-message-ttl": 600_000, **given})
     try:
-        channel.basic_publish("", "delay", b"1")
+        channel.basic_publish("", delay, b"1")
         probe = queue_probe_of()
         api = probe._management
         assert api is not None
@@ -589,7 +610,7 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
         eventually(
             lambda: (
                 any(one.get("messages") == 1 for one in api._list("queues/%2F"))
-                and (api.delayed(NAME) or 0) == waiting
+                and (api.delayed(queue_name) or 0) == waiting
             ),
             "figures of the queue for delays",
         )
@@ -597,34 +618,40 @@ def test_a_message_that_waits_for_its_next_attempt_is_not_lost(
         assert (jobs.messages_lost, jobs.delayed) == (not leads_back, waiting)
         assert ("1 in a queue that leads back to it" in str(jobs)) == leads_back
     finally:
-        channel.queue_delete("delay")
+        channel.queue_delete(delay)
         channel.exchange_delete("retries")
 
 
-def test_a_stream_is_no_queue_that_drains(queue_probe_of: Make, channel: Any) -> None:
+def test_a_stream_is_no_queue_that_drains(
+    queue_probe_of: Make, channel: Any, queue_name: str
+) -> None:
     """A stream keeps all messages that were read: their number shows no backlog."""
-    name = "probed-stream"
+    name = f"{queue_name}-stream"
     channel.queue_declare(name, durable=True, arguments={"x-queue-type": "stream"})
     try:
         channel.basic_publish("", name, b"1")
         probe = queue_probe_of(name=name)
         assert probe.exists().ok
         for call in (probe.consumers, probe.depth, lambda: probe.draining(300.0)):
-            with pytest.raises(NotOffered, match=r"probed-stream .* is a stream: it keeps"):
+            with pytest.raises(NotOffered, match=rf"{name} .* is a stream: it keeps"):
                 call()
-        with pytest.raises(NotOffered, match=r"probed-stream .* is a stream: it keeps"):
+        with pytest.raises(NotOffered, match=rf"{name} .* is a stream: it keeps"):
             probe.deliveries(50, 300.0)
     finally:
         channel.queue_delete(name)
 
 
 def test_automatic_acknowledgements_leave_jobs_unknown(
-    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe,
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    aged_upload: Callable[..., str],
 ) -> None:
     """A consumer that acknowledges automatically may have a job's message; none is lost yet."""
     aged_upload(job="pending")
-    consumer = channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
-    channel.basic_publish("", NAME, b"1")
+    consumer = channel.basic_consume(queue_name, lambda *_: None, auto_ack=True)
+    channel.basic_publish("", queue_name, b"1")
     probe = queue_probe_of()
     consistency = JobConsistency(lab_database, probe)
     eventually(
@@ -647,14 +674,15 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
     reply_server: ReplyServer,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     aged_upload: Callable[..., str],
     details: dict[str, Any],
 ) -> None:
     """Management lists a consumer before it knows its connection; every sentence says so."""
     aged_upload(job="pending")
-    channel.basic_consume(NAME, lambda *_: None, auto_ack=True)
+    channel.basic_consume(queue_name, lambda *_: None, auto_ack=True)
     consumer = {"consumer_tag": "ctag1", "prefetch_count": 0, "ack_required": False, **details}
-    figures = {"name": NAME, "messages_unacknowledged": 4, "consumer_details": [consumer]}
+    figures = {"name": queue_name, "messages_unacknowledged": 4, "consumer_details": [consumer]}
     probe = queue_probe_of(
         management=answer(reply_server, Reply(body=json.dumps(figures).encode()))
     )
@@ -666,12 +694,16 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
 
 
 def test_unprocessed_deliveries_name_their_consumer(
-    lab_database: DatabaseProbe, queue_probe_of: Make, channel: Any, aged_upload: Callable[..., str]
+    lab_database: DatabaseProbe,
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    aged_upload: Callable[..., str],
 ) -> None:
     """Messages held while jobs wait and none runs are unprocessed, and name their consumer."""
     aged_upload(job="pending")
-    channel.basic_consume(NAME, lambda *_: None)
-    channel.basic_publish("", NAME, b"1")
+    channel.basic_consume(queue_name, lambda *_: None)
+    channel.basic_publish("", queue_name, b"1")
     probe = queue_probe_of()
     consistency = JobConsistency(lab_database, probe)
     eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
@@ -685,6 +717,7 @@ def test_one_reading_answers_each_question_about_deliveries(
     lab_database: DatabaseProbe,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each reading costs round trips to the database and to the management API."""
@@ -696,7 +729,7 @@ def test_one_reading_answers_each_question_about_deliveries(
         return read(after)
 
     monkeypatch.setattr(lab_database, "unfinished_and_ended", counted)
-    channel.basic_consume(NAME, lambda *_: None)
+    channel.basic_consume(queue_name, lambda *_: None)
     probe = queue_probe_of()
     eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
     asked = JobConsistency(lab_database, probe)
@@ -709,6 +742,7 @@ def test_a_consumer_that_keeps_its_share_is_named(
     services: Lab,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
@@ -717,10 +751,12 @@ def test_a_consumer_that_keeps_its_share_is_named(
     probe = queue_probe_of()
     consistency = JobConsistency(lab_database, probe)
     with client_named(services, "export-7") as thief:
-        channel.basic_consume(NAME, lambda one, method, *_: one.basic_ack(method.delivery_tag))
-        thief.basic_consume(NAME, lambda *_: None)
+        channel.basic_consume(
+            queue_name, lambda one, method, *_: one.basic_ack(method.delivery_tag)
+        )
+        thief.basic_consume(queue_name, lambda *_: None)
         for number in range(4):
-            channel.basic_publish("", NAME, str(number).encode())
+            channel.basic_publish("", queue_name, str(number).encode())
         told: list[HeldDeliveries] = []
 
         def is_told() -> bool:
@@ -741,6 +777,7 @@ def test_a_consumer_that_returns_all_messages_is_named(
     services: Lab,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
@@ -748,8 +785,8 @@ def test_a_consumer_that_returns_all_messages_is_named(
     aged_upload(job="pending")
     probe = queue_probe_of()
     consistency = JobConsistency(lab_database, probe)
-    channel.basic_consume(NAME, lambda one, method, *_: one.basic_ack(method.delivery_tag))
-    channel.basic_publish("", NAME, b"0")
+    channel.basic_consume(queue_name, lambda one, method, *_: one.basic_ack(method.delivery_tag))
+    channel.basic_publish("", queue_name, b"0")
     eventually(lambda: _acknowledged(channel, probe) == 1, "figures of the acknowledgement")
     told: list[HeldDeliveries | NotOffered] = []
 
@@ -766,11 +803,11 @@ def test_a_consumer_that_returns_all_messages_is_named(
 
     with client_named(services, "export-7") as thief:
         thief.basic_consume(
-            NAME,
+            queue_name,
             lambda one, method, *_: one.basic_nack(method.delivery_tag),
             arguments={"x-priority": 10},
         )
-        channel.basic_publish("", NAME, b"1")
+        channel.basic_publish("", queue_name, b"1")
         eventually(lambda: tell(channel, thief), "figures of the returned message")
         returned, kept = told
         assert isinstance(returned, HeldDeliveries)
@@ -785,6 +822,7 @@ def test_a_consumer_that_returns_all_messages_is_named(
 def test_a_worker_that_rejects_each_message_is_known(
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
     rejects: bool,
@@ -800,9 +838,9 @@ def test_a_worker_that_rejects_each_message_is_known(
         else:
             one.basic_ack(method.delivery_tag)
 
-    channel.basic_consume(NAME, answer_message)
+    channel.basic_consume(queue_name, answer_message)
     for number in range(9):
-        channel.basic_publish("", NAME, str(number).encode())
+        channel.basic_publish("", queue_name, str(number).encode())
 
     def is_counted() -> bool:
         channel.connection.process_data_events(0.05)
@@ -831,15 +869,16 @@ def test_messages_that_a_limit_drops_leave_their_jobs(
     services: Lab,
     queue_probe_of: Make,
     channel: Any,
+    queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """A queue with a time limit and dead letters explains pending jobs without a message."""
-    dead = f"{NAME}.dead"
+    dead = f"{queue_name}.dead"
     channel.queue_declare(dead)
     channel.basic_publish("", dead, b"expired")
     arguments = {"x-message-ttl": 50, "x-dead-letter-exchange": "", "x-max-length": 7}
-    limited = f"{NAME}.limited"
+    limited = f"{queue_name}.limited"
     channel.queue_declare(limited, arguments=arguments)
     try:
         aged_upload(job="pending")
