@@ -16,7 +16,7 @@ import pytest
 
 from fixtures.probes.errors import AccessRefused, NotOffered, Unreachable
 from fixtures.probes.jobs_and_queue import JobConsistency
-from fixtures.probes.jobs_and_queue_results import HeldDeliveries
+from fixtures.probes.jobs_and_queue_results import HeldDeliveries, JobsInQueue
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq import amqp, management
 from fixtures.probes.rabbitmq.amqp import AmqpClient
@@ -530,6 +530,35 @@ def test_jobs_without_messages_are_named(
     assert jobs.messages_lost
     assert consistency.jobs_in_queue() is jobs, "the tables are read once"
     assert f"1 job pending ({upload}), 0 ready" in str(jobs)
+
+
+def test_a_job_whose_message_was_never_sent_says_so(
+    lab_database: DatabaseProbe,
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Not where one was sent since, and was lost; nor of a queue to which none was ever sent."""
+    probe = queue_probe_of()
+
+    def jobs() -> JobsInQueue:
+        found = JobConsistency(lab_database, probe, patience=0.0).jobs_in_queue()
+        assert found.messages_lost
+        return found
+
+    aged_upload(minutes=2.0, job="pending")
+    eventually(lambda: probe.figures(120.0).ready == 0, "figures of the queue")
+    assert jobs().unpublished_for is None
+    channel.basic_publish("", queue_name, b"1")
+    eventually(lambda: probe.figures(120.0).published == 1, "figures of the message")
+    channel.queue_purge(queue_name)
+    # A longer history has samples that are further apart.
+    eventually(lambda: jobs().unpublished_for is None, "a sample of the message")
+    eventually(lambda: probe.figures(30.0).published == 0, "half a minute without a message")
+    aged_upload(minutes=0.2, job="pending")
+    assert jobs().unpublished_for is not None
+    assert re.search(r"; none was sent to it in the last 2\d s, when the newest", str(jobs()))
 
 
 @pytest.mark.parametrize(
