@@ -6,7 +6,8 @@ outcomes give the same bytes, whatever their order.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 
 from core.errors import TranslatedError
 from core.outcome import OBSERVED, Outcome, Status, base_id
@@ -148,8 +149,29 @@ def _observe(
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id
-        observed.append(Observed(row, name, failed))
+        seen_as = _with_finer(row, rows, cases, telling) if failed else row
+        observed.append(Observed(seen_as, name, failed))
     return observed
+
+
+def _with_finer(
+    row: CheckRow, rows: Mapping[str, CheckRow], seen: Container[str], failed: set[str]
+) -> CheckRow:
+    """Return the row of a failure with what is explained by the checks that look at it closely.
+
+    They are those that it follows from, and that have nothing to look at where it passes. Where one
+    was observed, or one of `failed` shows another mechanism of the cause, they say no more.
+    """
+    finer = [
+        other for other in map(rows.get, row.follows_from) if other and other.moot_when == row.id
+    ]
+    if any(other.id in seen or set(other.moot_if_failed) & failed for other in finer):
+        return row
+    weights = dict(row.explained_by)
+    for other in finer:
+        for cause, weight in other.explained_by:
+            weights.setdefault(cause, weight)
+    return replace(row, explained_by=tuple(weights.items()))
 
 
 def _contributions(
@@ -189,11 +211,8 @@ def _findings(
         if not statuses.get(row.id, set()) & set(OBSERVED)
     ]
     failures = [one.row for one in observed if one.failed]
-    rivals = {
-        cause.id
-        for node, cause in enumerate(evidence.causes)
-        if probability(odds[node]) >= RULED_OUT
-    }
+    hidden = {row for row, _ in unobserved}
+    rivals = _rivals(evidence, odds, {r.component for r in evidence.checks if r not in hidden})
     return [
         Finding(
             id=cause.id,
@@ -210,6 +229,24 @@ def _findings(
         )
         for node, cause in enumerate(evidence.causes)
     ]
+
+
+def _rivals(evidence: Evidence, odds: list[float], seen: Container[str]) -> set[str]:
+    """Return the causes that are still possible, whatever else is true.
+
+    Where nothing was `seen` of the component of one outside the runbook, that is one which the
+    other components leave at least half as likely as it was.
+    """
+    return {
+        cause.id
+        for node, cause in enumerate(evidence.causes)
+        if probability(odds[node]) >= RULED_OUT
+        or (
+            cause.outside
+            and cause.component not in seen
+            and 2 * probability(odds[node]) >= cause.prior
+        )
+    }
 
 
 def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> bool:

@@ -887,6 +887,38 @@ def test_jobs_that_an_earlier_worker_left_have_failed_silently(evidence: Evidenc
     assert diagnosis.certainty == "likely"
 
 
+QUEUE = "queue/overdue_jobs_have_a_message database/pending_jobs_are_in_the_queue"
+LEFT = "database/late_jobs_have_a_worker"
+
+
+@pytest.mark.parametrize(
+    ("unseen", "named"),
+    [("", ["processing_timeout"]), (f"{QUEUE} {LEFT}", []), (QUEUE, ["processing_timeout"])],
+    ids=["each job has its message", "its message was not looked for", "nor its worker"],
+)
+def test_a_late_job_is_a_timeout_where_somebody_runs_it(
+    evidence: Evidence, unseen: str, named: list[str]
+) -> None:
+    """Else it may be one that its worker dropped: its upload never began to be processed."""
+    late = run(evidence, f"{STUCK} database/jobs_finish_in_time", unseen)
+    assert [finding.id for finding in late.accepted] == named
+    # Where another job was dropped for sure, this one hangs rather than that it was dropped too.
+    failing = f"{STUCK} database/jobs_finish_in_time finished_jobs_updated_their_upload"
+    both = run(evidence, f"{failing} signal/no_upload_overstays_processing", unseen)
+    assert {finding.id for finding in both.accepted} == {F, "processing_timeout"}
+
+
+def test_an_api_without_an_answer_may_wait_for_a_database_that_nobody_saw(
+    evidence: Evidence,
+) -> None:
+    """It has failed by itself where the database is well."""
+    unseen = " ".join(row.id for row in evidence.checks if row.component == "database")
+    failing = "upload_status/api_is_reachable"
+    assert [one.id for one in run(evidence, failing, NO_API).accepted] == ["api_failing"]
+    for signal in ("", NO_DATABASE):
+        assert not run(evidence, failing, f"{NO_API} {unseen} {signal}").accepted
+
+
 def test_a_converter_that_fails_is_hardly_a_storage_problem(evidence: Evidence) -> None:
     """All uploads fail with a reason, after some attempts, and nothing of the storage failed."""
     failing = f"signal/uploads_do_not_all_fail {ERRORS} queue/dead_letters_are_empty"
