@@ -19,8 +19,8 @@ STARTING = 20.0
 
 
 @contextmanager
-def ssh_hosts(folder: Path, number: int) -> Iterator[tuple[list[str], str]]:
-    """Start an sshd; yields the specs of `number` hosts and the [ssh] table of a target."""
+def ssh_hosts(folder: Path, number: int) -> Iterator[tuple[list[str], str, int]]:
+    """Start an sshd; yields the specs of `number` hosts, a target's [ssh] table, and its pid."""
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if sshd is None:
         sys.exit("there is no sshd here: apt-get install openssh-server")
@@ -55,7 +55,7 @@ def ssh_hosts(folder: Path, number: int) -> Iterator[tuple[list[str], str]]:
         try:
             wait_for(port)
             table = f'config_file = "{folder}/ssh.conf"\nidentity_file = "{folder}/user"\n'
-            yield [f"ssh://{name}" for name in names], table
+            yield [f"ssh://{name}" for name in names], table, server.pid
         finally:
             server.terminate()
 
