@@ -51,6 +51,12 @@ def test_jobs_start_promptly(database, limits):
     assert pending.total == 0, pending
 
 
+def test_workers_keep_up(database, limits):
+    """Workers start jobs before these have waited longer than `job_pending_max`."""
+    starts = database.late_starts(limits.job_pending_max)
+    assert not starts.are_late, starts
+
+
 def test_no_job_was_passed_over(database, limits):
     """No job is `pending` longer than `job_pending_max` while later ones have started."""
     passed_over = database.passed_over_jobs(limits.job_pending_max)

@@ -28,6 +28,7 @@ from fixtures.probes.http.client import HttpClient
 from fixtures.probes.postgres import session
 from fixtures.probes.postgres.answers import Column
 from fixtures.probes.postgres.database import DatabaseProbe
+from fixtures.probes.postgres.job_results import LateStarts
 from fixtures.probes.postgres.locks import LockQueries, Locks
 from fixtures.probes.postgres.slow_writes import SLOW
 from fixtures.probes.subjects import Subject
@@ -1598,6 +1599,7 @@ def test_an_unknown_age_never_passes(
         lambda: probe.pending_jobs(300.0, 300.0),
         lambda: probe.running_jobs(300.0),
         lambda: probe.passed_over_jobs(300.0),
+        lambda: probe.late_starts(300.0),
         lambda: probe.flow(300.0),
         probe.unfinished_jobs,
     ):
@@ -1696,6 +1698,38 @@ def test_jobs_start_in_order_until_one_is_passed_over(
     assert not probe.jobs_start_in_order(20.0)
     add("pending", 600)
     assert not probe.jobs_start_in_order(60.0)
+
+
+def test_workers_that_start_only_late_jobs_do_not_keep_up(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """A retry is late by itself, and says nothing where a newer job started in time."""
+    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+    probe = probe_of(services.dsn, jobs_table="odd.jobs")
+
+    def add(status: str, created: float | None, started: float | None = None) -> LateStarts:
+        odd.execute(
+            "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at) VALUES"
+            " (gen_random_uuid(), 'process_upload', '{}', %s, now() - %s * interval '1 s',"
+            " now() - %s * interval '1 s')",
+            (status, created, started),
+        )
+        return probe.late_starts(300.0)
+
+    assert not add("processing", 900, 30).are_late, "no job waits"
+    late = add("pending", 500)
+    assert late.are_late
+    assert str(late).endswith(
+        ": 1 job waits too long, 1 started in the last 60 s, the newest of them after 14 min: the "
+        "workers do not keep up"
+    )
+    add("completed", 1000, 90)
+    in_time = add("completed", 100, 20)
+    assert not in_time.are_late
+    assert str(in_time).endswith(": 1 job waits too long, 2 started in the last 60 s")
+    with pytest.raises(Unreachable, match="age"):
+        add("pending", -7200)
 
 
 def test_a_job_passed_over_is_named(
@@ -1896,6 +1930,7 @@ def sharing(probe: DatabaseProbe) -> list[Callable[[], Any]]:
         lambda: probe.pending_jobs(300.0, 300.0),
         lambda: probe.running_jobs(300.0),
         lambda: probe.passed_over_jobs(300.0),
+        lambda: probe.late_starts(300.0),
         lambda: probe.flow(300.0),
         lambda: probe.processing_time(900.0),
         lambda: probe.last_jobs(300.0),

@@ -147,6 +147,7 @@ def calls(probe: DatabaseProbe) -> list[Callable[[], object]]:
         lambda: probe.pending_jobs(300.0, 300.0),
         lambda: probe.running_jobs(300.0),
         lambda: probe.passed_over_jobs(300.0),
+        lambda: probe.late_starts(300.0),
         lambda: probe.flow(300.0),
         probe.ended_jobs,
         probe.unfinished_jobs,

@@ -89,11 +89,12 @@ def test_the_signal_does_not_decide_between_hypotheses(evidence: Evidence) -> No
 
 
 def test_what_decides_on_a_moot_pass_is_never_moot_itself(evidence: Evidence) -> None:
-    """The checks of stuck uploads, of jobs that run too long and of missing messages decide."""
+    """The checks of stuck uploads, of late jobs and of missing messages decide."""
     gates = {row.moot_when for row in evidence.checks if row.moot_when}
     assert gates == {
         "signal/no_upload_is_stuck",
         "database/jobs_finish_in_time",
+        "database/jobs_start_promptly",
         "database/pending_jobs_are_in_the_queue",
     }
     assert all(evidence.row(gate).moot_when is None for gate in gates)  # type: ignore[union-attr]

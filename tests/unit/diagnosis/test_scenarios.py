@@ -1040,6 +1040,15 @@ def test_a_queue_that_is_not_there_blocks_nothing(evidence: Evidence) -> None:
     assert {finding.id: finding.probability < 0.001 for finding in diagnosis.hypotheses}[Q]
 
 
+def test_workers_that_do_not_keep_up_are_not_down(evidence: Evidence) -> None:
+    """Each job takes its usual time, and there are too many: a restart would change nothing."""
+    failing = f"{STUCK} database/jobs_start_promptly workers_keep_up"
+    outcomes = without_a_broker(failing, evidence)
+    diagnosis = diagnose(evidence.without(["queue"], outcomes), outcomes)
+    assert [finding.id for finding in diagnosis.accepted] == ["processing_timeout"]
+    assert diagnosis.certainty == "likely"
+
+
 def test_a_frozen_worker_leaves_its_own_transaction_open(evidence: Evidence) -> None:
     """What it has locked is locked by it: no other program holds the tables."""
     diagnosis = run(evidence, f"{SINGLES['worker-frozen'][1]} database/no_lock_blocks_uploads")
