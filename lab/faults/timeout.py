@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.audio import tone
 from lab.consumers import CONCURRENCY
-from lab.faults.model import Family, Kind
+from lab.faults.model import Family, Kind, Need
 
 if TYPE_CHECKING:
     from lab.faults.tools import FaultTools
@@ -52,6 +52,27 @@ def starved(tools: FaultTools) -> None:
         tools.start_helper("worker_limiter")
         count = 2 * _threads(tools)
         _make_overdue(tools, tools.upload(count, content=tone(STARVED_AUDIO_SECONDS / count)))
+    tools.wait_for_worker_log()
+
+
+@FAMILY.fault("overloaded", "users upload more than the worker can process in time", Need.NO_BROKER)
+def overloaded(tools: FaultTools) -> None:
+    """Give the worker jobs for two minutes that are late already, of some seconds each.
+
+    They start in their order. With a broker the queue would be the hypothesis: it is saturated.
+    """
+    with tools.load_generator_stopped():
+        tools.wait(lambda: not _jobs(tools, "pending", "processing"), 30, "the end of all jobs")
+        tools.backdate_history()
+        tools.turn_on(seconds_per_chunk=2.0)
+        uploads = tools.upload(30 * _threads(tools))
+        tools.backdate(uploads)
+    statement = (
+        "SELECT count(*) FROM uploads WHERE status::text = 'completed' AND id::text = ANY(%s)"
+    )
+    tools.wait(
+        lambda: tools.query(statement, uploads)[0][0] > _threads(tools), 60, "late jobs that end"
+    )
     tools.wait_for_worker_log()
 
 

@@ -76,6 +76,7 @@ NOT_BY_THE_RUNBOOK = {
     "disk-full": "which files may go is for people to decide",
     "inodes-exhausted": "which files may go is for people to decide",
     "slow-processing": "every job is slow: more capacity or another version is needed",
+    "overloaded": "more workers are needed",
     "worker-starved": "the machine has to give the worker its processor again",
     "deadline-exceeded": "every job exceeds its deadline, which is set in the program",
 }
