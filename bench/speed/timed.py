@@ -60,11 +60,6 @@ class Timed:
                 output.seek(0)
                 sys.exit(f"{self.name}: no report\n{output.read().decode(errors='replace')}")
 
-    def forget(self) -> None:
-        """Forget the runs so far."""
-        for figures in (self.seconds, self.processor, self.memory):
-            figures.clear()
-
     def _report_file(self) -> Path | None:
         """Return the newest report of the run."""
         reports = self.out.rglob("report.json") if self.out else ()
@@ -121,7 +116,9 @@ def take_turns(timed: Sequence[Timed], runs: int, *, warm: bool = True) -> None:
         for command in timed:
             command.run()
             if warm and number == 0:
-                command.forget()
+                command.seconds.clear()
+                command.processor.clear()
+                command.memory.clear()
 
 
 def row(*cells: str) -> None:

@@ -1675,47 +1675,43 @@ def test_a_named_upload_is_found_whatever_its_id_is(
     assert probe.subjects(("7",), 0.0, 1)[0].status == "completed"
 
 
-def test_jobs_start_in_order_until_one_is_passed_over(
-    odd: Owner, services: Lab, probe_of: Make
-) -> None:
-    """The newest job that has started had waited, and no job that waits is older."""
+@pytest.fixture
+def own_jobs(odd: Owner, services: Lab, probe_of: Make) -> DatabaseProbe:
+    """A probe whose table of jobs is empty: the lab's load has another one."""
     odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
     odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
-    probe = probe_of(services.dsn, jobs_table="odd.jobs")
+    return probe_of(services.dsn, jobs_table="odd.jobs")
 
-    def add(status: str, created: float, started: float | None = None) -> None:
-        odd.execute(
-            "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at) VALUES"
-            " (gen_random_uuid(), 'process_upload', '{}', %s, now() - %s * interval '1 s',"
-            " now() - %s * interval '1 s')",
-            (status, created, started),
-        )
 
-    add("pending", 540)
-    assert not probe.jobs_start_in_order(60.0)
-    add("processing", 570, 30)
-    assert probe.jobs_start_in_order(60.0)
-    assert not probe.jobs_start_in_order(20.0)
-    add("pending", 600)
-    assert not probe.jobs_start_in_order(60.0)
+def add_job(odd: Owner, status: str, created: float, started: float | None = None) -> None:
+    """Insert a job that was created, and started, so many seconds ago."""
+    odd.execute(
+        "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at) VALUES"
+        " (gen_random_uuid(), 'process_upload', '{}', %s, now() - %s * interval '1 s',"
+        " now() - %s * interval '1 s')",
+        (status, created, started),
+    )
+
+
+def test_jobs_start_in_order_until_one_is_passed_over(odd: Owner, own_jobs: DatabaseProbe) -> None:
+    """The newest job that has started had waited, and no job that waits is older."""
+    add_job(odd, "pending", 540)
+    assert not own_jobs.jobs_start_in_order(60.0)
+    add_job(odd, "processing", 570, 30)
+    assert own_jobs.jobs_start_in_order(60.0)
+    assert not own_jobs.jobs_start_in_order(20.0)
+    add_job(odd, "pending", 600)
+    assert not own_jobs.jobs_start_in_order(60.0)
 
 
 def test_workers_that_start_only_late_jobs_do_not_keep_up(
-    odd: Owner, services: Lab, probe_of: Make
+    odd: Owner, own_jobs: DatabaseProbe
 ) -> None:
     """A retry is late by itself, and says nothing where a newer job started in time."""
-    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
-    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
-    probe = probe_of(services.dsn, jobs_table="odd.jobs")
 
-    def add(status: str, created: float | None, started: float | None = None) -> LateStarts:
-        odd.execute(
-            "INSERT INTO odd.jobs (id, type, payload, status, created_at, started_at) VALUES"
-            " (gen_random_uuid(), 'process_upload', '{}', %s, now() - %s * interval '1 s',"
-            " now() - %s * interval '1 s')",
-            (status, created, started),
-        )
-        return probe.late_starts(300.0)
+    def add(status: str, created: float, started: float | None = None) -> LateStarts:
+        add_job(odd, status, created, started)
+        return own_jobs.late_starts(300.0)
 
     assert not add("processing", 900, 30).are_late, "no job waits"
     late = add("pending", 500)
@@ -2225,17 +2221,14 @@ def test_the_time_of_an_answer_is_when_it_was_read(
 
 
 def test_two_statements_of_one_question_are_sent_together(
-    odd: Owner, services: Lab, probe_of: Make, monkeypatch: pytest.MonkeyPatch
+    own_jobs: DatabaseProbe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One statement alone is left to its question, whose error explains it."""
     # No job of the lab's load waits here: beside one that does, a question asks a third thing.
-    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
-    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
-    probe = probe_of(services.dsn, jobs_table="odd.jobs")
-    probe.schema()
-    reads = reads_of(probe, monkeypatch)
-    assert rehearse(probe, lambda: probe.unfinished_and_ended(300.0))
-    assert not rehearse(probe, lambda: probe.pending_jobs(300.0, 300.0))
+    own_jobs.schema()
+    reads = reads_of(own_jobs, monkeypatch)
+    assert rehearse(own_jobs, lambda: own_jobs.unfinished_and_ended(300.0))
+    assert not rehearse(own_jobs, lambda: own_jobs.pending_jobs(300.0, 300.0))
     assert [len(one) for one, _, _ in reads] == [1], (
         "both read the same rows, and so are one statement"
     )
