@@ -205,14 +205,14 @@ def _findings(
     statuses: dict[str, set[str]] = {}
     for check, status in results:
         statuses.setdefault(base_id(check), set()).add(status)
+    seen = {base_id(check) for check, status in results if status in OBSERVED}
     unobserved = [
         (row, _status_of_unobserved(statuses.get(row.id, set())))
         for row in evidence.checks
-        if not statuses.get(row.id, set()) & set(OBSERVED)
+        if row.id not in seen
     ]
     failures = [one.row for one in observed if one.failed]
-    hidden = {row for row, _ in unobserved}
-    rivals = _rivals(evidence, odds, {r.component for r in evidence.checks if r not in hidden})
+    rivals = _rivals(evidence, odds, {r.component for r in evidence.checks if r.id in seen})
     return [
         Finding(
             id=cause.id,
