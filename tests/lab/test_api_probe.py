@@ -365,9 +365,10 @@ def test_an_answer_has_its_time(probe_of: Make, reply_server: ReplyServer) -> No
     assert "for an answer, more than 100 ms; look at the load of its machine" in str(late)
     reply_server.reply = Reply(404, b"{}")
     reply_server.replies["/api/v1/uploads/17/status"] = Reply(body=b"{}", drip=0.2)
-    assert probe_of(reply_server.url, known="17").answer_time(0.1).ok
-    assert probe_of(reply_server.url).known_answer_time(0.1).ok
-    assert not probe_of(reply_server.url, known="17").known_answer_time(0.1).ok
+    without, known = probe_of(reply_server.url), probe_of(reply_server.url, known="17")
+    assert without.known_answer_time(60.0) == without.answer_time(60.0)
+    assert known.known_answer_time(60.0) != known.answer_time(60.0)
+    assert not known.known_answer_time(0.1).ok
 
 
 def test_one_upload_with_a_server_error_does_not_hide_the_others(
