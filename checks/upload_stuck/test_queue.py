@@ -73,6 +73,14 @@ def test_messages_are_not_returned(jobs_and_queue, limits):
     assert not deliveries.are_returned, deliveries
 
 
+def test_no_message_is_retried_forever(jobs_and_queue, limits):
+    """No message of a job that waits longer than `job_pending_max` comes back again and again while
+    the workers acknowledge others.
+    """
+    deliveries = jobs_and_queue.returned_deliveries(limits.job_pending_max)
+    assert not deliveries.are_retried, deliveries
+
+
 def test_overdue_jobs_have_a_message(jobs_and_queue, limits):
     """Each job that is `processing` longer than `processing_max` still has its message."""
     messages = jobs_and_queue.overdue_messages(limits.processing_max)

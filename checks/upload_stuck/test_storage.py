@@ -25,19 +25,23 @@ def test_inodes_are_free(storage, limits):
     assert inodes.is_at_least(limits.inodes_free_min), inodes
 
 
-def test_stuck_files_exist(storage, received):
-    """Each stuck upload that was received has a file."""
-    files = storage.files(received)
+def test_stuck_files_exist(storage, unprocessed):
+    """Each received upload that is stuck, or in `processing` too long, has a file."""
+    files = storage.files(unprocessed)
     assert files.all_good, files
 
 
-def test_stuck_files_are_readable(storage, received):
-    """The service user may read the files of the stuck uploads."""
-    files = storage.readable_files(received)
+def test_stuck_files_are_readable(storage, unprocessed):
+    """The service user may read the files of uploads that are stuck, or in `processing` too
+    long.
+    """
+    files = storage.readable_files(unprocessed)
     assert files.all_good, files
 
 
-def test_stuck_files_are_whole(storage, received):
-    """The files of the stuck uploads are not empty and have the recorded size."""
-    files = storage.whole_files(received)
+def test_stuck_files_are_whole(storage, unprocessed):
+    """The files of uploads that are stuck, or in `processing` too long, have the recorded size and
+    are not empty.
+    """
+    files = storage.whole_files(unprocessed)
     assert files.all_good, files

@@ -892,6 +892,41 @@ def test_a_worker_that_rejects_each_message_is_known(
     assert ("0 unacknowledged (9 rejected meanwhile)" in str(told[0])) is rejects
 
 
+def test_a_worker_that_puts_one_message_back_and_does_the_others(
+    queue_probe_of: Make,
+    channel: Any,
+    queue_name: str,
+    lab_database: DatabaseProbe,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Its message comes back without end; a worker that does its other jobs is not down."""
+    aged_upload(job="pending")
+    consistency = JobConsistency(lab_database, queue_probe_of())
+
+    def answer_message(one: Any, method: Any, _: Any, body: bytes) -> None:
+        if body == b"bad":
+            one.basic_nack(method.delivery_tag, requeue=True)
+        else:
+            one.basic_ack(method.delivery_tag)
+
+    channel.basic_consume(queue_name, answer_message)
+    channel.basic_publish("", queue_name, b"bad")
+    told: list[HeldDeliveries] = []
+
+    def is_told() -> bool:
+        channel.basic_publish("", queue_name, b"good")
+        # Each call answers some of what has come: the bad one comes back many times for a good one.
+        for _ in range(20):
+            channel.connection.process_data_events(0.05)
+        with suppress(NotOffered):
+            told[:] = [consistency.returned_deliveries(300.0)]
+        return bool(told) and told[0].are_retried
+
+    eventually(is_told, "figures of the channel")
+    assert not told[0].are_returned
+    assert "while others were acknowledged)" in str(told[0])
+
+
 def _acknowledged(channel: Any, probe: QueueProbe) -> int | None:
     channel.connection.process_data_events(0.01)
     return probe.figures(300.0).acknowledged

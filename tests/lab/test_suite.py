@@ -283,6 +283,29 @@ def test_a_stuck_upload_is_followed_to_where_it_stopped(lab: Lab, tmp_path: Path
     assert "INCIDENT" in verdict
 
 
+def test_the_file_of_an_upload_that_is_processed_too_long_is_looked_at(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """A worker that tries it again and again has it in `processing`, and nothing is stuck."""
+    with psycopg.connect(lab.owner_dsn) as connection:
+        began = "now() - interval '2 hours'"
+        row = connection.execute(
+            "INSERT INTO uploads (id, user_id, status, progress, size, filename, created_at,"
+            " updated_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'processing', 100, 9,"
+            f" 'lost.wav', {began}, {began}) RETURNING id::text"
+        ).fetchone()
+    assert row is not None
+    try:
+        run = run_lab(lab, tmp_path, "-k", "storage or overstays")
+    finally:
+        with psycopg.connect(lab.owner_dsn) as connection:
+            connection.execute("DELETE FROM uploads WHERE id::text = %s", row)
+    assert run.outcome("signal/no_upload_overstays_processing")["status"] == "failed", run.text
+    lost = run.outcome("storage/stuck_files_exist")
+    assert lost["status"] == "failed"
+    assert f"1 of 1 upload has no file: {row[0]}" in lost["seen"]
+
+
 def test_an_upload_that_ended_is_not_stuck(lab: Lab, tmp_path: Path) -> None:
     """Of an upload that ended no file and no log line is missed; its status is still compared."""
     with psycopg.connect(lab.owner_dsn) as connection:

@@ -80,7 +80,7 @@ NO_BROKER = """
     queue/broker_has_no_alarm clients_are_connected queue_exists queue_has_a_consumer
     backlog_is_bounded deliveries_are_acknowledged queue_is_draining dead_letters_are_empty
     deliveries_reach_the_worker worker_starts_what_it_holds no_consumer_keeps_messages
-    messages_are_not_returned
+    messages_are_not_returned no_message_is_retried_forever
     messages_do_not_expire
     overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
@@ -88,7 +88,7 @@ NO_BROKER = """
 NO_QUEUE = """
     queue/queue_has_a_consumer backlog_is_bounded deliveries_are_acknowledged queue_is_draining
     deliveries_reach_the_worker worker_starts_what_it_holds no_consumer_keeps_messages
-    messages_are_not_returned
+    messages_are_not_returned no_message_is_retried_forever
     messages_do_not_expire
     overdue_jobs_have_a_message taken_messages_start_jobs
     database/pending_jobs_are_in_the_queue
@@ -178,6 +178,29 @@ SINGLES: dict[str, tuple[str, str, str]] = {
             " database/pending_jobs_are_in_the_queue"
         ),
         "queue/messages_do_not_expire",
+    ),
+    "message-retried: a worker puts two back without end, and does the others": (
+        F,
+        f"{STUCK} database/jobs_start_promptly queue/no_message_is_retried_forever",
+        "",
+    ),
+    "file-missing: a worker puts whatever fails back": (
+        S,
+        (
+            f"{STUCK} {NOT_STARTING} queue/messages_are_not_returned deliveries_are_acknowledged"
+            " storage/stuck_files_exist logs/no_storage_errors_are_logged"
+        ),
+        "storage/stuck_files_are_readable stuck_files_are_whole",
+    ),
+    "file-unreadable: a worker tries each job several times, and does not keep up": (
+        S,
+        (
+            "signal/no_upload_overstays_processing uploads_are_completing"
+            " logs/no_storage_errors_are_logged storage/stuck_files_are_readable"
+            " queue/deliveries_are_acknowledged dead_letters_are_empty"
+            " database/jobs_start_promptly workers_keep_up"
+        ),
+        "",
     ),
     "worker-crash-loop, seen between two lives": (
         W,

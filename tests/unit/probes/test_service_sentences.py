@@ -187,6 +187,16 @@ def test_who_returns_messages_is_a_worker_another_program_or_unknown(
     assert ("(export) has returned 900 messages and" in str(deliveries)) is keeps
 
 
+def test_a_worker_that_does_the_others_retries_some() -> None:
+    """Messages that come back while others are acknowledged are no fault of the whole worker."""
+    worker = (replace(WORKER, returned=900),)
+    some = held(worker, unacknowledged=2, pending=2, returned=900, flowing=True)
+    assert (some.are_retried, some.are_returned) == (True, False)
+    assert "(returned 900 times while others were acknowledged)" in str(some)
+    for_good = held(worker, unacknowledged=2, pending=2, rejected=9, flowing=True)
+    assert (for_good.are_retried, for_good.are_returned) == (False, True)
+
+
 def test_the_only_consumer_has_the_messages() -> None:
     """Management counts a channel's messages later than the queue's: its consumer is named."""
     deliveries = held((replace(EXPORT, unacknowledged=0),), unacknowledged=1, pending=1)
