@@ -213,6 +213,20 @@ def test_an_upload_that_a_proxy_refused_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "ConditionalRejectingErrorHandler : Execution of Rabbit message listener failed.",
+        "RejectAndDontRequeueRecoverer : Retries exhausted for message (Body:'[B@6d9f624')",
+    ],
+)
+def test_a_framework_warns_of_a_job_that_failed(message: str) -> None:
+    """The worker's own error is in the trace below the line."""
+    text = f"2026-11-29T21:11:22.123+01:00  WARN 7 --- [transcoder] [Container#0-1] {message}"
+    assert re.search(kinds.ERRORS.pattern, text.lower())
+    assert kinds.is_error(parse_line(text, NOW))
+
+
+@pytest.mark.parametrize(
     ("message", "level", "error"),
     [
         ("client went away during upload", "warn", False),
