@@ -882,6 +882,17 @@ def test_a_worker_that_starts_a_job_does_not_start() -> None:
     assert not kinds.is_start(zap("job worker started job 7", "info"))
 
 
+@pytest.mark.parametrize(
+    ("program", "starts"),
+    [("TranscoderApplication", True), ("JobWorker", True), ("MediaApiApplication", False)],
+)
+def test_spring_names_the_program_that_starts(program: str, starts: bool) -> None:
+    """Its first line has no other word of a worker."""
+    line = f"INFO 7 --- [main] c.v.Main : Starting {program} v3.4.1 using Java 21.0.5 with PID 7"
+    assert bool(re.search(kinds.STARTS.pattern, line.lower())) is starts
+    assert kinds.is_start(parse_line(line, NOW))
+
+
 @pytest.mark.parametrize("kind", [*login.LINES, kinds.ERRORS.name, kinds.STORAGE.name])
 def test_each_kind_of_lines_has_a_word_in_the_readers_language(kind: str) -> None:
     """In a sentence such as "no limited login line in the last 15 min"."""
