@@ -183,14 +183,14 @@ def test_a_late_job_that_began_before_each_worker_is_abandoned(
         LateJobs(lab_database, queue_probe_of(), lambda: 1600.0).abandoned(LONGEST)
 
 
-def test_a_dead_letter_may_be_the_jobs_message(
+def test_a_job_whose_message_is_a_dead_letter_is_given_up(
     queue_probe_of: Make,
     channel: Any,
     queue_name: str,
     lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
-    """A message that its worker rejected became a dead letter: the job is not abandoned."""
+    """Its worker rejected the message, and recorded no end: nobody works on the job."""
     dead = f"{queue_name}.dead"
     channel.queue_declare(dead)
     try:
@@ -201,7 +201,7 @@ def test_a_dead_letter_may_be_the_jobs_message(
         eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
         channel.basic_publish("", dead, b"1")
         messages = consistency.overdue_messages(LONGEST)
-        assert (messages.returned, messages.dead_letters, messages.without) == (0, 1, 0)
+        assert (messages.returned, messages.dead_letters, messages.without) == (0, 1, 1)
         assert "(0 unacknowledged, 0 wait again, 1 dead letter)" in str(messages)
         with pytest.raises(NotOffered, match="1 message is a dead letter, and nobody runs its job"):
             LateJobs(lab_database, probe).running(LONGEST)

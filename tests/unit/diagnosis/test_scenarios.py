@@ -184,6 +184,14 @@ SINGLES: dict[str, tuple[str, str, str]] = {
         f"{STUCK} database/jobs_start_promptly queue/no_message_is_retried_forever",
         "",
     ),
+    "job-rejected: its message is a dead letter, and it stays in processing": (
+        F,
+        (
+            "signal/no_upload_overstays_processing uploads_are_completing"
+            " queue/deliveries_are_acknowledged dead_letters_are_empty overdue_jobs_have_a_message"
+        ),
+        "database/jobs_finish_in_time",
+    ),
     "file-missing: a worker puts whatever fails back": (
         S,
         (
@@ -760,7 +768,7 @@ PAIRS = (
     ("file-empty", "error-swallowed"),
     ("deadline-exceeded", "error-not-recorded"),
     ("job-never-created", "worker-killed"),
-    ("job-abandoned", "file-missing"),
+    ("job-abandoned", "deliveries-stuck"),
     ("message-ignored, of some uploads", "file-unreadable"),
 )
 
