@@ -10,6 +10,7 @@ from uuid import uuid4
 import pika
 import pytest
 
+from fixtures.probes.jobs_and_queue import JobConsistency
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
@@ -74,6 +75,18 @@ def lab_database(services: Lab) -> Iterator[DatabaseProbe]:
     probe = database_probe(services.dsn)
     yield probe
     probe.close()
+
+
+@pytest.fixture
+def queue_probe(queue_probe_of: Make) -> QueueProbe:
+    """A probe of the test's own queue."""
+    return queue_probe_of()
+
+
+@pytest.fixture
+def consistency(lab_database: DatabaseProbe, queue_probe: QueueProbe) -> JobConsistency:
+    """The lab's jobs beside the messages of the test's own queue."""
+    return JobConsistency(lab_database, queue_probe)
 
 
 def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:

@@ -59,45 +59,42 @@ def test_no_overdue_job_needs_no_message(
 
 
 def test_an_overdue_job_without_a_message_is_abandoned(
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
-    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """A job in processing whose message no consumer holds is nobody's; one that is held is not."""
     upload = aged_upload("processing", job="processing", started=30.0)
     channel.basic_consume(queue_name, lambda *_: None)
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
-    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    eventually(lambda: consumers_are_known(queue_probe, 0), "figures of the consumer")
     messages = consistency.overdue_messages(LONGEST)
     assert messages.without == 1
     assert upload in str(messages)
     assert ": 1 job is without a message (0 unacknowledged, 0 wait again); " in str(messages)
     channel.basic_publish("", queue_name, b"1")
-    eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
+    eventually(lambda: consumers_are_known(queue_probe, 1), "figures of the delivery")
     assert consistency.overdue_messages(LONGEST).without == 0
 
 
 @pytest.mark.parametrize("acknowledges", [True, False])
 def test_a_worker_that_fetches_has_the_messages_of_the_jobs_that_run(
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
-    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
     acknowledges: bool,
 ) -> None:
     """One that acknowledges what it fetched keeps it meanwhile; of another one nothing is known."""
     aged_upload("processing", job="processing", started=30.0)
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
     channel.basic_publish("", queue_name, b"1")
     method, _, _ = channel.basic_get(queue_name, auto_ack=not acknowledges)
     unacknowledged = int(acknowledges)
     eventually(
-        lambda: fetched_and_unacknowledged(probe) == (1, unacknowledged), "figures of the fetch"
+        lambda: fetched_and_unacknowledged(queue_probe) == (1, unacknowledged),
+        "figures of the fetch",
     )
     if not acknowledges:
         with pytest.raises(NotOffered, match="nothing is known of its consumers"):
@@ -105,7 +102,7 @@ def test_a_worker_that_fetches_has_the_messages_of_the_jobs_that_run(
         return
     assert consistency.overdue_messages(LONGEST).without == 0
     channel.basic_ack(method.delivery_tag)
-    eventually(lambda: fetched_and_unacknowledged(probe) == (1, 0), "figures of the answer")
+    eventually(lambda: fetched_and_unacknowledged(queue_probe) == (1, 0), "figures of the answer")
     assert consistency.overdue_messages(LONGEST).without == 1
 
 
@@ -210,7 +207,8 @@ def test_a_job_whose_message_is_a_dead_letter_is_given_up(
 
 
 def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
     lab_database: DatabaseProbe,
@@ -218,22 +216,20 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
 ) -> None:
     """Such a consumer never holds a message; without a consumer nothing is known either."""
     aged_upload("processing", job="processing", started=30.0)
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
-    eventually(lambda: probe.figures(LONGEST).unacknowledged == 0, "figures of the queue")
+    eventually(lambda: queue_probe.figures(LONGEST).unacknowledged == 0, "figures of the queue")
     with pytest.raises(NotOffered, match="nothing is known of its consumers"):
         consistency.overdue_messages(LONGEST)
     channel.basic_consume(queue_name, lambda *_: None, auto_ack=True)
-    eventually(lambda: consumers_are_known(probe, 0), "figures of the consumer")
+    eventually(lambda: consumers_are_known(queue_probe, 0), "figures of the consumer")
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
         consistency.overdue_messages(LONGEST)
     # The job began half an hour ago: before a young worker, and while an old one ran.
-    lost = JobConsistency(lab_database, probe, lambda: 600.0).overdue_messages(LONGEST)
+    lost = JobConsistency(lab_database, queue_probe, lambda: 600.0).overdue_messages(LONGEST)
     assert lost.without == 1
     assert ": 1 job is without a message" in str(lost)
     assert str(lost).endswith("; each worker that runs is younger")
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
-        JobConsistency(lab_database, probe, lambda: 1790.0).overdue_messages(LONGEST)
+        JobConsistency(lab_database, queue_probe, lambda: 1790.0).overdue_messages(LONGEST)
 
 
 def test_a_message_that_is_put_back_is_taken_once(

@@ -674,8 +674,8 @@ def test_a_stream_is_no_queue_that_drains(
 
 
 def test_automatic_acknowledgements_leave_jobs_unknown(
-    lab_database: DatabaseProbe,
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
     aged_upload: Callable[..., str],
@@ -684,10 +684,8 @@ def test_automatic_acknowledgements_leave_jobs_unknown(
     aged_upload(job="pending")
     consumer = channel.basic_consume(queue_name, lambda *_: None, auto_ack=True)
     channel.basic_publish("", queue_name, b"1")
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
     eventually(
-        lambda: consumers_are_known(probe, 0) and probe.depth().ready == 0,
+        lambda: consumers_are_known(queue_probe, 0) and queue_probe.depth().ready == 0,
         "figures of the consumer",
     )
     with pytest.raises(NotOffered, match=r"what veza from .* it acknowledges automatically"):
@@ -726,8 +724,8 @@ def test_a_consumer_with_an_unknown_connection_is_reported_as_such(
 
 
 def test_unprocessed_deliveries_name_their_consumer(
-    lab_database: DatabaseProbe,
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
     aged_upload: Callable[..., str],
@@ -736,9 +734,7 @@ def test_unprocessed_deliveries_name_their_consumer(
     aged_upload(job="pending")
     channel.basic_consume(queue_name, lambda *_: None)
     channel.basic_publish("", queue_name, b"1")
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
-    eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
+    eventually(lambda: consumers_are_known(queue_probe, 1), "figures of the delivery")
     deliveries = consistency.held_deliveries(300.0)
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost
@@ -772,16 +768,13 @@ def test_one_reading_answers_each_question_about_deliveries(
 
 def test_a_consumer_that_keeps_its_share_is_named(
     services: Lab,
-    queue_probe_of: Make,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
-    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """Beside a worker that acknowledges, a client that acknowledges nothing keeps messages."""
     aged_upload(job="pending")
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
     with client_named(services, "export-7") as thief:
         channel.basic_consume(
             queue_name, lambda one, method, *_: one.basic_ack(method.delivery_tag)
@@ -807,19 +800,17 @@ def test_a_consumer_that_keeps_its_share_is_named(
 
 def test_a_consumer_that_returns_all_messages_is_named(
     services: Lab,
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
-    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """Beside a worker, a client that is served first and gives all back keeps the messages."""
     aged_upload(job="pending")
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
     channel.basic_consume(queue_name, lambda one, method, *_: one.basic_ack(method.delivery_tag))
     channel.basic_publish("", queue_name, b"0")
-    eventually(lambda: _acknowledged(channel, probe) == 1, "figures of the acknowledgement")
+    eventually(lambda: _acknowledged(channel, queue_probe) == 1, "figures of the acknowledgement")
     told: list[HeldDeliveries | NotOffered] = []
 
     def tell(*channels: Any) -> bool:
@@ -852,17 +843,15 @@ def test_a_consumer_that_returns_all_messages_is_named(
 
 @pytest.mark.parametrize("rejects", [True, False])
 def test_a_worker_that_rejects_each_message_is_known(
-    queue_probe_of: Make,
+    queue_probe: QueueProbe,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
-    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
     rejects: bool,
 ) -> None:
     """It gives each back for good, as one that does not know what the message asks for."""
     aged_upload(job="pending")
-    probe = queue_probe_of()
-    consistency = JobConsistency(lab_database, probe)
 
     def answer_message(one: Any, method: Any, *_: Any) -> None:
         if rejects:
@@ -876,7 +865,7 @@ def test_a_worker_that_rejects_each_message_is_known(
 
     def is_counted() -> bool:
         channel.connection.process_data_events(0.05)
-        figures = probe.figures(300.0)
+        figures = queue_probe.figures(300.0)
         known = figures.delivered == 9 and (rejects or figures.acknowledged == 9)
         return known and figures.unacknowledged == 0
 
@@ -893,15 +882,13 @@ def test_a_worker_that_rejects_each_message_is_known(
 
 
 def test_a_worker_that_puts_one_message_back_and_does_the_others(
-    queue_probe_of: Make,
+    consistency: JobConsistency,
     channel: Any,
     queue_name: str,
-    lab_database: DatabaseProbe,
     aged_upload: Callable[..., str],
 ) -> None:
     """Its message comes back without end; a worker that does its other jobs is not down."""
     aged_upload(job="pending")
-    consistency = JobConsistency(lab_database, queue_probe_of())
 
     def answer_message(one: Any, method: Any, _: Any, body: bytes) -> None:
         if body == b"bad":
