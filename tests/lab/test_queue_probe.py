@@ -6,6 +6,8 @@ import gc
 import json
 import re
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -912,6 +914,36 @@ def test_a_worker_that_puts_one_message_back_and_does_the_others(
     eventually(is_told, "figures of the channel")
     assert not told[0].are_returned
     assert "while others were acknowledged)" in str(told[0])
+
+
+def test_a_worker_that_takes_long_for_each_try_returns_its_messages(
+    consistency: JobConsistency,
+    channel: Any,
+    queue_name: str,
+    aged_upload: Callable[..., str],
+) -> None:
+    """It returns fewer messages than it holds: it does none, and is at work."""
+    aged_upload(job="pending")
+    at_work: deque[int] = deque()
+    channel.basic_consume(queue_name, lambda _, method, *rest: at_work.append(method.delivery_tag))
+    for number in range(9):
+        channel.basic_publish("", queue_name, str(number).encode())
+    told: list[HeldDeliveries] = []
+    tried = time.monotonic()
+
+    def is_told() -> bool:
+        nonlocal tried
+        channel.connection.process_data_events(0.05)
+        while at_work and tried < time.monotonic() - 1:
+            channel.basic_nack(at_work.popleft(), requeue=True)
+            tried += 1
+        with suppress(NotOffered):
+            told[:] = [consistency.returned_deliveries(15.0)]
+        return bool(told) and told[0].are_returned and told[0].returned > 0
+
+    eventually(is_told, "figures of the tries")
+    assert not told[0].unprocessed
+    assert re.search(r"\(returned \d+ times meanwhile\)", str(told[0]))
 
 
 def _acknowledged(channel: Any, probe: QueueProbe) -> int | None:

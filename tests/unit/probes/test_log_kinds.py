@@ -836,6 +836,22 @@ def test_a_time_limit_that_is_exceeded_is_a_timeout(text: str, of_job: bool) -> 
     assert kinds.is_expired_job(line) is of_job
 
 
+@pytest.mark.parametrize(
+    ("text", "of_job"),
+    [
+        ("Caused by: java.util.concurrent.TimeoutException: ffmpeg did not exit in 60 s", True),
+        ("ERROR Command '['/usr/bin/ffmpeg', '-i', 'a.wav']' timed out after 60 seconds", True),
+        ("ERROR request timed out while the body of a.flac was read", False),
+        ("ERROR connection timed out: sox-mirror.example:443", False),
+    ],
+)
+def test_a_program_that_a_job_runs_has_the_jobs_time_limit(text: str, of_job: bool) -> None:
+    """The line of a program that was ended names no job."""
+    line = parse_line(f"2025-12-15 10:00:00 {text}", 0.0)
+    assert kinds.is_timeout(line)
+    assert kinds.is_expired_job(line) is of_job
+
+
 def test_the_callers_file_tells_a_job_that_ran_out_of_time() -> None:
     """A message in another language has no word for a job; its folder alone is not one."""
     expired = {"error": "context deadline exceeded"}

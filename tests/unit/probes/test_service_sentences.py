@@ -31,6 +31,7 @@ from fixtures.probes.rabbitmq.management import (
     history,
     number,
     seconds_above_zero,
+    seconds_of_rises,
     seconds_without_rise,
 )
 from fixtures.probes.rabbitmq.queue import acknowledged_between, acknowledged_lately, shorter
@@ -230,6 +231,21 @@ def test_history_gives_durations(
     assert seconds_without_rise(samples(*values)) == without_rise
 
 
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ((), 0.0),
+        ((2, 2, 2), 0.0),
+        ((3, 2, 2, 2), 0.0),
+        ((4, 3, 3, 2), 10.0),
+        ((4, 3, 2, 2, 1), 5.0),
+    ],
+)
+def test_rises_of_a_window_are_apart(values: tuple[int, ...], seconds: float) -> None:
+    """The seconds between the first and the last rise of a window of 15 s, of 5 s a sample."""
+    assert seconds_of_rises(samples(*values), 15.0) == seconds
+
+
 def test_shorter_of_an_unknown_duration_is_unknown() -> None:
     """The shorter of two durations is None where one is unknown."""
     assert shorter(3.0, 5.0) == 3.0
@@ -384,8 +400,34 @@ def test_a_message_returns_again_and_again_after_its_tries(
     known = QueueFigures(
         *(ready, 4, 0, ()), delivered=delivered, redelivered=redelivered, no_redelivery_for=0.0
     )
-    assert returned_again_and_again(known, ready) == returned
-    assert not returned_again_and_again(replace(known, no_redelivery_for=30.0), ready)
+    assert returned_again_and_again(known, ready, 300.0) == returned
+    assert not returned_again_and_again(replace(known, no_redelivery_for=30.0), ready, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "none_for", "returned", "lasted", "counted"),
+    [
+        (9, 300.0, 8, 200.0, 8),
+        (0, None, 8, 200.0, 8),
+        (9, 300.0, 3, 200.0, 0),
+        (9, 300.0, 8, 140.0, 0),
+        (9, 200.0, 8, 200.0, 0),
+    ],
+    ids=["slow tries", "none ever done", "few tries", "all at once", "others are done"],
+)
+def test_slow_tries_count_while_no_message_is_done(
+    acknowledged: int, none_for: float | None, returned: int, lasted: float, counted: int
+) -> None:
+    """A worker that takes a minute for each try returns few messages, and does none."""
+    known = QueueFigures(
+        *(15, 20, acknowledged, ()),
+        no_acknowledgement_for=none_for,
+        delivered=4,
+        redelivered=returned,
+        no_redelivery_for=0.0,
+        redelivered_for=lasted,
+    )
+    assert returned_again_and_again(known, 15, 300.0) == counted
 
 
 def test_a_slow_write_counts_while_jobs_are_late() -> None:
