@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -1216,31 +1216,65 @@ def test_only_waits_that_delay_uploads_block(
     assert locks.are_blocking is blocks, locks
 
 
+@contextmanager
+def job_in_a_transaction(services: Lab, owner: Owner, upload: str, name: str) -> Iterator[None]:
+    """Let a session of this name lock an upload's job, and do nothing for a tenth of a second."""
+    idle = "SELECT clock_timestamp() - state_change > interval '0.1 s' FROM pg_stat_activity"
+    with psycopg.connect(services.owner_dsn, application_name=name) as holder:
+        holder.execute(
+            "SELECT FROM job_queue WHERE payload ->> 'upload_id' = %s FOR UPDATE SKIP LOCKED",
+            (upload,),
+        )
+        pid = holder.info.backend_pid
+        eventually(
+            lambda: owner.execute(f"{idle} WHERE pid = %s", (pid,)).fetchone() == (True,),
+            "the transaction to be idle",
+        )
+        yield
+
+
 def test_jobs_that_an_idle_transaction_has_locked_are_passed_over(
     services: Lab, owner: Owner, probe: DatabaseProbe, aged_upload: Callable[..., str]
 ) -> None:
     """A worker that skips locked rows waits for nothing, so no wait shows them."""
-    idle = "SELECT clock_timestamp() - state_change > interval '0.1 s' FROM pg_stat_activity"
-
-    def locks_beside(upload: str) -> Locks:
-        with psycopg.connect(services.owner_dsn) as holder:
-            holder.execute(
-                "SELECT FROM job_queue WHERE payload ->> 'upload_id' = %s FOR UPDATE SKIP LOCKED",
-                (upload,),
-            )
-            pid = holder.info.backend_pid
-            eventually(
-                lambda: owner.execute(f"{idle} WHERE pid = %s", (pid,)).fetchone() == (True,),
-                "the transaction to be idle",
-            )
-            return probe.locks(0.1)
-
     aged_upload(job="pending")
-    locks = locks_beside(aged_upload(job="pending"))
-    assert (locks.passed_over, locks.are_blocking) == (1, True)
+    with job_in_a_transaction(services, owner, aged_upload(job="pending"), "psql"):
+        locks = probe.locks(0.1)
+        assert not probe.locks(0.1, 300.0).are_blocking
+    assert (locks.passed_over, locks.kept, locks.are_blocking) == (1, 0, True)
     assert "1 job that waits is locked, so that a worker which skips locked rows" in str(locks)
     assert f"process {locks.placeholders()['blocking_pid']} " in str(locks)
-    assert not locks_beside(aged_upload("completed", job="completed")).are_blocking
+    done = aged_upload("completed", job="completed")
+    with job_in_a_transaction(services, owner, done, "psql"):
+        assert not probe.locks(0.1).are_blocking
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+def test_a_job_that_the_application_does_in_one_transaction_is_kept(
+    services: Lab,
+    owner: Owner,
+    odd: Owner,
+    probe_of: Make,
+    aged_upload: Callable[..., str],
+    is_view: bool,
+) -> None:
+    """A worker's sessions have one name; what one of them keeps is no lock of another program."""
+    odd.execute("CREATE VIEW odd.jobs AS SELECT * FROM job_queue")
+    odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
+    probe = probe_of(services.dsn, jobs_table="odd.jobs" if is_view else "job_queue")
+    aged_upload(job="pending")
+    name = "transcoder"
+    with (
+        psycopg.connect(services.owner_dsn, application_name=name),
+        job_in_a_transaction(services, owner, aged_upload(job="pending"), name),
+    ):
+        locks = probe.locks(0.1)
+        assert not probe.locks(0.1, 300.0).kept
+    # Of a view it is not known which of the jobs that wait is locked.
+    assert (locks.kept, locks.are_blocking) == (2 if is_view else 1, False)
+    assert "a transaction of the application in which" in str(locks)
+    assert "(transcoder) locks" in str(locks)
+    assert not probe.locks(0.1).kept
 
 
 NEW_UPLOAD = b"""
