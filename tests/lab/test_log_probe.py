@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -305,6 +306,33 @@ def test_a_closed_directory_is_unreachable(unprivileged: Shell, closed: str, mod
                 assert f"{path} on local cannot be read: Permission denied" in str(refused.value)
         finally:
             path.chmod(0o755)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_log_without_space_tells_nothing_new(shell: Shell, tmp_path: Path) -> None:
+    """A write that fails for want of space renews the file's time: the log seems to go on."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "veza-test", str(tmp_path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this container may not mount")
+    try:
+        log = tmp_path / "api.log"
+        log.write_text(f"{zap(5, 'x')}\n")
+        source = LogSource((shell,), (f"{tmp_path}/*.log", f"{tmp_path}/*.err"))
+        assert LogProbe(source, source, 900.0, 2**20).activity(300.0).is_within(300)
+        with suppress(OSError), (tmp_path / "other").open("wb", buffering=0) as other:
+            while True:
+                other.write(b"x" * 4096)
+        logs = LogProbe(source, source, 900.0, 2**20)
+        activity = logs.activity(300.0)
+        assert not activity.is_within(300)
+        full = f"the file system of {tmp_path} on {shell.name} has no space left for logs"
+        assert str(activity).startswith(f"{full}; ")
+        for question in (logs.worker_log, logs.worker_lines):
+            with pytest.raises(Unreachable, match=re.escape(f"{full}; what the worker does")):
+                question(300.0)
+        assert logs.errors().none
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_a_closed_log_of_the_worker_is_unreachable(unprivileged: Shell) -> None:
