@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -741,6 +742,24 @@ def test_unprocessed_deliveries_name_their_consumer(
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost
     assert "1 unacknowledged, held by veza from 127.0.0.1" in str(deliveries)
+
+
+def test_a_job_that_an_earlier_worker_left_is_no_work_of_the_consumers(
+    lab_database: DatabaseProbe,
+    queue_probe: QueueProbe,
+    channel: Any,
+    queue_name: str,
+    aged_upload: Callable[..., str],
+) -> None:
+    """A deployment left one job half an hour ago; the new worker starts nothing of what it has."""
+    aged_upload(job="pending")
+    aged_upload("processing", job="processing", started=30.0)
+    channel.basic_consume(queue_name, lambda *_: None)
+    channel.basic_publish("", queue_name, b"1")
+    eventually(lambda: consumers_are_known(queue_probe, 1), "figures of the delivery")
+    for uptime, running in ((600.0, 0), (1900.0, 1), (None, 1)):
+        probe = JobConsistency(lab_database, queue_probe, repeat(uptime).__next__)
+        assert probe.held_deliveries(300.0).running == running
 
 
 def test_one_reading_answers_each_question_about_deliveries(
