@@ -96,15 +96,15 @@ def test_pending_jobs_are_in_the_queue(jobs_and_queue):
 def test_no_lock_blocks_uploads(database, limits):
     """The upload tables are readable, no session waits for a lock on them longer than
     `lock_wait_max`, or until a shorter time limit, or behind a transaction that is idle for that
-    long, and no job that waits longer than `processing_max` is locked by such a transaction.
+    long, and no job that waits longer than `processing_max` is locked by another program.
     """
     locks = database.locks(limits.lock_wait_max, limits.processing_max)
     assert not locks.are_blocking, locks
 
 
 def test_no_transaction_keeps_a_job(database, limits):
-    """No job waits longer than `processing_max` while the application has not ended a transaction
-    in which it may have begun.
+    """No job waits longer than `processing_max` while a transaction in which it may have begun has
+    not ended.
     """
     locks = database.locks(limits.lock_wait_max, limits.processing_max)
     assert not locks.kept, locks

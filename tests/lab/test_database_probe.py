@@ -1272,7 +1272,7 @@ def test_a_job_that_the_application_does_in_one_transaction_is_kept(
         assert not probe.locks(0.1, 300.0).kept
     # Of a view it is not known which of the jobs that wait is locked.
     assert (locks.kept, locks.are_blocking) == (2 if is_view else 1, False)
-    assert "a transaction of the application in which" in str(locks)
+    assert "a transaction in which" in str(locks)
     assert "(transcoder) locks" in str(locks)
     assert not probe.locks(0.1).kept
 
