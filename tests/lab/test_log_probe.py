@@ -308,6 +308,43 @@ def test_a_closed_directory_is_unreachable(unprivileged: Shell, closed: str, mod
             path.chmod(0o755)
 
 
+@pytest.mark.parametrize("hours", [0, 9, -11])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}.120 request_id=F1c2 [error] upload failed {}",
+        "{}.120 [main] ERROR c.v.Worker - upload failed {}",
+        "[{} ERR] upload failed {}",
+        "\x1b[90m{}\x1b[0m \x1b[31mERR\x1b[0m upload failed {}",
+    ],
+    ids=["elixir", "logback", "serilog", "coloured"],
+)
+def test_times_without_a_date_are_of_the_last_days(
+    logs_of: Make, log_dir: Path, form: str, hours: int
+) -> None:
+    """The last line is as old as the file, in any zone; each time that falls is of another day."""
+    now = time.time()
+    ages = [hour * 3600 for hour in (40, 30, 20, 10)] + [300, 4]
+    lines = [
+        form.format(time.strftime("%H:%M:%S", time.gmtime(now - age + hours * 3600)), number)
+        for number, age in enumerate(ages)
+    ]
+    (log_dir / "a.log").write_text("\n".join(lines) + "\n")
+    errors = logs_of().errors()
+    assert errors.counts == (2,)
+    assert errors.newest is not None
+    assert errors.newest < 4 + PATIENCE
+    assert logs_of(window=39 * 3600.0).errors().counts == (5,)
+
+
+def test_a_date_behind_the_time_is_kept(logs_of: Make, log_dir: Path) -> None:
+    """Only a time without any date gets one."""
+    old = time.strftime("%H:%M:%S %d/%m/%Y", time.localtime(time.time() - 86_400))
+    (log_dir / "a.log").write_text(f"{old} ERROR upload failed\n")
+    with pytest.raises(Unreachable, match="log the date and time of each line"):
+        logs_of().errors()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_log_without_space_tells_nothing_new(shell: Shell, tmp_path: Path) -> None:
     """A write that fails for want of space renews the file's time: the log seems to go on."""
@@ -505,10 +542,9 @@ def test_worker_must_log_while_uploads_arrive(log_dir: Path, logs_of: Make) -> N
     assert logs_of().worker_lines(300).keeps_up(300)
 
 
-def test_worker_lines_without_a_date_prove_no_silence(log_dir: Path, logs_of: Make) -> None:
-    """Where the worker's lines have a time of day alone, it may have logged a moment ago."""
-    clock = time.strftime("%H:%M:%S", time.gmtime(time.time() - 20))
-    (log_dir / "a.log").write_text(f"{clock}.123 [main] INFO Runner - job worker takes u1\n")
+def test_worker_lines_without_a_time_prove_no_silence(log_dir: Path, logs_of: Make) -> None:
+    """Where the worker's lines have no time, it may have logged a moment ago."""
+    (log_dir / "a.log").write_text("[main] INFO Runner - job worker takes u1\n")
     (log_dir / "b.log").write_text(zap(400, "upload accepted", id="u1", status="uploading"))
     with pytest.raises(Unreachable, match=r"1 worker line may be recent, .*: .*takes u1"):
         logs_of().worker_lines(300)
