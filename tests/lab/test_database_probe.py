@@ -2098,6 +2098,7 @@ def test_older_rows_are_read_where_few_are_recent(
     """The newest upload, its progress, the last jobs and completion may be of any age."""
     odd.execute("CREATE TABLE odd.uploads AS TABLE public.uploads WITH NO DATA")
     odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
+    odd.execute("ALTER TABLE odd.uploads ADD COLUMN track_id uuid")
     odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
 
     def probe() -> DatabaseProbe:
@@ -2131,9 +2132,18 @@ def test_older_rows_are_read_where_few_are_recent(
     assert "2 uploads completed in the last 4 h" in str(probe().processing_time(4 * 3600.0))
     last = probe().last_jobs(300.0)
     assert (last.completed, round(last.newest_seconds or 0) // 60) == (3, 100)
+    assert probe().newest_completed().known_id == old[-1]
     new = add(2)
     assert probe().newest_completed().id == new
     assert probe().records_progress()
+    newest = add(0)
+    track = "UPDATE odd.uploads SET track_id = gen_random_uuid() WHERE id::text = %s RETURNING"
+    row = odd.execute(f"{track} track_id::text".encode(), (new,)).fetchone()
+    assert row is not None
+    known = probe().newest_completed()
+    assert (known.id, known.known_id, known.track_id) == (newest, new, row[0])
+    odd.execute("DELETE FROM odd.uploads WHERE id::text = %s", (newest,))
+    odd.execute("DELETE FROM odd.jobs WHERE payload ->> 'upload_id' = %s", (newest,))
     last = probe().last_jobs(300.0)
     assert (last.completed, round(last.newest_seconds or 0) // 60) == (4, 2)
     assert probe().flow(300.0).completed == 1
