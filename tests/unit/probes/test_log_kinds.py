@@ -101,6 +101,11 @@ def test_the_upload_of_a_line(line: LogLine, name: str) -> None:
         (zap("upload failed", error="[Errno 187] code 18"), False),
         (zap("upload failed", error="permission denied for table uploads"), False),
         (zap("upload refused", error="permission denied: not the owner"), False),
+        (
+            zap('** (File.Error) could not read file "/media/7.wav": no such file or directory'),
+            True,
+        ),
+        (zap("upload failed", error='could not read file "base/1/2": no such file'), False),
         (zap("upload done", "info", note="no such file before"), False),
         (zap("upload failed", error="EACCES: open '/srv/u/7'"), True),
         (zap("upload failed", error="open /srv/u/7: too many levels of symbolic links"), True),
@@ -340,6 +345,7 @@ POOL_WAITS = [
     "Knex: Timeout acquiring a connection. The pool is probably full.",
     "Timed out fetching a new connection from the connection pool.",
     "could not obtain a connection from the pool within 5.000 seconds",
+    "(DBConnection.ConnectionError) connection not available and request was dropped from queue",
     "FATAL: sorry, too many clients already",
     "sorry, too many clients",
     "remaining connection slots are reserved for roles with the SUPERUSER attribute",
@@ -397,6 +403,8 @@ UNREACHED = [
     "Connection to db1:5432 refused. Check that the postmaster is accepting TCP/IP connections.",
     "NpgsqlException: Failed to connect to 10.0.0.7:5432 SocketException (111): Connection refused",
     "could not open database: dial tcp 10.0.0.7:5432: connect: network is unreachable",
+    "(DBConnection.ConnectionError) tcp connect (db1:5432): connection refused - :econnrefused",
+    'sqlx: Io(Os { code: 111, kind: ConnectionRefused, message: "Connection refused" })',
 ]
 
 
@@ -631,6 +639,7 @@ REFUSALS = [
     'psycopg: could not translate host name "db2" to address: Name or service not known',
     'SQLSTATE[08006] [7] could not translate host name "db2" to address: Name or service not known',
     "pgx: hostname resolving error: lookup db2: no such host",
+    "(DBConnection.ConnectionError) tcp connect (db2:5432): non-existing domain - :nxdomain",
     "connect to `user=veza database=veza`: lookup db2: no such host",
     "failed to open database: dial tcp: lookup db2: no such host",
     "connection failed: FATAL:  SASL authentication failed",
