@@ -143,6 +143,10 @@ def pytest_runtest_makereport(
         if outcome.status in ("unreachable", "error"):
             # pytest counts a failed setup as an error, not as a failure.
             report.when = "setup"
+        if outcome.status == "skipped" and report.failed:
+            # A fixture ended so: pytest knows its own exception for it alone.
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {outcome.seen}")
         if outcome.status in ("failed", "unreachable"):
             report.longrepr = f"{outcome.expected} {outcome.seen}"
         elif report.failed:

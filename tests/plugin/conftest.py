@@ -23,6 +23,13 @@ pytest_plugins = ("reports.run.plugin",)
 class Refused(Exception):
     check_status = "unreachable"
 
+class Absent(Exception):
+    check_status = "skipped"
+
+@pytest.fixture
+def absent():
+    raise Absent("none has arrived")
+
 @pytest.fixture
 def refused():
     raise Refused("nothing listens on 127.0.0.1:1 (connection refused)")

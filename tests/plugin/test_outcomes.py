@@ -64,6 +64,18 @@ def test_each_check_has_one_outcome(run_checks: Callable[..., Run]) -> None:
     assert run.report["state"] == "at risk"
 
 
+def test_what_a_fixture_skips_is_no_error(run_checks: Callable[..., Run]) -> None:
+    """pytest's own count says so, too."""
+    run = run_checks(
+        "def test_queue_exists():\n    pass\n\ndef test_queue_has_a_consumer(absent):\n    pass\n",
+        "-rs",
+    )
+    assert run.statuses["queue/queue_has_a_consumer"] == "skipped"
+    assert run.outcome("queue/queue_has_a_consumer")["seen"] == "none has arrived"
+    assert "1 passed, 1 skipped" in run.text
+    assert "test_queue.py:3: none has arrived" in run.text
+
+
 def test_what_was_seen_travels(run_checks: Callable[..., Run]) -> None:
     """A failure carries its sentence, what was seen, and the observations."""
     run = run_checks(MIXED)
