@@ -222,6 +222,7 @@ def test_an_upload_that_a_proxy_refused_is_an_error() -> None:
     [
         "ConditionalRejectingErrorHandler : Execution of Rabbit message listener failed.",
         "RejectAndDontRequeueRecoverer : Retries exhausted for message (Body:'[B@6d9f624')",
+        "thread 'tokio-runtime-worker' (4711) panicked at src/transcode.rs:88:14:",
     ],
 )
 def test_a_framework_warns_of_a_job_that_failed(message: str) -> None:
@@ -298,6 +299,7 @@ def test_a_request_for_an_upload_that_was_refused(text: str, refused: bool) -> N
         "java.io.FileNotFoundException: {} (Permission denied)",
         "Permission denied @ rb_sysopen - {}",
         "could not open {}: Permission denied (os error 13)",
+        'open {}: Os {{ code: 13, kind: PermissionDenied, message: "Permission denied" }}',
         "EACCES: permission denied, open '{}'",
     ],
 )
