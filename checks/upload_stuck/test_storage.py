@@ -26,22 +26,24 @@ def test_inodes_are_free(storage, limits):
 
 
 def test_stuck_files_exist(storage, unprocessed):
-    """Each received upload that is stuck, or in `processing` too long, has a file."""
+    """Each received upload that is stuck, in `processing` too long, or failed unnoticed, has a
+    file.
+    """
     files = storage.files(unprocessed)
     assert files.all_good, files
 
 
 def test_stuck_files_are_readable(storage, unprocessed):
-    """The service user may read the files of uploads that are stuck, or in `processing` too
-    long.
+    """The service user may read the files of uploads that are stuck, in `processing` too long, or
+    failed unnoticed.
     """
     files = storage.readable_files(unprocessed)
     assert files.all_good, files
 
 
 def test_stuck_files_are_whole(storage, unprocessed):
-    """The files of uploads that are stuck, or in `processing` too long, have the recorded size and
-    are not empty.
+    """The files of uploads that are stuck, in `processing` too long, or failed unnoticed, have the
+    recorded size and are not empty.
     """
     files = storage.whole_files(unprocessed)
     assert files.all_good, files

@@ -1242,7 +1242,7 @@ def test_jobs_that_an_idle_transaction_has_locked_are_passed_over(
         locks = probe.locks(0.1)
         assert not probe.locks(0.1, 300.0).are_blocking
     assert (locks.passed_over, locks.kept, locks.are_blocking) == (1, 0, True)
-    assert "1 job that waits is locked, so that a worker which skips locked rows" in str(locks)
+    assert "1 job waits that another program may have locked, so that a worker" in str(locks)
     assert f"process {locks.placeholders()['blocking_pid']} " in str(locks)
     done = aged_upload("completed", job="completed")
     with job_in_a_transaction(services, owner, done, "psql"):
@@ -1275,6 +1275,9 @@ def test_a_job_that_the_application_does_in_one_transaction_is_kept(
     assert "a transaction in which" in str(locks)
     assert "(transcoder) locks" in str(locks)
     assert not probe.locks(0.1).kept
+    with job_in_a_transaction(services, owner, aged_upload(job="pending"), "psql"):
+        locks = probe.locks(0.1)
+    assert (locks.passed_over, locks.kept) == (3 if is_view else 1, 0)
 
 
 NEW_UPLOAD = b"""

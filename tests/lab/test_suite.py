@@ -283,24 +283,39 @@ def test_a_stuck_upload_is_followed_to_where_it_stopped(lab: Lab, tmp_path: Path
     assert "INCIDENT" in verdict
 
 
-def test_the_file_of_an_upload_that_is_processed_too_long_is_looked_at(
-    lab: Lab, tmp_path: Path
+@pytest.mark.parametrize(
+    ("age", "symptom"),
+    [
+        ("2 hours", "signal/no_upload_overstays_processing"),
+        ("1 second", "database/failed_jobs_recorded_an_error"),
+    ],
+)
+def test_the_file_of_an_upload_that_is_not_processed_is_looked_at(
+    lab: Lab, tmp_path: Path, age: str, symptom: str
 ) -> None:
-    """A worker that tries it again and again has it in `processing`, and nothing is stuck."""
+    """A worker that tries it again and again, or has given up, has it in `processing`."""
+    job = (
+        "INSERT INTO job_queue (id, type, payload, status, created_at, started_at, completed_at)"
+        " SELECT gen_random_uuid(), 'process_upload', jsonb_build_object('upload_id', id),"
+        " 'failed', created_at, created_at, created_at FROM uploads WHERE id::text = %s"
+    )
     with psycopg.connect(lab.owner_dsn) as connection:
-        began = "now() - interval '2 hours'"
         row = connection.execute(
             "INSERT INTO uploads (id, user_id, status, progress, size, filename, created_at,"
             " updated_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'processing', 100, 9,"
-            f" 'lost.wav', {began}, {began}) RETURNING id::text"
+            " 'lost.wav', now() - interval '10 minutes', now() - %s::interval) RETURNING id::text",
+            (age,),
         ).fetchone()
-    assert row is not None
+        assert row is not None
+        if symptom.startswith("database"):
+            connection.execute(job, row)
     try:
-        run = run_lab(lab, tmp_path, "-k", "storage or overstays")
+        run = run_lab(lab, tmp_path, "-k", "storage or overstays or recorded")
     finally:
         with psycopg.connect(lab.owner_dsn) as connection:
+            connection.execute("DELETE FROM job_queue WHERE payload ->> 'upload_id' = %s", row)
             connection.execute("DELETE FROM uploads WHERE id::text = %s", row)
-    assert run.outcome("signal/no_upload_overstays_processing")["status"] == "failed", run.text
+    assert run.outcome(symptom)["status"] == "failed", run.text
     lost = run.outcome("storage/stuck_files_exist")
     assert lost["status"] == "failed"
     assert f"1 of 1 upload has no file: {row[0]}" in lost["seen"]
