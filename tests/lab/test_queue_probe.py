@@ -757,7 +757,7 @@ def test_a_job_that_an_earlier_worker_left_is_no_work_of_the_consumers(
     channel.basic_consume(queue_name, lambda *_: None)
     channel.basic_publish("", queue_name, b"1")
     eventually(lambda: consumers_are_known(queue_probe, 1), "figures of the delivery")
-    for uptime, running in ((600.0, 0), (1900.0, 1), (None, 1)):
+    for uptime, running in ((1600.0, 0), (600.0, 1), (1900.0, 1), (None, 1)):
         probe = JobConsistency(lab_database, queue_probe, repeat(uptime).__next__)
         assert probe.held_deliveries(300.0).running == running
 
