@@ -16,7 +16,7 @@ from fixtures.probes.rabbitmq.amqp import AmqpClient
 from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import QueueProbe
 from tests.lab.made_probes import database_probe
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from lab.state import Lab
@@ -94,6 +94,13 @@ def consumers_are_known(probe: QueueProbe, unacknowledged: int) -> bool:
     figures = probe.figures(300.0)
     users = [consumer.user for consumer in figures.consumers]
     return figures.unacknowledged == unacknowledged and bool(users) and None not in users
+
+
+def hold_message(channel: Any, queue_name: str, probe: QueueProbe) -> None:
+    """Let a consumer take a message and keep it, until management's figures have both."""
+    channel.basic_consume(queue_name, lambda *_: None)
+    channel.basic_publish("", queue_name, b"1")
+    eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
 
 
 @contextmanager

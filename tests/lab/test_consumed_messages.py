@@ -14,7 +14,7 @@ from fixtures.probes.jobs_and_queue import TRIES_MAX, JobConsistency, LateJobs
 from fixtures.probes.jobs_and_queue_results import AbandonedJobs, IgnoredMessages
 from fixtures.probes.postgres.database import DatabaseProbe
 from fixtures.probes.rabbitmq.queue import QueueProbe
-from tests.lab.fix_queue import Make, client_named, consumers_are_known
+from tests.lab.fix_queue import Make, client_named, consumers_are_known, hold_message
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ def test_a_job_that_waits_for_its_next_attempt_does_not_run(
         eventually(lambda: probe.delayed() == 1, "figures of the retry queue")
         with pytest.raises(NotOffered, match="1 message waits in another queue for its next"):
             LateJobs(lab_database, probe).running(LONGEST)
-        channel.basic_consume(queue_name, lambda *_: None)
-        channel.basic_publish("", queue_name, b"2")
-        eventually(lambda: consumers_are_known(probe, 1), "figures of the delivery")
+        hold_message(channel, queue_name, probe)
         assert LateJobs(lab_database, probe).running(LONGEST).total == 1
     finally:
         channel.queue_delete(delay)

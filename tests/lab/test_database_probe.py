@@ -1782,11 +1782,13 @@ def test_a_retry_waits_since_it_is_due(
     odd: Owner, services: Lab, probe_of: Make, aged_upload: Callable[..., str]
 ) -> None:
     """A job whose next attempt is ahead neither is late nor has a message; one that is due may."""
-    later, due = (aged_upload(job="pending", minutes=30) for _ in range(2))
+    later = aged_upload(job="pending", minutes=30, started=0.5)
+    due = aged_upload(job="pending", minutes=30)
     odd.execute(
         "CREATE VIEW odd.jobs AS SELECT *, now() + CASE payload ->> 'upload_id'"
         f" WHEN '{later}' THEN interval '20 min' WHEN '{due}' THEN interval '-10 min' END"
-        " AS next_attempt_at FROM job_queue".encode()
+        " AS next_attempt_at FROM job_queue"
+        f" WHERE payload ->> 'upload_id' IN ('{later}', '{due}')".encode()
     )
     odd.execute("GRANT SELECT ON odd.jobs TO veza_checks")
     probe = probe_of(services.dsn, jobs_table="odd.jobs")
@@ -1794,6 +1796,9 @@ def test_a_retry_waits_since_it_is_due(
     assert pending.upload_ids == (due,)
     assert pending.oldest_seconds == pytest.approx(600.0, abs=60.0)
     assert probe.unfinished_jobs().waiting == 1
+    # It started half a minute ago, before it is due: it did not wait for that start.
+    starts = probe.late_starts(300.0)
+    assert (starts.waiting, starts.started, starts.waited) == (1, 0, None)
 
 
 def test_finished_uploads_are_spread_over_an_hour(

@@ -28,7 +28,7 @@ from fixtures.probes.rabbitmq.management import ManagementApi
 from fixtures.probes.rabbitmq.queue import READING_INTERVAL, RECENT, QueueProbe
 from lab import broker
 from tests.lab.fix_proxy import Proxy
-from tests.lab.fix_queue import Make, client_named, consumers_are_known
+from tests.lab.fix_queue import Make, client_named, consumers_are_known, hold_message
 from tests.lab.fix_services import Reply, ReplyServer
 from tests.waiting import PATIENCE, eventually
 
@@ -735,9 +735,7 @@ def test_unprocessed_deliveries_name_their_consumer(
 ) -> None:
     """Messages held while jobs wait and none runs are unprocessed, and name their consumer."""
     aged_upload(job="pending")
-    channel.basic_consume(queue_name, lambda *_: None)
-    channel.basic_publish("", queue_name, b"1")
-    eventually(lambda: consumers_are_known(queue_probe, 1), "figures of the delivery")
+    hold_message(channel, queue_name, queue_probe)
     deliveries = consistency.held_deliveries(300.0)
     assert (deliveries.unacknowledged, deliveries.pending) == (1, 1)
     assert not consistency.jobs_in_queue().messages_lost
@@ -754,9 +752,7 @@ def test_a_job_that_an_earlier_worker_left_is_no_work_of_the_consumers(
     """A deployment left one job half an hour ago; the new worker starts nothing of what it has."""
     aged_upload(job="pending")
     aged_upload("processing", job="processing", started=30.0)
-    channel.basic_consume(queue_name, lambda *_: None)
-    channel.basic_publish("", queue_name, b"1")
-    eventually(lambda: consumers_are_known(queue_probe, 1), "figures of the delivery")
+    hold_message(channel, queue_name, queue_probe)
     for uptime, running in ((1600.0, 0), (600.0, 1), (1900.0, 1), (None, 1)):
         probe = JobConsistency(lab_database, queue_probe, repeat(uptime).__next__)
         assert probe.held_deliveries(300.0).running == running

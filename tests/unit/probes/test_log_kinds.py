@@ -837,28 +837,18 @@ def test_phps_words_for_a_file_that_is_refused(text: str) -> None:
         ("ERROR/Pool-2] Task tracks.transcode[9dc6ab60] raised: SoftTimeLimitExceeded()", True),
         ("ERROR/Main] Task handler raised error: TimeLimitExceeded(270)", True),
         ("ERROR request exceeded its time limit", False),
-    ],
-)
-def test_a_time_limit_that_is_exceeded_is_a_timeout(text: str, of_job: bool) -> None:
-    """Celery's words for it have none for a job; other time limits may be of a request."""
-    line = parse_line(f"2025-12-15 10:00:00 {text}", 0.0)
-    assert re.search(kinds.TIMEOUTS.pattern, text.lower())
-    assert kinds.is_timeout(line)
-    assert kinds.is_expired_job(line) is of_job
-
-
-@pytest.mark.parametrize(
-    ("text", "of_job"),
-    [
         ("Caused by: java.util.concurrent.TimeoutException: ffmpeg did not exit in 60 s", True),
         ("ERROR Command '['/usr/bin/ffmpeg', '-i', 'a.wav']' timed out after 60 seconds", True),
         ("ERROR request timed out while the body of a.flac was read", False),
         ("ERROR connection timed out: sox-mirror.example:443", False),
     ],
 )
-def test_a_program_that_a_job_runs_has_the_jobs_time_limit(text: str, of_job: bool) -> None:
-    """The line of a program that was ended names no job."""
+def test_a_time_limit_that_is_exceeded_is_a_timeout(text: str, of_job: bool) -> None:
+    """Celery's words for it have none for a job, nor has the line of a program that a job runs;
+    other time limits may be of a request.
+    """
     line = parse_line(f"2025-12-15 10:00:00 {text}", 0.0)
+    assert re.search(kinds.TIMEOUTS.pattern, text.lower())
     assert kinds.is_timeout(line)
     assert kinds.is_expired_job(line) is of_job
 
