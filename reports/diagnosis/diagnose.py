@@ -212,7 +212,8 @@ def _findings(
         if row.id not in seen
     ]
     failures = [one.row for one in observed if one.failed]
-    rivals = _rivals(evidence, odds, {r.component for r in evidence.checks if r.id in seen})
+    components = {row.component for row in evidence.checks if row.id in seen}
+    rivals = _rivals(evidence, odds, components)
     return [
         Finding(
             id=cause.id,
@@ -225,7 +226,11 @@ def _findings(
             not_observed=tuple(
                 NotObserved(row.id, status) for row, status in unobserved if row.weight(cause.id)
             ),
-            own_evidence=any(_is_own(row, cause.id, rivals, evidence) for row in failures),
+            own_evidence=any(
+                _is_own(row, cause.id, rivals, evidence)
+                and not _hides_another(row, rivals - {cause.id}, evidence, components)
+                for row in failures
+            ),
         )
         for node, cause in enumerate(evidence.causes)
     ]
@@ -247,6 +252,22 @@ def _rivals(evidence: Evidence, odds: list[float], seen: Container[str]) -> set[
             and 2 * probability(odds[node]) >= cause.prior
         )
     }
+
+
+def _hides_another(
+    row: CheckRow, rivals: set[str], evidence: Evidence, seen: Container[str]
+) -> bool:
+    """Return whether a failure may be one of these rivals', as only another component can show.
+
+    Its row is the one of `_with_finer`; `seen` are the components with an observed check.
+    """
+    as_written = evidence.row(row.id) or row
+    added = {cause for cause, _ in row.explained_by if not as_written.weight(cause)}
+    return bool(added & rivals) and any(
+        finer.component not in seen
+        for finer in map(evidence.row, row.follows_from)
+        if finer and finer.moot_when == row.id
+    )
 
 
 def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> bool:

@@ -466,6 +466,34 @@ def test_nothing_is_certain_on_a_failure_that_a_finer_check_may_explain() -> Non
     assert run(evidence, m_late="failed").certainty == "likely"
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "left", "is_named"),
+    [("queue", 0.1, False), ("queue", 0.01, True), ("part", 0.1, True)],
+    ids=["its component is hidden", "it is hardly possible", "its component was seen"],
+)
+def test_no_cause_is_named_where_a_hidden_component_may_tell_another(
+    elsewhere: str, left: float, is_named: bool
+) -> None:
+    """Only the queue says whether anybody runs the job that is late."""
+    evidence = model(
+        {"hung": 0.1, "left": left},
+        {
+            "m/late": ({"hung": 0.9}, 0.001),
+            "m/no_message": ({"left": 0.3}, 0.001),
+            "m/other": ({"left": 0.01}, 0.001),
+        },
+    )
+    late, finer, other = evidence.checks
+    late = replace(late, follows_from=(finer.id,))
+    finer = replace(finer, component=elsewhere, moot_when=late.id)
+    evidence = replace(evidence, checks=(late, finer, other))
+    hung = run(evidence, m_late="failed", m_no_message="unreachable", m_other="passed")
+    assert hung.most_likely_set == ("hung",)
+    assert [finding.id for finding in hung.accepted] == ["hung"] * is_named
+    seen = run(evidence, m_late="failed", m_no_message="passed", m_other="passed")
+    assert [finding.id for finding in seen.accepted] == ["hung"]
+
+
 def test_a_pass_of_a_blind_check_is_no_evidence() -> None:
     """A frozen worker still has its connections: they are no evidence, their absence still is."""
     evidence = model(
