@@ -161,7 +161,9 @@ def test_health_is_exit_0(run_checks: Callable[..., Run]) -> None:
     assert "the only check passed" in run.text
 
 
-@pytest.mark.parametrize("mark", ["verification_4", "cause"])
+@pytest.mark.parametrize(
+    "mark", ["verification_4", pytest.param("cause", marks=pytest.mark.patient)]
+)
 def test_marks_come_from_the_evidence(run_checks: Callable[..., Run], mark: str) -> None:
     """A check is selected by its verification's number and by its role."""
     run = run_checks("def test_queue_exists():\n    '''It is there.'''\n", "-m", mark)
