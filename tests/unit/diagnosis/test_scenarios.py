@@ -918,6 +918,16 @@ def test_jobs_that_an_earlier_worker_left_have_failed_silently(evidence: Evidenc
     assert diagnosis.certainty == "likely"
 
 
+def test_a_stored_upload_without_a_job_has_failed_silently(evidence: Evidence) -> None:
+    """The API answered between its file and its job, and nothing else is wrong."""
+    failing = (
+        "signal/no_upload_is_stuck upload_status/uploads_have_left_uploading"
+        " logs/upload_transitions_are_logged database/stuck_uploads_have_a_job"
+    )
+    diagnosis = run(evidence, failing, "upload_status/worker_health_is_ok metrics_are_served")
+    assert [finding.id for finding in diagnosis.accepted] == [F]
+
+
 QUEUE = "queue/overdue_jobs_have_a_message database/pending_jobs_are_in_the_queue"
 LEFT = "database/late_jobs_have_a_worker"
 
