@@ -146,9 +146,9 @@ def test_a_job_that_an_earlier_worker_left_is_not_late(
     probe = queue_probe_of()
     for uptime in (1600.0, 1790.0):
         with pytest.raises(NotOffered, match="each worker process that runs is younger"):
-            LateJobs(lab_database, probe, repeat(uptime).__next__).running(LONGEST)
+            LateJobs(lab_database, probe, repeat((uptime,)).__next__).running(LONGEST)
     # It was late before, or that worker may run it: it may have begun the job at its start.
-    for unknown in (60.0, 1799.0, 1900.0, None):
+    for unknown in ((60.0,), (1799.0,), (1900.0,), ()):
         late = LateJobs(lab_database, probe, repeat(unknown).__next__).running(LONGEST)
         assert late.total == 1
 
@@ -158,10 +158,10 @@ def test_a_late_job_that_began_before_each_worker_is_abandoned(
 ) -> None:
     """Without a queue nothing gives the job of a worker that died to another one."""
 
-    def abandoned(uptime: float | None) -> AbandonedJobs:
-        return LateJobs(lab_database, None, lambda: uptime).abandoned(LONGEST)
+    def abandoned(*uptimes: float) -> AbandonedJobs:
+        return LateJobs(lab_database, None, lambda: uptimes).abandoned(LONGEST)
 
-    assert abandoned(None).total == 0, "no job is late"
+    assert abandoned().total == 0, "no job is late"
     upload = aged_upload("processing", job="processing", started=30.0)
     assert str(abandoned(1600.0)).endswith(
         ": 1 late job began before each worker that runs, the oldest for 27 min, so none works on "
@@ -173,9 +173,13 @@ def test_a_late_job_that_began_before_each_worker_is_abandoned(
     with pytest.raises(NotOffered, match="some were late before a worker that runs began"):
         abandoned(60.0)
     with pytest.raises(NotOffered, match="how long the workers run is not known"):
-        abandoned(None)
+        abandoned()
+    for younger in (1500.0, 1799.0, 1801.0):
+        with pytest.raises(NotOffered, match="may have taken the place of the one that began"):
+            abandoned(1900.0, younger)
+    assert abandoned(1900.0, 1850.0).total == 0
     with pytest.raises(NotOffered, match="their messages in the queue tell whether they run"):
-        LateJobs(lab_database, queue_probe_of(), lambda: 1600.0).abandoned(LONGEST)
+        LateJobs(lab_database, queue_probe_of(), lambda: (1600.0,)).abandoned(LONGEST)
 
 
 def test_a_job_whose_message_is_a_dead_letter_is_given_up(
@@ -222,12 +226,12 @@ def test_automatic_acknowledgement_says_nothing_about_overdue_jobs(
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
         consistency.overdue_messages(LONGEST)
     # The job began half an hour ago: before a young worker, and while an old one ran.
-    lost = JobConsistency(lab_database, queue_probe, lambda: 600.0).overdue_messages(LONGEST)
+    lost = JobConsistency(lab_database, queue_probe, lambda: (600.0,)).overdue_messages(LONGEST)
     assert lost.without == 1
     assert ": 1 job is without a message" in str(lost)
     assert str(lost).endswith("; each worker that runs is younger")
     with pytest.raises(NotOffered, match=r"veza from .* acknowledges automatically"):
-        JobConsistency(lab_database, queue_probe, lambda: 1790.0).overdue_messages(LONGEST)
+        JobConsistency(lab_database, queue_probe, lambda: (1790.0,)).overdue_messages(LONGEST)
 
 
 def test_a_message_that_is_put_back_is_taken_once(

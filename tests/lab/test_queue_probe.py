@@ -753,8 +753,8 @@ def test_a_job_that_an_earlier_worker_left_is_no_work_of_the_consumers(
     aged_upload(job="pending")
     aged_upload("processing", job="processing", started=30.0)
     hold_message(channel, queue_name, queue_probe)
-    for uptime, running in ((1600.0, 0), (600.0, 1), (1900.0, 1), (None, 1)):
-        probe = JobConsistency(lab_database, queue_probe, repeat(uptime).__next__)
+    for uptimes, running in (((1600.0,), 0), ((600.0,), 1), ((1900.0,), 1), ((), 1)):
+        probe = JobConsistency(lab_database, queue_probe, repeat(uptimes).__next__)
         assert probe.held_deliveries(300.0).running == running
 
 

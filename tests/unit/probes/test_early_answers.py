@@ -84,7 +84,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def consistency(jobs: Jobs, messages: Messages) -> JobConsistency:
     """Make the comparison beside a worker that has run for ten minutes."""
-    return JobConsistency(cast(Any, jobs), cast(Any, messages), lambda: UPTIME, patience=0.0)
+    return JobConsistency(cast(Any, jobs), cast(Any, messages), lambda: (UPTIME,), patience=0.0)
 
 
 def test_jobs_that_run_without_a_message_say_that_it_is_acknowledged_early() -> None:
