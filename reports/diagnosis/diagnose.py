@@ -6,7 +6,7 @@ outcomes give the same bytes, whatever their order.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from core.errors import TranslatedError
@@ -149,22 +149,29 @@ def _observe(
             continue
         names = by_status["failed" if failed else "passed"]
         name = names[0] if len(names) == 1 else row.id
-        seen_as = _with_finer(row, rows, cases, telling) if failed else row
+        seen_as = _with_finer(row, evidence, cases, telling) if failed else row
         observed.append(Observed(seen_as, name, failed))
     return observed
 
 
+def _finer(row: CheckRow, evidence: Evidence) -> list[CheckRow]:
+    """Return the checks that look closely at what failed.
+
+    A failure follows from theirs, and where it passes they have nothing to look at.
+    """
+    others = map(evidence.row, row.follows_from)
+    return [other for other in others if other and other.moot_when == row.id]
+
+
 def _with_finer(
-    row: CheckRow, rows: Mapping[str, CheckRow], seen: Container[str], failed: set[str]
+    row: CheckRow, evidence: Evidence, seen: Container[str], failed: set[str]
 ) -> CheckRow:
     """Return the row of a failure with what is explained by the checks that look at it closely.
 
-    They are those that it follows from, and that have nothing to look at where it passes. Where one
-    was observed, or one of `failed` shows another mechanism of the cause, they say no more.
+    Where one was observed, or one of `failed` shows another mechanism of the cause, they say no
+    more.
     """
-    finer = [
-        other for other in map(rows.get, row.follows_from) if other and other.moot_when == row.id
-    ]
+    finer = _finer(row, evidence)
     if any(other.id in seen or set(other.moot_if_failed) & failed for other in finer):
         return row
     weights = dict(row.explained_by)
@@ -263,11 +270,8 @@ def _hides_another(
     """
     as_written = evidence.row(row.id) or row
     added = {cause for cause, _ in row.explained_by if not as_written.weight(cause)}
-    return bool(added & rivals) and any(
-        finer.component not in seen
-        for finer in map(evidence.row, row.follows_from)
-        if finer and finer.moot_when == row.id
-    )
+    unseen = any(finer.component not in seen for finer in _finer(as_written, evidence))
+    return unseen and bool(added & rivals)
 
 
 def _is_own(row: CheckRow, cause: str, rivals: set[str], evidence: Evidence) -> bool:

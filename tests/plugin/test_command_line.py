@@ -17,7 +17,6 @@ from tests.waiting import PATIENCE
 from veza_checks_guard import EXAMPLES, FLAGS
 
 if TYPE_CHECKING:
-    from _pytest.mark.structures import ParameterSet
     from syrupy.assertion import SnapshotAssertion
 
 NOWHERE = "http://127.0.0.1:9"
@@ -27,9 +26,17 @@ dsn = "postgresql://monitor:hunter22@127.0.0.1:9/veza"
 """
 
 
-def again(arguments: tuple[str, ...], sentence: str) -> ParameterSet:
-    """Return a mistake that is much like another one: the quick loop leaves it out."""
-    return pytest.param(arguments, sentence, marks=pytest.mark.patient)
+LIKE_ANOTHER = [
+    (("--target", "STAGING"), "did you mean 'staging'"),
+    (("--target", "staging", "--budget=20min"), "--budget: a budget is at most 15 min"),
+    (("--target", "staging", "--out", "/tmp"), "write --out=VALUE"),
+    (("--target", "stagign", "--check-config"), "did you mean 'staging'"),
+    (("--target", "staging", "--check-config", "--runbook-doc=nowhere.md"), "nowhere.md"),
+    (("--budget", "--target", "staging"), "--budget needs a value"),
+    (("--target", ""), "--target needs a value, for example: --target staging"),
+    (("--target=",), "--target needs a value, for example: --target staging"),
+]
+"""Mistakes that the quick loop leaves out, each with its sentence."""
 
 
 @pytest.fixture
@@ -47,29 +54,22 @@ def file(tmp_path: Path) -> Path:
     [
         ((), "--target lab"),
         (("--target", "stagign"), "did you mean 'staging'"),
-        again(("--target", "STAGING"), "did you mean 'staging'"),
         (("--target", "staging", "--target=live"), "for both, write --target staging,live"),
         (("--target", "live"), "NOWHERE_SET is not set"),
         (("--target", "staging", "--budget", "soon"), '--budget: write it like "10 min"'),
-        again(("--target", "staging", "--budget=20min"), "--budget: a budget is at most 15 min"),
         (("--target", "staging", "--upload-id", "/etc/passwd"), "write --upload-id=VALUE"),
-        again(("--target", "staging", "--out", "/tmp"), "write --out=VALUE"),
         (("--target", "staging", "--upload-id", "two\nlines"), "is not an upload ID"),
         (("--target", "staging", "--runbook-doc=nowhere.md"), "nowhere.md"),
         (("--target", "staging", "--runbook-doc", "README.md"), "README.md"),
         (("--target", "staging", "--fault", "worker-killed"), "add --target lab"),
-        again(("--target", "stagign", "--check-config"), "did you mean 'staging'"),
         (("--target", "staging", "--check-config", "--runbook=nowhere"), "there is no 'nowhere'"),
-        again(("--target", "staging", "--check-config", "--runbook-doc=nowhere.md"), "nowhere.md"),
         (("--target",), "--target needs a value, for example: --target staging"),
-        again(("--budget", "--target", "staging"), "--budget needs a value"),
-        again(("--target", ""), "--target needs a value, for example: --target staging"),
-        again(("--target=",), "--target needs a value, for example: --target staging"),
         (("--target", "staging", "-n", "-1"), "-n: write how many targets are checked at once"),
         (("--target", "staging", "--if-busy", "maybe"), "--if-busy: write wait, skip or fail"),
         (("--target", "lab", "--targets-file=nowhere"), "nowhere does not exist: omit the targets"),
         (("--tagret=staging",), "there is no option --tagret: did you mean --target?"),
         (("--target", "staging", "tests/unit"), "and name paths below checks/ only"),
+        *(pytest.param(*mistake, marks=pytest.mark.patient) for mistake in LIKE_ANOTHER),
     ],
 )
 def test_a_mistake_gets_one_sentence(

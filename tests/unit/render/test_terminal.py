@@ -436,6 +436,8 @@ def test_a_cause_is_shown_with_what_accuses_it_alone() -> None:
     assert finding.id == "processing_failed_silently"
     weaker = sorted(finding.supporting, key=lambda one: one.check == telling)
     finding = replace(finding, supporting=tuple(weaker))
+    strongest = next(one.check for one in finding.supporting if one.status == "failed")
+    assert strongest == symptoms[0]
     assert accusing(report, finding)[0] == telling
 
 
