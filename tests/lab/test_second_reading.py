@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from fixtures.database import BEFORE, PROBE, pytest_second_look
+from fixtures.probes.postgres.jobs import ENDED
 from fixtures.probes.postgres.known import KEYS_MAX, Known
+from fixtures.probes.postgres.uploads import NAMED, OVERDUE
 from tests.lab.made_probes import database_probe
 
 if TYPE_CHECKING:
@@ -234,3 +236,45 @@ def test_only_the_first_look_is_handed_on(odd: Owner, second: Make) -> None:
     assert stash[BEFORE] is stash[PROBE].known
     pytest_second_look(config)
     assert stash[BEFORE] is None
+
+
+def test_unprocessed_uploads_are_those_that_a_check_has_read(
+    odd: Owner, second: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No table is searched for them again, in neither look; what has ended is none of them."""
+    add(odd, 7)
+    odd.execute("UPDATE odd.uploads SET status = 'processing' WHERE user_id = 0")
+    odd.execute(
+        "UPDATE odd.jobs SET status = 'failed', completed_at = created_at"
+        " WHERE id IN (SELECT id FROM odd.jobs ORDER BY created_at LIMIT 1)"
+    )
+    late = odd.execute("SELECT id::text FROM odd.uploads WHERE status = 'processing'").fetchall()
+    failed = odd.execute("SELECT id::text FROM odd.uploads ORDER BY created_at LIMIT 1").fetchall()
+    expected = {name for (name,) in late + failed}
+    assert len(expected) > len(late) > 1
+    statements: list[str] = []
+
+    def probe_of_look() -> DatabaseProbe:
+        probe = second()
+        read = probe._tables.read
+
+        def noted(statement: str, *rest: Any) -> Any:
+            statements.append(statement)
+            return read(statement, *rest)
+
+        monkeypatch.setattr(probe._tables, "read", noted)
+        return probe
+
+    first = probe_of_look()
+    first.overdue_processing(300.0)
+    first.ended_jobs(300.0)
+    statements.clear()
+    assert {upload.id for upload in first.unprocessed(300.0)} == expected
+    assert {upload.id for upload in probe_of_look().unprocessed(300.0)} == expected
+    odd.execute("UPDATE odd.uploads SET status = 'completed' WHERE id::text = %s", failed[0])
+    assert {upload.id for upload in probe_of_look().unprocessed(300.0)} == {one for (one,) in late}
+    assert statements.count(NAMED) == 3
+    assert not {OVERDUE, ENDED} & set(statements)
+    alone = probe_of_look()
+    alone.look_after(Known())
+    assert {upload.id for upload in alone.unprocessed(300.0)} == {one for (one,) in late}
