@@ -187,13 +187,25 @@ def start_job(session: Connection, job: str, statuses: Sequence[str]) -> dict[st
     Returns None when the job has none of these statuses: a message can be delivered twice, and an
     ended job must not start again.
     """
-    return session.execute(
-        "UPDATE job_queue j SET status = 'processing', started_at = now(), error = NULL"
-        " FROM uploads u WHERE j.id = %s AND j.status::text = ANY(%s)"
-        " AND u.id::text = j.payload::jsonb ->> 'upload_id'"
-        " RETURNING u.id::text, u.filename, u.size",
-        (job, list(statuses)),
+    # Each row by its own key, as an application does: a join by the text of the ids reads a table.
+    job_row = session.execute(
+        "SELECT payload::jsonb ->> 'upload_id' AS upload FROM job_queue WHERE id = %s", (job,)
     ).fetchone()
+    upload = (
+        job_row
+        and session.execute(
+            "SELECT id::text, filename, size FROM uploads WHERE id = %s", (job_row["upload"],)
+        ).fetchone()
+    )
+    started = (
+        upload
+        and session.execute(
+            "UPDATE job_queue SET status = 'processing', started_at = now(), error = NULL"
+            " WHERE id = %s AND status::text = ANY(%s) RETURNING id",
+            (job, list(statuses)),
+        ).fetchone()
+    )
+    return upload if started else None
 
 
 def complete_job(session: Connection, job: str) -> None:
