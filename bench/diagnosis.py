@@ -16,7 +16,8 @@ from pathlib import Path
 
 from core.outcome import Outcome
 from reports.diagnosis.diagnose import MAX_CAUSES, diagnose
-from reports.diagnosis.evidence import Cause, CheckRow, Evidence, load_evidence
+from reports.diagnosis.evidence import Cause, CheckRow, Evidence
+from reports.diagnosis.evidence_file import load_evidence
 
 SHIPPED = Path(__file__).resolve().parents[1] / "runbooks/upload_stuck/evidence.toml"
 CHECKS = 60

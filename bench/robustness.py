@@ -19,7 +19,8 @@ from pathlib import Path
 from random import Random
 
 from core.outcome import OBSERVED, Outcome, base_id
-from reports.diagnosis.evidence import Evidence, load_evidence
+from reports.diagnosis.evidence import Evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.diagnosis.robustness import (
     flipped,
     named,

@@ -15,7 +15,7 @@ from reports.alerts.addresses import OptionError
 from reports.cli.command import Commands, add_command
 from reports.cli.history import add_target_dir, history_folder, read_runs
 from reports.cli.postmortem import NoIncidentError, surest_report
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.history.confirmed import (
     FALSE_ALARM,
     OTHER,

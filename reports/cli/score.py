@@ -13,7 +13,8 @@ from core.text import clean
 from reports.cli.command import Commands, add_command, add_evidence
 from reports.cli.history import add_target_dir, history_folder, runs_beside
 from reports.cli.postmortem import NoIncidentError
-from reports.diagnosis.evidence import EvidenceError, load_evidence, parse_evidence
+from reports.diagnosis.evidence import EvidenceError
+from reports.diagnosis.evidence_file import load_evidence, parse_evidence
 from reports.history.confirmed import read_learned, report_of, settle
 from reports.history.incidents import incidents
 from reports.history.score import judge, suggest_priors, with_priors

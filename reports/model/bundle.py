@@ -7,7 +7,8 @@ from pathlib import Path
 from core.frozen import frozen
 from core.language import language
 from core.outcome import base_id
-from reports.diagnosis.evidence import Evidence, EvidenceError, load_evidence
+from reports.diagnosis.evidence import Evidence, EvidenceError
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.layout import Layout
 from reports.model.layout_file import load_layout
 from reports.model.report import Report

@@ -15,7 +15,8 @@ from pathlib import Path
 from core.files import FileError, read_text
 from core.frozen import frozen
 from core.language import tr, trc
-from reports.diagnosis.evidence import Evidence, EvidenceError, load_evidence
+from reports.diagnosis.evidence import Evidence, EvidenceError
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.layout import Layout
 from reports.model.layout_file import NAME as LAYOUT
 from reports.model.layout_file import load_layout

@@ -94,7 +94,8 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
     Its verifications become markers. Raises pytest.UsageError for checks of two runbooks, and for a
     table that cannot be used.
     """
-    from reports.diagnosis.evidence import EvidenceError, load_evidence
+    from reports.diagnosis.evidence import EvidenceError
+    from reports.diagnosis.evidence_file import load_evidence
 
     folder = _folder(config, nodeid)
     if config.stash.setdefault(FOLDER, folder) != folder:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence_file import load_evidence
 from tests.plugin.conftest import CONFTEST, PYPROJECT
 from tests.suite import ROOT
 from tests.waiting import PATIENCE

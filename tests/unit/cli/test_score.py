@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.cli.main import main
-from reports.diagnosis.evidence import load_evidence, parse_evidence
+from reports.diagnosis.evidence_file import load_evidence, parse_evidence
 from reports.history.actions import Action
 from reports.history.confirmed import FALSE_ALARM, OTHER, Confirmation, write_confirmation
 from reports.history.score import (

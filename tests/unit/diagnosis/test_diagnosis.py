@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from core.outcome import Outcome, Status
 from reports.diagnosis.diagnose import ModelTooLargeError, diagnose
-from reports.diagnosis.evidence import Cause, CheckRow, Evidence, load_evidence
+from reports.diagnosis.evidence import Cause, CheckRow, Evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.diagnosis.result import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,12 +13,8 @@ import pytest
 
 from core.files import READ_MAX
 from reports.cli.lint import checks_of, filling
-from reports.diagnosis.evidence import (
-    Evidence,
-    EvidenceError,
-    load_evidence,
-    parse_evidence,
-)
+from reports.diagnosis.evidence import Evidence, EvidenceError
+from reports.diagnosis.evidence_file import load_evidence, parse_evidence
 from reports.model.bundle import RUNBOOKS
 from reports.model.lint import lint
 

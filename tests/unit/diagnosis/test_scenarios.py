@@ -15,7 +15,8 @@ import pytest
 
 from core.outcome import Outcome, Status
 from reports.diagnosis.diagnose import diagnose
-from reports.diagnosis.evidence import CheckRow, Evidence, load_evidence
+from reports.diagnosis.evidence import CheckRow, Evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.diagnosis.result import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,7 +12,7 @@ import pytest
 
 from core.files import read_toml
 from core.language import ENGLISH, set_language
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.bundle import RUNBOOKS
 from reports.model.layout import Impact, Layout
 from reports.model.layout_file import NAME, load_layout

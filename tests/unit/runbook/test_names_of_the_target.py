@@ -11,7 +11,7 @@ import pytest
 from fixtures.target.model import Api, Database, Target
 from fixtures.target.summary import summary_of
 from reports.diagnosis.diagnose import diagnose
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.build import remedies_for
 from reports.model.bundle import RUNBOOKS, load_bundle
 from reports.runbook.conditions import facts_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.bundle import RUNBOOKS
 from reports.model.layout_file import load_layout
 from tests.made import ROOT

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.language import language, set_language
-from reports.diagnosis.evidence import load_evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.build import watched_metrics
 from reports.model.layout_file import load_layout
 from reports.render.preventive import NAME

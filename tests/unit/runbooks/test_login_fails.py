@@ -12,7 +12,8 @@ from fixtures.target.model import Target
 from fixtures.target.summary import summary_of
 from reports.cli.lint import checks_of, filling
 from reports.diagnosis.diagnose import diagnose
-from reports.diagnosis.evidence import Evidence, load_evidence
+from reports.diagnosis.evidence import Evidence
+from reports.diagnosis.evidence_file import load_evidence
 from reports.model.lint import lint
 from reports.runbook.markdown import load_runbook
 from reports.runbook.placeholders import fill_step
