@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from core.frozen import frozen
 from core.language import language
 from core.outcome import base_id
 from reports.diagnosis.evidence import Evidence, EvidenceError
-from reports.diagnosis.evidence_file import load_evidence
+from reports.model import layout_file
+from reports.model.compiled import compiled
 from reports.model.layout import Layout
-from reports.model.layout_file import load_layout
 from reports.model.report import Report
 from reports.runbook.document import Runbook, RunbookError
-from reports.runbook.markdown import load_runbook
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
+
+EVIDENCE = "evidence.toml"
 
 
 @frozen
@@ -39,13 +41,27 @@ def load_bundle(
     Raises EvidenceError, and RunbookError if a part cannot be read, or if the document's hypotheses
     or verifications are not as many as the table's.
     """
-    evidence = evidence or load_evidence(folder / "evidence.toml")
+    document = document or document_in(folder)
+    read = partial(_read_bundle, folder, evidence, document)
+    if evidence:
+        return read()
+    layout = folder / layout_file.NAME
+    files = (folder / EVIDENCE, document, *([layout] if layout.exists() else []))
+    return compiled(folder.name, files, read)
+
+
+def _read_bundle(folder: Path, evidence: Evidence | None, document: Path) -> RunbookBundle:
+    # Not earlier: what reads and validates the files is seldom needed.
+    from reports.diagnosis.evidence_file import load_evidence
+    from reports.runbook.markdown import load_runbook
+
+    evidence = evidence or load_evidence(folder / EVIDENCE)
     runbook = load_runbook(
-        document or document_in(folder),
+        document,
         hypotheses=len(evidence.hypotheses),
         verifications=max(row.verification for row in evidence.checks),
     )
-    return RunbookBundle(folder.name, runbook, evidence, load_layout(folder))
+    return RunbookBundle(folder.name, runbook, evidence, layout_file.load_layout(folder))
 
 
 def document_in(folder: Path) -> Path:
@@ -62,6 +78,8 @@ def bundle_of(
     `evidence` and `document` replace its evidence table and its document. Raises EvidenceError,
     RunbookError.
     """
+    from reports.diagnosis.evidence_file import load_evidence
+
     team_document = report.target.runbook_document
     return load_bundle(
         folder_of(report),
@@ -75,7 +93,9 @@ def folder_of(report: Report) -> Path:
 
     Raises RunbookError.
     """
-    folders = sorted(path.parent for path in RUNBOOKS.glob("*/evidence.toml"))
+    from reports.diagnosis.evidence_file import load_evidence
+
+    folders = sorted(path.parent for path in RUNBOOKS.glob(f"*/{EVIDENCE}"))
     for folder in folders:
         if folder.name == report.runbook_name:
             return folder
@@ -83,7 +103,7 @@ def folder_of(report: Report) -> Path:
 
     def known_checks(folder: Path) -> int:
         try:
-            rows = load_evidence(folder / "evidence.toml").checks
+            rows = load_evidence(folder / EVIDENCE).checks
         except EvidenceError:
             return 0
         return len(checks & {row.id for row in rows})

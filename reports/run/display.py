@@ -13,7 +13,7 @@ import pytest
 from core.files import from_here
 from core.language import tr
 from core.outcome import check_id, component_word, read_outcome
-from reports.run.runbook_choice import evidence_for
+from reports.run.runbook_choice import bundle_for
 
 if TYPE_CHECKING:
     from reports.run.controller import Controller
@@ -174,7 +174,7 @@ class Progress:
 
     def _text(self, nodeid: str, seconds: float) -> str:
         check = check_id(nodeid)
-        row = evidence_for(self._config, nodeid).row(check)
+        row = bundle_for(self._config, nodeid).evidence.row(check)
         component = row.component if row else check.partition("/")[0]
         limit = self._config.hook.pytest_check_time_limit(config=self._config, component=component)
         name = component_word(component)

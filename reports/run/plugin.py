@@ -20,7 +20,6 @@ from reports.run.display import Display
 from reports.run.runbook_choice import (
     bundle_for,
     choose_checks,
-    evidence_for,
     suggest_document_language,
 )
 
@@ -107,7 +106,7 @@ def pytest_check_lanes_work() -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a check with its verification and its role, as the evidence table has them."""
-    row = evidence_for(item.config, item.nodeid).row(check_id(item.nodeid))
+    row = bundle_for(item.config, item.nodeid).evidence.row(check_id(item.nodeid))
     if row:
         item.add_marker(f"verification_{row.verification}")
         item.add_marker(row.role)

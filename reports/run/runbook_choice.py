@@ -15,13 +15,11 @@ from core.language import suggest_language, tr
 from core.runbooks import VARIABLE, asked_for, names_in
 from core.text import listed, printable
 from core.validation import nearest
-from reports.diagnosis.evidence import Evidence
 
 if TYPE_CHECKING:
     from reports.model.bundle import RunbookBundle
 
 BUNDLE = pytest.StashKey["RunbookBundle"]()
-EVIDENCE = pytest.StashKey["Evidence"]()
 FOLDER = pytest.StashKey[Path]()
 
 CHECKS = "checks"
@@ -88,14 +86,16 @@ def _runbook(config: pytest.Config, name: str, source: str) -> Path:
     return config.rootpath / "runbooks" / name
 
 
-def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
-    """Return the evidence table of the runbook that a check belongs to; None: of the first one.
+def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
+    """Return the runbook that a check belongs to; None: the run's, or the first one.
 
-    Its verifications become markers. Raises pytest.UsageError for checks of two runbooks, and for a
-    table that cannot be used.
+    Its prose is that of --runbook-doc where given. It is read once; its verifications become
+    markers. Raises pytest.UsageError for checks of two runbooks, and for an evidence table or a
+    document that cannot be used.
     """
     from reports.diagnosis.evidence import EvidenceError
-    from reports.diagnosis.evidence_file import load_evidence
+    from reports.model.bundle import load_bundle
+    from reports.runbook.document import RunbookError
 
     folder = _folder(config, nodeid)
     if config.stash.setdefault(FOLDER, folder) != folder:
@@ -107,35 +107,19 @@ def evidence_for(config: pytest.Config, nodeid: str | None) -> Evidence:
                 other=folder.name,
             )
         )
-    if EVIDENCE not in config.stash:
-        try:
-            config.stash[EVIDENCE] = load_evidence(folder / "evidence.toml")
-        except EvidenceError as exc:
-            raise pytest.UsageError(str(exc)) from exc
-        last = max(row.verification for row in config.stash[EVIDENCE].checks)
-        for number in range(last + 1):
-            config.addinivalue_line("markers", f"verification_{number}: a step of the runbook")
-    return config.stash[EVIDENCE]
-
-
-def bundle_for(config: pytest.Config, nodeid: str | None) -> RunbookBundle:
-    """Return the run's runbook: its evidence, and its prose from --runbook-doc where given.
-
-    It is read once. Raises pytest.UsageError for a document that does not fit.
-    """
     if BUNDLE in config.stash:
         return config.stash[BUNDLE]
-    from reports.model.bundle import load_bundle
-    from reports.runbook.document import RunbookError
-
-    evidence = evidence_for(config, nodeid)
     own_document = document_of(config)
     document = config.invocation_params.dir / own_document if own_document else None
     try:
-        config.stash[BUNDLE] = load_bundle(config.stash[FOLDER], evidence, document)
-    except RunbookError as exc:
+        bundle = load_bundle(folder, document=document)
+    except (EvidenceError, RunbookError) as exc:
         raise pytest.UsageError(str(exc)) from exc
-    return config.stash[BUNDLE]
+    config.stash[BUNDLE] = bundle
+    last = max(row.verification for row in bundle.evidence.checks)
+    for number in range(last + 1):
+        config.addinivalue_line("markers", f"verification_{number}: a step of the runbook")
+    return bundle
 
 
 def suggest_document_language(config: pytest.Config) -> None:
