@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from core.files import FileError, read_file
+from core.files import read_file
 from core.language import DOMAIN, LOCALES, language
 
 T = TypeVar("T")
@@ -39,9 +39,9 @@ def compiled(name: str, files: Sequence[Path], read: Callable[[], T]) -> T:
     kept = FOLDER / f"{name}.{language()}.{sys.implementation.cache_tag}.pickle"
     try:
         key = _key(files)
-    except (FileError, OSError):
+    except OSError:
         return read()
-    with suppress(FileError):
+    with suppress(OSError):
         content = read_file(kept)
         if content[:DIGEST] == _digest(key, content[DIGEST:]):
             value: T = pickle.loads(content[DIGEST:])  # noqa: S301 - as trusted as the code beside it
@@ -49,12 +49,14 @@ def compiled(name: str, files: Sequence[Path], read: Callable[[], T]) -> T:
     made = read()
     if not sys.dont_write_bytecode:
         with suppress(OSError):
-            _keep(kept, key, pickle.dumps(made))
+            # One that was written meanwhile may have been read half before and half after.
+            if _key(files) == key:
+                _keep(kept, key, pickle.dumps(made))
     return made
 
 
 def _key(files: Sequence[Path]) -> bytes:
-    """Return what changes with the files and with the code; raises FileError, OSError."""
+    """Return what changes with the files and with the code; raises OSError."""
     digest = hashlib.sha256(repr([str(file) for file in files]).encode())
     for file in files:
         digest.update(_digest(read_file(file)))

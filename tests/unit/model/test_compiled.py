@@ -134,6 +134,15 @@ def test_a_file_that_cannot_be_read_is_left_to_its_reader(tmp_path: Path) -> Non
         compiled("one", [tmp_path / "none.md"], read)
 
 
+def test_a_file_that_changes_while_it_is_read_is_not_kept(file: Path, folder: Path) -> None:
+    def read() -> str:
+        file.write_text("# two")
+        return "of which?"
+
+    assert compiled("one", [file], read) == "of which?"
+    assert not folder.exists()
+
+
 def test_an_error_is_not_kept(file: Path, read: Read) -> None:
     def refuse() -> list[str]:
         raise RunbookError("refused")
