@@ -10,7 +10,7 @@ import json
 import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -181,30 +181,26 @@ def set_status(session: Connection, upload: str, status: str, progress: int) -> 
     )
 
 
-def start_job(session: Connection, job: str, statuses: Sequence[str]) -> dict[str, Any] | None:
+def start_job(
+    session: Connection, variant: Variant, job: str, statuses: Sequence[str]
+) -> DictRow | None:
     """Mark a job as `processing` and return its upload's row.
 
     Returns None when the job has none of these statuses: a message can be delivered twice, and an
-    ended job must not start again.
+    ended job must not start again. So it does when the upload was deleted.
     """
     # Each row by its own key, as an application does: a join by the text of the ids reads a table.
-    job_row = session.execute(
+    named = session.execute(
         "SELECT payload::jsonb ->> 'upload_id' AS upload FROM job_queue WHERE id = %s", (job,)
     ).fetchone()
-    upload = (
-        job_row
-        and session.execute(
-            "SELECT id::text, filename, size FROM uploads WHERE id = %s", (job_row["upload"],)
-        ).fetchone()
-    )
-    started = (
-        upload
-        and session.execute(
-            "UPDATE job_queue SET status = 'processing', started_at = now(), error = NULL"
-            " WHERE id = %s AND status::text = ANY(%s) RETURNING id",
-            (job, list(statuses)),
-        ).fetchone()
-    )
+    upload = find_upload(session, named["upload"], variant.track_column) if named else None
+    if upload is None:
+        return None
+    started = session.execute(
+        "UPDATE job_queue SET status = 'processing', started_at = now(), error = NULL"
+        " WHERE id = %s AND status::text = ANY(%s) RETURNING id",
+        (job, list(statuses)),
+    ).fetchone()
     return upload if started else None
 
 

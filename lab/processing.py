@@ -55,7 +55,7 @@ class Processor:
         bugs = read_bugs(self._lab.directory)
         try:
             with self._pool.connection() as session:
-                row = database.start_job(session, job, self._startable)
+                row = database.start_job(session, self._lab.variant, job, self._startable)
             if row is None:
                 return BrokerAnswer.DONE
             return self._attempt(job, row, bugs)
