@@ -148,8 +148,9 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write UTF-8 text to `path` atomically, with the permissions `mode`, making its folder.
+def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Write bytes, or text as UTF-8, to `path` atomically, with the permissions `mode`, making its
+    folder.
 
     A reader sees the old content or the new, never a part. Raises FileError and then leaves the
     old content in place and no temporary file.
@@ -159,8 +160,8 @@ def write_file(path: Path, text: str, mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name.lstrip('.')}.", dir=path.parent)
         temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
             # mkstemp's 0600 would hide a report from the monitoring user that reads it.

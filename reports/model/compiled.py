@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from core.files import read_file
+from core.files import read_file, write_file
 from core.language import DOMAIN, LOCALES, language
 
 T = TypeVar("T")
@@ -51,7 +51,8 @@ def compiled(name: str, files: Sequence[Path], read: Callable[[], T]) -> T:
         with suppress(OSError):
             # One that was written meanwhile may have been read half before and half after.
             if _key(files) == key:
-                _keep(kept, key, pickle.dumps(made))
+                data = pickle.dumps(made)
+                write_file(kept, _digest(key, data) + data)
     return made
 
 
@@ -75,14 +76,3 @@ def _code() -> Iterator[tuple[str, os.stat_result]]:
 
 def _digest(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
-
-
-def _keep(path: Path, key: bytes, data: bytes) -> None:
-    """Write the file whole or not at all; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_suffix(f".{os.getpid()}")
-    try:
-        written.write_bytes(_digest(key, data) + data)
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.language import set_language
+from core.runbooks import names_in
 from reports.diagnosis.evidence import EvidenceError
 from reports.model import compiled as module
 from reports.model.bundle import RUNBOOKS, load_bundle
@@ -153,9 +154,7 @@ def test_an_error_is_not_kept(file: Path, read: Read) -> None:
     assert compiled("one", [file], read) == ["# one"]
 
 
-@pytest.mark.parametrize(
-    "name", [path.name for path in sorted(RUNBOOKS.iterdir()) if path.is_dir()]
-)
+@pytest.mark.parametrize("name", names_in(RUNBOOKS.parent))
 def test_each_runbook_is_the_same_when_it_was_kept(name: str, folder: Path) -> None:
     first = load_bundle(RUNBOOKS / name)
     assert [path.suffix for path in folder.iterdir()] == [".pickle"]
