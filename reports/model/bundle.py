@@ -93,8 +93,6 @@ def folder_of(report: Report) -> Path:
 
     Raises RunbookError.
     """
-    from reports.diagnosis.evidence_file import load_evidence
-
     folders = sorted(path.parent for path in RUNBOOKS.glob(f"*/{EVIDENCE}"))
     for folder in folders:
         if folder.name == report.runbook_name:
@@ -102,6 +100,8 @@ def folder_of(report: Report) -> Path:
     checks = {base_id(result.outcome.check) for result in report.results}
 
     def known_checks(folder: Path) -> int:
+        from reports.diagnosis.evidence_file import load_evidence
+
         try:
             rows = load_evidence(folder / EVIDENCE).checks
         except EvidenceError:
