@@ -12,7 +12,7 @@ from fixtures.probes.jobs_and_queue import JobConsistency
 from fixtures.probes.postgres.job_results import UnfinishedJobs
 from fixtures.probes.postgres.overdue import Overdue
 from fixtures.probes.rabbitmq.management import Consumer, QueueFigures
-from fixtures.probes.rabbitmq.results import Depth
+from fixtures.probes.rabbitmq.results import DeadLetters, Depth
 
 PENDING, UPTIME = 11, 600.0
 
@@ -118,3 +118,20 @@ def test_messages_of_jobs_that_wait_are_lost(running: tuple[float, ...], held: i
     """Where the jobs that run have theirs, or none runs, those that wait have lost theirs."""
     jobs = consistency(Jobs(*running), Messages(held)).jobs_in_queue()
     assert jobs.missing == PENDING - held
+
+
+def test_the_last_question_about_dead_letters_is_the_queues() -> None:
+    """The connection to the broker is closed after that one, far away some time before the end."""
+    asked = []
+
+    class Asked(Messages):
+        def figures(self, seconds: float) -> QueueFigures:
+            asked.append("management")
+            return super().figures(seconds)
+
+        def dead_letters(self) -> Any:
+            asked.append("queue")
+            return DeadLetters("mq", "dead", 1)
+
+    assert not consistency(Jobs(), Asked(0)).dropped_messages(1).with_a_job
+    assert asked == ["management", "queue"]
