@@ -185,6 +185,7 @@ def test_an_interrupt_of_a_second_look_keeps_the_first(run_checks: Callable[...,
     assert run.outcome("queue/queue_has_a_consumer")["seen"] == "0 consumers, reading 1"
 
 
+RECORDED = ("-p", "fixtures.run.lanes", "-p", "fixtures.run.recorder", *PLUGIN)
 LOOK = """
 import time
 
@@ -196,7 +197,7 @@ TURNS = []
 def look(request, name, seconds, ago):
     TURNS.append(name)
     call = Call()
-    call.seconds, call.ended = seconds, time.monotonic() - ago
+    call.seconds, call.began = seconds, time.monotonic() - ago
     call.observation = Observation("queue.state", "", {}, seconds)
     request.node.stash[CALLS] = [call]
     assert False, f"turn {len(TURNS)}: {''.join(TURNS)}"
@@ -220,9 +221,36 @@ def test_what_was_read_long_ago_does_not_wait_for_the_others(
     run_checks: Callable[..., Run],
 ) -> None:
     """It has its second look at once, and not only a second after the last one was read."""
-    run = run_checks(READ_AHEAD, *PLUGIN, "-n0")
+    run = run_checks(READ_AHEAD, *RECORDED, "-n0")
     assert run.outcome("queue/queue_exists")["seen"] == "turn 3: aba"
     assert run.outcome("queue/queue_is_draining")["seen"] == "turn 4: abab"
+
+
+IN_TURN = (
+    LOOK
+    + '''
+def test_queue_exists(request):
+    """The queue exists."""
+    look(request, "a", seconds=0.1, ago=9.0)
+
+def test_queue_is_draining(request):
+    """It drains."""
+    look(request, "b", seconds=0.1, ago=0.0)
+
+def test_backlog_is_bounded(request):
+    """The backlog is bounded."""
+    look(request, "c", seconds=5.0, ago=9.0)
+'''
+)
+
+
+@pytest.mark.patient
+def test_what_takes_long_does_not_keep_a_second_look_from_its_time(
+    run_checks: Callable[..., Run],
+) -> None:
+    """All that is due begins at once, and what is soon due has its turn before what takes long."""
+    run = run_checks(IN_TURN, *RECORDED, "-n0")
+    assert run.outcome("queue/backlog_is_bounded")["seen"] == "turn 6: abcabc"
 
 
 QUEUE = (
@@ -254,7 +282,7 @@ def test_the_turns_of_second_looks_go_from_file_to_file(
     """Which one has its turn next is only known when its time has come."""
     other = pytester.path / "checks" / "upload_stuck" / "test_database.py"
     other.write_text(DATABASE, encoding="utf-8")
-    run = run_checks(QUEUE, *PLUGIN, "-n0")
+    run = run_checks(QUEUE, *RECORDED, "-n0")
     assert run.statuses == dict.fromkeys(
         ("queue/queue_exists", "queue/queue_is_draining", "database/database_is_reachable"),
         "failed",
