@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.http.client import HttpClient
 from fixtures.probes.http.metrics import MetricsProbe
+from lab import metrics
+from lab.database import Pool
 from tests.lab.fix_services import Reply, ReplyServer
 from tests.waiting import PATIENCE
 
@@ -51,6 +55,36 @@ def test_healthy_metrics_are_read(
     assert probe.served().has_duration
     assert probe.uploading().value < 10
     assert probe.processing_time().seconds < 60
+
+
+@pytest.mark.parametrize(
+    ("many", "kept", "is_kept"), [(-1, 600.0, True), (-1, 0.0, False), (metrics.MANY, 600.0, False)]
+)
+def test_the_lab_keeps_the_metrics_of_many_uploads(
+    services: Lab,
+    monkeypatch: pytest.MonkeyPatch,
+    aged_upload: Callable[..., str],
+    many: int,
+    kept: float,
+    is_kept: bool,
+) -> None:
+    """After a while it counts them again; those of fewer uploads are of each scrape."""
+    monkeypatch.setattr(metrics, "MANY", many)
+    monkeypatch.setattr(metrics, "KEPT", kept)
+    pool = Pool(services.owner_dsn, "veza-api")
+    registry = CollectorRegistry()
+    registry.register(metrics.UploadCollector(pool, datetime.now(UTC)))
+
+    def waiting() -> float | None:
+        return registry.get_sample_value("veza_file_uploads_total", {"status": "pending"})
+
+    try:
+        before = waiting()
+        aged_upload("pending")
+        assert before is not None
+        assert waiting() == before + (not is_kept)
+    finally:
+        pool._borrow().close()
 
 
 def test_one_scrape_answers_everything(reply_server: ReplyServer, probe_of: Make) -> None:
