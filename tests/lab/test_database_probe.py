@@ -1937,6 +1937,73 @@ def reads_of(
     return reads
 
 
+@pytest.mark.parametrize("is_large", [True, False])
+def test_of_large_tables_the_first_questions_wait_for_the_others(
+    probe: DatabaseProbe, monkeypatch: pytest.MonkeyPatch, *, is_large: bool
+) -> None:
+    """Their rows are then read once, for all; of other tables nobody waits."""
+    monkeypatch.setattr(session, "LARGE", range(2**31 if is_large else 0))
+    monkeypatch.setattr(session, "GATHERING", 0.0)
+    probe.schema()
+    reads = reads_of(probe, monkeypatch)
+    questions: list[Callable[[], Any]] = [
+        lambda: probe.flow(300.0),
+        lambda: probe.processing_time(900.0),
+    ]
+    rounds = probe.rehearse(questions)
+    assert [len(next(rounds)), len(next(rounds))] == [0, 0 if is_large else 2]
+    questions += [lambda: probe.running_jobs(300.0), lambda: probe.uploading(9)]
+    assert {2, 3} <= dict(itertools.chain.from_iterable(rounds)).keys()
+    assert len(reads) == (1 if is_large else 2)
+
+
+def test_the_rows_of_all_tables_below_are_expected(
+    odd: Owner, services: Lab, probe_of: Make
+) -> None:
+    """The server's estimate of partitions and of tables below views is known with the columns."""
+    odd.execute(
+        "CREATE TABLE odd.parts (LIKE public.uploads INCLUDING DEFAULTS) PARTITION BY HASH (id)"
+    )
+    for place in range(2):
+        odd.execute(
+            f"CREATE TABLE odd.part_{place} PARTITION OF odd.parts"
+            f" FOR VALUES WITH (MODULUS 2, REMAINDER {place})".encode()
+        )
+    odd.execute(
+        "INSERT INTO odd.parts (user_id, filename, status)"
+        " SELECT gen_random_uuid(), 'a', 'completed' FROM generate_series(1, 700)"
+    )
+    odd.execute("CREATE VIEW odd.uploads AS SELECT * FROM odd.parts")
+    odd.execute("CREATE TABLE odd.jobs AS TABLE public.job_queue WITH NO DATA")
+    odd.execute("GRANT SELECT ON ALL TABLES IN SCHEMA odd TO veza_checks")
+    names = {"uploads_table": "odd.uploads", "jobs_table": "odd.jobs"}
+
+    def expected() -> int:
+        probe = probe_of(services.dsn, **names)
+        probe.schema()
+        return probe._session.rows_expected
+
+    assert expected() == 0, "nobody has counted them"
+    odd.execute("ANALYZE odd.parts")
+    assert expected() == 700
+
+
+def test_the_jobs_of_the_oldest_uploads_are_read_with_the_sample(
+    probe: DatabaseProbe,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Owner,
+    aged_upload: Callable[..., str],
+) -> None:
+    """Whether an upload that looks partial has a job is then known, without another statement."""
+    upload = aged_upload(job="pending")
+    owner.execute("UPDATE uploads SET progress = 10 WHERE id::text = %s", (upload,))
+    probe.schema()
+    reads = reads_of(probe, monkeypatch)
+    answers = rehearse(probe, lambda: probe.subjects(None, 600.0, 3), probe.recently_finished)
+    assert [(one.id, one.has_job) for one in answers[0].result()] == [(upload, True)]
+    assert len(reads) == 1
+
+
 def rehearse(probe: DatabaseProbe, *questions: Callable[[], Any]) -> dict[int, Future[Any]]:
     """Read ahead for these questions; returns the answers that this gives, by their places."""
     return dict(itertools.chain.from_iterable(probe.rehearse(questions)))
