@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from fixtures.probes import jobs_and_queue
-from fixtures.probes.errors import NotOffered
+from fixtures.probes.errors import NotOffered, Unreachable
 from fixtures.probes.jobs_and_queue import JobConsistency
 from fixtures.probes.postgres.job_results import UnfinishedJobs
 from fixtures.probes.postgres.overdue import Overdue
@@ -135,3 +135,17 @@ def test_the_last_question_about_dead_letters_is_the_queues() -> None:
 
     assert not consistency(Jobs(), Asked(0)).dropped_messages(1).with_a_job
     assert asked == ["management", "queue"]
+
+
+def test_a_broker_that_does_not_answer_is_told_without_a_management_api() -> None:
+    """Its error comes before the one that says what the check needs."""
+
+    class Silent(Messages):
+        def figures(self, seconds: float) -> QueueFigures:
+            raise NotOffered("needs queue.management_url")
+
+        def dead_letters(self) -> None:
+            raise Unreachable("no answer")
+
+    with pytest.raises(Unreachable, match="no answer"):
+        consistency(Jobs(), Silent(0)).dropped_messages(1)
