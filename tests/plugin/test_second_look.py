@@ -227,16 +227,8 @@ def test_what_was_read_long_ago_does_not_wait_for_the_others(
 
 
 IN_TURN = (
-    LOOK
+    READ_AHEAD
     + '''
-def test_queue_exists(request):
-    """The queue exists."""
-    look(request, "a", seconds=0.1, ago=9.0)
-
-def test_queue_is_draining(request):
-    """It drains."""
-    look(request, "b", seconds=0.1, ago=0.0)
-
 def test_backlog_is_bounded(request):
     """The backlog is bounded."""
     look(request, "c", seconds=5.0, ago=9.0)
