@@ -135,10 +135,13 @@ def test_this_machine_comes_first_and_logs_come_last(file: Path, tmp_path: Path)
     file.write_text(file.read_text() + logs + local.format("worker") + 'pattern = "veza"\n')
     where = (f"--targets-file={file}", "--target", "staging", "--setup-plan", "-v")
     run = run_suite(*where, out=tmp_path / "out")
-    names = [re.search(r"test_\w+[.]py(?=::)", line) for line in run.text.splitlines()]
-    order = list(dict.fromkeys(name[0] for name in names if name))
+    names = re.findall(r"(test_\w+[.]py)::(\w+)", run.text)
+    order = list(dict.fromkeys(file for file, _ in names))
     assert order[:2] == ["test_hosts.py", "test_worker.py"], run.text
     assert order[-1] == "test_logs.py"
+    # It asks the logs too.
+    last = [name for file, name in names if file != "test_logs.py"][-1]
+    assert last == "test_worker_is_logging"
     assert "test_upload_status.py" in order
 
 
