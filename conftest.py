@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 try:
-    # Every run needs them; a person may have forgotten to activate the environment that has them.
-    import filelock  # noqa: F401
+    # Every run needs it; a person may have forgotten to activate the environment that has it.
     import pydantic  # noqa: F401
 except ModuleNotFoundError as exc:
     print(

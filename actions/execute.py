@@ -88,7 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        lock.close()
 
 
 def confirm(target: Target, title: str, yes: str | None) -> None:

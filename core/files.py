@@ -1,11 +1,14 @@
-"""Files that a person names: read with a cap, written whole or not at all."""
+"""Files that a person names: read with a cap, written whole or not at all; and locks."""
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import re
 import stat
 import tempfile
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,9 @@ TOML_MAX = 256 * 2**10
 
 KEY_PARTS_MAX = 32
 """Parts of a dotted key or header."""
+
+LOCK_POLL = 0.1
+"""Seconds between two attempts to get a lock."""
 
 _STRING_OR_COMMENT = re.compile(
     r"""
@@ -173,3 +179,27 @@ def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def lock_file(path: Path, patience: float) -> io.FileIO:
+    """Return a file that this process has locked until it is closed; made where it is missing.
+
+    The operating system releases the lock also of a process that is killed. Raises BlockingIOError
+    if another one still has it after `patience` seconds, OSError where there can be no lock.
+    """
+    ends = time.monotonic() + patience
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = io.FileIO(os.open(path, flags, 0o644), "r+")
+    try:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= ends:
+                    raise
+                time.sleep(LOCK_POLL)
+            else:
+                return file
+    except BaseException:
+        file.close()
+        raise

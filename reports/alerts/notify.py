@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
+from core.files import lock_file
 from core.frozen import frozen
 from core.language import tr
 from core.text import titled
@@ -59,12 +58,12 @@ def notify(report: Report, path: Path, settings: Settings, now: float | None = N
     """
     now = time.time() if now is None else now
     try:
-        with FileLock(path.parent / LOCK, timeout=LOCK_WAIT):
+        with lock_file(path.parent / LOCK, LOCK_WAIT):
             box, note = Outbox.open(path.parent / NAME)
             with box:
                 problems = _send_due(box, report, path, settings, now)
                 return [note, *problems] if note else problems
-    except Timeout:
+    except BlockingIOError:
         return [
             tr(
                 "no message was sent: another call for {folder} is still running",

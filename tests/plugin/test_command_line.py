@@ -380,10 +380,10 @@ def test_what_asks_for_no_run_starts_none(tmp_path: Path, option: str, shown: st
 def test_a_forgotten_environment_is_one_sentence() -> None:
     """Where the packages are missing, it says where they may be, and shows no traceback."""
     code = (
-        "import sys, pytest; sys.modules['filelock'] = None; "
+        "import sys, pytest; sys.modules['pydantic'] = None; "
         "sys.exit(pytest.main(['--target', 'lab']))"
     )
     done = run_command(sys.executable, "-c", code)
     assert done.returncode == 4
     (line,) = (done.stdout + done.stderr).strip().splitlines()
-    assert line.startswith(f"ERROR: filelock is not installed for {sys.executable}: activate the")
+    assert line.startswith(f"ERROR: pydantic is not installed for {sys.executable}: activate the")

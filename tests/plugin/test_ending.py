@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from core.files import lock_file
 from tests.suite import command, run_command, run_suite, started_suite
 from tests.targets import api_target
 from tests.waiting import PATIENCE
@@ -200,7 +200,7 @@ def test_a_second_run_waits_or_leaves(
     folder.mkdir(parents=True)
     (folder / ".holder").write_text("process 4711, since 03:00:00 UTC")
     silent[1].chmod(0o600)
-    with FileLock(folder / ".lock"):
+    with lock_file(folder / ".lock", 0.0):
         run = run_suite(
             f"--targets-file={silent[1]}", "--target", "silent", "--if-busy", mode,
             "--budget", "5 s", out=tmp_path / "out",

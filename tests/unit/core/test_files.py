@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from core.files import (
     TOML_MAX,
     FileError,
     is_open_to_others,
+    lock_file,
     read_text,
     read_toml,
     write_file,
 )
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600])
@@ -140,3 +143,29 @@ def test_an_unclosed_string_takes_no_time(tmp_path: Path) -> None:
     path.write_text('a = """' + ' \\"""\n' * (TOML_MAX // 6 - 2))
     with pytest.raises(FileError, match="is not valid TOML"):
         read_toml(path)
+
+
+def test_a_lock_is_held_until_its_file_is_closed(tmp_path: Path) -> None:
+    """Who does not wait is told at once; who waits has it as soon as it is free."""
+    path, taken = tmp_path / ".lock", threading.Event()
+
+    def wait() -> None:
+        with lock_file(path, PATIENCE):
+            taken.set()
+
+    waiting = threading.Thread(target=wait)
+    with lock_file(path, 0.0):
+        waiting.start()
+        with pytest.raises(BlockingIOError):
+            lock_file(path, 0.2)
+        assert not taken.is_set()
+    waiting.join(PATIENCE)
+    assert taken.is_set()
+
+
+def test_a_link_in_the_place_of_a_lock_is_refused(tmp_path: Path) -> None:
+    """Another user may have put it there."""
+    (tmp_path / ".lock").symlink_to(tmp_path / "other")
+    with pytest.raises(OSError, match="symbolic links"):
+        lock_file(tmp_path / ".lock", 0.0)
+    assert not (tmp_path / "other").exists()
