@@ -53,7 +53,7 @@ _NAMES = (
 # Places in texts that others wrote, log lines most of all, that hold a secret which no target
 # names. A value that begins with <, $ or * is a placeholder.
 # Each pattern is linear: where a search begins often, what it repeats is bounded. Only a text with
-# one of the signs before it is searched: most have none.
+# one of the signs before it, in small letters, is searched: most have none.
 _ELSEWHERE: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
         ("://",),
@@ -66,7 +66,7 @@ _ELSEWHERE: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         rf"\1{MASK}",
     ),
     (
-        ("",),
+        ("bearer", "basic"),
         re.compile(
             r"\b(bearer|basic)(\s{1,9})(?=[\w.~+/=-]{0,999}(?:\d|(?-i:[a-z][A-Z])))"
             r"[\w.~+/=-]{6,}",
@@ -75,7 +75,7 @@ _ELSEWHERE: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         rf"\1\2{MASK}",
     ),
     # A JSON Web Token: whoever has it is logged in.
-    (("eyJ",), re.compile(r"(?<![\w-])eyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]{0,4000}"), MASK),
+    (("eyj",), re.compile(r"(?<![\w-])eyJ[\w-]{4,4000}\.[\w-]{4,4000}\.[\w-]{0,4000}"), MASK),
     (
         ("=", ":"),
         re.compile(
@@ -265,9 +265,12 @@ class Redactor:
         searched = min(limit * SEARCHED_MAX + self._tail, sys.maxsize)
         is_longer = len(text) > searched
         text = self._without_forms(text[:searched])
-        text = self._without_forms(CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+        shown = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+        if shown != text:
+            text = self._without_forms(shown)
+        small = text.casefold()
         for signs, pattern, replacement in _ELSEWHERE:
-            if any(sign in text for sign in signs):
+            if any(sign in small for sign in signs):
                 text = pattern.sub(replacement, text)
         if is_longer:
             text = text[: max(len(text) - self._tail, 0)] + "…"
