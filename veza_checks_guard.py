@@ -12,8 +12,9 @@ One sentence for three mistakes that pytest reports in a puzzling way:
 - `--target` without a value: pytest prints argparse's usage, which does not say what a value is.
 - `--tagret lab`: pytest prints argparse's usage, which does not say what the option is called.
 
-This module is installed as a plugin, so it runs before both. It also loads allure-pytest, which
-takes its time, for a run that names one of its options; pyproject.toml leaves it out of any other.
+This module is installed as a plugin, so it runs before both. It also loads allure-pytest and
+pytest-xdist, which take their time, for a run that names one of their options; pyproject.toml
+leaves them out of any other.
 """
 
 from __future__ import annotations
@@ -49,8 +50,30 @@ EXAMPLES = {
 FLAGS = ("--canary", "--check-config", "--yes-live")
 """Each option of this project that takes no value."""
 
-ALLURE = ("--allure", "--clean-alluredir", "--inversion", "--help", "-h")
-"""How the options begin that need allure-pytest."""
+HELP = ("--help", "-h")
+
+ON_DEMAND = {
+    "allure_pytest": ("--allure", "--clean-alluredir", "--inversion", *HELP),
+    # Of its options these begin in another way than pytest's own.
+    "xdist": (
+        "-n",
+        "-d",
+        "--num",
+        "--dist",
+        "--max-worker",
+        "--maxp",
+        "--maxs",
+        "--loadscope",
+        "--no-loadscope",
+        "--tx",
+        "--px",
+        "--rsync",
+        "--testrunuid",
+        *HELP,
+    ),
+    "xdist.looponfail": ("-f", "--looponfail", *HELP),
+}
+"""How the options begin that need a plugin, by its name."""
 
 PATH_MAX = 255
 """Characters from which a value is not looked up: the system refuses so long a file name."""
@@ -112,11 +135,13 @@ def pytest_load_initial_conftests(
     Refused are an option of ours without a value, a value that changed pytest's rootdir, and an
     option that nobody knows.
     """
-    if early_config.rootpath == PROJECT and any(arg.startswith(ALLURE) for arg in args):
-        early_config.pluginmanager.consider_pluginarg("allure_pytest")
-        # The values of its options are no paths.
-        paths = parser.parse_known_args(args).file_or_dir
-        early_config.known_args_namespace.file_or_dir = paths
+    if early_config.rootpath == PROJECT:
+        for plugin, options in ON_DEMAND.items():
+            if any(arg.startswith(options) for arg in args):
+                early_config.pluginmanager.consider_pluginarg(plugin)
+                # The values of its options are no paths.
+                paths = parser.parse_known_args(args).file_or_dir
+                early_config.known_args_namespace.file_or_dir = paths
     option = without_value(args)
     if option and early_config.rootpath == PROJECT:
         raise pytest.UsageError(f"{option} needs a value, for example: {EXAMPLES[option]}")

@@ -387,3 +387,23 @@ def test_a_forgotten_environment_is_one_sentence() -> None:
     assert done.returncode == 4
     (line,) = (done.stdout + done.stderr).strip().splitlines()
     assert line.startswith(f"ERROR: pydantic is not installed for {sys.executable}: activate the")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        ((), set()),
+        (("-n", "2", "--maxfail=3"), {"xdist"}),
+        (("--alluredir=allure",), {"allure_pytest"}),
+    ],
+)
+def test_what_a_run_does_not_need_is_not_imported(
+    arguments: tuple[str, ...], loaded: set[str]
+) -> None:
+    """The plugins that are installed in any case are loaded for their own options."""
+    code = (
+        "import sys, pytest; pytest.main(sys.argv[1:]); "
+        "print(*{'xdist', 'allure_pytest', 'testinfra'} & sys.modules.keys())"
+    )
+    done = run_command(sys.executable, "-c", code, "--markers", *arguments)
+    assert set(done.stdout.splitlines()[-1].split()) == loaded, done.stdout + done.stderr
