@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -1380,6 +1381,26 @@ def test_a_log_without_its_tool_is_unreachable(
     monkeypatch.setenv("PATH", str(tools))
     with pytest.raises(Unreachable, match="not every log file can be read on local: no gzip"):
         logs.errors()
+
+
+def test_a_log_that_is_removed_meanwhile_is_not_a_cut_one(
+    log_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A rotation removes a file between the listing and the reading: the others are read."""
+    (log_dir / "a.log").write_text(zap(60, "x"))
+    (log_dir / "b.log").write_text(zap(60, "x"))
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    gone = shlex.quote(str(log_dir / "b.log"))
+    (tools / "tail").write_text(f'#!/bin/sh\nrm -f {gone}\nexec {shutil.which("tail")} "$@"\n')
+    (tools / "tail").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    os.utime(log_dir / "a.log", (time.time() - 30,) * 2)
+    # Here, since an ssh server's PATH is its own.
+    source = LogSource((Shell("local://", timeout=PATIENCE),), (f"{log_dir}/*.log",))
+    errors = LogProbe(source, None, 900.0, 2**20).errors()
+    assert not (log_dir / "b.log").exists()
+    assert errors.none
 
 
 def answer(probe: LogProbe) -> str:
