@@ -136,8 +136,8 @@ def pytest_load_initial_conftests(
     option that nobody knows.
     """
     if early_config.rootpath == PROJECT:
-        for plugin, options in ON_DEMAND.items():
-            if any(arg.startswith(options) for arg in args):
+        for plugin, beginnings in ON_DEMAND.items():
+            if any(arg.startswith(beginnings) for arg in args):
                 early_config.pluginmanager.consider_pluginarg(plugin)
                 # The values of its options are no paths.
                 paths = parser.parse_known_args(args).file_or_dir
