@@ -26,6 +26,7 @@ from core.secrets import Redactor
         ("AWS_SECRET_ACCESS_KEY=HunterTwo", "HunterTwo"),
         ("RABBITMQ_DEFAULT_PASS=HunterTwo", "HunterTwo"),
         ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
+        ("AUTHORIZATION: BASIC dXNlcjpwYXNz", "dXNlcjpwYXNz"),
         ("the route refused eyJhbGciOi.eyJzdWIiOi.c2ln-bmF0 in the middleware", "eyJzdWIiOi"),
     ],
 )
